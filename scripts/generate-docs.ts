@@ -2,7 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables/tables-schema.ts';
+import {
+  NEEDED_KEYS,
+  pipelineSchema,
+  tableSchema,
+  tablesJsonSchema,
+} from '../src/config/tables/tables-schema.ts';
 import type { Variable } from '../src/config/environment/variables.ts';
 import { VARIABLES } from '../src/config/environment/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
@@ -58,6 +63,22 @@ function optionsTable(): string {
   return markdownTable(['key', 'meaning', 'values', 'default'], rows);
 }
 
+/** The keys beside those of the tables. */
+function fileKeysTable(): string {
+  const { properties = {} } = z.toJSONSchema(pipelineSchema, { io: 'input' });
+  const rows = Object.entries(properties as Record<string, Option>).filter(
+    ([, option]) => option.description,
+  );
+  return markdownTable(
+    ['key', 'meaning', 'default'],
+    rows.map(([key, { description = '', default: fallback }]) => [
+      code(key),
+      description,
+      fallback === undefined ? 'none' : code(JSON.stringify(fallback)),
+    ]),
+  );
+}
+
 type Ending = readonly [exitCode: number, errorCode: string, meaning: string, retried: string];
 
 /** The codes that stand for more than one error, or for none. */
@@ -106,7 +127,11 @@ const current = (file: string) => readFile(join(root, file), 'utf8').catch(() =>
 const GENERATED: Readonly<Record<string, (text: string) => string>> = {
   'tables-config.schema.json': () => JSON.stringify(tablesJsonSchema()),
   'docs/configuration.md': (text) =>
-    fill(text, { 'environment variables': variablesTable(), 'table options': optionsTable() }),
+    fill(text, {
+      'environment variables': variablesTable(),
+      'table options': optionsTable(),
+      'file keys': fileKeysTable(),
+    }),
   'docs/errors.md': (text) => fill(text, { 'error pages': errorPages() }),
   'docs/exit-codes.md': (text) => fill(text, { 'exit codes': exitCodesTable() }),
   'man/increp.1': () =>

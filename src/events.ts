@@ -121,6 +121,8 @@ export type RunEvent =
       readonly destinations?: readonly string[];
       /** The command of the run, if a sync without its flags does less. */
       readonly repeatCommand?: string | undefined;
+      /** The number of tables that are synced at the same time, if there are several. */
+      readonly jobs?: number;
     }
   | (OfDestination & {
       readonly type: 'table-planned';
@@ -163,6 +165,8 @@ export type RunEvent =
       readonly delaySeconds: number;
       readonly error: Failure;
     })
+  /** One of several jobs has synced the table. Its result comes later, because the run may sync it again. */
+  | (OfDestination & { readonly type: 'table-held'; readonly table: string })
   | { readonly type: 'table-finished'; readonly outcome: TableOutcome }
   | { readonly type: 'run-finished'; readonly summary: RunSummary };
 

@@ -117,7 +117,7 @@ export const servers = {
     causes: [
       '`max_connections` of the server is reached.',
       'The `CONNECTION LIMIT` of the role or the database is reached.',
-      'Runs overlap, or `load_jobs` is too high.',
+      'Runs overlap, or `jobs` or `load_jobs` is too high. `increp check` compares the connections needed with both limits.',
     ],
     steps: [
       `On the server, see which sessions exist, and raise the limit:
@@ -130,7 +130,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: source db.example.com:5432/shop: too many connections for role "reader"; tried 4 times (TOO_MANY_CONNECTIONS, SQLSTATE 53300)',
-      '  next: To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+      '  next: To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side, and more with several jobs.',
     ],
   },
   AUTHENTICATION_FAILED: {

@@ -1,8 +1,10 @@
 /** Converts the facts of `inspect` to findings: pure. */
+import type { Settings } from '../config/settings.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { deletionLogFindings } from './deletion-log-findings.ts';
 import { destinationFindings } from './destination-findings.ts';
+import { connectionFindings } from './connection-findings.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import { selectionFindings } from './selection-findings.ts';
@@ -10,9 +12,15 @@ import { serverFindings, type SideConnections } from './server-findings.ts';
 import { sourceTableFindings } from './table-findings.ts';
 
 /** Without `canSync`, no sync can write the state directory. Another finding says why. */
-export function buildFindings(found: Inspection, connections: SideConnections, canSync = true): Finding[] {
+export function buildFindings(
+  found: Inspection,
+  configured: SideConnections & Pick<Settings, 'jobs' | 'destinations'>,
+  canSync = true,
+): Finding[] {
+  const { jobs, destinations } = configured;
   return [
-    ...serverFindings(found, connections),
+    ...serverFindings(found, configured),
+    ...connectionFindings(found, { jobs, destinations: Math.max(1, destinations.length) }),
     ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),
     ...found.facts.tables.flatMap((table) => tableFindings(table, found, canSync)),
   ];

@@ -14,6 +14,7 @@ import { WITHOUT_IDENTITY } from '../sql/publications.ts';
 import { publicationsOver } from '../sync/write/publications.ts';
 import {
   CLOCK,
+  CONNECTION_LIMITS,
   DESTINATION_TABLE_OWNERS,
   inspectKeys,
   KEY_TRIGGERS,
@@ -57,6 +58,11 @@ export interface Inspection extends Inspected {
     readonly source: Encryption | undefined;
     readonly destination: Encryption | undefined;
   };
+  /** Undefined behind a pooler, which decides itself how many sessions there are. */
+  readonly limits: {
+    readonly source: ConnectionLimits | undefined;
+    readonly destination: ConnectionLimits | undefined;
+  };
   /** By the oid of the destination table. */
   readonly owners: ReadonlyMap<string, TableOwner>;
   /** By destination schema: publications that include every new table. */
@@ -75,6 +81,22 @@ export interface Inspection extends Inspected {
   /** Undefined if no table uses pg_dump. */
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
+
+const limitsRow = z.object({
+  role: z.string(),
+  database: z.string(),
+  maxConnections: z.number(),
+  /** Connections that are kept for other roles. */
+  reserved: z.number(),
+  /** Null if there is no limit. */
+  roleLimit: z.number().nullable(),
+  databaseLimit: z.number().nullable(),
+  /** Sessions of other programs: all, those of the role, and those in the database. */
+  inUse: z.number(),
+  ofRole: z.number(),
+  ofDatabase: z.number(),
+});
+export type ConnectionLimits = Readonly<z.infer<typeof limitsRow>>;
 
 const countsRow = z.object({ nullKeys: z.number(), futureKeys: z.number() });
 const sequencesRow = z.object({
@@ -173,6 +195,10 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     ...(await inspectSource(context.source, facts)),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
     encryption: { source: source.encryption, destination: destination.encryption },
+    limits: {
+      source: await limitsOf(context.source),
+      destination: await limitsOf(context.destination),
+    },
     owners: await ownersOf(context.destination, facts),
     deletionLogs: await inspectDeletionLogs(context.source, facts),
     keyTriggers: await keyTriggersOf(context.destination, facts),
@@ -330,6 +356,13 @@ async function clockOf(database: Database) {
     const { at } = z.object({ at: z.number() }).parse((await client.query(CLOCK)).rows[0]);
     return { askedAt, at, encryption: encryptionOf(client) };
   });
+}
+
+async function limitsOf(database: Database): Promise<ConnectionLimits | undefined> {
+  const { isPooled } = await database.identity();
+  if (isPooled) return undefined;
+  const [row] = await database.withReading((client) => queryRows(client, limitsRow, CONNECTION_LIMITS));
+  return row;
 }
 
 async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, TableOwner>> {

@@ -30,6 +30,8 @@ export interface PlanOptions extends GlobalOptions {
   readonly replace: boolean;
   /** True for "sync --dry-run". */
   readonly force?: boolean;
+  /** The flag of "sync --dry-run". */
+  readonly jobs?: number | undefined;
   readonly json: boolean;
   readonly verbose: boolean;
   /** Exits with 2 if there is something to do. */
@@ -43,19 +45,22 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     if (noTables) throw noTables;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
+    const jobs = options.jobs ?? settings.jobs;
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const previews = await planFor(pipeline, chosen, options);
         if (!options.json)
-          terminal.out(redact(formatPlan(previews.map(inWords), terminal.style, options.verbose)));
+          terminal.out(
+            redact(formatPlan(previews.map(inWords), terminal.style, { jobs, isVerbose: options.verbose })),
+          );
         return {
           result: previews.map((table) => ({ table, of: ofDestination(pipeline) })),
           exitCode: exitCodeFor(previews, options),
         };
       },
     });
-    if (options.json) terminal.out(redactedJson(toJson(result, unmatched), redact));
+    if (options.json) terminal.out(redactedJson(toJson(result, { unmatched, jobs }), redact));
     sayRemarks(remarks, context);
     warnUnwritable(await writeFault(settings.stateDirectory), context);
     return result.exitCode;
@@ -125,13 +130,14 @@ interface DestinationPreview {
 
 const toJson = (
   { results, json }: DestinationResults<readonly DestinationPreview[]>,
-  unmatched: readonly string[],
+  { unmatched, jobs }: { readonly unmatched: readonly string[]; readonly jobs: number },
 ): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
   ...json,
   tables: results.flat().map(({ table, of }) => ({ name: table.name, ...of, ...tableJson(table) })),
   unmatched_patterns: unmatched,
+  jobs,
 });
 
 const tableJson = (table: Preview) => ({

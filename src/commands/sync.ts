@@ -8,7 +8,8 @@ import { formatEnding, formatProblems, hasProblems, warningsIn, withWarnings } f
 import { reportDue } from '../schema/standing-warnings.ts';
 import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';
-import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
+import { exitCodeOf, run } from '../sync/run/run.ts';
+import type { RunRequest } from '../sync/run/run-request.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
@@ -30,6 +31,8 @@ export interface SyncOptions extends GlobalOptions {
   readonly force: boolean;
   readonly verify: boolean;
   readonly failFast: boolean;
+  /** Undefined means the number in tables-config.json. */
+  readonly jobs: number | undefined;
   readonly dryRun: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -82,6 +85,7 @@ async function syncOnce(
         isVerified: options.verify,
         now: new Date(),
         isFailFast: options.failFast,
+        jobs: options.jobs ?? context.settings.jobs,
         waitLockSeconds: options.waitLock,
         repeatCommand: repeatCommandOf(tables, options),
       });

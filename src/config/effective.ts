@@ -37,7 +37,7 @@ const MASK = '***';
 
 export function effectiveSettings(configuration: Configuration, directory: string): EffectiveSetting[] {
   const redact = redactor(configuration.secrets);
-  return VARIABLES.map((variable) => {
+  const variables = VARIABLES.map((variable) => {
     const { value, from } =
       written(configuration, variable) ??
       ofUrl(configuration, variable) ??
@@ -46,6 +46,13 @@ export function effectiveSettings(configuration: Configuration, directory: strin
     const shown = value === null ? null : masked(variable, value, redact);
     return { name: variable.name, value: shown, from };
   });
+  const { writtenJobs: jobs } = configuration;
+  return [
+    ...variables,
+    jobs === undefined
+      ? { name: 'jobs', value: '1', from: 'default' }
+      : { name: 'jobs', value: redact(JSON.stringify(jobs)), from: 'tables-config.json' },
+  ];
 }
 
 type UnnamedSetting = Omit<EffectiveSetting, 'name'>;

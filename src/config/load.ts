@@ -41,6 +41,8 @@ export interface Configuration {
   readonly connections: Connections | undefined;
   readonly entries: readonly RawEntry[];
   readonly homes: DefaultSchemas;
+  /** As it is written in tables-config.json; undefined if it is not. */
+  readonly writtenJobs: unknown;
   readonly hasEnvFile: boolean;
   readonly secrets: readonly string[];
   readonly warnings: readonly string[];
@@ -100,7 +102,7 @@ export async function readConfiguration({
   const log = readLog(reading);
   problems.push(...later);
   const homes = homesOf(reading);
-  const { tables, patterns, entries } = readTables(file, homes, report, warn);
+  const { tables, patterns, entries, jobs, writtenJobs } = readTables(file, homes, report, warn);
 
   secrets.push(...secretsOf(connections, values, [...named.values()]), ...secretsOf(undefined, written));
   const origins = { ...originsOf(values), ...savedOrigins };
@@ -109,6 +111,7 @@ export async function readConfiguration({
     connections,
     entries,
     homes,
+    writtenJobs,
     hasEnvFile: envFile !== undefined,
     secrets,
     warnings,
@@ -134,6 +137,7 @@ export async function readConfiguration({
     destinationLabel: undefined,
     tables,
     patterns,
+    jobs,
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
     stallTimeoutSeconds,
     webhook,

@@ -234,6 +234,8 @@ export interface Settings {
   /** Without the tables of patterns, until `expandPatterns` has added them. */
   readonly tables: readonly TableSettings[];
   readonly patterns: readonly TablePattern[];
+  /** The number of tables that a sync copies at the same time. */
+  readonly jobs: number;
   /** Absolute. */
   readonly stateDirectory: string;
   /** How long a server may be silent during a statement before increp asks about it over another connection. */

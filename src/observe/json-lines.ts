@@ -16,6 +16,7 @@ function eventToJson(event: RunEvent) {
         started_at: event.startedAt.toISOString(),
         tables: event.tables,
         ...(event.destinations && { destinations: event.destinations }),
+        ...(event.jobs !== undefined && { jobs: event.jobs }),
       };
     case 'table-planned':
       return {

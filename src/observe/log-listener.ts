@@ -67,6 +67,8 @@ function logEvent(logger: Logger, event: RunEvent): void {
       return logger.warn(event.table === undefined ? {} : { table: event.table }, event.message);
     case 'retrying':
       return logRetry(logger, event);
+    case 'table-held':
+      return undefined;
     case 'table-finished':
       return logTable(logger, event.outcome);
     case 'run-finished':
@@ -76,11 +78,17 @@ function logEvent(logger: Logger, event: RunEvent): void {
 
 /** Every log line about a table names the phase in which it was written. For a failure, this is where it happened. */
 export function logListener(logger: Logger): Listener {
-  /** By destination. */
-  const phases = new Map<string | undefined, Phase | 'plan'>();
+  /** By destination, and by table if several tables are synced at the same time. */
+  const phases = new Map<string, Phase | 'plan'>();
+  let hasJobs = false;
   return (event) => {
+    if (event.type === 'run-started') hasJobs = event.jobs !== undefined;
     const destination = 'destination' in event ? event.destination : undefined;
-    const of = event.type === 'table-finished' ? event.outcome.destination : destination;
+    const [table, place] =
+      event.type === 'table-finished'
+        ? [event.outcome.name, event.outcome.destination]
+        : ['table' in event ? event.table : undefined, destination];
+    const of = JSON.stringify([place, hasJobs && table]);
     if (event.type === 'phase-started') phases.set(of, event.phase);
     else if (event.type === 'table-planned') phases.set(of, 'plan');
     else if (!('table' in event || event.type === 'table-finished')) phases.delete(of);
@@ -88,6 +96,7 @@ export function logListener(logger: Logger): Listener {
     // The line about a finished table has a field for the phase.
     const bindings = { ...(destination !== undefined && { destination }), ...(phase && { phase }) };
     logEvent(Object.keys(bindings).length === 0 ? logger : logger.child(bindings), event);
+    if (hasJobs && event.type === 'table-finished') phases.delete(of);
   };
 }
 

@@ -1,4 +1,4 @@
-/** Computes the content of the live line after each event: pure. Times are milliseconds of a monotonic clock. */
+/** Computes the content of a live line after each event: pure. Times are milliseconds of a monotonic clock. */
 import type { Action, Phase, RunEvent } from '../events.ts';
 
 /** The number of bytes that had arrived at a given time. */
@@ -69,6 +69,7 @@ export function viewAfter(view: Seen, event: RunEvent, now: number): Seen {
       return { ...view, ...BETWEEN, finished: view.finished + 1, since: now };
     case 'run-finished':
       return { ...view, ...BETWEEN, phase: 'end', since: now };
+    case 'table-held':
     case 'warning':
       return view;
   }

@@ -1,28 +1,32 @@
 /**
- * One live line on a terminal: the table, the phase, the progress and the rate. Permanent lines are printed above it.
- * Before other code prints to that terminal, it calls `clear()`. The line comes back at the next event.
+ * A live line on a terminal for each table that is being synced: the table, the phase, the progress and the rate. Permanent lines
+ * are printed above. Before other code prints to that terminal, it calls `clear()`. The lines come back at the next event.
  */
 import type { Listener, RunEvent } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import type { Style } from '../report/style.ts';
 import { progressLine } from './progress-line.ts';
-import type { Seen } from './progress-view.ts';
-import { shownView, viewsAfter, type Views } from './progress-views.ts';
+import type { View } from './progress-view.ts';
+import { shownViews, viewsAfter, type Views } from './progress-views.ts';
 
 /** Milliseconds between two drawings: while data arrives, and while only the elapsed time changes. */
 const NEWS_EVERY = 200;
 const TIME_EVERY = 1000;
 
 /** From the cursor to the end of the screen. This also covers a long line that a narrower terminal has wrapped. */
+const CLEAR_REST_OF_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const WITHOUT_WRAPPING = '\u001b[?7l';
 const WRAPPING = '\u001b[?7h';
+const up = (lines: number): string => (lines === 0 ? '' : `\u001b[${lines}A`);
 
 /** A terminal that can move its cursor. */
 export interface Screen {
   write(text: string): unknown;
   /** The current width. */
   readonly style: Style;
+  /** The current number of lines. Undefined if it is not known. */
+  readonly height?: number | undefined;
   /** Returns a function that removes the listener. */
   readonly onResize: (redraw: () => void) => () => void;
 }
@@ -53,28 +57,31 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
     clock = () => performance.now(),
   } = options;
   let views: Views = new Map();
-  let view: Seen;
+  let shown: readonly View[] = [];
   let isStopped = false;
-  /** The text that is on the screen; empty if there is none. */
+  /** The text that is on the screen, which may have several lines; empty if there is none. */
   let drawn = '';
   let drawnAt = -Infinity;
   let next: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
 
   /**
-   * Writes everything in one call, so that the line does not flicker. The cursor stays at the start of the line. The
-   * line can be erased from there even if the terminal becomes narrower, and no cleanup is needed if the process is
+   * Writes everything in one call, so that the lines do not flicker. The cursor stays at the start of the first line. All
+   * lines can be erased from there even if the terminal becomes narrower, and no cleanup is needed if the process is
    * killed.
    */
   function put(kept: string, line: string): void {
-    const live = line === '' ? '' : `${WITHOUT_WRAPPING}${line}${CLEAR_BELOW}${WRAPPING}\r`;
+    const lines = line.split('\n');
+    const text = lines.join(`${CLEAR_REST_OF_LINE}\n`);
+    const live =
+      line === '' ? '' : `${WITHOUT_WRAPPING}${text}${CLEAR_BELOW}${WRAPPING}\r${up(lines.length - 1)}`;
     // A new line covers the old line, unless permanent lines are printed first.
     const cleared = drawn !== '' && (kept !== '' || live === '') ? CLEAR_BELOW : '';
     // The terminal itself may have printed something, such as ^C.
     const start = drawn === '' && kept === '' && live === '' ? '' : '\r';
     drawn = line;
     drawnAt = clock();
-    const text = `${start}${cleared}${kept}${live}`;
-    if (text !== '') screen.write(text);
+    const written = `${start}${cleared}${kept}${live}`;
+    if (written !== '') screen.write(written);
   }
 
   function draw(): void {
@@ -85,10 +92,13 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
   }
 
   function lineNow(): string {
-    if (!view) return '';
-    const { style } = screen;
-    // One cell stays free, because some terminals wrap after a full line.
-    return progressLine(view, clock(), { ...style, width: style.width - 1 }, redact);
+    const { style, height = Infinity } = screen;
+    // One cell stays free, because some terminals wrap after a full line. And one line, for the cursor after the end.
+    const narrower = { ...style, width: style.width - 1 };
+    return shown
+      .slice(0, Math.max(1, height - 1))
+      .map((view) => progressLine(view, clock(), narrower, redact))
+      .join('\n');
   }
 
   /**
@@ -103,7 +113,7 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
   /** The earliest of the requested times. */
   function drawAgain(wait: number): void {
     const at = drawnAt + wait;
-    if (!view || (next && next.at <= at)) return;
+    if (shown.length === 0 || (next && next.at <= at)) return;
     clearTimeout(next?.timer);
     const onTime = () => {
       next = undefined;
@@ -121,7 +131,7 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
     listener: (event) => {
       if (!isStopped) {
         views = viewsAfter(views, event, clock());
-        view = shownView(views);
+        shown = shownViews(views);
       }
       // A short run needs no live line.
       if (event.type === 'run-started') drawnAt = clock();
@@ -136,7 +146,7 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
     },
     stop: (last = '') => {
       isStopped = true;
-      view = undefined;
+      shown = [];
       clearTimeout(next?.timer);
       next = undefined;
       forgetSize();

@@ -19,6 +19,7 @@ import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
+import { Asides } from './asides.ts';
 import { batchesOf, inBatches } from './batches.ts';
 import { commitWithin, isUnconfirmed } from './commit-wait.ts';
 import { connect, end, programName } from './connect.ts';
@@ -49,6 +50,8 @@ interface DatabaseOptions {
   readonly timing: Timing;
   /** Undefined in a program without bastions. */
   readonly tunnels?: Tunnels | undefined;
+  /** Shared by the sessions of several jobs. */
+  readonly asides?: Asides;
   readonly signal?: AbortSignal;
   /** The time limit of the run. */
   readonly timeLimit?: { readonly remainingSeconds: number };
@@ -104,6 +107,8 @@ type ClientWork<T> = (client: pg.Client, transaction: Transaction) => Promise<T>
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
   readonly endpoint: Endpoint;
+  /** For questions about silent sessions. */
+  readonly asides: Asides;
   readonly #applicationName: string;
   readonly #stallTimeoutSeconds: number;
   readonly #timing: Timing;
@@ -123,8 +128,17 @@ export class Database implements AsyncDisposable {
 
   constructor(
     settings: ConnectionSettings,
-    { pipeline, stallTimeoutSeconds, timing, tunnels, signal, timeLimit }: DatabaseOptions,
+    {
+      pipeline,
+      stallTimeoutSeconds,
+      timing,
+      tunnels,
+      signal,
+      timeLimit,
+      asides = new Asides(),
+    }: DatabaseOptions,
   ) {
+    this.asides = asides;
     this.settings = settings;
     this.endpoint = endpointFor(settings);
     this.#applicationName = programName(pipeline, { suffix: settings.parameters.applicationName });
@@ -248,23 +262,25 @@ export class Database implements AsyncDisposable {
   }
 
   #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
-    return this.#aside(this.#signal, async (client) => {
+    return this.#aside(this.asides, this.#signal, async (client) => {
       const found = backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
       // Another server does not know the session, and says nothing about it.
       return found ?? ((await this.#isElsewhere(client)) ? WORKING : undefined);
     });
   }
 
-  /** Asks on a connection of its own to the same server. */
-  async #aside<T>(signal: AbortSignal | undefined, ask: (client: pg.Client) => Promise<T>): Promise<T> {
+  /** Asks over another connection to the same server. */
+  async #aside<T>(
+    asides: Asides,
+    signal: AbortSignal | undefined,
+    ask: (client: pg.Client) => Promise<T>,
+  ): Promise<T> {
     const limit = { query_timeout: this.#timing.stallProbeTimeout * 1000 };
-    const { client } = await this.#connect(signal, this.connected, limit);
+    const open = async () => (await this.#connect(signal, this.connected, limit)).client;
     try {
-      return await asLoginRole(client, () => ask(client));
+      return await asides.ask(open, (client) => asLoginRole(client, () => ask(client)));
     } catch (error) {
       throw serverError(error, this.endpoint);
-    } finally {
-      socketOf(client).destroy();
     }
   }
 
@@ -423,7 +439,9 @@ export class Database implements AsyncDisposable {
         seconds: Math.min(this.#stallTimeoutSeconds, Math.max(remaining, standbyGrace)),
         timing: this.#timing,
         signal: this.#signal,
-        askAbout: (statement) => this.#aside(undefined, (other) => other.query(statement, backend)),
+        // Not shared, because a signal does not end it.
+        askAbout: (statement) =>
+          this.#aside(new Asides(), undefined, (other) => other.query(statement, backend)),
         abandon: () => this.discard(),
       });
     } finally {

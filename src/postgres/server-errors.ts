@@ -102,7 +102,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   '53300': {
     code: 'TOO_MANY_CONNECTIONS',
     next: () =>
-      'To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+      'To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side, and more with several jobs.',
   },
   '54000': {
     code: 'QUERY_FAILED',

@@ -76,7 +76,11 @@ const DETAIL_INDENT = 4;
  * At least one line for each table, and a last line with totals. Tables that a sync would refuse come last, because a
  * terminal shows the end.
  */
-export function formatPlan(tables: readonly PlannedTable[], style: Style, isVerbose: boolean): string {
+export function formatPlan(
+  tables: readonly PlannedTable[],
+  style: Style,
+  { isVerbose, jobs }: { readonly isVerbose: boolean; readonly jobs: number },
+): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const printed = isVerbose ? tables : tables.map(withShortCursor);
   const sorted = printed.toSorted((a, b) => Number(isRefused(a)) - Number(isRefused(b)));
@@ -88,7 +92,7 @@ export function formatPlan(tables: readonly PlannedTable[], style: Style, isVerb
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
     return tableLines(isFoundTold ? { ...table, pattern: undefined } : table, nameWidth, style);
   });
-  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style)].join('\n')}\n`;
+  return `${[...lines, '', ...wrapped('', countLine(tables, jobs), DETAIL_INDENT, style)].join('\n')}\n`;
 }
 
 /** With so many new tables, the pattern that found each of them is not worth a line. */
@@ -225,7 +229,7 @@ function window(table: PlannedTable): string {
   return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
 }
 
-function countLine(tables: readonly PlannedTable[]): string {
+function countLine(tables: readonly PlannedTable[], jobs: number): string {
   const count = (...actions: string[]) => tables.filter(({ action }) => actions.includes(action)).length;
   const blocked = tables.filter(({ obstruction }) => obstruction).length;
   const parts = [
@@ -243,5 +247,9 @@ function countLine(tables: readonly PlannedTable[]): string {
     sum('rows') + sum('bytes') === 0
       ? ''
       : `; ${volumeWords({ rows: sum('rows'), bytes: sum('bytes') })} to read`;
-  return `Plan: ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}${total}.`;
+  const together =
+    jobs === 1 || tables.length === 1
+      ? ''
+      : ` ${jobs} jobs: up to ${jobs} tables are synced at the same time.`;
+  return `Plan: ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}${total}.${together}`;
 }

@@ -132,3 +132,32 @@ export const WITHOUT_UPDATE_TRIGGER = /* sql */ `
   WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (
     SELECT FROM ${TREE} JOIN pg_trigger t ON t.tgrelid = l.oid
     WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 19 = 19)`;
+
+/**
+ * What limits the number of sessions, and the sessions of other programs. A walsender has a place of its own; roles without
+ * pg_read_all_stats do not see which session is one.
+ */
+export const CONNECTION_LIMITS = /* sql */ `
+  WITH role AS (SELECT * FROM pg_roles WHERE rolname = session_user),
+  place AS (SELECT oid, datconnlimit FROM pg_database WHERE datname = current_database()),
+  others AS MATERIALIZED (SELECT * FROM pg_stat_activity
+    WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
+      AND application_name IS DISTINCT FROM current_setting('application_name'))
+  SELECT rolname::text AS role, current_database()::text AS database, rolsuper AS "isSuper",
+         current_setting('max_connections')::int AS "maxConnections",
+         CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int END
+           + CASE WHEN rolsuper OR EXISTS (SELECT FROM pg_roles r
+               WHERE r.rolname = 'pg_use_reserved_connections' AND pg_has_role(session_user, r.oid, 'USAGE')) THEN 0
+             ELSE coalesce(current_setting('reserved_connections', true), '0')::int END AS reserved,
+         CASE WHEN rolsuper OR rolconnlimit < 0 THEN NULL ELSE rolconnlimit END AS "roleLimit",
+         CASE WHEN rolsuper OR datconnlimit < 0 THEN NULL ELSE datconnlimit END AS "databaseLimit",
+         (SELECT count(*)::int FROM others) AS "inUse",
+         (SELECT count(*)::int FROM others WHERE usesysid = role.oid) AS "ofRole",
+         (SELECT count(*)::int FROM others WHERE datid = place.oid) AS "ofDatabase"
+  FROM role, place`;
+
+/** Statements for users. */
+export const limitRole = (role: string, connections: number): string =>
+  /* sql */ `ALTER ROLE ${ident(role)} CONNECTION LIMIT ${connections}`;
+export const limitDatabase = (database: string, connections: number): string =>
+  /* sql */ `ALTER DATABASE ${ident(database)} CONNECTION LIMIT ${connections}`;

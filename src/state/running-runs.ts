@@ -4,7 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
-import type { Action, Listener, RunEvent, TableOutcome } from '../events.ts';
+import type { Action, Listener, Phase, RunEvent } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, readHistory, type NewRecord } from './history-file.ts';
@@ -18,6 +18,13 @@ const SIGN_OF_LIFE_MS = 60_000;
 /** Without a sign of life for so long, a run on another machine counts as killed. */
 const SILENT_MS = 10 * SIGN_OF_LIFE_MS;
 
+const activeTable = {
+  table: z.string().nullable(),
+  table_started_at: z.string().nullable().default(null),
+  action: z.string(),
+  phase: z.string().nullable(),
+};
+
 const runningSchema = z.object({
   run_id: z.string(),
   pipeline: z.string(),
@@ -26,19 +33,19 @@ const runningSchema = z.object({
   host: z.string(),
   /** The namespace of the process ID: containers may share a host name. */
   namespace: z.string(),
-  table: z.string().nullable(),
-  table_started_at: z.string().nullable().default(null),
-  action: z.string(),
-  phase: z.string().nullable(),
+  ...activeTable,
   /** The command of the run, if a sync without its flags does less. */
   repeat_command: z.string().nullable().default(null),
   /** Destination tables without changes. Their shared record is written at the end of the run. */
   quiet: z.array(z.string()).default([]),
   /** Destination tables that the run has not started yet. */
   waiting: z.array(z.string()).default([]),
+  /** What the other jobs of the run sync at the same time. */
+  others: z.array(z.object(activeTable)).default([]),
 });
 type RunningRun = Readonly<z.infer<typeof runningSchema>>;
-type ActiveRun = Omit<RunningRun, 'quiet' | 'waiting'>;
+type ActiveTable = Pick<RunningRun, keyof typeof activeTable>;
+type ActiveRun = Omit<RunningRun, keyof typeof activeTable | 'quiet' | 'waiting' | 'others'>;
 
 interface MarkOptions {
   /** The state directory. */
@@ -53,10 +60,6 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
   let running: ActiveRun | undefined;
   let [isChanged, writtenAt] = [true, 0];
   let timer: NodeJS.Timeout | undefined;
-  const change = (changes: Partial<ActiveRun>) => {
-    if (running) running = { ...running, ...changes };
-    isChanged = true;
-  };
   const pathOf = ({ run_id }: ActiveRun) => join(directory, `running.${run_id}.json`);
   // The file is not part of the sync. If it cannot be written, only the history lacks a killed run.
   const write = async () => {
@@ -64,30 +67,43 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
     const path = pathOf(running);
     writtenAt = performance.now();
     isChanged = false;
-    await writeFile(path, JSON.stringify({ ...running, quiet, waiting: [...waiting] }), { mode: 0o600 })
+    const [first = BETWEEN_TABLES, ...others] = active.values();
+    const content: RunningRun = { ...running, ...first, quiet, waiting: [...waiting], others };
+    await writeFile(path, JSON.stringify(content), { mode: 0o600 })
       .then(() => giveToOwner(path))
       .catch(() => undefined);
   };
   const quiet: string[] = [];
   const waiting = new Set<string>();
+  /** The tables that are being synced, by their names. Without jobs, there is one at most. */
+  const active = new Map<string, ActiveTable>();
+  let hasJobs = false;
   const begin = (table: string, action: Action) => {
     waiting.delete(table);
-    const isAgain = running?.table === table;
-    const startedAt = new Date().toISOString();
-    change({ table, action, phase: null, ...(!isAgain && { table_started_at: startedAt }) });
+    const startedAt = active.get(table)?.table_started_at ?? new Date().toISOString();
+    if (!hasJobs) active.clear();
+    active.set(table, { table, action, phase: null, table_started_at: startedAt });
+    isChanged = true;
   };
-  const end = ({ name, isQuiet }: TableOutcome) => {
-    const table = destinationNameOf(name);
+  const enter = (table: string, phase: Phase) => {
+    const [only = BETWEEN_TABLES] = active.values();
+    const now = hasJobs ? active.get(table) : only;
+    if (now) active.set(now.table ?? '', { ...now, phase });
+    isChanged = true;
+  };
+  const end = (table: string) => {
     waiting.delete(table);
-    if (isQuiet) quiet.push(table);
-    change(BETWEEN_TABLES);
+    if (hasJobs) active.delete(table);
+    else active.clear();
+    isChanged = true;
   };
   let writing = Promise.resolve();
   return {
     listener: async (event) => {
       if (event.type === 'run-started') {
         await recordKilled(directory).catch(() => undefined);
-        running = { ...runOf(event), ...BETWEEN_TABLES, ...thisProcess() };
+        running = { ...runOf(event), ...thisProcess() };
+        hasJobs = event.jobs !== undefined;
         for (const table of event.tables) waiting.add(destinationNameOf(table));
         await write();
         timer = setInterval(() => {
@@ -95,8 +111,13 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
         }, REWRITE_MS).unref();
       }
       if (event.type === 'table-planned') begin(destinationNameOf(event.table), event.action);
-      if (event.type === 'phase-started') change({ phase: event.phase });
-      if (event.type === 'table-finished') end(event.outcome);
+      if (event.type === 'phase-started') enter(destinationNameOf(event.table), event.phase);
+      if (event.type === 'table-held') end(destinationNameOf(event.table));
+      if (event.type === 'table-finished') {
+        const table = destinationNameOf(event.outcome.name);
+        if (event.outcome.isQuiet) quiet.push(table);
+        end(table);
+      }
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
@@ -173,10 +194,14 @@ async function upToDate(running: RunningRun, directory: string): Promise<Running
   const hasFinished = new Set(
     records.filter(({ run_id }) => run_id === running.run_id).map(({ table_name }) => table_name),
   );
+  const [first = BETWEEN_TABLES, ...others] = [running, ...running.others].filter(
+    ({ table }) => !hasFinished.has(table),
+  );
+  const { table, table_started_at, action, phase } = first;
   return {
     ...running,
-    ...(hasFinished.has(running.table) && BETWEEN_TABLES),
-    waiting: running.waiting.filter((table) => !hasFinished.has(table)),
+    ...{ table, table_started_at, action, phase, others },
+    waiting: running.waiting.filter((name) => !hasFinished.has(name)),
   };
 }
 
@@ -192,30 +217,35 @@ function hasEnded({ process: id, host, namespace }: RunningRun): boolean {
   }
 }
 
-/** What the run itself could not write: the tables without changes, and its end. */
+/** What the run itself could not write: the tables without changes, what it was syncing, and its end. */
 function recordsOf(running: RunningRun, lastSign: number): NewRecord[] {
-  const { run_id, pipeline, started_at, table, table_started_at, action, phase, quiet, waiting } = running;
+  const { run_id, pipeline, started_at, quiet, waiting, others } = running;
+  return [
+    ...(quiet.length > 0 ? [{ run_id, pipeline, started_at, table_name: null, tables: quiet }] : []),
+    ...others.map((other) => ({ ...killedRecord(running, other, lastSign), tables: [] })),
+    { ...killedRecord(running, running, lastSign), tables: waiting },
+  ];
+}
+
+function killedRecord(running: RunningRun, active: ActiveTable, lastSign: number): NewRecord {
+  const { run_id, pipeline, started_at } = running;
+  const { table, table_started_at, action, phase } = active;
   const place = table === null ? '' : ` during the sync of ${table}${phase === null ? '' : ` (${phase})`}`;
   const startedAt = table_started_at ?? started_at;
-  const end: NewRecord = {
+  return {
     ...{ run_id, pipeline, started_at: startedAt, table_name: table, action },
     status: 'failed',
     duration_s: Math.max(0, (lastSign - Date.parse(startedAt)) / 1000),
     error_code: 'INTERRUPTED',
     error_message: `process ${running.process} on host ${running.host} ended without a report${place}: it was killed, or stopped by a second Ctrl-C`,
-    error_hint: `Work that was not committed was rolled back. ${continuation(running)} If it happens again, look for "out of memory" in the log of that machine.`,
-    tables: waiting,
+    error_hint: `Work that was not committed was rolled back. ${continuation(running, action)} If it happens again, look for "out of memory" in the log of that machine.`,
     was_killed: true,
   };
-  return [
-    ...(quiet.length > 0 ? [{ run_id, pipeline, started_at, table_name: null, tables: quiet }] : []),
-    end,
-  ];
 }
 
 const LOADS: readonly string[] = ['initial', 'reset', 'full-refresh'] satisfies Action[];
 
-function continuation({ action, repeat_command: command }: RunningRun): string {
+function continuation({ repeat_command: command }: RunningRun, action: string): string {
   const isLoad = LOADS.includes(action);
   if (command !== null)
     return `Run "${command}" again.${isLoad ? ' A load in chunks continues after the last complete chunk.' : ''}`;

@@ -155,6 +155,7 @@ describe('the command line', () => {
     ['help of a command that is misspelt', 'help plna', 'did you mean "plan"?', 'Name a command'],
     ['a word too many', 'demo orders', 'too many arguments', 'See "increp demo --help"'],
     ['a directory that is not there', '-C /no/such/place sync', '-C names /no/such/place', '.env'],
+    ['too many jobs', 'sync --jobs 17', '-j, --jobs: "17" is not a number of jobs', '1 to 16'],
     ['a duration that is none', 'sync --wait-lock soon', '--wait-lock: "soon" is not a duration', '--help'],
     ['no table to reset', 'reset', 'reset needs the names of tables', '--all'],
     [

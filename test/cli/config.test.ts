@@ -35,6 +35,7 @@ test('every setting with its value and its place, every option of a table with i
   await mkdir(credentials);
   await writeFile(join(credentials, 'DEST_USERNAME'), 'from-systemd\n');
   await pair.writeTables({
+    jobs: 4,
     defaults: { unique_cols: ['id'], lookback: '1m' },
     tables: [{ name: 'orders', replication_key: 'updated_at', deletes: 'soft' }],
   });
@@ -54,6 +55,7 @@ test('every setting with its value and its place, every option of a table with i
     DEST_USERNAME: { value: 'from-systemd', from: join(credentials, 'DEST_USERNAME') },
     STALL_TIMEOUT: { value: '2m', from: 'default' },
     LOG_LEVEL: { value: 'debug', from: 'the environment' },
+    jobs: { value: '4', from: 'tables-config.json' },
   });
   expect(config.tables).toMatchObject([
     {

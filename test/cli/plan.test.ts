@@ -111,6 +111,18 @@ test('--exit-code tells whether there is something to do', async () => {
   expect((await increp('plan --exit-code --full-refresh', pair)).exitCode).toBe(2);
 });
 
+test('the number of jobs is told if there are several', async () => {
+  await using pair = await freshPair('orders');
+  const tables = [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'missing' }];
+  const told = '3 jobs: up to 3 tables are synced at the same time.';
+  await pair.writeTables(tables);
+  expect((await increp('plan', pair)).stdout).not.toContain('job');
+  expect((await increp('sync -n --jobs 3', pair)).stdout).toContain(told);
+  await pair.writeTables({ jobs: 3, tables });
+  expect((await increp('plan', pair)).stdout).toContain(told);
+  expect((await increp('plan --json', pair)).json()).toMatchObject({ jobs: 3 });
+});
+
 test('flags of sync are planned with', async () => {
   await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'hard' }] });
   await sync(pair);

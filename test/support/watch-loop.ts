@@ -59,6 +59,7 @@ async function main(directory: string, turns: number): Promise<void> {
       adopt: false,
       replace: false,
       verify: false,
+      jobs: undefined,
       failFast: false,
       dryRun: false,
     },

@@ -1,3 +1,6 @@
+import { Option } from 'commander';
+import { MAX_JOBS } from '../../config/jobs.ts';
+import { jobsArgument } from '../terminal/options.ts';
 import {
   claims,
   destination,
@@ -13,7 +16,7 @@ export const sync = (): CommandDescription => ({
   name: 'sync',
   summary: 'copy changes to the destination',
   description:
-    'Syncs the tables one by one. Loads a table if it is missing or its shape changed, and copies changes otherwise.',
+    'Syncs the tables one by one, or several at the same time with --jobs. Loads a table if it is missing or its shape changed, and copies changes otherwise.',
   tables: 'only these tables; * stands for any characters',
   options: {
     Options: [
@@ -27,7 +30,13 @@ export const sync = (): CommandDescription => ({
       flag('-n, --dry-run', 'show what would be done (same as "increp plan")'),
     ],
     'Waits and limits': [
-      flag('--fail-fast', 'stop at the first table that fails'),
+      new Option('-j, --jobs <number>', `sync this many tables at the same time, at most ${MAX_JOBS}`)
+        .default(undefined, '"jobs" of tables-config.json, or 1')
+        .argParser(jobsArgument),
+      flag(
+        '--fail-fast',
+        'start no other table after one fails. With --jobs, tables that are being synced finish',
+      ),
       duration(
         '--wait-lock <duration>',
         `how long to wait for another run of the same table, at least ${DEFAULT_TIMING.tableLockGrace}s`,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { JOBS, MAX_JOBS } from '../../config/jobs.ts';
 import { DURATION_EXAMPLES, formatDuration, parseDuration } from '../../duration.ts';
 import type { Environment } from '../../environment.ts';
 import type { Timing } from '../../timing.ts';
@@ -37,6 +38,13 @@ export const durationFrom =
     if (seconds === 0) throw new InvalidArgumentError('too short; allowed: longer than 0s');
     return seconds;
   };
+
+/** @throws InvalidArgumentError */
+export function jobsArgument(text: string): number {
+  const jobs = /^\d+$/.test(text) ? Number(text) : 0;
+  if (jobs < 1 || jobs > MAX_JOBS) throw new InvalidArgumentError(`not a number of jobs; allowed: ${JOBS}`);
+  return jobs;
+}
 
 export const collect = (value: string, before: readonly string[]): readonly string[] => [
   ...before,

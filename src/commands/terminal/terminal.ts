@@ -80,6 +80,9 @@ export function terminalOf(
       isStdout: stream === stdout,
       isStderr: stream === stderr || (isTerminal(stderr) && isSameDevice(stdout, stderr)),
       style: stream === stdout ? style : sayStyle,
+      get height() {
+        return stream.rows || undefined;
+      },
       write: (text) => void stream.write(text),
       onResize: (redraw) => {
         stream.on('resize', redraw);

@@ -7,6 +7,7 @@ import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../../duration.
 import { excerptAt } from '../../excerpt.ts';
 import { faultIn, withoutEnd } from '../../sql/user-sql.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from '../chunk-size.ts';
+import { JOBS, MAX_JOBS } from '../jobs.ts';
 import { METADATA_COLUMNS } from '../../schema/metadata-columns.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 
@@ -259,7 +260,15 @@ export const destinationSchema = z.strictObject(
   { error: 'an object with a url_env' },
 );
 
-const TABLES = 'an array of tables, or an object with "tables" and optional "defaults" and "destinations"';
+const TABLES =
+  'an array of tables, or an object with "tables" and optional "defaults", "destinations" and "jobs"';
+
+const jobsSchema = z
+  .int({ error: JOBS })
+  .min(1, { error: JOBS })
+  .max(MAX_JOBS, { error: JOBS })
+  .default(1)
+  .describe('Number of tables that a sync copies at the same time. Each uses its own connections.');
 
 /** The top-level object. Its tables are checked one by one. */
 export const envelopeSchema = z.strictObject(
@@ -267,6 +276,7 @@ export const envelopeSchema = z.strictObject(
     $schema: z.string({ error: 'the path of a JSON Schema' }).optional(),
     defaults: z.record(z.string(), z.unknown(), { error: 'an object of table options' }).optional(),
     destinations: z.array(z.unknown(), { error: 'an array of destinations' }).optional(),
+    jobs: jobsSchema,
     tables: z.array(z.unknown(), { error: 'an array of tables' }),
   },
   { error: TABLES },
@@ -278,19 +288,19 @@ const NEEDS_KEYS = {
   else: { required: NEEDED_KEYS.map(({ key }) => key) },
 };
 
+/** The top-level object, complete. */
+export const pipelineSchema = envelopeSchema.extend({
+  defaults: defaultsSchema.optional().describe('Options for every table that does not set them itself.'),
+  destinations: z
+    .array(destinationSchema)
+    .optional()
+    .describe('Several destinations, instead of the `DEST_` variables of one.'),
+  // Required keys may be set in defaults, which JSON Schema cannot express.
+  tables: z.array(tableSchema),
+});
+
 const documentSchema = z
-  .union([
-    z.array(tableSchema.meta(NEEDS_KEYS)),
-    envelopeSchema.extend({
-      defaults: defaultsSchema.optional().describe('Options for every table that does not set them itself.'),
-      destinations: z
-        .array(destinationSchema)
-        .optional()
-        .describe('Several destinations, instead of the `DEST_` variables of one.'),
-      // Required keys may be set in defaults, which JSON Schema cannot express.
-      tables: z.array(tableSchema),
-    }),
-  ])
+  .union([z.array(tableSchema.meta(NEEDS_KEYS)), pipelineSchema])
   .meta({ title: 'Tables of an increp pipeline' });
 
 /** Editors support draft 7 best. */

@@ -31,6 +31,9 @@ interface Tables {
   readonly tables: readonly TableSettings[];
   readonly patterns: readonly TablePattern[];
   readonly entries: readonly RawEntry[];
+  /** As it is written; undefined if it is not. */
+  readonly writtenJobs: unknown;
+  readonly jobs: number;
 }
 
 /** The parsed file, before its entries are read. */
@@ -73,7 +76,13 @@ export function readTables(
   if (read.length > 0 && read.every((entry) => !isEnabled(entry))) {
     warn(`${TABLES_FILE}: every table has "enabled": false, so a sync does nothing`);
   }
-  return { tables, patterns, entries };
+  return { tables, patterns, entries, ...jobsIn(document?.value) };
+}
+
+/** A problem is reported with those of the other keys. */
+function jobsIn(document: unknown): Pick<Tables, 'jobs' | 'writtenJobs'> {
+  const writtenJobs = isObject(document) ? document['jobs'] : undefined;
+  return { writtenJobs, jobs: envelopeSchema.shape.jobs.safeParse(writtenJobs).data ?? 1 };
 }
 
 const isEnabled = (entry: TableSettings | TablePattern): boolean =>

@@ -6,6 +6,7 @@ import type { Database } from '../../postgres/database.ts';
 import type { StateFiles } from '../../state/state-files.ts';
 import type { TableName } from '../../schema/names.ts';
 import type { Timing } from '../../timing.ts';
+import type { ConnectionPairs } from './connection-pairs.ts';
 import type { KnownDestinations } from './known-destinations.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import type { TimeLimit } from './time-limit.ts';
@@ -34,9 +35,13 @@ export interface RunContext {
   readonly syncReferenced?: (destination: TableName) => Promise<boolean>;
   /** The destinations that read the same table together. */
   readonly group?: ReaderGroup;
+  /** The connections of all jobs, for the chunks of a load. Undefined if one table is synced at a time. */
+  readonly pairs?: ConnectionPairs<ConnectionPair>;
   /** The shared snapshot of tables that wait for each other. */
   readonly fencedSnapshot?: FencedSnapshot;
 }
+
+export type ConnectionPair = Pick<RunContext, 'source' | 'destination'>;
 
 /** A snapshot that another session holds, and the fences from before it. */
 export interface FencedSnapshot {

@@ -26,7 +26,7 @@ import type { RaisedFence } from '../fence/fence.ts';
 import { fenceFor } from '../fence/planned-fence.ts';
 import { syncChanges } from '../incremental/incremental.ts';
 import { loadTable } from '../load/load.ts';
-import { addMissingLabels, createMissingTypes } from '../write/create-types.ts';
+import { addMissingLabels, createMissingTypes, createTypesAhead } from '../write/create-types.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from '../plan/plan.ts';
 import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
@@ -70,6 +70,7 @@ export async function applyPlan(
   let result: Applied | Stopped | undefined;
   const progress: ChunkProgress = { done: 0, of: 0 };
   await addMissingLabels(context, planned);
+  if (plan.kind === 'load' || plan.evolution) await createTypesAhead(context, planned);
   await enterPhase(context, planned, 'lock');
   const lockWait = {
     timing: context.timing,

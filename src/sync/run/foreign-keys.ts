@@ -3,19 +3,26 @@ import type { TableOutcome } from '../../events.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-interface Related {
-  readonly destination: Pick<Relation, 'oid' | 'references'> | undefined;
-}
+type KeySide = 'source' | 'destination';
+type Related = { readonly [side in KeySide]?: Pick<Relation, 'oid' | 'references'> | undefined };
 
 /** For each table, the other tables of the run that it refers to. */
-function parentsIn<T extends Related>(tables: readonly T[]): (table: T) => readonly T[] {
-  const byOid = new Map(tables.map((table) => [table.destination?.oid, table]));
-  return ({ destination }) => (destination?.references ?? []).flatMap((oid) => byOid.get(oid) ?? []);
+export function parentsIn<T extends Related>(
+  tables: readonly T[],
+  sides: readonly KeySide[] = ['destination'],
+): (table: T) => readonly T[] {
+  const parentsAt = sides.map((side) => {
+    const byOid = new Map(tables.map((table) => [table[side]?.oid, table]));
+    return (table: T) => (table[side]?.references ?? []).flatMap((oid) => byOid.get(oid) ?? []);
+  });
+  return (table) => [...new Set(parentsAt.flatMap((parentsOf) => parentsOf(table)))];
 }
 
 /** Referenced tables come before the tables that refer to them. Otherwise the order stays. Pure. */
-export function parentsFirst<T extends Related>(tables: readonly T[]): readonly T[] {
-  const parentsOf = parentsIn(tables);
+export function parentsFirst<T extends Related>(
+  tables: readonly T[],
+  parentsOf: (table: T) => readonly T[] = parentsIn(tables),
+): readonly T[] {
   const ordered = new Set<T>();
   const visiting = new Set<T>();
   const visit = (table: T): void => {

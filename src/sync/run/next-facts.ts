@@ -22,9 +22,15 @@ export function nextFacts(
 ): (context: RunContext, table: TableOutline) => Promise<TableFacts | TableFailure> {
   const places = new Map(ordered.map(({ settings: { name } }, place) => [name, place]));
   let known = latest;
-  return async (context, { settings }) => {
-    const isOld = !known || performance.now() - known.at > context.timing.factsMaxAge * 1000;
-    const found = isOld ? undefined : factsOf(settings.name, known);
+  const find = (context: RunContext, name: string) =>
+    known && performance.now() - known.at <= context.timing.factsMaxAge * 1000
+      ? factsOf(name, known)
+      : undefined;
+  const gather = async (
+    context: RunContext,
+    { settings }: TableOutline,
+  ): Promise<TableFacts | TableFailure> => {
+    const found = find(context, settings.name);
     if (found) return found;
     const [batch = []] = batchesOf(ordered.slice(places.get(settings.name)));
     const at = performance.now();
@@ -38,6 +44,15 @@ export function nextFacts(
     const gathered = factsOf(settings.name, known);
     if (!gathered) throw new Error('no facts were gathered for a table');
     return gathered;
+  };
+  // What one job gathers often includes the tables of the others, so they wait for it.
+  let turn: Promise<unknown> = Promise.resolve();
+  return async (context, table) => {
+    const found = find(context, table.settings.name);
+    if (found) return found;
+    const facts = turn.then(() => gather(context, table));
+    turn = facts.catch(() => undefined);
+    return facts;
   };
 }
 

@@ -8,7 +8,8 @@ import {
   type RunSummary,
   type TableOutcome,
 } from '../../events.ts';
-import { run, type RunRequest } from './run.ts';
+import { run } from './run.ts';
+import type { RunRequest } from './run-request.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -44,6 +45,7 @@ export async function runSeveral(
     startedAt,
     tables,
     destinations: names,
+    ...(request.jobs > 1 && { jobs: request.jobs }),
   });
   await using sharing = new Sharing({ names, openSource, signal, timing });
   let hasFailed = false;

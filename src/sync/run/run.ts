@@ -1,44 +1,31 @@
 /** One run: a pass over the tables of a pipeline. */
 import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.ts';
-import { NO_ROWS, type RunSummary, type TableOutcome } from '../../events.ts';
+import type { RunSummary, TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import {
   gatherFacts,
   inOrder,
-  isUnknown,
   serversOf,
   type Facts,
   type TableFacts,
   type TableFailure,
 } from '../facts/facts.ts';
 import { BATCH_SIZE, batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
-import { openWorkers } from '../load/chunks/workers.ts';
-import { combined, connections, parentsFirst, waitsForOthers } from './foreign-keys.ts';
-import { syncInOneSnapshot } from './one-snapshot.ts';
-import type { DraftPlan } from '../plan/plan.ts';
-import { planTable } from '../plan/plan-table.ts';
+import { connections, parentsFirst, parentsIn, waitsForOthers } from './foreign-keys.ts';
+import { isOutline, syncAgain, syncNext, type RunPass } from './run-pass.ts';
+import type { RunRequest } from './run-request.ts';
+import { syncSeveral } from './several-jobs.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from '../facts/same-database.ts';
-import { gatherAgain, syncTable, syncUnknown, type TableRequest } from './sync-table.ts';
 import { nextFacts, type DatedFacts } from './next-facts.ts';
 import { outlineOf, type TableOutline } from './table-outline.ts';
 import { inTableOrder } from './table-order.ts';
-import { isSameTable } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
-import { deferred, failureOf, withNextCommand } from './table-outcome.ts';
+import { failureOf, withNextCommand } from './table-outcome.ts';
 import { findQuiet } from './quiet-sweep.ts';
 import { persistently } from './retries.ts';
-
-export interface RunRequest extends TableRequest {
-  readonly tables: readonly TableSettings[];
-  readonly isFailFast: boolean;
-  /** Set if there are no tables: why. */
-  readonly noTables?: IncrepError | undefined;
-  /** Called before each table. If it returns false, the run ends. */
-  readonly mayGoOn?: () => boolean;
-}
 
 export async function run(context: RunContext, request: RunRequest): Promise<RunSummary> {
   const startedAt = new Date();
@@ -51,32 +38,40 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
     startedAt,
     tables: request.tables.map(({ name }) => name),
     repeatCommand: request.repeatCommand,
+    ...(request.jobs > 1 && { jobs: request.jobs }),
   });
   const outcomes: TableOutcome[] = [];
+  const warnings: string[] = [];
   let error: IncrepError | undefined;
   try {
-    await syncTables(context, request, outcomes);
+    await syncTables(context, request, { outcomes, warn: (message) => void warnings.push(message) });
   } catch (thrown) {
     error = withNextCommand(asIncrepError(thrown), request.repeatCommand);
   }
-  const summary = summarize(context, request, { startedAt, tables: outcomes, error });
-  for (const message of runWarnings(context, request, outcomes))
-    await context.emit({ type: 'warning', table: undefined, message });
+  warnings.push(...runWarnings(context, request, outcomes));
+  const summary = summarize(context, { startedAt, tables: outcomes, error, warnings });
+  for (const message of warnings) await context.emit({ type: 'warning', table: undefined, message });
   await context.emit({ type: 'run-finished', summary });
   return summary;
 }
 
-async function syncTables(context: RunContext, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
+interface RunReport {
+  readonly outcomes: TableOutcome[];
+  readonly warn: (message: string) => void;
+}
+
+async function syncTables(
+  context: RunContext,
+  request: RunRequest,
+  { outcomes, warn }: RunReport,
+): Promise<void> {
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
   const { known, failures, latest, quiet } = await prepare(context, request);
   const shown = await inRunOrder(context, request.tables, { known, failures, latest });
+  const { jobs } = request;
   const tables = shown.filter(isOutline);
-  // Several destinations must visit the tables in the same order, because they read each table together.
-  const ordered = context.fanOut
-    ? shown
-    : [...parentsFirst(tables), ...shown.filter((table) => !isOutline(table))];
-  const active = ordered.filter(({ settings }) => !quiet.has(settings.name));
+  const active = inSyncOrder(context, shown, jobs).filter(({ settings }) => !quiet.has(settings.name));
   const pass: RunPass = {
     context,
     request,
@@ -84,10 +79,26 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
     connected: connections(tables),
     factsFor: nextFacts(active.filter(isOutline), latest),
     held: new Map(),
+    active: new Map(),
+    warn,
+    referencedTurn: Promise.resolve(),
   };
-  const finish = async (outcome: TableOutcome) => {
+  let reported: Promise<unknown> = Promise.resolve();
+  // The listeners write files and rows, so they get the results of several jobs one after the other.
+  const finish = (outcome: TableOutcome): Promise<unknown> => {
     outcomes.push(outcome);
-    await context.emit({ type: 'table-finished', outcome });
+    return (reported = reported.then(() => context.emit({ type: 'table-finished', outcome })));
+  };
+  /** Returns false if the run must start no other table. */
+  const settle = async (table: TableOutline | TableFailure, outcome: TableOutcome): Promise<boolean> => {
+    if (isOutline(table) && (waitsForOthers(outcome) || pass.connected.has(table))) {
+      pass.held.set(table, outcome);
+      if (jobs > 1) await context.emit({ type: 'table-held', table: outcome.name });
+    } else await finish(outcome);
+    context.signal?.throwIfAborted();
+    // The commit of each other table would wait for the same standby.
+    const isUnconfirmed = outcome.error?.code === 'COMMIT_UNCONFIRMED';
+    return !isUnconfirmed && !(request.isFailFast && outcome.status === 'failed');
   };
   try {
     for (const table of tables) {
@@ -98,19 +109,8 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
       if (pass.connected.has(table)) pass.held.set(table, outcome);
       else await finish(outcome);
     }
-    for (const table of active) {
-      if (request.mayGoOn?.() === false) return;
-      const outcome = isOutline(table)
-        ? await syncOnce(pass, table, context)
-        : await withFanOut(context, table.settings.name, (together) => syncUnknown(together, table, request));
-      if (isOutline(table) && (waitsForOthers(outcome) || pass.connected.has(table)))
-        pass.held.set(table, outcome);
-      else await finish(outcome);
-      context.signal?.throwIfAborted();
-      if (request.isFailFast && outcome.status === 'failed') return;
-      // The commit of each other table would wait for the same standby.
-      if (outcome.error?.code === 'COMMIT_UNCONFIRMED') return;
-    }
+    const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle);
+    if (!isComplete) return;
     await syncAgain(pass);
   } finally {
     for (const outcome of pass.held.values()) await finish(outcome);
@@ -118,6 +118,34 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
     const placeOf = ({ name }: TableOutcome) => places.get(name) ?? 0;
     outcomes.sort((one, other) => placeOf(one) - placeOf(other));
   }
+}
+
+/**
+ * Referenced tables first. Several destinations must visit the tables in the same order, because they read each table
+ * together. All of them have the foreign keys of the source in common.
+ */
+function inSyncOrder(
+  { fanOut }: RunContext,
+  shown: readonly (TableOutline | TableFailure)[],
+  jobs: number,
+): readonly (TableOutline | TableFailure)[] {
+  const sides = [...(jobs > 1 ? (['source'] as const) : []), ...(fanOut ? [] : (['destination'] as const))];
+  if (sides.length === 0) return shown;
+  const tables = shown.filter(isOutline);
+  return [...parentsFirst(tables, parentsIn(tables, sides)), ...shown.filter((table) => !isOutline(table))];
+}
+
+async function syncOneByOne(
+  pass: RunPass,
+  tables: readonly (TableOutline | TableFailure)[],
+  settle: (table: TableOutline | TableFailure, outcome: TableOutcome) => Promise<boolean>,
+): Promise<boolean> {
+  const { context, request } = pass;
+  for (const table of tables) {
+    if (request.mayGoOn?.() === false) return false;
+    if (!(await settle(table, await syncNext(pass, table, context)))) return false;
+  }
+  return true;
 }
 
 interface Prepared {
@@ -138,95 +166,6 @@ async function inRunOrder(
   const all = [...(await inTableOrder(context, known, latest?.facts.schemas ?? new Map())), ...failures];
   return failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
 }
-
-const isOutline = (table: TableOutline | TableFailure): table is TableOutline => !('error' in table);
-
-interface RunPass {
-  readonly context: RunContext;
-  readonly request: RunRequest;
-  readonly tables: readonly TableOutline[];
-  readonly connected: ReadonlyMap<TableOutline, ReadonlySet<TableOutline>>;
-  readonly factsFor: ReturnType<typeof nextFacts>;
-  /** Tables that this run may sync again, with their results so far. */
-  readonly held: Map<TableOutline, TableOutcome>;
-}
-
-async function syncOnce(pass: RunPass, table: TableOutline, context: RunContext): Promise<TableOutcome> {
-  const { request, held, factsFor } = pass;
-  const before = held.get(table);
-  const outcome = await withFanOut(context, table.settings.name, async (together) => {
-    if (hasNoTime(together, table)) return deferred(together, table);
-    const facts = await (before ? gatherAgain(together, table.settings) : factsFor(together, table));
-    return isUnknown(facts)
-      ? syncUnknown(together, facts, request)
-      : syncTable({ ...together, syncReferenced: referencedSync(pass, [table]) }, facts, request);
-  });
-  return before ? combined(before, outcome) : outcome;
-}
-
-/** Syncs again the tables that a foreign key held up, as long as that helps at least one of them. */
-async function syncAgain(pass: RunPass): Promise<void> {
-  const { context, request, held } = pass;
-  const waiting = () => [...held.keys()].filter((table) => waitsForOthers(held.get(table)));
-  for (let hasProgress = true; hasProgress;) {
-    hasProgress = false;
-    for (const table of waiting()) {
-      if (request.mayGoOn?.() === false || hasNoTime(context, table)) return;
-      const outcome = await syncOnce(pass, table, withoutOthers(context));
-      held.set(table, outcome);
-      hasProgress ||= !waitsForOthers(outcome);
-      context.signal?.throwIfAborted();
-    }
-  }
-  const stuck = waiting();
-  const connected = [...held.keys()].filter((table) =>
-    stuck.some((other) => table === other || pass.connected.get(table)?.has(other)),
-  );
-  if (connected.length < 2 || connected.some((table) => hasNoTime(context, table))) return;
-  await syncInOneSnapshot(withoutOthers(context), parentsFirst(connected), request, (table, change) => {
-    const before = held.get(table);
-    if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
-  });
-}
-
-/** Syncs a referenced table over separate connections, while the referring table keeps its transaction open. */
-const referencedSync =
-  (pass: RunPass, chain: readonly TableOutline[]): NonNullable<RunContext['syncReferenced']> =>
-  async (destination) => {
-    const table = pass.tables.find(({ destinationName }) => isSameTable(destinationName, destination));
-    if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
-    await using workers = openWorkers(withoutOthers(pass.context), 1);
-    const [aside] = workers.contexts;
-    if (!aside) throw new Error('there are no connections for a referenced table');
-    const context: RunContext = {
-      ...aside,
-      emit: async (event) => {
-        if (event.type === 'warning' || event.type === 'retrying') await pass.context.emit(event);
-      },
-      syncReferenced: referencedSync(pass, [...chain, table]),
-    };
-    const now = await gatherAgain(context, table.settings);
-    if (isUnknown(now)) return false;
-    const request = { ...pass.request, isFullRefresh: false };
-    // A change of shape also needs exclusive locks on the referring tables, and the waiting transaction has locked one.
-    if (takesShape(planTable(now, request))) return false;
-    const outcome = await syncTable(context, now, request);
-    const before = pass.held.get(table);
-    pass.held.set(table, before ? combined(before, outcome) : outcome);
-    return outcome.status !== 'skipped';
-  };
-
-const takesShape = (plan: DraftPlan): boolean =>
-  plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
-
-function withoutOthers(context: RunContext): RunContext {
-  const { fanOut: _, group: __, ...rest } = context;
-  return rest;
-}
-
-/** A disabled table is skipped in any case, so it is not deferred. */
-const hasNoTime = ({ timeLimit }: RunContext, { settings }: TableOutline): boolean =>
-  timeLimit.isOver && settings.isEnabled;
 
 async function prepare(context: RunContext, request: RunRequest): Promise<Prepared> {
   await persistently(context, undefined, () => ensureUsable(context));
@@ -286,13 +225,10 @@ interface RunResult {
   readonly startedAt: Date;
   readonly tables: readonly TableOutcome[];
   readonly error: IncrepError | undefined;
+  readonly warnings: readonly string[];
 }
 
-function summarize(
-  context: RunContext,
-  request: RunRequest,
-  { startedAt, tables, error }: RunResult,
-): RunSummary {
+function summarize(context: RunContext, { startedAt, tables, error, warnings }: RunResult): RunSummary {
   const failures = tables.filter(({ status }) => status === 'failed').length;
   const isWhollyFailed =
     failures > 0 && failures === tables.filter(({ status }) => status !== 'skipped').length;
@@ -304,7 +240,7 @@ function summarize(
     finishedAt: new Date(),
     tables,
     error: error && failureOf(error),
-    warnings: [...context.settings.warnings, ...runWarnings(context, request, tables)],
+    warnings: [...context.settings.warnings, ...warnings],
   };
 }
 
@@ -335,19 +271,4 @@ export function exitCodeOf({ error, status, tables, destinations }: RunSummary):
   const isElsewhere = (destinations ?? []).some(({ status: of }) => of === 'ok');
   const isBlocked = alike === 75 && !isElsewhere;
   return failed.length > 0 && status === 'partial' && !isBlocked ? 3 : alike;
-}
-
-/** Syncs one table, together with the other destinations that have reached it. */
-async function withFanOut<T>(
-  context: RunContext,
-  table: string,
-  sync: (context: RunContext) => Promise<T>,
-): Promise<T> {
-  const group = await context.fanOut?.meetAt(table);
-  if (!group) return sync(context);
-  try {
-    return await sync({ ...context, group });
-  } finally {
-    group.leave();
-  }
 }

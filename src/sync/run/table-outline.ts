@@ -5,10 +5,13 @@ import type { Relation } from '../../schema/relations.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { cursorBefore } from './table-outcome.ts';
 
+type References = Pick<Relation, 'oid' | 'references'>;
+
 export interface TableOutline {
   readonly settings: TableSettings;
   readonly destinationName: TableName;
-  readonly destination: Pick<Relation, 'oid' | 'references'> | undefined;
+  readonly source: References | undefined;
+  readonly destination: References | undefined;
   readonly recordName: string;
   readonly cursor: string | null;
   /** The last sync, or the last chunk of an interrupted load: milliseconds since 1970. -Infinity if there is none. */
@@ -16,11 +19,12 @@ export interface TableOutline {
 }
 
 export function outlineOf(facts: TableFacts): TableOutline {
-  const { settings, destinationName, destination, recordName, saved, pendingLoad } = facts;
+  const { settings, destinationName, source, destination, recordName, saved, pendingLoad } = facts;
   return {
     settings,
     destinationName,
-    destination: destination && { oid: destination.oid, references: destination.references },
+    source: referencesOf(source),
+    destination: referencesOf(destination),
     recordName,
     cursor: cursorBefore(facts),
     lastAt: Math.max(
@@ -30,3 +34,6 @@ export function outlineOf(facts: TableFacts): TableOutline {
     ),
   };
 }
+
+const referencesOf = (relation: Relation | undefined): References | undefined =>
+  relation && { oid: relation.oid, references: relation.references };

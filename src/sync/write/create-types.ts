@@ -1,7 +1,7 @@
 /** `types: "native"`: creates and extends types at the destination. */
 import type pg from 'pg';
 import { queryOnePinnedFirst, queryUsually } from '../../postgres/user-search-path.ts';
-import { IncrepError } from '../../errors.ts';
+import { asIncrepError, IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
 import { judgeTypes, type NativeType } from '../../schema/native-types.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -38,9 +38,26 @@ export async function addMissingLabels(context: RunContext, facts: TableFacts): 
   });
 }
 
+/**
+ * With several jobs, the types are created in a transaction of their own. Otherwise the loads of other tables with the same types
+ * would wait for the end of this load. If the load fails, its types are unused, which does no harm.
+ */
+export async function createTypesAhead(context: RunContext, facts: TableFacts): Promise<void> {
+  if (!context.pairs || !lacksTypes(facts)) return;
+  try {
+    await context.destination.withWriting([], (client) => createMissingTypes(client, facts));
+  } catch (error) {
+    // Another job has created a type meanwhile. The load itself judges the types again.
+    if (asIncrepError(error).code !== 'SCHEMA_CHANGED') throw error;
+  }
+}
+
+const lacksTypes = ({ natives }: TableFacts): boolean =>
+  natives.types.some(({ verdict }) => verdict.kind === 'missing');
+
 /** Creates the types that a load needs, in its transaction. */
 export async function createMissingTypes(client: pg.ClientBase, facts: TableFacts): Promise<void> {
-  if (!facts.natives.types.some(({ verdict }) => verdict.kind === 'missing')) return;
+  if (!lacksTypes(facts)) return;
   for (const type of await judgeAgain(client, facts)) {
     if (type.verdict.kind === 'alike') continue;
     if (type.verdict.kind !== 'missing') throw createdMeanwhile(facts, type);

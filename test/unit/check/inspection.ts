@@ -38,7 +38,12 @@ export const connection = (change: Partial<ConnectionSettings> = {}): Connection
   },
   ...change,
 });
-export const LOCAL = { source: connection(), destination: connection({ side: 'destination' }) };
+export const LOCAL = {
+  source: connection(),
+  destination: connection({ side: 'destination' }),
+  jobs: 1,
+  destinations: [],
+};
 
 /** A load goes by COPY here, as a whole. */
 function planFor(table: TableFacts): Plan {
@@ -90,6 +95,7 @@ export function inspection(
     preparedTransactions: [],
     clockSkewSeconds: 0,
     encryption: { source: TLS, destination: undefined },
+    limits: { source: undefined, destination: undefined },
     owners: new Map(),
     publications: new Map(),
     withoutIdentity: new Map(),

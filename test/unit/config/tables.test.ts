@@ -155,6 +155,16 @@ describe('a table', () => {
       ]);
   });
 
+  test('are synced one at a time, unless jobs says how many', async () => {
+    expect((await load([TABLE])).jobs).toBe(1);
+    expect((await load({ tables: [TABLE] })).jobs).toBe(1);
+    expect((await load({ jobs: 16, tables: [TABLE] })).jobs).toBe(16);
+    for (const jobs of [0, 17, 1.5, '4', null])
+      expect(await problems({ jobs, tables: [TABLE] })).toEqual([
+        `tables-config.json, jobs: ${JSON.stringify(jobs)} is not allowed; allowed: a whole number from 1 to 16`,
+      ]);
+  });
+
   test('may have any name that Postgres can store', async () => {
     const names = ['Orders', 'sélect', 'with "quotes"', 'a.b', ' ', 'x'.repeat(63), '__proto__'];
     const { tables } = await load(names.map((name) => ({ ...TABLE, name })));
@@ -478,7 +488,8 @@ describe('every table has a place of its own', () => {
 });
 
 describe('a document is refused', () => {
-  const allowed = 'an array of tables, or an object with "tables" and optional "defaults" and "destinations"';
+  const allowed =
+    'an array of tables, or an object with "tables" and optional "defaults", "destinations" and "jobs"';
 
   test.each([
     [[], 'tables-config.json: there are no tables'],

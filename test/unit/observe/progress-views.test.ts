@@ -1,7 +1,7 @@
 /** What the live line tells where there are several destinations. */
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/events.ts';
-import { shownView, viewsAfter, type Views } from '../../../src/observe/progress-views.ts';
+import { shownViews, viewsAfter, type Views } from '../../../src/observe/progress-views.ts';
 import { outcome } from '../report/outcomes.ts';
 
 const event = (destination: string, table: string): RunEvent => ({
@@ -17,9 +17,11 @@ const shownAfter = (...events: RunEvent[]) => {
     ...{ type: 'run-started', runId: 'r', pipeline: 'p', startedAt: new Date() },
     ...{ tables: ['orders', 'items'], destinations: ['one', 'two'] },
   };
-  return shownView(
+  const [view, ...others] = shownViews(
     [started, ...events].reduce<Views>((views, next) => viewsAfter(views, next, 0), new Map()),
   );
+  expect(others).toEqual([]);
+  return view;
 };
 
 test('the line tells of the one that is furthest behind, and counts the tables of all', () => {

@@ -17,9 +17,10 @@ interface Size {
   readonly rows?: number;
   readonly tables?: readonly string[];
   readonly isUnicode?: boolean;
+  readonly jobs?: number;
 }
 
-function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicode = true }: Size = {}) {
+function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicode = true, jobs }: Size = {}) {
   const screen = emulator(columns, rows);
   const written: string[] = [];
   let width = columns;
@@ -39,6 +40,7 @@ function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicod
     {
       write,
       style: look,
+      height: rows,
       onResize: (listener) => {
         redraw = listener;
         return () => (redraw = () => {});
@@ -47,7 +49,14 @@ function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicod
     { above: summaryByTable(() => look) },
   );
   const emit = (event: RunEvent) => void progress.listener(event);
-  emit({ type: 'run-started', runId: 'run-1', pipeline: 'shop', startedAt: STARTED, tables });
+  emit({
+    type: 'run-started',
+    runId: 'run-1',
+    pipeline: 'shop',
+    startedAt: STARTED,
+    tables,
+    ...(jobs !== undefined && { jobs }),
+  });
   return {
     ...{ written, progress, emit, screen, look, write },
     pass: (seconds: number) => vi.advanceTimersByTime(seconds * 1000),
@@ -399,4 +408,60 @@ test('where the terminal knows only ASCII, so does the line', () => {
   pass(3);
   emit({ type: 'table-finished', outcome: outcome({ name: 'x'.repeat(60) }) });
   expect(Buffer.from(written.join('')).every((byte) => byte < 128)).toBe(true);
+});
+
+const FOUR = ['orders', 'items', 'events', 'customers'];
+
+test('several jobs have a line each, in the order in which their tables began', () => {
+  const { load, phase, emit, pass, screen } = start({ tables: FOUR, jobs: 2 });
+  load('orders');
+  load('items');
+  phase('copy', { table: 'items' });
+  pass(1.5);
+  expect(screen.lines()).toEqual(['[1/4] orders: reading both databases, 1 s', '[2/4] items: copying']);
+  expect(screen.cursor()).toMatchObject({ x: 0, y: 0 });
+  emit({ type: 'table-finished', outcome: outcome({ name: 'orders' }) });
+  load('events');
+  pass(1.5);
+  const lines = screen.lines();
+  expect(lines[0]).toMatch(/orders/);
+  expect(lines.slice(-2)).toEqual(['[2/4] items: copying', '[3/4] events: reading both databases, 1 s']);
+  emit({ type: 'table-held', table: 'items' });
+  pass(1.5);
+  expect(screen.lines().slice(-2)[0]).not.toContain('items');
+  expect(screen.lines().at(-1)).toBe('[3/4] events: reading both databases, 2 s');
+});
+
+test('several lines leave nothing behind: when one goes, when lines are printed above, at the end', () => {
+  const { load, emit, pass, screen, progress } = start({ tables: FOUR, jobs: 3, rows: 6 });
+  for (const name of ['orders', 'items', 'events']) load(name);
+  pass(1.5);
+  expect(screen.lines()).toHaveLength(3);
+  for (const name of ['orders', 'items', 'events'])
+    emit({ type: 'table-finished', outcome: outcome({ name }) });
+  load('customers');
+  pass(1.5);
+  expect(screen.lines().filter((line) => line.startsWith('['))).toEqual([
+    '[4/4] customers: reading both databases, 1 s',
+  ]);
+  progress.stop('end\n');
+  expect(screen.lines().filter((line) => line.startsWith('['))).toEqual([]);
+  expect(screen.lines().at(-1)).toBe('end');
+});
+
+test('lines that do not fit on the terminal are left out', () => {
+  const { load, pass, screen } = start({ tables: FOUR, jobs: 4, rows: 3 });
+  for (const name of FOUR) load(name);
+  pass(1.5);
+  expect(screen.lines()).toHaveLength(2);
+});
+
+test('a terminal that becomes narrower has the same lines, cut', () => {
+  const { load, pass, screen, resize } = start({ tables: FOUR, jobs: 2, columns: 60 });
+  load('orders');
+  load('items');
+  pass(1.5);
+  resize(20);
+  // Some terminals move the cursor when they wrap the old lines, so an old line may remain above.
+  expect(screen.lines().slice(-2)).toEqual(['[1/4] orders: read…', '[2/4] items: readi…']);
 });

@@ -56,3 +56,35 @@ test('a killed run has its tables without changes, the table that it synced, and
     await rm(directory, { recursive: true });
   }
 });
+
+test('of several jobs, each table that was being synced has a record', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'increp-running-'));
+  try {
+    await using mark = markRunning({ directory, destinationNameOf: (table) => table });
+    const tables = ['done', 'held', 'orders', 'events', 'others'];
+    const run = { runId: '01234567-89ab-cdef-0123-456789abcdef', pipeline: 'shop', tables, jobs: 4 };
+    await mark.listener({ type: 'run-started', ...run, startedAt: new Date() });
+    for (const table of tables.slice(0, 4))
+      await mark.listener({
+        ...{ type: 'table-planned', table, action: 'incremental', reasons: [], estimatedRows: undefined },
+      });
+    await mark.listener({ type: 'table-finished', outcome: outcome({ name: 'done' }) });
+    await mark.listener({ type: 'table-held', table: 'held' });
+    await mark.listener({ type: 'phase-started', table: 'orders', phase: 'copy' });
+    await mark.listener({ type: 'phase-started', table: 'events', phase: 'merge' });
+    const rewritten = async () => readFile(join(directory, `running.${run.runId}.json`), 'utf8');
+    await expect.poll(rewritten, { timeout: 5000 }).toContain('"phase":"merge"');
+    await endProcess(directory);
+    const killed = await killedRuns(directory, 'shop');
+    expect(killed).toMatchObject([
+      { table_name: 'events', tables: [], error_message: expect.stringContaining('of events (merge)') },
+      {
+        table_name: 'orders',
+        tables: ['others'],
+        error_message: expect.stringContaining('of orders (copy)'),
+      },
+    ]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});

@@ -55,3 +55,19 @@ test('waiting for open transactions ends with the time limit', () => {
   now = 2000;
   expect(budget.isSpent).toBe(true);
 });
+
+test('tables that wait at the same time spend their common time once', () => {
+  let now = 0;
+  const budget = new WaitBudget(5, undefined, () => now);
+  now = 2000;
+  budget.spend(2);
+  // Another job has waited since the same moment.
+  budget.spend(2);
+  expect(budget.isSpent).toBe(false);
+  now = 4000;
+  budget.spend(3);
+  expect(budget.isSpent).toBe(false);
+  now = 6000;
+  budget.spend(1);
+  expect(budget.isSpent).toBe(true);
+});

@@ -1,7 +1,7 @@
 /** Copies the missing chunks. Each chunk is committed in one transaction together with the record that it is done. */
 import type pg from 'pg';
 import * as z from 'zod';
-import { IncrepError } from '../../../errors.ts';
+import { asIncrepError, IncrepError } from '../../../errors.ts';
 import type { Copied } from '../../../postgres/copy-pipe.ts';
 import { rewrittenLeaves } from '../../../postgres/heap.ts';
 import { codeOf } from '../../../postgres/identity.ts';
@@ -17,7 +17,7 @@ import type { LoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
 import type { RunContext } from '../../context/run-context.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
-import type { Workers } from './workers.ts';
+import type { ChunkWorkers } from './workers.ts';
 import type { ChunkProgress } from './chunked-load.ts';
 import { enterPhase } from '../../context/phases.ts';
 import { SQLSTATE } from '../../../postgres/sqlstate.ts';
@@ -26,7 +26,7 @@ interface ChunkCopying {
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly load: BegunLoad;
-  readonly workers: Workers;
+  readonly workers: ChunkWorkers;
   readonly progress: ChunkProgress;
   /** Rejects if the session that holds the lock of the table is lost. */
   readonly ensureLocked: () => Promise<unknown>;
@@ -48,19 +48,40 @@ export async function copyChunks(copying: ChunkCopying): Promise<boolean> {
   );
   const meter = meterOver(before);
   const left = starts.map((_, chunk) => chunk).filter((chunk) => !load.done.includes(chunk));
-  await Promise.allSettled(
-    workers.contexts.map(async (context) => {
+  const allCopied = new AbortController();
+  const worker = async (context: RunContext) => {
+    const metered = { ...context, emit: meter(context) };
+    for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
+      await copyChunk(copying, metered, chunk);
+      if (context.timeLimit.isOver) break;
+    }
+    allCopied.abort();
+  };
+  const helper = async () => {
+    let isRefused = false;
+    const copyNext = async (context: RunContext) => {
+      const chunk = left.shift();
+      if (chunk === undefined) return;
       try {
-        const metered = { ...context, emit: meter(context) };
-        for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
-          await copyChunk(copying, metered, chunk);
-          if (context.timeLimit.isOver) return;
-        }
+        await copyChunk(copying, { ...context, emit: meter(context) }, chunk);
       } catch (error) {
-        workers.stop(error);
+        // The load works without the help.
+        isRefused = asIncrepError(error).code === 'TOO_MANY_CONNECTIONS';
+        if (!isRefused) throw error;
+        left.unshift(chunk);
       }
-    }),
-  );
+    };
+    while (left.length > 0 && !isRefused && !first.timeLimit.isOver)
+      if (!(await workers.help(copyNext, allCopied.signal))) return;
+  };
+  const orStop = (work: Promise<void>) => work.catch((error: unknown) => workers.stop(error));
+  await Promise.all([
+    ...workers.contexts.map((context) => orStop(worker(context))),
+    ...Array.from({ length: workers.helpers }, () => orStop(helper())),
+  ]);
+  // A chunk came back after the worker had ended.
+  if (left.length > 0 && !first.timeLimit.isOver && first.signal?.aborted !== true)
+    await orStop(worker(first));
   first.signal?.throwIfAborted();
   // A run that only finishes the load continues past the time limit. Otherwise a short limit would never finish it.
   return !first.timeLimit.isOver || load.done.length === starts.length;

@@ -9,7 +9,7 @@ import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import type { ChunkedLoad, ChunkedResult } from './chunked-load.ts';
 import { copyChunks } from './copy-chunks.ts';
 import { finishLoad } from './finish-load.ts';
-import { openWorkers, type Workers } from './workers.ts';
+import { openChunkWorkers, type Workers } from './workers.ts';
 import { choosePlacing } from '../choose-placing.ts';
 
 export async function loadInChunks(request: ChunkedLoad): Promise<ChunkedResult> {
@@ -23,7 +23,7 @@ type CopiedAll =
 /** The connections of the workers are closed before the load is finished. */
 async function copyAll(request: ChunkedLoad): Promise<CopiedAll> {
   const { context, facts, plan, chunks, progress } = request;
-  await using workers = openWorkers(context, facts.settings.loadJobs);
+  await using workers = openChunkWorkers(context, facts.settings.loadJobs);
   const load = await begin(request, workers);
   if (!load)
     return {

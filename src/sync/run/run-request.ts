@@ -1,0 +1,14 @@
+import type { TableSettings } from '../../config/settings.ts';
+import type { IncrepError } from '../../errors.ts';
+import type { TableRequest } from './sync-table.ts';
+
+export interface RunRequest extends TableRequest {
+  readonly tables: readonly TableSettings[];
+  readonly isFailFast: boolean;
+  /** The number of tables that are synced at the same time. */
+  readonly jobs: number;
+  /** Set if there are no tables: why. */
+  readonly noTables?: IncrepError | undefined;
+  /** Called before each table. If it returns false, the run ends. */
+  readonly mayGoOn?: () => boolean;
+}
