@@ -72,7 +72,8 @@ export type Difference =
 export type ReloadHindrance =
   | { readonly code: 'holds-versions' }
   | { readonly code: 'holds-rows-of-pipelines' }
-  | { readonly code: 'holds-own-rows' };
+  | { readonly code: 'holds-own-rows' }
+  | { readonly code: 'holds-deleted-rows' };
 
 /** Why a change of shape cannot be made in place. */
 export type EvolutionObstacle =
@@ -96,6 +97,7 @@ export type EvolutionObstacle =
     }
   | { readonly code: 'key-values-changed'; readonly columns: readonly string[] }
   | { readonly code: 'replication-key-values-changed'; readonly column: string }
+  | { readonly code: 'converted-otherwise'; readonly columns: readonly string[] }
   | { readonly code: 'statement-refused'; readonly message: string };
 
 /** Why an interrupted load in chunks cannot be continued. */

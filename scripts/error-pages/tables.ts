@@ -166,9 +166,10 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   SCHEMA_CHANGE_REFUSED: {
     about:
-      'Some destination tables hold rows that the source cannot provide again: every version of a row, rows of other pipelines, or their own rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',
+      'Some destination tables hold rows that the source cannot provide again: every version of a row, rows of other pipelines, their own rows, or deleted rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',
     causes: [
       'A column was added, dropped or renamed at the source, or its type changed.',
+      'The table keeps deleted rows (`"deletes": "keep"` or `"soft"`), and their values or their key would not survive the change.',
       '`replication_key`, `unique_cols`, `mode`, `metadata_columns` or the selected rows and columns changed in the settings.',
     ],
     steps: [
@@ -244,8 +245,8 @@ WHERE l.relation = 'public.orders'::regclass;
     steps: [
       'See which rows would go: `increp verify orders`',
       'If the rows may go: `increp sync orders --deletes --force`. For a load, use the command in the message.',
-      'To keep purged rows when columns change, set `"on_schema_change": "evolve"`.',
-      'To allow more at each sync, raise `delete_limit`.',
+      'To keep rows that are gone from the source, set `"deletes": "keep"` ([modes](modes.md#keep-deleted-rows-deletes-keep)).',
+      'To allow more at each sync, raise `delete_limit`. In mode `full-refresh`, 1 lets a sync empty the table.',
     ],
     example: [
       'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',

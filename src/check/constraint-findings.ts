@@ -10,6 +10,7 @@ const LISTED = 5;
 
 /** `tables` contains all tables of the pipeline. */
 export const constraintFindings = (table: TableFacts, tables: readonly TableFacts[]): Finding[] => [
+  ...(table.settings.deletes === 'keep' ? keptFindings(table, tables) : []),
   ...uniqueFindings(table),
   ...foreignKeyFindings(table, tables),
 ];
@@ -30,6 +31,48 @@ function uniqueFindings({ settings, source, destination }: TableFacts): Finding[
       `unique indexes of the destination table have no counterpart at the source: ${listed(indexes, LISTED)}`,
       'Two source rows with the same value would stop the sync of the table. Create the unique index at the source too, or drop it at the destination.',
     ),
+  ];
+}
+
+/** Rows that are gone from the source keep their unique values and their references. */
+function keptFindings({ settings, destination }: TableFacts, tables: readonly TableFacts[]): Finding[] {
+  const { name } = settings;
+  const key = copyKey(settings);
+  const unique = (destination?.uniqueKeys ?? []).filter(
+    ({ columns }) => !key.every((column) => columns.includes(column)),
+  );
+  const parents = tables.filter(
+    (each) =>
+      each.settings.deletes === 'hard' &&
+      destination?.references.includes(each.destination?.oid ?? '') === true,
+  );
+  return [
+    ...(unique.length === 0
+      ? []
+      : [
+          warning(
+            'KEPT_ROWS',
+            name,
+            `rows that are gone from the source keep their values in unique indexes: ${listed(
+              unique.map(({ index, columns }) => `${index} (${columns.join(', ')})`),
+              LISTED,
+            )}`,
+            'If another row gets such a value at the source, the sync of the table stops. Replace the index at the destination with an index that is not unique.',
+          ),
+        ]),
+    ...(parents.length === 0
+      ? []
+      : [
+          warning(
+            'KEPT_ROWS',
+            name,
+            `rows that are gone from the source still refer to rows of ${listed(
+              parents.map((each) => each.settings.name),
+              LISTED,
+            )}, which removes deleted rows`,
+            'Such rows cannot be removed. Set "deletes": "keep" for the referenced table too, or drop the foreign key at the destination.',
+          ),
+        ]),
   ];
 }
 

@@ -10,7 +10,8 @@ import { ident } from '../sql/identifiers.ts';
 import { identifyByRow } from '../sql/destination.ts';
 import { giveTableTo } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
-import { inWords, limitRefusal } from '../sync/load/removed-rows.ts';
+import { previewInWords } from '../sync/load/preview-removed-rows.ts';
+import { limitRefusal } from '../sync/load/removed-rows.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { unfitForChunks } from '../sync/plan/chunk-choice.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
@@ -214,12 +215,14 @@ function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Fin
   const { name } = table.settings;
   const refusal = limitRefusal({ facts: table, plan, isForced: false }, gone);
   if (refusal) return [failureFinding(refusal, name)];
+  // A table in mode full-refresh loses such rows at each sync, as it should.
+  if (table.settings.mode === 'full-refresh') return [];
   return [
     warning(
       'LOAD_REMOVES',
       name,
-      `the next sync loads the table again and removes ${gone.isEstimate ? 'about ' : ''}${inWords(gone)} that the source no longer has`,
-      'If you need these rows, copy them before the next sync.',
+      `the next sync loads the table again and removes ${previewInWords(gone)} that the source no longer has`,
+      'If you need these rows, set "deletes": "keep" before the next sync.',
     ),
   ];
 }

@@ -21,7 +21,7 @@ const whereFindings = ({ settings: { name, selection, deletes } }: TableFacts): 
           'WHERE_LEAVES_ROWS',
           name,
           'rows that no longer match "where" stay unchanged in the destination table, because "deletes" is "ignore"',
-          'Set "deletes" to "hard" or "soft". If rows never stop matching "where", no action is needed.',
+          'Set "deletes" to "hard" or "soft", or to "keep" if these rows should stay. If rows never stop matching "where", no action is needed.',
         ),
       ];
 

@@ -1,5 +1,6 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
+import { findsDeleted } from '../schema/deleted-rows.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, isUniqueBy, type Relation } from '../schema/relations.ts';
@@ -136,7 +137,7 @@ function keyFindings(
         ]
       : []),
     ...lowKeyFindings({ name, key, source }, counts),
-    ...(settings.deletes === 'ignore' && isVersioned(keyCandidates(source, NO_HINTS), key, settings.mergeKey)
+    ...(!findsDeleted(settings) && isVersioned(keyCandidates(source, NO_HINTS), key, settings.mergeKey)
       ? [
           warning(
             'KEY_IN_UNIQUE_COLS',

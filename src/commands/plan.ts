@@ -4,7 +4,7 @@ import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
 import { gatherFacts, serversOf } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
-import { inWords as goneInWords } from '../sync/load/removed-rows.ts';
+import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { describeDependent } from '../sync/plan/obstructions.ts';
 import { ERROR_CLASSES, exitCodeOfTables } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
@@ -112,7 +112,7 @@ const inWords = (table: Preview) => ({
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0
-      ? `${table.gone.isEstimate ? 'about ' : ''}${goneInWords(table.gone)} of the destination, which the source no longer has`
+      ? `${previewInWords(table.gone)} of the destination, which the source no longer has`
       : undefined,
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],
@@ -165,6 +165,7 @@ const tableJson = (table: Preview) => ({
       }
     : null,
   rows_gone: table.gone?.gone ?? null,
+  rows_gone_precision: table.gone?.precision ?? null,
   dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
     kind,
     name,

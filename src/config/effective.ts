@@ -8,8 +8,9 @@ import type { TableName } from '../schema/names.ts';
 import { serverNames } from './connection/servers.ts';
 import { parseConnectionUrl } from './connection/connection-url.ts';
 import type { Configuration } from './load.ts';
-import { namesOf, type DefaultSchemas } from './tables/tables.ts';
+import { DELETE_LIMIT, namesOf, type DefaultSchemas } from './tables/tables.ts';
 import { tableSchema } from './tables/tables-schema.ts';
+import { neverDrops } from './tables/writing-contradictions.ts';
 import type { Prefix, Variable, VariableName } from './environment/variables.ts';
 import { VARIABLES } from './environment/variables.ts';
 
@@ -141,7 +142,12 @@ export function effectiveTables({ entries, homes }: Configuration): EffectiveTab
     if (typeof name !== 'string') return [];
     const { name: label = name, destination } = namesOf(entry, homes);
     const options = known.map(([key, builtIn]) =>
-      optionOf(key, { own, defaults, builtIn: elsewhere(key, homes, name, destination) ?? of(builtIn) }),
+      optionOf(key, {
+        own,
+        defaults,
+        builtIn:
+          elsewhere(key, homes, name, destination) ?? ofOthers(key, { ...defaults, ...own }) ?? of(builtIn),
+      }),
     );
     return [{ name: label, options }];
   });
@@ -162,6 +168,13 @@ function elsewhere(
   if (key === 'schema') return { value: source.schema, from: 'SOURCE_SCHEMA' };
   if (key !== 'dest_schema') return undefined;
   return { value: copy?.schema, from: destination.isSchemaGiven ? 'DEST_SCHEMA' : 'the schema of the table' };
+}
+
+/** Defaults that depend on other options of the table. */
+function ofOthers(key: string, options: Readonly<Record<string, unknown>>): Unsaid | undefined {
+  if (key === 'delete_limit') return options['mode'] === 'full-refresh' ? undefined : of(DELETE_LIMIT);
+  const { data } = key === 'dropped_columns' ? tableSchema.safeParse(options) : {};
+  return data && of(neverDrops(data) ? 'keep' : 'drop');
 }
 
 interface Sources {

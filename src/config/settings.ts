@@ -1,5 +1,6 @@
 /** The settings that the rest of the program trusts. Every value is checked, and defaults are filled in. */
 
+import type { Deletes } from '../schema/deleted-rows.ts';
 import type { TableName } from '../schema/names.ts';
 import type { MetadataColumn } from '../schema/metadata-columns.ts';
 import type { NamePattern } from '../schema/patterns.ts';
@@ -112,8 +113,6 @@ export interface ConnectionSettings extends ServerAddress {
 }
 
 export type InitialLoad = 'auto' | 'pg_dump' | 'copy';
-/** How deleted rows are handled. */
-export type Deletes = 'ignore' | 'hard' | 'soft';
 export type OnSchemaChange = 'reset' | 'evolve' | 'fail';
 
 /** Where the source records deleted rows. */
@@ -159,12 +158,17 @@ export interface TableSettings {
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
   readonly deletes: Deletes;
+  /** Whether a column that the source no longer has stays in the destination table. */
+  readonly droppedColumns: 'drop' | 'keep';
   /** How often the keys of both sides are compared for deleted rows. */
   readonly deletesEverySeconds: number;
   /** Undefined: only a comparison of the keys finds deleted rows. */
   readonly deletionLog: DeletionLog | undefined;
-  /** The largest share of a table, 0 to 1, that one run may remove. */
-  readonly deleteLimit: number;
+  /**
+   * The largest share of a table, 0 to 1, that one run may remove. Undefined in mode full-refresh if it is not set: then
+   * a load may not empty the table.
+   */
+  readonly deleteLimit: number | undefined;
   /** Metadata columns of the destination table. */
   readonly metadataColumns: readonly MetadataColumn[];
   readonly onConflict: 'source_wins' | 'last_update_wins';

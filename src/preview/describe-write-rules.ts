@@ -2,10 +2,11 @@
 import { SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { isAppend, isShared, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { keptColumns } from '../sync/plan/alteration.ts';
 import { blockingKeys } from '../sync/plan/reload-guard.ts';
 
 export function writingRules(table: TableFacts): string[] {
-  const { settings, pipeline, destination } = table;
+  const { settings, pipeline, destination, source } = table;
   return [
     ...(isAppend(settings)
       ? [`every version of a row is kept, one for each (${rowKey(settings).join(', ')}); no row is removed`]
@@ -14,6 +15,12 @@ export function writingRules(table: TableFacts): string[] {
     ...(settings.onConflict === 'last_update_wins'
       ? [`a destination row with a newer ${settings.replicationKey} is kept; no row is removed`]
       : []),
+    ...(settings.deletes === 'keep' && !isAppend(settings)
+      ? ['rows that are gone from the source stay ("deletes": "keep")']
+      : []),
+    ...(source ? keptColumns(table, source) : []).map(
+      ({ name }) => `column "${name}" stays with its values, although the source no longer has it`,
+    ),
     ...(settings.metadataColumns.includes(SYNCED_AT)
       ? [`"${SYNCED_AT}" contains the time when each row was last written`]
       : []),

@@ -2,15 +2,17 @@
 import type { IncrepError } from '../errors.ts';
 import type { CopyCause } from '../reasons.ts';
 import { reasonText } from '../report/reasons.ts';
+import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
-import { previewEvolution, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
+import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
+import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
@@ -79,6 +81,10 @@ export async function previewTables(
     context,
     planned.map(({ table, plan }) => [table, plan] as const),
   );
+  const conversions = await previewConversions(
+    context,
+    planned.map(({ table, plan }) => [table, plan] as const),
+  );
   const answered = planned.map(({ table, plan }) => {
     const { settings } = table;
     const estimate = estimates.get(table);
@@ -89,6 +95,7 @@ export async function previewTables(
             estimate: estimate?.value,
             dependents: dependents.get(table) ?? [],
             gone: gone.get(table),
+            conversion: conversions.get(table),
             isForced: request.isForced,
           });
     return { settings, preview };
@@ -131,19 +138,22 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
 }
 
 const isReshaped = (plan: Plan): boolean =>
-  plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
+  plan.kind === 'load'
+    ? plan.way === 'swap' || plan.way === 'extend'
+    : plan.kind === 'incremental' && plan.evolution !== undefined;
 
 interface PreviewFacts {
   readonly estimate: Estimate | undefined;
   readonly dependents: readonly Dependent[];
   readonly gone: RemovedRowsPreview | undefined;
+  readonly conversion: ConversionPreview | undefined;
   readonly isForced: boolean;
 }
 
 function previewOf(
   table: TableFacts,
   plan: Plan,
-  { estimate, dependents, gone, isForced }: PreviewFacts,
+  { estimate, dependents, gone, conversion, isForced }: PreviewFacts,
 ): Preview {
   const { settings, source, saved } = table;
   const cursor =
@@ -158,7 +168,12 @@ function previewOf(
         plan.removesDeleted ||
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
-  const evolution = plan.kind === 'incremental' ? previewEvolution(table, plan, dependents) : undefined;
+  const evolution =
+    plan.kind === 'incremental'
+      ? previewEvolution(table, plan, dependents)
+      : plan.kind === 'load'
+        ? previewExtension(table, plan, dependents)
+        : undefined;
   // The catalog has no size for a query.
   const whole =
     source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
@@ -182,22 +197,25 @@ function previewOf(
     high,
     hasWork,
     removesDeleted: plan.kind === 'incremental' && plan.removesDeleted,
-    deletes:
-      settings.deletes === 'ignore'
-        ? undefined
-        : {
-            checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
-            everySeconds: settings.deletesEverySeconds,
-            log: logName(table),
-          },
+    deletes: !findsDeleted(settings)
+      ? undefined
+      : {
+          checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
+          everySeconds: settings.deletesEverySeconds,
+          log: logName(table),
+        },
     dependents,
-    obstruction: obstructionOf(table, plan, { dependents, gone, isForced }) ?? evolution?.obstruction,
+    obstruction:
+      obstructionOf(table, plan, { dependents, gone, isForced }) ??
+      evolution?.obstruction ??
+      refusedConversion(conversion),
     gone,
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),
       ...schemaNote(table),
       ...(evolution?.warnings ?? []),
+      ...(conversion?.warnings ?? []),
       ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
@@ -215,7 +233,7 @@ function logName({ settings, saved }: TableFacts): string | undefined {
 function obstructionOf(
   table: TableFacts,
   plan: Plan,
-  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate'>,
+  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate' | 'conversion'>,
 ): Obstruction | undefined {
   if (plan.kind !== 'load') return undefined;
   const built = isReshaped(plan) ? findObstruction(table, plan.source, dependents) : undefined;
@@ -223,6 +241,9 @@ function obstructionOf(
   const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
   return refusal && { what: refusal.message, next: refusal.next };
 }
+
+const refusedConversion = (conversion: ConversionPreview | undefined): Obstruction | undefined =>
+  conversion?.refusal && { what: conversion.refusal.message, next: conversion.refusal.next };
 
 const schemaNote = ({ destinationSchema: { exists }, destinationName: { schema } }: TableFacts): string[] =>
   exists ? [] : [`the destination has no schema "${schema}" yet, and the sync creates it`];

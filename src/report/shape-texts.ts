@@ -73,6 +73,7 @@ const HINDRANCES: Texts<ReloadHindrance> = {
   'holds-versions': () => 'it holds versions of rows that the source no longer has',
   'holds-rows-of-pipelines': () => 'it may hold rows of other pipelines',
   'holds-own-rows': () => 'it may hold rows that exist only at the destination',
+  'holds-deleted-rows': () => 'it keeps rows that the source no longer has',
 };
 
 export const hindranceText = (hindrance: ReloadHindrance): string => textFor(HINDRANCES, hindrance);
@@ -91,6 +92,8 @@ const OBSTACLES: Texts<EvolutionObstacle> = {
     `${columnsText(columns)} no longer identifies the rows of the destination table`,
   'replication-key-values-changed': ({ column }) =>
     `column "${column}", the replication_key, holds other values than before`,
+  'converted-otherwise': ({ columns }) =>
+    `the source converted ${columnsText(columns)} otherwise than the destination would`,
   'statement-refused': ({ message }) => message,
 };
 

@@ -15,6 +15,8 @@ interface Counts {
   readonly duplicated: number;
   readonly newer: number;
   readonly kept: number;
+  /** Whether the settings say that rows that are gone from the source stay. */
+  readonly isArchive?: boolean;
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -207,10 +209,14 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
 }
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
-function keptLine({ newer, kept }: Counts): string {
+function keptLine({ newer, kept, isArchive }: Counts): string {
   const parts = [
     ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
-    ...(kept > 0 ? [`${formatCount(kept)} only at the destination`] : []),
+    ...(kept > 0
+      ? [
+          `${formatCount(kept)} only at the destination${isArchive === true ? ', kept ("deletes": "keep")' : ''}`,
+        ]
+      : []),
   ];
   return parts.length === 0 ? '' : `    not counted as differences: ${parts.join(', ')}\n`;
 }

@@ -39,8 +39,10 @@ export interface EvolutionInput {
   readonly natives: NativeCarriers;
   readonly mergeKey: readonly string[];
   readonly replicationKey: string;
-  /** Whether deleted rows stay in the destination table, marked as deleted. */
-  readonly keepsMarked: boolean;
+  /** Whether rows that are gone from the source stay in the destination table. */
+  readonly keepsDeleted: boolean;
+  /** Whether columns that the source dropped stay in the destination table. */
+  readonly keepsDropped: boolean;
 }
 
 type Step = Partial<Evolution> | { readonly obstacle: EvolutionObstacle };
@@ -59,12 +61,16 @@ export function evolutionOf(evolving: EvolutionInput): EvolutionPlan {
   const gone = recorded.columns
     .map(({ name }) => name)
     .filter((name) => !find(current.columns, name) && find(destination, name));
+  const { keepsDropped } = evolving;
   const done = steps.filter((step): step is Partial<Evolution> => !('obstacle' in step));
   const evolution = {
     added: done.flatMap(({ added = [] }) => added),
-    dropped: [...gone, ...done.flatMap(({ dropped = [] }) => dropped)],
+    dropped: [...(keepsDropped ? [] : gone), ...done.flatMap(({ dropped = [] }) => dropped)],
     retyped: done.flatMap(({ retyped = [] }) => retyped),
-    loosened: done.flatMap(({ loosened = [] }) => loosened),
+    loosened: [
+      ...(keepsDropped ? gone.filter((name) => find(destination, name)?.isNotNull) : []),
+      ...done.flatMap(({ loosened = [] }) => loosened),
+    ],
     tightened: done.flatMap(({ tightened = [] }) => tightened),
     filled: done.flatMap(({ filled = [] }) => filled),
     compared: done.flatMap(({ compared = [] }) => compared),
@@ -86,7 +92,8 @@ function stepFor(column: Column, evolving: EvolutionInput): Step {
   // The column was dropped and added again, or it was not copied before.
   const hasNewValues = old?.position !== column.position;
   if (found.type !== wanted && !isWidening(found.type, wanted)) {
-    if (hasNewValues && old) return { ...addition(column, evolving), dropped: [name] };
+    if (hasNewValues && old && !evolving.keepsDropped)
+      return { ...addition(column, evolving), dropped: [name] };
     return {
       obstacle: { code: 'not-convertible', column: name, type: found.type, wanted },
     };
@@ -110,9 +117,9 @@ const addition = (column: Column, evolving: EvolutionInput): Partial<Evolution> 
   ...(column.isNotNull && demand(column, evolving)),
 });
 
-/** Rows that are marked as deleted have no value for a column that was added later. */
-const demand = ({ name }: Column, { keepsMarked }: EvolutionInput): Partial<Evolution> =>
-  keepsMarked ? {} : { tightened: [name] };
+/** Rows that are gone from the source have no value for a column that was added later. */
+const demand = ({ name }: Column, { keepsDeleted }: EvolutionInput): Partial<Evolution> =>
+  keepsDeleted ? {} : { tightened: [name] };
 
 /** The unique key and the replication key have to be the same columns with the same values. */
 function keyObstacle(

@@ -1,10 +1,8 @@
 /** Statements that create and mark the tables of increp at the destination. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
-import { DELETED_AT, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 import type { MetadataColumnDefinition } from './metadata-columns.ts';
-import { nullSafeMatch } from './null-safe-match.ts';
 import { asUsual } from './search-path.ts';
 
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>
@@ -88,37 +86,6 @@ export const fillMetadataColumn = (
   asUsual(
     /* sql */ `UPDATE ONLY ${qualified(table)} SET ${ident(name)} = ${filled} WHERE ${ident(name)} IS NULL`,
   );
-
-/**
- * Rows of the old table that the new table lacks. They are marked as deleted now, unless they were marked before.
- * `hasSyncedAt`: both tables have that column.
- */
-export function copyMarked(
-  from: TableName,
-  to: TableName,
-  columns: readonly string[],
-  { key, hasSyncedAt }: { readonly key: readonly Column[]; readonly hasSyncedAt: boolean },
-): string {
-  const matches = nullSafeMatch(
-    key.map(({ name, isNotNull }) => ({
-      left: `t.${ident(name)}`,
-      right: `s.${ident(name)}`,
-      isNullable: !isNotNull,
-    })),
-  );
-  const deletedAt = `t.${ident(DELETED_AT)}`;
-  const values = [
-    ...columns.map((name) => `t.${ident(name)}`),
-    `coalesce(${deletedAt}, pg_catalog.now())`,
-    ...(hasSyncedAt
-      ? [`CASE WHEN ${deletedAt} IS NULL THEN pg_catalog.now() ELSE t.${ident(SYNCED_AT)} END`]
-      : []),
-  ];
-  const names = [...columns, DELETED_AT, ...(hasSyncedAt ? [SYNCED_AT] : [])];
-  return asUsual(/* sql */ `INSERT INTO ${qualified(to)} (${identList(names)})
-    SELECT ${values.join(', ')} FROM ${qualified(from)} t
-    WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches})`);
-}
 
 /** $1 schema, $2 index. Returns a row if the index belongs to a constraint. */
 export const IS_CONSTRAINT = /* sql */ `

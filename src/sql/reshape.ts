@@ -64,7 +64,12 @@ export interface Alteration {
   /** Names of columns that no longer exist at the source. */
   readonly dropped: readonly string[];
   /** Columns whose values the server converts, with the type at the destination. */
-  readonly retyped?: readonly { readonly name: string; readonly to: string }[];
+  readonly retyped?: readonly {
+    readonly name: string;
+    readonly to: string;
+    /** Whether the type needs an explicit cast. */
+    readonly isCast?: boolean;
+  }[];
   /** Names of columns that may be NULL from now on. */
   readonly loosened: readonly string[];
   /** Names of columns that become NOT NULL. */
@@ -80,7 +85,10 @@ export function alterBefore(
   const changes = [
     ...dropped.map((name) => `DROP COLUMN ${ident(name)}`),
     ...loosened.map((name) => `ALTER COLUMN ${ident(name)} DROP NOT NULL`),
-    ...retyped.map(({ name, to }) => `ALTER COLUMN ${ident(name)} TYPE ${to}`),
+    ...retyped.map(
+      ({ name, to, isCast }) =>
+        `ALTER COLUMN ${ident(name)} TYPE ${to}${isCast === true ? ` USING ${ident(name)}::${to}` : ''}`,
+    ),
     ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column, natives)}`),
   ];
   return changes.length === 0

@@ -2,7 +2,7 @@
 import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import { tableCommand } from '../shell-word.ts';
-import { inWords, type GoneRows } from '../sync/load/removed-rows.ts';
+import { inWords, isWithin, type GoneRows } from '../sync/load/removed-rows.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
@@ -48,16 +48,15 @@ export async function repairTable(
     const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withLockedSource(context, facts, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
-      const { differences, destinationRows } = await compareSides(
+      const { differences, sourceRows, destinationRows } = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
       const gone = await namingConstraints(facts, () =>
         applyDifferences({ context, facts, relation, source, destination }, differences),
       );
-      const { mode, deleteLimit } = facts.settings;
-      if (!isForced && mode !== 'full-refresh' && gone > destinationRows * deleteLimit)
-        throw overLimit(facts, { gone, of: destinationRows });
+      const rows = { gone, of: destinationRows, left: sourceRows };
+      if (!isForced && !isWithin(facts.settings, rows)) throw overLimit(facts, rows);
       return gone;
     });
     const merge = mergeOf(facts, relation);
@@ -79,7 +78,7 @@ function overLimit(
   gone: GoneRows,
 ): IncrepError {
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `repairing ${printName(destinationName)} would remove ${inWords(gone)} that the source does not have, which is over delete_limit (${deleteLimit}); nothing was changed`,
+    what: `repairing ${printName(destinationName)} would remove ${inWords(gone)} that the source does not have, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
     next: `If increp may remove these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,
   });
 }

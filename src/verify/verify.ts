@@ -37,6 +37,8 @@ export interface Verified {
   readonly newer: number;
   /** Rows that are only at the destination, if the settings allow them. */
   readonly kept: number;
+  /** Whether these rows are kept because of `deletes: "keep"`. */
+  readonly isArchive: boolean;
   /**
    * The first keys of each kind, as JSON: the values of the unique key as text, or the beginning of a row without a
    * key.
@@ -54,7 +56,13 @@ export const isEqual = ({ missing, extra, changed, duplicated }: Verified): bool
 export async function verifyTable(context: RunContext, facts: TableFacts): Promise<Verified> {
   const startedAt = performance.now();
   const compared = await compareTable(context, facts);
-  return { name: facts.settings.name, ...compared, durationSeconds: (performance.now() - startedAt) / 1000 };
+  const { name, deletes } = facts.settings;
+  return {
+    name,
+    ...compared,
+    isArchive: deletes === 'keep',
+    durationSeconds: (performance.now() - startedAt) / 1000,
+  };
 }
 
 /**
@@ -64,7 +72,7 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 async function compareTable(
   context: RunContext,
   facts: TableFacts,
-): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
+): Promise<Omit<Verified, 'name' | 'isArchive' | 'durationSeconds'>> {
   const { relation, known } = comparableTable(facts);
   return context.destination.withSnapshot([], async (destination) => {
     const record = (await recordIn(destination, facts)) ?? known;

@@ -72,7 +72,12 @@ test('an empty table, and one that becomes empty', async () => {
   await sync(pair);
   await expectSameRows(pair, 'rates');
   await pair.source.query('DELETE FROM rates');
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 1, rows_unchanged: 0 });
+  // An emptied source is more often a mistake than a wish.
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
+  expect(error?.hint).toContain('run "increp sync rates --force"');
+  expect((await pair.destination.query('SELECT FROM rates')).rowCount).toBe(1);
+  expect((await sync(pair, '--force')).table()).toMatchObject({ rows_deleted: 1, rows_unchanged: 0 });
   await expectSameRows(pair, 'rates');
 });
 

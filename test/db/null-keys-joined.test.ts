@@ -2,7 +2,6 @@
 import type { PoolClient } from 'pg';
 import { expect, test } from 'vitest';
 import type { Column } from '../../src/schema/columns.ts';
-import { copyMarked } from '../../src/sql/destination.ts';
 import { dropDuplicates } from '../../src/sql/duplicates.ts';
 import { countWithout } from '../../src/sql/gone-rows.ts';
 import { BY_INDEX, mergePasses, replaceStatements, type Merge } from '../../src/sql/merge.ts';
@@ -150,12 +149,6 @@ function statementsFor(nullable: readonly string[], version: number): Readonly<R
     countWithout: countWithout({ table, staging, key, where: [] }).withNull ?? '',
     duplicates: dropDuplicates(merge, true),
     carried: textOf(carryExtraColumns(table, staging, ['note'], key)),
-    marked: copyMarked(table, staging, merge.columns, {
-      key: key.map(({ name, type }) => column(name, type)),
-      hasSyncedAt: false,
-    })
-      .replace(/^[^]*?(?=INSERT)/, '')
-      .replace(/;[^;]*$/, ''),
     sharing: selectWindow(table, [column('id', 'int')], { ...window, from: '9', sharing: key }),
   };
 }

@@ -23,7 +23,13 @@ function inFullRefresh(
 ): Contradiction | undefined {
   const idle = IDLE_IN_FULL_REFRESH.find(({ key }) => key in own);
   if (idle) return idle;
-  return deletes === 'soft' && !unique_cols
+  if (unique_cols) return undefined;
+  if (deletes === 'keep')
+    return {
+      key: 'deletes',
+      what: 'without unique_cols, increp cannot tell a deleted row from a changed row, so it cannot keep it; set unique_cols, or set deletes to "ignore"',
+    };
+  return deletes === 'soft'
     ? {
         key: 'deletes',
         what: 'soft deletes need unique_cols to find the row; set unique_cols, or set deletes to "ignore": a full refresh removes deleted rows anyway',
@@ -42,10 +48,6 @@ const IDLE_IN_FULL_REFRESH: readonly Contradiction[] = [
   { key: 'null_keys', what: 'a table in mode full-refresh is read completely at each sync; remove it' },
   { key: 'deletes_from', what: 'a full refresh removes deleted rows at each sync; remove it' },
   { key: 'deletes_every', what: 'a full refresh removes deleted rows at each sync; remove it' },
-  {
-    key: 'delete_limit',
-    what: 'a full refresh makes the destination table equal to the source, so it has no limit for deleted rows; remove it',
-  },
 ];
 
 const skipping = (

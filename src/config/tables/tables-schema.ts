@@ -159,9 +159,11 @@ export const tableSchema = z.strictObject(
       .default('warn')
       .describe('Rows without a replication key: warn about them, or read all of them at each sync.'),
     deletes: z
-      .enum(['ignore', 'hard', 'soft'])
+      .enum(['ignore', 'keep', 'hard', 'soft'])
       .default('ignore')
-      .describe('Rows that are gone from the source: keep them, remove them, or mark them in `_deleted_at`.'),
+      .describe(
+        'Rows that are gone from the source: keep them until a load, keep them forever, remove them, or mark them in `_deleted_at`.',
+      ),
     deletes_every: duration
       .prefault('24h')
       .describe('How often increp compares both sides to find deleted rows. `0s` is at each sync.'),
@@ -174,8 +176,16 @@ export const tableSchema = z.strictObject(
       .number({ error: SHARE })
       .min(0, { error: SHARE })
       .max(1, { error: SHARE })
-      .default(0.5)
-      .describe('Largest share of a table that one run may remove without `--force`.'),
+      .optional()
+      .describe(
+        'Largest share of a table that one run may remove without `--force`. Default: 0.5. In mode `full-refresh`, a load may not empty the table.',
+      ),
+    dropped_columns: z
+      .enum(['drop', 'keep'])
+      .optional()
+      .describe(
+        'Columns that the source no longer has: drop them, or keep them with their values. Default: `drop`, or `keep` with `deletes` `keep`.',
+      ),
     schema: identifier.optional().describe('Schema of the source table. Default: `SOURCE_SCHEMA`.'),
     dest_schema: identifier
       .optional()

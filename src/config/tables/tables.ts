@@ -11,6 +11,7 @@ import { placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems
 import type { DeletionLog, InheritedKey, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
+import { neverDrops } from './writing-contradictions.ts';
 import type { TableEntry } from './tables-schema.ts';
 import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
 
@@ -306,6 +307,9 @@ const inheritedIn = (entry: TableEntry, own: TableOptions): readonly InheritedKe
     (key) => own[key] === undefined && entry[key] !== undefined,
   );
 
+/** The limit of tables with a replication key. */
+export const DELETE_LIMIT = 0.5;
+
 function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): TablePattern['options'] {
   const selection = selectionOf(entry);
   const named = (column: string) => destinationColumn(selection, column);
@@ -326,7 +330,8 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     deletes: entry.deletes,
     deletesEverySeconds: entry.deletes_every,
     deletionLog: deletionLogOf(entry.deletes_from),
-    deleteLimit: entry.delete_limit,
+    deleteLimit: entry.delete_limit ?? (entry.mode === 'full-refresh' ? undefined : DELETE_LIMIT),
+    droppedColumns: entry.dropped_columns ?? (neverDrops(entry) ? 'keep' : 'drop'),
     skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
     metadataColumns: entry.metadata_columns,
     onConflict: entry.on_conflict,

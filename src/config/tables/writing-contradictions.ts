@@ -1,13 +1,19 @@
 /** Conflicts between options about how rows are written. */
-import { copyKey } from '../../schema/row-identity.ts';
+import { findsDeleted } from '../../schema/deleted-rows.ts';
+import { copyKey, isShared } from '../../schema/row-identity.ts';
 import type { Contradiction } from '../problems.ts';
 import { MAX_KEY_COLUMNS, type TableEntry } from './tables-schema.ts';
 
 export function writingContradiction(entry: TableEntry): Contradiction | undefined {
-  const { mode, deletes, on_conflict, unique_cols = [] } = entry;
+  const { mode, on_conflict, unique_cols = [] } = entry;
+  if (entry.dropped_columns === 'drop' && neverDrops({ ...entry, deletes: 'ignore' }))
+    return {
+      key: 'dropped_columns',
+      what: 'the table holds rows that the source cannot provide again, so increp never drops a column of it; remove dropped_columns',
+    };
   if (mode === 'full-refresh') return inFullRefresh(entry);
   const isAppend = mode === 'incremental-append';
-  if (isAppend && deletes !== 'ignore')
+  if (isAppend && findsDeleted(entry))
     return {
       key: 'deletes',
       what: `mode "incremental-append" keeps every version of a row, including deleted rows; set deletes to "ignore", or mode to "incremental-deduped"`,
@@ -17,15 +23,15 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
       key: 'on_conflict',
       what: 'mode "incremental-append" keeps all versions of a row, so on_conflict has no effect; remove it',
     };
-  if (on_conflict === 'last_update_wins' && deletes !== 'ignore')
+  if (on_conflict === 'last_update_wins' && findsDeleted(entry))
     return {
       key: 'deletes',
       what: 'with on_conflict "last_update_wins" the destination may have rows of its own, which deletes would remove; set deletes to "ignore"',
     };
-  if (entry.deletes_from !== undefined && deletes === 'ignore')
+  if (entry.deletes_from !== undefined && !findsDeleted(entry))
     return {
       key: 'deletes_from',
-      what: 'has no effect while deletes is "ignore"; set deletes to "hard" or "soft"',
+      what: `has no effect while deletes is "${entry.deletes}"; set deletes to "hard" or "soft"`,
     };
   const key = copyKey({
     mode,
@@ -40,6 +46,13 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
       }
     : undefined;
 }
+
+/** Whether columns that the source no longer has stay, unless `dropped_columns` says otherwise. */
+export const neverDrops = ({ mode, deletes, on_conflict, metadata_columns }: TableEntry): boolean =>
+  deletes === 'keep' ||
+  mode === 'incremental-append' ||
+  on_conflict === 'last_update_wins' ||
+  isShared({ metadataColumns: metadata_columns });
 
 /** A full refresh removes deleted rows, and may have no unique key. */
 function inFullRefresh({

@@ -1,4 +1,5 @@
 /** The state after a sync, and changes of the source since the sync before. */
+import { findsDeleted } from '../../schema/deleted-rows.ts';
 import { nextFences, type Fence } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
@@ -187,7 +188,7 @@ export function comparisonDue(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFe
   const hasLost = isReplaced(record, fence, servers.source);
   if (plan.keyType !== 'integer') {
     if (!hasLost) return undefined;
-    return settings.deletes === 'ignore' ? 'recent' : 'all';
+    return findsDeleted(settings) ? 'all' : 'recent';
   }
   const wasRestarted = record.sourceLife.startedAt !== servers.source.startedAt;
   const isSmall = hasSystemColumns(plan.source) && plan.source.bytes <= RESTART_COMPARED_BYTES;
@@ -207,10 +208,9 @@ export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: Raised
       : due === 'recent'
         ? 'the rows of the last hour were compared'
         : 'the window started an hour lower';
-  const left =
-    facts.settings.deletes === 'ignore'
-      ? '; the destination table may keep rows that only the former source had, and "increp verify" names them'
-      : '';
+  const left = !findsDeleted(facts.settings)
+    ? '; the destination table may keep rows that only the former source had, and "increp verify" names them'
+    : '';
   return [
     `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,
   ];

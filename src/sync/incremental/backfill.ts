@@ -9,6 +9,7 @@ import { codeOf } from '../../postgres/identity.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Evolution } from '../../schema/evolution.ts';
+import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { fillName, printName } from '../../schema/names.ts';
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
@@ -47,6 +48,12 @@ export interface Fill {
 export async function readFill(evolving: Evolving, source: pg.ClientBase): Promise<Fill | undefined> {
   const { evolution } = evolving;
   const isOtherwise = evolution.compared.length > 0 && (await isConvertedOtherwise(evolving, source));
+  // Rows that are gone from the source have only the value that the server computes.
+  if (isOtherwise && evolution.retyped.length > 0 && keepsDeleted(evolving.facts.settings))
+    throw notInPlace({
+      code: 'converted-otherwise',
+      columns: evolution.retyped.map(({ name }) => name),
+    });
   const columns = [...evolution.filled, ...(isOtherwise ? evolution.compared : [])];
   return columns.length === 0 ? undefined : { columns, copied: await copyFill(evolving, source, columns) };
 }

@@ -6,22 +6,13 @@ import { printName } from '../../schema/names.ts';
 import { dropTable } from '../../sql/destination.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { mergePasses } from '../../sql/merge.ts';
-import type { Statement } from '../../sql/search-path.ts';
-import { alterAfter, alterBefore, CHECK_DEFERRED, lockWholly } from '../../sql/reshape.ts';
+import { alterAfter, alterBefore, CHECK_DEFERRED } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { waitingForUsers } from '../lock/lock-holders.ts';
 import { mergeOf } from '../write/merge-staging.ts';
-import { lockAlone } from '../lock/exclusive-lock.ts';
-import {
-  locksOver,
-  recreateViews,
-  refreshViews,
-  dropViews,
-  viewsOver,
-  type Rebuilding,
-} from '../reshape/rebuild-views.ts';
+import { refreshViews, type Rebuilding } from '../reshape/rebuild-views.ts';
+import { alterInPlace, lockInPlace } from '../reshape/alter-in-place.ts';
 import { ensureNoneLost } from '../reshape/reshape.ts';
-import { mustSurvive, refusalFrom } from '../reshape/must-survive.ts';
+import { mustSurvive } from '../reshape/must-survive.ts';
 import { Replan } from '../plan/replan.ts';
 import { fillTable, type Evolving, type Fill } from './backfill.ts';
 import { enterPhase } from '../context/phases.ts';
@@ -39,7 +30,9 @@ export interface Evolved {
 export async function alterDestination(evolving: Evolving, fill: Fill | undefined): Promise<Evolved> {
   const { facts, relation, evolution, destination } = evolving;
   const before = alterBefore(facts.destinationName, evolution, facts.natives);
-  const rebuilding = before === undefined ? undefined : await orNotInPlace(() => alter(evolving, before));
+  const retyped = evolution.retyped.map(({ name }) => name);
+  const rebuilding =
+    before === undefined ? undefined : await orNotInPlace(() => alterInPlace(evolving, before, retyped));
   const altered = before === undefined ? facts : await describeAgain(evolving);
   if (before !== undefined) await orNotInPlace(() => ensureNoneLost(destination, facts, relation));
   return {
@@ -54,37 +47,6 @@ export async function finishEvolution(evolving: Evolving, { rebuilding }: Evolve
   const warnings = await tighten(evolving);
   if (rebuilding) await orNotInPlace(() => refreshViews(rebuilding));
   return warnings;
-}
-
-async function alter(evolving: Evolving, statement: Statement): Promise<Rebuilding | undefined> {
-  const { facts, evolution, destination } = evolving;
-  const retyped = evolution.retyped.map(({ name }) => name);
-  const describeViews = () => (retyped.length === 0 ? undefined : viewsOver(destination, facts, retyped));
-  const seen = await describeViews();
-  await lock(evolving, seen ? locksOver(facts, seen.views) : undefined);
-  // Described again under the locks, because a view may have changed while the rows were copied.
-  const rebuilding = await describeViews();
-  if (rebuilding) await dropViews(rebuilding);
-  await mustSurvive(destination, facts.destinationName, 'its dependent objects', statement);
-  if (rebuilding) await recreateViews(rebuilding);
-  return rebuilding;
-}
-
-/** Locks in short attempts, so that no reader queues behind increp while increp waits for another reader. */
-async function lock({ context, facts, destination }: Evolving, locks?: readonly string[]): Promise<void> {
-  const { destinationName: table } = facts;
-  await enterPhase(context, facts, 'swap');
-  const onWait = waitingForUsers(context, facts, destination, 'swap');
-  try {
-    await lockAlone(
-      destination,
-      { table, locks: locks ?? [lockWholly(table)], timing: context.timing, onWait },
-      context.signal,
-    );
-  } catch (error) {
-    // Locking a view fails here if the role may not alter it.
-    throw refusalFrom(error, table, 'its dependent objects');
-  }
 }
 
 async function describeAgain({ facts, destination }: Evolving): Promise<TableFacts> {
@@ -119,7 +81,7 @@ async function fillRows(
 async function tighten(evolving: Evolving): Promise<string[]> {
   const { facts, evolution, destination } = evolving;
   if (evolution.tightened.length === 0) return [];
-  await orNotInPlace(() => lock(evolving));
+  await orNotInPlace(() => lockInPlace(evolving));
   await destination.query(CHECK_DEFERRED);
   const nullable: string[] = [];
   for (const name of evolution.tightened) {

@@ -59,7 +59,7 @@ async function removeInBatches({
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  const limit = comparison.destinationRows * settings.deleteLimit;
+  const limit = comparison.destinationRows * (settings.deleteLimit ?? 1);
   const remover = removerFor(facts, relation, destination);
   const { keys: remove } = remover;
   let restored = 0;

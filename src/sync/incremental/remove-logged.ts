@@ -92,7 +92,7 @@ async function limitOf(
   deleted: number,
 ): Promise<number> {
   const estimated = destination?.estimatedRows;
-  const { deleteLimit } = settings;
+  const { deleteLimit = 1 } = settings;
   if (deleted === 0 || deleteLimit === 1) return Infinity;
   if (estimated !== undefined && estimated > COUNTED_ROWS) return estimated * deleteLimit;
   // The savepoint does not hide the removal from this statement, so the removed rows are added.

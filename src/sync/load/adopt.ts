@@ -67,7 +67,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
     repairing,
     counting(differences, () => (newer += 1)),
   );
-  ensureWithinLimit(adoption, { gone: deleted, of: destinationRows });
+  ensureWithinLimit(adoption, { gone: deleted, of: destinationRows, left: sourceRows });
   await enterPhase(context, facts, 'merge');
   const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   const { refusal, ...merged } = await mergeInto({

@@ -1,10 +1,12 @@
 /** How a staging table becomes the destination table or is merged into it. */
 import type pg from 'pg';
 import type { TableFacts } from '../facts/facts.ts';
-import { extensionFor } from '../plan/reload-guard.ts';
+import { extensionFor, shapeHindrance } from '../plan/reload-guard.ts';
 import type { LoadPlan } from '../plan/plan.ts';
 import type { LockTiming } from '../lock/exclusive-lock.ts';
+import { rehearseInPlace } from '../reshape/alter-in-place.ts';
 import { chooseReshape, type Reshape } from '../reshape/reshape.ts';
+import { conversionsOf, ensureConvertible } from './kept-conversions.ts';
 import type { TableJob } from '../plan/table-job.ts';
 
 export type Placing = Reshape | { readonly way: 'create' | 'merge-whole' };
@@ -16,7 +18,7 @@ export interface Load extends TableJob<LoadPlan> {
   readonly hasMergeKey: boolean;
 }
 
-/** Decided before any row is read. @throws IncrepError DEPENDENT_OBJECTS */
+/** Decided before any row is read. @throws IncrepError DEPENDENT_OBJECTS, SCHEMA_CHANGE_REFUSED */
 export const choosePlacing = async (
   destination: pg.ClientBase,
   facts: TableFacts,
@@ -24,9 +26,14 @@ export const choosePlacing = async (
   timing: LockTiming,
 ): Promise<Placing> => {
   if (plan.way === 'swap') return chooseReshape(destination, facts, plan.source, timing);
-  return plan.way === 'extend'
-    ? { way: 'alter', alteration: extensionFor(facts, plan.source) }
-    : { way: plan.way };
+  if (plan.way !== 'extend') return { way: plan.way };
+  const { source } = plan;
+  const alteration = extensionFor(facts, source);
+  if (shapeHindrance(facts.settings) === undefined && facts.destination) {
+    await rehearseInPlace({ client: destination, facts, source, timing }, alteration);
+    await ensureConvertible(destination, facts, conversionsOf(facts, source));
+  }
+  return { way: 'alter', alteration };
 };
 
 export const becomesTable = ({ way }: Placing): boolean => way === 'create' || way === 'exchange';

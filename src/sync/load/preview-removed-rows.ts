@@ -9,13 +9,25 @@ import { limitStatements } from '../../sql/session.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { countLive, hasComparableKey, type GoneRows } from './removed-rows.ts';
+import { countLive, hasComparableKey, inWords, type GoneRows } from './removed-rows.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
 import type { LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-/** `isEstimate`: taken from the estimates of the query planners, because counting would take too long. */
-export type RemovedRowsPreview = GoneRows & { readonly isEstimate: boolean };
+/**
+ * `estimate`: taken from the estimates of the query planners, because counting would take too long. `at least`: the
+ * difference of the numbers of rows, because rows cannot be compared by key.
+ */
+export type RemovedRowsPreview = GoneRows & { readonly precision: 'exact' | 'at least' | 'estimate' };
+
+const WORDS = { exact: '', 'at least': 'at least ', estimate: 'about ' } as const;
+
+/** With the precision: `about 9 of 10 rows`. */
+export const previewInWords = (gone: RemovedRowsPreview): string =>
+  `${WORDS[gone.precision]}${inWords(gone)}`;
+
+/** Bytes. A larger table in mode full-refresh is not counted, because `plan` would read it at each call. */
+const COUNTED_BYTES = 100_000_000;
 
 type Counting = Pick<RunContext, 'source' | 'destination' | 'timing'>;
 
@@ -39,10 +51,10 @@ async function previewTable(
 ): Promise<RemovedRowsPreview | undefined> {
   const { settings, destination, destinationHasRows, unclaimed } = table;
   const isReplaced = unclaimed !== undefined && adoption !== 'compare';
-  if (!destination || !destinationHasRows || settings.mode === 'full-refresh') return undefined;
-  if (isReplaced || keepsRest(settings)) return undefined;
+  if (!destination || !destinationHasRows || isReplaced || keepsRest(settings)) return undefined;
+  if (settings.mode === 'full-refresh' && source.bytes > COUNTED_BYTES) return estimated(source, destination);
   try {
-    return { ...(await countGone(work, table, source)), isEstimate: false };
+    return await countGone(work, table, source);
   } catch (error) {
     // An estimate is enough here. The sync itself reports why a table cannot be read.
     if (!(error instanceof IncrepError) || error.code === 'INTERRUPTED') throw error;
@@ -53,7 +65,7 @@ async function previewTable(
 function estimated(source: Relation, destination: Relation): RemovedRowsPreview | undefined {
   const [there, here] = [source.estimatedRows, destination.estimatedRows];
   if (there === undefined || here === undefined) return undefined;
-  return { gone: Math.max(0, here - there), of: here, isEstimate: true };
+  return { gone: Math.max(0, here - there), of: here, left: there, precision: 'estimate' };
 }
 
 const countRow = z.object({ rows: z.number() });
@@ -62,14 +74,15 @@ function countGone(
   { source, destination, timing }: Counting,
   table: TableFacts,
   relation: Relation,
-): Promise<GoneRows> {
+): Promise<RemovedRowsPreview> {
   const limit = [limitStatements(timing.planCountTimeout)];
   return destination.withSnapshot(limit, (there) =>
     source.withSnapshot(limit, async (here) => {
-      if (hasComparableKey(table, relation)) return compareKeys(table, relation, here, there);
+      if (table.settings.mode !== 'full-refresh' && hasComparableKey(table, relation))
+        return compareKeys(table, relation, here, there);
       const { rows } = countRow.parse((await ask(here, countWhere(table.sourceRows, 'true'))).rows[0]);
       const of = await countLive(there, table);
-      return { gone: Math.max(0, of - rows), of };
+      return { gone: Math.max(0, of - rows), of, left: rows, precision: 'at least' };
     }),
   );
 }
@@ -79,7 +92,7 @@ async function compareKeys(
   relation: Relation,
   source: pg.ClientBase,
   destination: pg.ClientBase,
-): Promise<GoneRows> {
+): Promise<RemovedRowsPreview> {
   const sides = sidesOf(table, {
     relation,
     what: 'keys',
@@ -87,11 +100,11 @@ async function compareKeys(
     isPending: 'false',
     destination: table.destinationName,
   });
-  const { destinationRows, differences } = await compareSides(
+  const { sourceRows, destinationRows, differences } = await compareSides(
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
   let gone = 0;
   for await (const { kind } of differences) if (kind === 'extra') gone += 1;
-  return { gone, of: destinationRows };
+  return { gone, of: destinationRows, left: sourceRows, precision: 'exact' };
 }

@@ -14,8 +14,11 @@ import { makeRoomFor } from '../write/index-names.ts';
 import { waitingForUsers } from '../lock/lock-holders.ts';
 import { ensureKeyIndex, seenNow } from '../write/merge-key-index.ts';
 import { extensionFor, isExtended, keepsRest, reloadHindrance } from '../plan/reload-guard.ts';
-import { completeMetadataColumns, ensureMetadataColumns, keepMarked } from '../write/metadata-columns.ts';
+import { completeMetadataColumns, ensureMetadataColumns } from '../write/metadata-columns.ts';
 import { mergeInto, type MergedInto } from '../write/merge-into.ts';
+import { alterInPlace } from '../reshape/alter-in-place.ts';
+import { refreshViews, type Rebuilding } from '../reshape/rebuild-views.ts';
+import { ensureConvertedAlike, ensureNothingLost } from './kept-conversions.ts';
 import { exchange, locksFor } from '../reshape/exchange.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import { completeStaging, describeNewTable, renameIndexes } from '../reshape/new-table.ts';
@@ -36,7 +39,14 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
   const table = facts.destinationName;
   const isKept = reloadHindrance(facts.settings) !== undefined;
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
-  if (alteration && (!isKept || isExtended(alteration))) {
+  let rebuilding: Rebuilding | undefined;
+  if (alteration?.retyped && alteration.retyped.length > 0) {
+    await ensureNothingLost(destination, facts, plan.source);
+    const retyped = alteration.retyped.map(({ name }) => name);
+    const statement = alterBefore(table, alteration, facts.natives);
+    if (statement !== undefined) rebuilding = await alterInPlace(load, statement, retyped);
+    await ensureConvertedAlike(destination, facts, plan.source);
+  } else if (alteration && (!isKept || isExtended(alteration))) {
     await enter(load, 'swap');
     const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait: namesUsers(load) };
     await lockAlone(destination, wanted, context.signal);
@@ -58,6 +68,7 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
     isRemovalOver: true,
   });
   ensureWithinLimit(load, await goneByMerge(destination, facts, counts));
+  if (rebuilding) await refreshViews(rebuilding);
   const after = alteration && alterAfter(table, alteration);
   if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);
   return counts;
@@ -83,7 +94,6 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
   const gone = placing.way === 'exchange' ? await countGone(load) : NONE_GONE;
   ensureWithinLimit(load, gone);
   await completeMetadataColumns(destination, facts);
-  if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
   await enter(load, 'index');
   if (placing.way === 'exchange') {
     const exchanged = { ...placing.exchange, hasMergeKey, isRehearsal: false };

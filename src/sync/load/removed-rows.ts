@@ -20,9 +20,11 @@ export interface GoneRows {
   readonly gone: number;
   /** Rows of the destination table that this pipeline maintains. */
   readonly of: number;
+  /** The rows that it has after the load. */
+  readonly left: number;
 }
 
-export const NONE_GONE: GoneRows = { gone: 0, of: 0 };
+export const NONE_GONE: GoneRows = { gone: 0, of: 0, left: 0 };
 
 interface Limited {
   readonly facts: TableFacts;
@@ -31,25 +33,55 @@ interface Limited {
   readonly isForced: boolean;
 }
 
-/** `delete_limit` does not apply to mode full-refresh, which replaces all rows, nor to --replace and --force, which allow it. */
-const isLimited = ({ facts: { settings, unclaimed }, plan, isForced }: Limited): boolean =>
-  settings.mode !== 'full-refresh' && !isForced && (unclaimed === undefined || plan.adoption === 'compare');
+/** `delete_limit` does not apply to --replace and --force, which allow the removal. */
+const isLimited = ({ facts: { unclaimed }, plan, isForced }: Limited): boolean =>
+  !isForced && (unclaimed === undefined || plan.adoption === 'compare');
 
 /** Undefined if the load may remove the rows. */
-export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepError | undefined {
+export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | undefined {
   const { facts, plan } = limited;
   const { settings, destinationName } = facts;
-  if (!isLimited(limited) || gone <= of * settings.deleteLimit) return undefined;
+  if (!isLimited(limited) || isWithin(settings, gone)) return undefined;
   const flags =
     plan.adoption === 'compare' ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
   const again = tableCommand('sync', settings.name, ...flags, '--force');
+  if (settings.mode === 'full-refresh') return refreshRefusal(facts, gone, again);
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
-    next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place if possible.' : ''}`,
+    what: `loading ${printName(destinationName)} would remove ${inWords(gone)} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
+    next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}". To keep them, set "deletes": "keep" for "${settings.name}".`,
   });
 }
 
-export const inWords = ({ gone, of }: GoneRows): string =>
+/**
+ * A full refresh may replace every row, and without a unique key a changed row is a removed and an added row. So in that
+ * mode the limit is about the number of rows that are left.
+ */
+export function isWithin(
+  { mode, deleteLimit }: Pick<TableFacts['settings'], 'mode' | 'deleteLimit'>,
+  { gone, of, left }: GoneRows,
+): boolean {
+  if (mode !== 'full-refresh') return gone <= of * (deleteLimit ?? 1);
+  return deleteLimit === undefined ? left > 0 || of === 0 : of - left <= of * deleteLimit;
+}
+
+function refreshRefusal(
+  { settings: { name, deleteLimit }, destinationName }: TableFacts,
+  { of, left }: GoneRows,
+  again: string,
+): IncrepError {
+  const loss =
+    deleteLimit === undefined
+      ? `would remove ${of === 1 ? 'its only row' : `all ${rowsOf(of)}`}, because the source has none`
+      : `would leave ${formatCount(left)} of ${rowsOf(of)}, and the loss is over delete_limit (${deleteLimit})`;
+  return new IncrepError('DELETE_LIMIT_EXCEEDED', {
+    what: `loading ${printName(destinationName)} ${loss}; nothing was changed`,
+    next: `If the source is right, run "${again}". If the table may lose all its rows at any sync, set "delete_limit": 1 for "${name}".`,
+  });
+}
+
+const rowsOf = (count: number): string => `${formatCount(count)} ${count === 1 ? 'row' : 'rows'}`;
+
+export const inWords = ({ gone, of }: Pick<GoneRows, 'gone' | 'of'>): string =>
   `${formatCount(gone)} of ${formatCount(of)} ${of === 1 ? 'row' : 'rows'}`;
 
 /** @throws IncrepError DELETE_LIMIT_EXCEEDED */
@@ -63,12 +95,12 @@ export const goneWarning = ({ settings }: TableFacts, gone: number): string[] =>
   gone === 0 || settings.deletes !== 'ignore' || settings.mode === 'full-refresh'
     ? []
     : [
-        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} that the source no longer has ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until the table is loaded again`,
+        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} that the source no longer has ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until the table is loaded again, and "keep" keeps them for good`,
       ];
 
 const countRow = z.object({ rows: z.number() });
 
-const queryCount = async (client: pg.ClientBase, sql: string): Promise<number> =>
+export const queryCount = async (client: pg.ClientBase, sql: string): Promise<number> =>
   countRow.parse((await queryUsually(client, sql)).rows[0]).rows;
 
 /** Counts after the merge, which removed `deleted` rows. */
@@ -79,7 +111,7 @@ export async function goneByMerge(
 ): Promise<GoneRows> {
   if (deleted === 0) return NONE_GONE;
   const left = await queryCount(client, countRows(facts.destinationName, liveRows(metadataColumnsOf(facts))));
-  return { gone: deleted, of: left - inserted + deleted };
+  return { gone: deleted, of: left - inserted + deleted, left };
 }
 
 export const countLive = (client: pg.ClientBase, facts: TableFacts): Promise<number> =>
@@ -91,27 +123,35 @@ export async function goneByExchange(
   facts: TableFacts,
   source: Relation,
 ): Promise<GoneRows> {
-  const { destination, destinationName: table, stagingName, settings } = facts;
+  const { destination, stagingName } = facts;
   if (!destination || !facts.destinationHasRows) return NONE_GONE;
   const where = liveRows(presentOwn(facts));
   const of = await countLive(client, facts);
-  if (!hasComparableKey(facts, source)) {
-    const arrived = await queryCount(client, countRows(stagingName, []));
-    return { gone: Math.max(0, of - arrived), of };
-  }
+  const left = await queryCount(client, countRows(stagingName, []));
+  if (!hasComparableKey(facts, source)) return { gone: Math.max(0, of - left), of, left };
+  return { gone: await countUnstaged(client, facts, source, where), of, left };
+}
+
+/** Counts the rows of the destination table whose key is not in the staging table. */
+export async function countUnstaged(
+  client: pg.ClientBase,
+  { destination, destinationName: table, stagingName: staging, settings, natives }: TableFacts,
+  source: Relation,
+  where: readonly string[],
+): Promise<number> {
   const key = settings.mergeKey.map((name) => {
-    const [now, old] = [source, destination].map(({ columns }) =>
-      columns.find((column) => column.name === name),
+    const [now, old] = [source, destination].map((side) =>
+      side?.columns.find((column) => column.name === name),
     );
     return {
       name,
       isNullable: now?.isNotNull === false,
-      hasSameType: now !== undefined && carriedType(now, facts.natives) === old?.type,
+      hasSameType: now !== undefined && carriedType(now, natives) === old?.type,
     };
   });
-  const { withKey, withNull } = countWithout({ table, staging: stagingName, key, where });
-  const gone = await queryCount(client, withKey);
-  return { gone: gone + (withNull === undefined ? 0 : await queryCount(client, withNull)), of };
+  const { withKey, withNull } = countWithout({ table, staging, key, where });
+  const counted = await queryCount(client, withKey);
+  return counted + (withNull === undefined ? 0 : await queryCount(client, withNull));
 }
 
 /** The metadata columns that the table already has. A column that the load adds says nothing about the existing rows. */

@@ -1,5 +1,6 @@
 /** The ALTER TABLE that gives a destination table the shape of its source, if there is one. Pure. */
 import { carriedType } from '../../schema/columns.ts';
+import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Alteration } from '../../sql/reshape.ts';
@@ -22,44 +23,51 @@ export function alterationFor(facts: TableFacts, source: Relation): Alteration |
   return {
     added: source.columns.filter(({ name }) => !columnNamed(name)),
     dropped: namesOf(deferred(facts, source)),
-    loosened: namesOf(
-      source.columns.filter(({ name, isNotNull }) => !isNotNull && columnNamed(name)?.isNotNull === true),
+    loosened: namesOf([
+      ...source.columns.filter(({ name, isNotNull }) => !isNotNull && columnNamed(name)?.isNotNull === true),
+      ...keptColumns(facts, source).filter(({ isNotNull }) => isNotNull),
+    ]),
+    tightened: namesOf(
+      source.columns.filter(({ name, isNotNull }) => isNotNull && columnNamed(name)?.isNotNull !== true),
     ),
-    // Rows that are marked as deleted have no value for a column that was added later.
-    tightened:
-      settings.deletes === 'soft'
-        ? []
-        : namesOf(
-            source.columns.filter(
-              ({ name, isNotNull }) => isNotNull && columnNamed(name)?.isNotNull !== true,
-            ),
-          ),
   };
 }
 
-/** Columns of the destination table that the source had earlier and no longer has. */
-export function deferred(
-  { destination, saved, settings }: TableFacts,
-  source: Relation,
-): Relation['columns'] {
+/** Columns of the destination table that the source had earlier and no longer has. A load drops them. */
+export function deferred(facts: TableFacts, source: Relation): Relation['columns'] {
+  const { destination, settings } = facts;
+  const unused = keepsDeleted(settings) ? [] : [DELETED_AT];
+  return [
+    ...(settings.droppedColumns === 'drop' ? leftColumns(facts, source) : []),
+    ...(destination?.columns ?? []).filter(
+      ({ name }) => unused.includes(name) && !source.columns.some((column) => column.name === name),
+    ),
+  ];
+}
+
+/** The same columns, if they stay with their values. New rows have no value for them. */
+export const keptColumns = (facts: TableFacts, source: Relation): Relation['columns'] =>
+  facts.settings.droppedColumns === 'keep' ? leftColumns(facts, source) : [];
+
+function leftColumns({ destination, saved }: TableFacts, source: Relation): Relation['columns'] {
   const recorded = formerColumns(saved);
-  const unused = settings.deletes === 'soft' ? [] : [DELETED_AT];
   return (destination?.columns ?? []).filter(
-    ({ name }) =>
-      [...recorded, ...unused].includes(name) && !source.columns.some((column) => column.name === name),
+    ({ name }) => recorded.includes(name) && !source.columns.some((column) => column.name === name),
   );
 }
 
-/** Columns that a user added to the destination table. They come neither from the source nor from increp. */
-export function foreignColumns(
-  { destination, saved, settings }: TableFacts,
-  source: Relation,
-): Relation['columns'] {
+/**
+ * Columns of the destination table that come neither from the source nor from increp: a user added them, or the source
+ * no longer has them and they stay.
+ */
+export function foreignColumns(facts: TableFacts, source: Relation): Relation['columns'] {
+  const { destination, saved, settings } = facts;
+  const kept = keptColumns(facts, source).map((column) => ({ ...column, isNotNull: false }));
   const known = [
     ...source.columns.map(({ name }) => name),
     ...formerColumns(saved),
     DELETED_AT,
     ...settings.metadataColumns,
   ];
-  return (destination?.columns ?? []).filter(({ name }) => !known.includes(name));
+  return [...kept, ...(destination?.columns ?? []).filter(({ name }) => !known.includes(name))];
 }

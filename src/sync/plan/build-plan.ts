@@ -12,7 +12,9 @@ import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { logPosition } from '../facts/deletion-log.ts';
 import { formerColumns } from '../facts/saved-state.ts';
-import { extensionFor, isExtended, reloadHindrance, isIndexed } from './reload-guard.ts';
+import { extensionFor, isExtended, reloadHindrance, shapeHindrance, isIndexed } from './reload-guard.ts';
+import { keptColumns } from './alteration.ts';
+import { findsDeleted } from '../../schema/deleted-rows.ts';
 import { notAdoptable } from '../facts/unclaimed.ts';
 import {
   refuse,
@@ -57,7 +59,7 @@ export function load(
 /** Adoption keeps the shape of a table that increp did not create. So the table must fit. */
 export function adopt(now: TableFacts, source: Relation): DraftPlan {
   const { destination, settings, natives } = now;
-  const isKept = reloadHindrance(settings) !== undefined;
+  const isKept = shapeHindrance(settings) !== undefined;
   const unfit: Difference[] =
     destination && !isKept
       ? [
@@ -77,11 +79,12 @@ function wayFor(now: TableFacts, source: Relation): Way {
   if (!destination) return 'create';
   if (reloadHindrance(settings) !== undefined)
     return isIndexed(now) && !isExtended(extensionFor(now, source)) ? 'merge-whole' : 'extend';
-  const hasLeftOver = formerColumns(saved).some(
-    (name) =>
-      !source.columns.some((column) => column.name === name) &&
-      destination.columns.some((column) => column.name === name),
-  );
+  const kept = keptColumns(now, source);
+  const hasLeftOver = formerColumns(saved).some((former) => {
+    const isKept = kept.some(({ name, isNotNull }) => name === former && !isNotNull);
+    const isLeft = ({ columns }: Relation) => columns.some(({ name }) => name === former);
+    return !isKept && !isLeft(source) && isLeft(destination);
+  });
   const fits =
     destinationDrift(source.columns, destination.columns, natives).length === 0 && !destination.isUnlogged;
   const formerKey = saved.kind === 'record' ? saved.record.mergeKey : [];
@@ -117,7 +120,7 @@ export function incremental(
     action: isAppend(now.settings) ? 'append' : 'incremental',
     since,
     removesDeleted: areDeletesDue(now, request),
-    removesFirst: request.removesFirst === true && now.settings.deletes !== 'ignore',
+    removesFirst: request.removesFirst === true && findsDeleted(now.settings),
     hasMergeIndex: isIndexed(now),
     rewritten,
     ...(evolving && { evolution: evolving.evolution }),
@@ -147,7 +150,7 @@ function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
 
 function areDeletesDue(facts: TableFacts, { areDeletesForced, now }: PlanRequest): boolean {
   const { settings, saved } = facts;
-  if (settings.deletes === 'ignore') return false;
+  if (!findsDeleted(settings)) return false;
   if (settings.deletionLog && logPosition(facts, settings) === undefined) return true;
   const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
   if (areDeletesForced || last === null) return true;

@@ -1,13 +1,20 @@
 /** What a change in place would do, and what prevents it according to the catalog. Pure. */
 import type { NativeCarriers } from '../../schema/columns.ts';
 import type { TableName } from '../../schema/names.ts';
-import { alterAfter, alterBefore } from '../../sql/reshape.ts';
+import { alterAfter, alterBefore, type Alteration } from '../../sql/reshape.ts';
 import { textOf } from '../../sql/search-path.ts';
 import type { Dependent } from '../../postgres/dependent-object-list.ts';
-import type { Evolution } from '../../schema/evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import type { IncrementalPlan } from './plan.ts';
-import { describeDependent, findObstruction, isOthers, type Obstruction } from './obstructions.ts';
+import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import { extensionFor } from './reload-guard.ts';
+import {
+  byHandStep,
+  describeDependent,
+  findObstruction,
+  isOthers,
+  ownershipStep,
+  type Obstruction,
+} from './obstructions.ts';
 
 export interface EvolutionPreview {
   /** Statements at the destination, in order. */
@@ -43,14 +50,45 @@ export function previewEvolution(
   };
 }
 
+/** The same for a load into a table that stays, because it holds rows that the source does not have. */
+export function previewExtension(
+  facts: TableFacts,
+  { source, way }: Pick<LoadPlan, 'source' | 'way'>,
+  dependents: readonly Dependent[],
+): EvolutionPreview | undefined {
+  if (way !== 'extend') return undefined;
+  const extension = extensionFor(facts, source);
+  const alterations = alterationsOf(facts.destinationName, extension, facts.natives);
+  if (alterations.length === 0) return undefined;
+  const stuck = dependents.filter((each) => preventsRetyping(each, extension));
+  return {
+    alterations,
+    filled: [],
+    compared: [],
+    rows: source.estimatedRows,
+    warnings: [],
+    obstruction:
+      findObstruction(facts, source, dependents) ??
+      (stuck.length === 0
+        ? undefined
+        : {
+            what: stuck.map((each) => `${describeDependent(each)} prevents a change of type`).join('; '),
+            next: [
+              ...ownershipStep(facts, stuck.filter(isOthers)),
+              ...byHandStep(stuck.filter((each) => !isOthers(each))),
+            ].join('\n'),
+          }),
+  };
+}
+
 /** The statements, in the order in which they run at the destination. */
-const alterationsOf = (table: TableName, evolution: Evolution, natives: NativeCarriers): readonly string[] =>
+const alterationsOf = (table: TableName, evolution: Alteration, natives: NativeCarriers): readonly string[] =>
   [alterBefore(table, evolution, natives), alterAfter(table, evolution)].flatMap((statement) =>
     statement === undefined ? [] : [textOf(statement)],
   );
 
 /** The server rebuilds indexes and keys itself. increp creates views again if its role may. */
-function preventsRetyping(dependent: Dependent, { retyped }: Evolution): boolean {
+function preventsRetyping(dependent: Dependent, { retyped = [] }: Pick<Alteration, 'retyped'>): boolean {
   const changed = retyped.map(({ name }) => name);
   if (dependent.kind === 'foreign key' || !usesAny(dependent.columns, changed)) return false;
   return isView(dependent) ? isOthers(dependent) : true;

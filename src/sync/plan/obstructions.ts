@@ -7,6 +7,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, deferred } from './alteration.ts';
+import { reloadHindrance } from './reload-guard.ts';
 
 export interface Obstruction {
   /** A sentence: each object, with the reason why it prevents the change. */
@@ -24,7 +25,8 @@ export function findObstruction(
   const lostBy = ({ columns }: Dependent) => columns.find((name) => gone.includes(name));
   const users = dependents.filter((each) => lostBy(each) !== undefined);
   // If the table can be altered in place, other dependent objects stay untouched, whatever their owner.
-  const isAltered = alterationFor(facts, source) !== undefined;
+  const isAltered =
+    reloadHindrance(facts.settings) !== undefined || alterationFor(facts, source) !== undefined;
   const stuck = isAltered ? [] : dependents.filter((each) => !users.includes(each) && !each.canMove);
   const owned = isAltered ? [] : dependents.filter((each) => !users.includes(each) && isOthers(each));
   if (users.length + stuck.length + owned.length === 0) return undefined;
@@ -60,7 +62,7 @@ export function ownershipStep(
   return statements.length === 0 ? [] : [`At the destination, run: ${[...new Set(statements)].join('; ')}`];
 }
 
-const byHandStep = (dependents: readonly Dependent[]): string[] =>
+export const byHandStep = (dependents: readonly Dependent[]): string[] =>
   dependents.length === 0
     ? []
     : [

@@ -12,7 +12,8 @@ import { tableCommand } from '../../shell-word.ts';
 import { adopt, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './table-drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { reloadHindrance, lossRefusal } from './reload-guard.ts';
+import { shapeHindrance, lossRefusal } from './reload-guard.ts';
+import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { refusalsOf } from './refusals.ts';
@@ -109,7 +110,7 @@ function evolve(
   const { saved, settings, natives } = now;
   const reset = (...obstacles: readonly EvolutionObstacle[]) =>
     load(now, source, 'reset', { code: 'drift', differences: drift, answer: { kind: 'reset', obstacles } });
-  const hindrance = request.notInPlace ?? reloadHindrance(settings);
+  const hindrance = request.notInPlace ?? shapeHindrance(settings);
   if (hindrance !== undefined) return reset(hindrance);
   // Another key or another selection needs a new load. ALTER TABLE gains nothing for an empty or reloaded table.
   if (
@@ -128,7 +129,8 @@ function evolve(
     natives,
     mergeKey: settings.mergeKey,
     replicationKey: saved.record.replicationKey,
-    keepsMarked: settings.deletes === 'soft',
+    keepsDeleted: keepsDeleted(settings),
+    keepsDropped: settings.droppedColumns === 'keep',
   });
   return evolved.kind === 'in-place'
     ? incremental(now, source, request, { evolution: evolved.evolution, drift })

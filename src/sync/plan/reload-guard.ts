@@ -7,7 +7,8 @@ import { IncrepError } from '../../errors.ts';
 import type { ReloadHindrance } from '../../reasons.ts';
 import { hindranceText } from '../../report/shape-texts.ts';
 import { carriedType } from '../../schema/columns.ts';
-import { printName } from '../../schema/names.ts';
+import { keepsDeleted } from '../../schema/deleted-rows.ts';
+import { derivedName, printName, type TableName } from '../../schema/names.ts';
 import { METADATA_COLUMN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import { uniqueIndexOn, type Relation, type UniqueKey } from '../../schema/relations.ts';
 import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
@@ -15,23 +16,36 @@ import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { formerColumns } from '../facts/saved-state.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { deferred } from './alteration.ts';
 
 /** Undefined if the destination table holds only rows of the source. */
 export function reloadHindrance(settings: TableSettings): ReloadHindrance | undefined {
   if (isAppend(settings)) return { code: 'holds-versions' };
   if (isShared(settings)) return { code: 'holds-rows-of-pipelines' };
-  return settings.onConflict === 'last_update_wins' ? { code: 'holds-own-rows' } : undefined;
+  if (settings.onConflict === 'last_update_wins') return { code: 'holds-own-rows' };
+  return keepsDeleted(settings) ? { code: 'holds-deleted-rows' } : undefined;
+}
+
+/** The same, without rows that are gone from the source: these do not prevent other changes of the table in place. */
+export function shapeHindrance(settings: TableSettings): ReloadHindrance | undefined {
+  const hindrance = reloadHindrance(settings);
+  return hindrance?.code === 'holds-deleted-rows' ? undefined : hindrance;
 }
 
 /** Whether the destination table may keep rows of this pipeline that the source does not have. */
 export const keepsRest = (settings: TableSettings): boolean =>
-  isAppend(settings) || settings.onConflict === 'last_update_wins';
+  isAppend(settings) || settings.onConflict === 'last_update_wins' || settings.deletes === 'keep';
 
-/** The ALTER TABLE that lets the table take the rows of the source. It only adds columns and drops NOT NULL. */
-export function extensionFor({ destination, saved, settings }: TableFacts, source: Relation): Alteration {
+/** The ALTER TABLE that lets the table take the rows of the source. No row is removed. */
+export function extensionFor(facts: TableFacts, source: Relation): Alteration {
+  const { destination, saved, settings, natives } = facts;
   const columns = destination?.columns ?? [];
   const isThere = ({ name }: { name: string }) => columns.some((column) => column.name === name);
-  const recorded = saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : [];
+  const recorded = formerColumns(saved);
+  const isReshaped = shapeHindrance(settings) === undefined;
+  const dropped = isReshaped ? deferred(facts, source).map(({ name }) => name) : [];
   // New rows have no value for a column of another pipeline, or for a column that the source no longer has.
   const isOptional = (name: string) =>
     !(name in METADATA_COLUMN_TYPES) && (recorded.includes(name) || isShared(settings));
@@ -41,13 +55,24 @@ export function extensionFor({ destination, saved, settings }: TableFacts, sourc
   };
   return {
     added: source.columns.filter((column) => !isThere(column)),
-    dropped: [],
-    loosened: columns.filter((column) => column.isNotNull && mayBeNull(column)).map(({ name }) => name),
+    dropped,
+    // For a table that only gets new columns, another type was refused before.
+    retyped: isReshaped
+      ? columns.flatMap(({ name, type }) => {
+          const column = source.columns.find((candidate) => candidate.name === name);
+          const to = column && carriedType(column, natives);
+          return to === undefined || to === type ? [] : [{ name, from: type, to, isCast: true }];
+        })
+      : [],
+    loosened: columns
+      .filter((column) => column.isNotNull && mayBeNull(column) && !dropped.includes(column.name))
+      .map(({ name }) => name),
     tightened: [],
   };
 }
 
-export const isExtended = ({ added, loosened }: Alteration): boolean => added.length + loosened.length > 0;
+export const isExtended = ({ added, dropped, loosened, retyped = [] }: Alteration): boolean =>
+  added.length + dropped.length + loosened.length + retyped.length > 0;
 
 /** The columns that identified a row of the destination table at the last sync. */
 export const formerKey = ({ mergeKey, replicationKey, writtenAs }: StateRecord): readonly string[] =>
@@ -92,8 +117,10 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
     metadataColumnRefusal(now, destination) ??
     (hindrance &&
       (identityRefusal(now, record, hindrance) ??
-        shapeRefusal(now, source, { destination, hindrance }) ??
-        indexRefusal(now)))
+        keyColumnRefusal(now, source, destination) ??
+        (shapeHindrance(settings) && shapeRefusal(now, source, { destination, hindrance })) ??
+        indexRefusal(now))) ??
+    returnedColumnRefusal(now, source, destination)
   );
 }
 
@@ -156,11 +183,91 @@ function identityRefusal(
   const [what, was, is] = isChanged(record.mergeKey, settings.mergeKey)
     ? ['unique_cols', record.mergeKey.join(', '), settings.mergeKey.join(', ')]
     : ['replication_key', record.replicationKey, settings.replicationKey];
-  const isIdentity = what === 'unique_cols' ? isAppend(settings) || isShared(settings) : isAppend(settings);
+  const isKept = hindrance.code === 'holds-deleted-rows' && was !== '';
+  const isIdentity =
+    what === 'unique_cols' ? isKept || isAppend(settings) || isShared(settings) : isAppend(settings);
   if (was === is || !isIdentity) return undefined;
+  if (isKept) return keyRefusal(now, record.mergeKey);
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${what} changed from [${was}] to [${is}], and increp cannot load ${printName(now.destinationName)} again: ${hindranceText(hindrance)}`,
     next: `Set ${what} back to [${was}]. ${again(now)}`,
+  });
+}
+
+/** A row that is gone from the source can only be told from a changed row by its key. */
+function keyRefusal(now: TableFacts, was: readonly string[]): IncrepError {
+  const { settings, destinationName, source, destination } = now;
+  const { name, mergeKey: is } = settings;
+  const has = (relation: Relation | undefined, column: string | undefined) =>
+    relation?.columns.some((each) => each.name === column) === true;
+  const renamed = is.flatMap((column, place) =>
+    was.length === is.length && !has(destination, column) && !has(source, was[place])
+      ? [{ from: was[place] ?? '', to: column }]
+      : [],
+  );
+  const isMissing = is.some((column) => !has(destination, column));
+  const rename = renamed.map(
+    ({ from, to }) =>
+      `ALTER TABLE ${qualified(destinationName)} RENAME COLUMN ${ident(from)} TO ${ident(to)}`,
+  );
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
+    what: `unique_cols changed from [${was.join(', ')}] to [${is.join(', ')}], and ${printName(destinationName)} keeps rows that the source no longer has under the former key`,
+    next: [
+      ...(renamed.length > 0
+        ? [
+            `If the source renamed the column, run at the destination: ${rename.join('; ')}. Then run "${tableCommand('reset', name)}".`,
+          ]
+        : isMissing
+          ? []
+          : [
+              `If (${is.join(', ')}) is unique in the destination table too, run "${tableCommand('reset', name)}": the next sync then finds rows by it.`,
+            ]),
+      `Or set unique_cols back to [${was.join(', ')}].`,
+      `Or set the kept rows aside and load a new table. At the destination, run: ${setAside(destinationName)}`,
+    ].join(' '),
+  });
+}
+
+const setAside = (table: TableName): string =>
+  `ALTER TABLE ${qualified(table)} RENAME TO ${ident(derivedName(table.table, '_archive'))}`;
+
+/** After a reset, the former key is not known any more. */
+function keyColumnRefusal(
+  { settings, destinationName }: TableFacts,
+  source: Relation,
+  destination: Relation,
+): IncrepError | undefined {
+  const missing = settings.mergeKey.find(
+    (name) => !destination.columns.some((column) => column.name === name),
+  );
+  if (missing === undefined || shapeHindrance(settings) !== undefined) return undefined;
+  const former = destination.columns.find(
+    ({ name }) => !source.columns.some((column) => column.name === name),
+  );
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
+    what: `${printName(destinationName)} keeps rows that the source no longer has, and has no column "${missing}" of unique_cols to find its rows by`,
+    next: `If the source renamed the column, rename it at the destination too: ALTER TABLE ${qualified(destinationName)} RENAME COLUMN ${former ? ident(former.name) : '...'} TO ${ident(missing)}. Or set the kept rows aside and load a new table. At the destination, run: ${setAside(destinationName)}`,
+  });
+}
+
+/** A column that the source dropped, and has again with another type. Its former values stay at the destination. */
+function returnedColumnRefusal(
+  { settings, saved, natives, destinationName }: TableFacts,
+  source: Relation,
+  destination: Relation,
+): IncrepError | undefined {
+  if (settings.droppedColumns === 'drop' || shapeHindrance(settings) || saved.kind !== 'record')
+    return undefined;
+  const recorded = formerColumns(saved);
+  const returned = source.columns.find((column) => {
+    const found = destination.columns.find(({ name }) => name === column.name);
+    return found && !recorded.includes(column.name) && found.type !== carriedType(column, natives);
+  });
+  if (!returned) return undefined;
+  const old = ident(derivedName(returned.name, '_old'));
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
+    what: `column "${returned.name}" was added at the source as ${carriedType(returned, natives)}, and ${printName(destinationName)} has a column of that name with another type and its own values`,
+    next: `To keep these values under another name, run at the destination: ALTER TABLE ${qualified(destinationName)} RENAME COLUMN ${ident(returned.name)} TO ${old}. To discard them, drop the column there.`,
   });
 }
 

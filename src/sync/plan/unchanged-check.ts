@@ -27,6 +27,7 @@ export function contentSettings(settings: TableSettings): string {
     skipUnchanged: _10,
     isEnabled: _11,
     inheritedKeys: _12,
+    droppedColumns: _14,
     ...deciding
   } = settings;
   const sorted = Object.entries(deciding).toSorted(([a], [b]) => (a < b ? -1 : 1));

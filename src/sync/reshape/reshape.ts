@@ -113,7 +113,7 @@ function possibleWays(
   return isCostly || obstacles.length > 0 ? [altered, exchanged] : [exchanged, altered];
 }
 
-interface Rehearsal {
+export interface Rehearsal {
   readonly client: pg.ClientBase;
   readonly facts: TableFacts;
   readonly source: Relation;
@@ -157,7 +157,7 @@ async function tryToLock(work: Exchange, timing: LockTiming): Promise<boolean> {
   }
 }
 
-async function rehearseAlter(
+export async function rehearseAlter(
   { client, facts, source, timing }: Rehearsal,
   alteration: Alteration,
 ): Promise<void> {

@@ -10,6 +10,7 @@ import { describeRelations } from '../../postgres/catalog.ts';
 import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
+import { findsDeleted } from '../../schema/deleted-rows.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import { CHECK_CONSTRAINTS, DEFER_CONSTRAINTS, MAY_REPLACE } from '../../sql/constraints.ts';
 import type { Merge } from '../../sql/merge.ts';
@@ -139,7 +140,7 @@ async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAtte
   if (attempt.postponed && found?.where !== 'source') throw takenOver(facts, attempt.postponed);
   const refusal = uniqueRefusal(facts, violation, found, index);
   // A row that is marked as deleted frees its value only if the index excludes marked rows. Only an attempt shows that.
-  const isRemovable = facts.settings.deletes !== 'ignore' && !stuck.isRemovalOver;
+  const isRemovable = findsDeleted(facts.settings) && !stuck.isRemovalOver;
   throw isRemovable && found?.where !== 'source'
     ? new Replan(refusal, { removesFirst: true }, violation.cause)
     : refusal;

@@ -1,9 +1,8 @@
-/** The metadata columns of destination tables, and the rows that `deletes: "soft"` marked, which a load must keep. */
+/** The metadata columns of destination tables. */
 import type pg from 'pg';
-import { carriedType, type Column } from '../../schema/columns.ts';
-import { DELETED_AT, SOURCE, SYNCED_AT } from '../../schema/metadata-columns.ts';
+import { SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { addMetadataColumn, copyMarked, fillMetadataColumn } from '../../sql/destination.ts';
+import { addMetadataColumn, fillMetadataColumn } from '../../sql/destination.ts';
 import { metadataColumnDefinitions, type MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 
@@ -12,8 +11,6 @@ export const metadataColumnsOf = ({ settings, pipeline }: Pick<CopyFacts, 'setti
 
 const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
   relation?.columns.some(({ name }) => name === wanted) === true;
-
-const hasMark = (relation: Relation | undefined): boolean => hasColumn(relation, DELETED_AT);
 
 /** The metadata columns that the destination table lacks. */
 export const missingMetadataColumns = (facts: CopyFacts): readonly MetadataColumnDefinition[] =>
@@ -48,30 +45,4 @@ export async function prepareMarks(client: pg.ClientBase, facts: CopyFacts): Pro
 export async function completeMetadataColumns(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   for (const column of metadataColumnsOf(facts).filter(({ isMark }) => !isMark))
     await client.query(addMetadataColumn(facts.stagingName, column, column.inserted));
-}
-
-/**
- * Copies the rows that are marked as deleted into the new table, with the columns that both shapes have. If the new shape
- * has a NOT NULL column that the marked rows lack, they are not copied.
- */
-export async function keepMarked(client: pg.ClientBase, facts: CopyFacts, source: Relation): Promise<void> {
-  const { destination, destinationName, stagingName, settings, natives } = facts;
-  if (!destination || !hasMark(destination)) return;
-  const isShared = ({ name, type }: Column) =>
-    destination.columns.some((column) => column.name === name && column.type === type);
-  const shared = source.columns.filter((column) =>
-    isShared({ ...column, type: carriedType(column, natives) }),
-  );
-  const key = shared.filter(({ name }) => settings.mergeKey.includes(name));
-  const isComplete = source.columns.every((column) => shared.includes(column) || !column.isNotNull);
-  if (!isComplete || key.length < settings.mergeKey.length) return;
-  const hasSyncedAt = settings.metadataColumns.includes(SYNCED_AT) && hasColumn(destination, SYNCED_AT);
-  await client.query(
-    copyMarked(
-      destinationName,
-      stagingName,
-      shared.map(({ name }) => name),
-      { key, hasSyncedAt },
-    ),
-  );
 }

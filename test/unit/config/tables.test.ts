@@ -45,6 +45,7 @@ describe('a table', () => {
         deletes: 'ignore',
         deletesEverySeconds: 86_400,
         deleteLimit: 0.5,
+        droppedColumns: 'drop',
         metadataColumns: [],
         onConflict: 'source_wins',
         skipUnchanged: false,
@@ -75,6 +76,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletes_every: '0s',
         delete_limit: 0.25,
+        dropped_columns: 'keep',
         metadata_columns: ['_synced_at', '_source'],
         on_conflict: 'source_wins',
         types: 'native',
@@ -102,6 +104,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletesEverySeconds: 0,
         deleteLimit: 0.25,
+        droppedColumns: 'keep',
         metadataColumns: ['_synced_at', '_source'],
         onConflict: 'source_wins',
         skipUnchanged: false,
@@ -276,7 +279,7 @@ describe('mode full-refresh', () => {
     [{ lookback: '10s' }, 'lookback', /read completely at each sync/],
     [{ null_keys: 'include' }, 'null_keys', /read completely at each sync/],
     [{ deletes_every: '0s' }, 'deletes_every', /removes deleted rows at each sync/],
-    [{ delete_limit: 0.1 }, 'delete_limit', /no limit for deleted rows/],
+    [{ deletes: 'keep' }, 'deletes', /cannot tell a deleted row from a changed row/],
     [{ deletes: 'soft' }, 'deletes', /set unique_cols, or set deletes to "ignore"/],
   ])('has no use for %j', async (change, key, why) => {
     expect(await problems([{ ...WHOLE, ...change }])).toEqual([

@@ -14,11 +14,11 @@ interface Case {
   readonly now: readonly Column[];
   readonly was?: readonly Column[];
   readonly copy?: readonly Column[];
-  readonly keepsMarked?: boolean;
+  readonly keepsDeleted?: boolean;
   readonly oid?: string;
 }
 
-const evolve = ({ now, was = WAS, copy = was, keepsMarked = false, oid = '1' }: Case) => {
+const evolve = ({ now, was = WAS, copy = was, keepsDeleted = false, oid = '1' }: Case) => {
   const planned = evolutionOf({
     recorded: { oid: '1', columns: [...was] },
     current: { oid, columns: [...now] },
@@ -26,7 +26,8 @@ const evolve = ({ now, was = WAS, copy = was, keepsMarked = false, oid = '1' }: 
     natives: NO_NATIVE_TYPES,
     mergeKey: ['id'],
     replicationKey: 'at',
-    keepsMarked,
+    keepsDeleted,
+    keepsDropped: false,
   });
   return planned.kind === 'in-place' ? planned.evolution : { obstacles: planned.obstacles.map(obstacleText) };
 };
@@ -49,7 +50,7 @@ test('an added column is filled, and demanded where rows that are gone have no s
     tightened: ['more'],
     filled: ['more'],
   });
-  expect(evolve({ now: [...WAS, more], keepsMarked: true })).toMatchObject({ tightened: [] });
+  expect(evolve({ now: [...WAS, more], keepsDeleted: true })).toMatchObject({ tightened: [] });
 });
 
 test('a column that somebody has added to the copy before is ours from now on, with the values of the source', () => {

@@ -7,7 +7,6 @@ import { countAndWritten, countWhere, digestWhole } from '../../../src/sql/uncha
 import { addMissing, removeSurplus } from '../../../src/sql/merge-keyless.ts';
 import {
   addMetadataColumn,
-  copyMarked,
   createMergeKey,
   createTable,
   fillMetadataColumn,
@@ -207,7 +206,6 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
       addMetadataColumn(table, each, each.inserted),
       fillMetadataColumn(table, each, `'x'`),
     ]),
-    copyMarked(table, staging, ['id'], { key: columns, hasSyncedAt: true }),
     createStateTable('public'),
     createRunsTable('public'),
     createLoadTables('public'),

@@ -111,6 +111,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     deletionLog: undefined,
     skipUnchanged: false,
     deleteLimit: 0.5,
+    droppedColumns: 'drop',
     metadataColumns: [],
     onConflict: 'source_wins',
     types: 'text',
