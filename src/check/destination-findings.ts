@@ -16,7 +16,7 @@ import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { unfitForChunks } from '../sync/plan/chunk-choice.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
 import { isKeyedPlan } from '../sync/plan/plan.ts';
-import { previewEvolution } from '../sync/plan/evolution-preview.ts';
+import { previewEvolution, previewExtension } from '../sync/plan/evolution-preview.ts';
 import {
   describeDependent,
   findObstruction,
@@ -35,6 +35,7 @@ export const destinationFindings = (table: TableFacts, plan: Workable, found: In
   ...identityFindings(table, found),
   ...stateFindings(table, plan),
   ...goneFindings(table, plan, found),
+  ...conversionFindings(table, found),
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
 ];
 
@@ -227,6 +228,18 @@ function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Fin
   ];
 }
 
+/** Values of kept rows that a change of type would change. */
+function conversionFindings(table: TableFacts, { conversions }: Inspection): Finding[] {
+  const { refusal, warnings = [] } = conversions.get(table) ?? {};
+  const { name } = table.settings;
+  return [
+    ...(refusal ? [failureFinding(refusal, name)] : []),
+    ...warnings.map((message) =>
+      warning('KEPT_ROWS', name, message, 'Run "increp plan" to see the statements of the next sync.'),
+    ),
+  ];
+}
+
 /** The number of objects that a message names. */
 const LISTED = 10;
 
@@ -238,8 +251,11 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     dependents.map((each) => describeDependent(each)),
     LISTED,
   )}`;
-  if (plan.kind === 'load' && plan.way === 'swap') {
-    const obstruction = findObstruction(table, plan.source, dependents);
+  if (plan.kind === 'load' && (plan.way === 'swap' || plan.way === 'extend')) {
+    const obstruction =
+      plan.way === 'swap'
+        ? findObstruction(table, plan.source, dependents)
+        : previewExtension(table, plan, dependents)?.obstruction;
     return obstruction
       ? [wouldBeRefused(name, obstruction)]
       : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];

@@ -26,6 +26,7 @@ import {
 } from '../sql/inspect.ts';
 import { hasRows, type Window } from '../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
+import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { highWaterMark } from '../sql/fence.ts';
@@ -78,6 +79,8 @@ export interface Inspection extends Inspected {
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Rows of a destination table that a load would remove. */
   readonly gone: ReadonlyMap<TableFacts, RemovedRowsPreview>;
+  /** Whether the kept rows of a table survive a change of type. */
+  readonly conversions: ReadonlyMap<TableFacts, ConversionPreview>;
   /** Undefined if no table uses pg_dump. */
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
@@ -205,6 +208,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
     gone: await previewRemovedRows(context, plans),
+    conversions: await previewConversions(context, plans),
     pgDump: await findPgDump(context, facts),
   };
 }

@@ -112,7 +112,7 @@ const inWords = (table: Preview) => ({
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0
-      ? `${previewInWords(table.gone)} of the destination, which the source no longer has`
+      ? `${previewInWords(table.gone)} of the destination, which the source no longer has${table.isMarked ? ' (marks them in "_deleted_at")' : ''}`
       : undefined,
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],

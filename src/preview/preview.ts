@@ -63,6 +63,8 @@ export interface Preview {
   readonly obstruction: Obstruction | undefined;
   /** Rows of the destination that a load would remove; undefined without a load, or if it can remove none. */
   readonly gone: RemovedRowsPreview | undefined;
+  /** Whether these rows are marked and stay. */
+  readonly isMarked: boolean;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
@@ -132,6 +134,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     dependents: [],
     obstruction: undefined,
     gone: undefined,
+    isMarked: false,
     warnings: [],
     error,
   };
@@ -210,6 +213,7 @@ function previewOf(
       evolution?.obstruction ??
       refusedConversion(conversion),
     gone,
+    isMarked: settings.deletes === 'soft',
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),

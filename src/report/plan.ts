@@ -166,13 +166,13 @@ const destinationLines = ({ action, copy }: PlannedTable): string[] =>
 /** The printed reason of a load already names them. */
 const typeLines = (table: PlannedTable): readonly string[] => (isOngoing(table) ? table.typeChanges : []);
 
-function evolutionLines({ evolution, reason }: PlannedTable): [head: string, text: string][] {
+function evolutionLines({ evolution, reason, action }: PlannedTable): [head: string, text: string][] {
   if (!evolution) return [];
   const { alterations, filled, compared, rows } = evolution;
   const volume = volumeWords({ rows });
   const forRows = volume === '' ? 'the rows of the destination table' : volume;
   return [
-    ['shape', reason],
+    ...(isOngoing({ action }) ? [['shape', reason] as [string, string]] : []),
     ...alterations.map((statement): [string, string] => ['alter', statement]),
     ...(filled.length === 0 ? [] : [['fill', `${namesOf(filled)} of ${forRows}`] as [string, string]]),
     ...(compared.length === 0

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
+import { freshSeveral } from '../support/several.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
@@ -272,3 +273,42 @@ slowTest('a table of other origin is adopted with all its rows', async () => {
   await sync(pair, 'orders --adopt');
   expect(await rowsIn(pair)).toBe('1,1.25,1 9,0.50,9');
 });
+
+slowTest(
+  'patterns, other names, partitions, selections and several destinations keep their rows',
+  async () => {
+    await using pair = await freshSeveral({
+      tables: [
+        { ...KEEP, name: 'ev_*', dest_name: 'Kept_*' },
+        {
+          ...KEEP,
+          name: 'Parts',
+          unique_cols: ['Id', 'day'],
+          transform: { note: 'upper(note)' },
+          exclude_columns: ['secret'],
+          on_schema_change: 'evolve',
+        },
+      ],
+      sourceSql: `CREATE TABLE ev_1 (id int PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+      INSERT INTO ev_1 SELECT i, i FROM generate_series(1, 10) i;
+      CREATE TABLE "Parts" ("Id" int, day date, note text, secret text, updated_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY ("Id", day)) PARTITION BY RANGE (day);
+      CREATE TABLE january PARTITION OF "Parts" FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+      CREATE TABLE february PARTITION OF "Parts" FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+      INSERT INTO "Parts" SELECT i, date '2026-01-15' + i, 'n' || i, 's' FROM generate_series(1, 30) i`,
+    });
+    await sync(pair);
+    await pair.source
+      .query(`DROP TABLE january; ALTER TABLE "Parts" ALTER "Id" TYPE bigint; DELETE FROM ev_1 WHERE id > 1;
+    ALTER TABLE ev_1 ALTER note TYPE int USING note::int`);
+    await sync(pair);
+    await sync(pair, '--full-refresh');
+    for (const { pool } of pair.copies) {
+      const { rows } =
+        await pool.query(`SELECT (SELECT count(*)::int FROM "Kept_1") AS kept, (SELECT sum(note)::int FROM "Kept_1") AS notes,
+      (SELECT count(*)::int FROM "Parts" WHERE note = upper('n' || "Id")) AS parts`);
+      expect(rows).toEqual([{ kept: 10, notes: 55, parts: 30 }]);
+    }
+    expect((await increp('verify', pair)).exitCode).toBe(0);
+  },
+);

@@ -172,13 +172,38 @@ slowTest('delete_limit decides, and rows of other pipelines and histories are no
   expect(await rowsThere(pair)).toBe(19);
 });
 
-slowTest('a table in mode full-refresh becomes what its source is, as ever', async () => {
-  const { replication_key: _, ...config } = ORDERS_CONFIG;
-  await using pair = await freshPair({ ...ordersPreset, tables: [{ ...config, mode: 'full-refresh' }] });
-  await sync(pair);
-  await pair.source.query('DELETE FROM orders WHERE id > 1');
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 9, warnings: [] });
-});
+/** The limit of mode full-refresh, rows of the source from ten on, and whether the load is refused. */
+const REFRESHES: readonly (readonly [limit: number | undefined, left: number, isRefused: boolean])[] = [
+  [undefined, 0, true],
+  [undefined, 1, false],
+  [0.2, 7, true],
+  [0.2, 8, false],
+  [1, 0, false],
+];
+
+for (const [limit, left, isRefused] of oneIn(3, REFRESHES)) {
+  const words = limit === undefined ? 'without a limit' : `with delete_limit ${limit}`;
+  test(`mode full-refresh ${words}: ${left} of 10 rows are ${isRefused ? 'too few' : 'enough'}`, async () => {
+    const { replication_key: _, ...config } = ORDERS_CONFIG;
+    const tables = [{ ...config, mode: 'full-refresh', ...(limit !== undefined && { delete_limit: limit }) }];
+    await using pair = await freshPair({ ...ordersPreset, tables });
+    await sync(pair);
+    // All keys are new, which is no loss.
+    await pair.source.query('UPDATE orders SET id = id + 100');
+    expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 10, rows_inserted: 10, warnings: [] });
+    await pair.source.query(`DELETE FROM orders WHERE id > ${100 + left}`);
+    const plan = await increp('plan', pair);
+    expect(plan.stdout).toContain(`removes: at least ${10 - left} of 10 rows of the destination`);
+    expect(plan.stdout.includes('would be refused: loading public.orders would')).toBe(isRefused);
+    expect((await increp('check', pair)).exitCode).toBe(isRefused ? 1 : 0);
+    const { error, rows_deleted: deleted } = (await trySync(pair)).table();
+    expect([error?.code, deleted]).toEqual(isRefused ? ['DELETE_LIMIT_EXCEEDED', 0] : [undefined, 10 - left]);
+    expect(await rowsThere(pair)).toBe(isRefused ? 10 : left);
+    if (isRefused) expect((await increp('verify --repair', pair)).exitCode).toBe(0);
+    expect((await sync(pair, '--force')).table().rows_deleted).toBe(isRefused ? 10 - left : 0);
+    await expectSameRows(pair, 'orders');
+  });
+}
 
 slowTest('an adopted table is held to the limit, and a replaced one is not', async () => {
   for (const flag of ['--adopt', '--replace']) {

@@ -20,7 +20,12 @@ beforeAll(async () => {
 
 afterAll(() => own.stop());
 
-const RATES = { name: 'rates', mode: 'full-refresh', skip_unchanged: true };
+const RATES = {
+  delete_limit: 1,
+  name: 'rates',
+  mode: 'full-refresh',
+  skip_unchanged: true,
+};
 const ROWS = `INSERT INTO rates SELECT i, i * 1.5 FROM generate_series(1, 100) i`;
 const RATES_SQL = `CREATE TABLE rates (id int, rate numeric); ${ROWS}`;
 

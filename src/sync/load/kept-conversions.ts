@@ -57,7 +57,9 @@ async function countLossy(client: pg.ClientBase, facts: TableFacts, conversion: 
     const code = codeOf(error);
     if (typeof code !== 'string' || !/^(22|42)/.test(code) || !(error instanceof Error)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT increp_convert; RELEASE SAVEPOINT increp_convert');
-    throw refusal(facts, conversion, `the server cannot convert its values (${error.message})`, error);
+    throw refusal(facts, conversion, `the server cannot convert its values (${error.message})`, {
+      cause: error,
+    });
   }
 }
 
@@ -74,6 +76,7 @@ export async function ensureNothingLost(
         facts,
         conversion,
         `that would change the value in ${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'} that the source no longer has`,
+        { expression: `${ident(conversion.name)}::${conversion.to}` },
       );
   }
 }
@@ -112,19 +115,27 @@ export async function ensureConvertedAlike(
   }
 }
 
+/** Undefined `expression`: increp does not know which expression is right. */
 function refusal(
   { destinationName, settings: { name: label, mergeKey } }: TableFacts,
   { name, from, to }: Conversion,
   why: string,
-  cause?: Error,
+  { expression, cause }: { readonly expression?: string; readonly cause?: Error } = {},
 ): IncrepError {
   const [table, column, old] = [qualified(destinationName), ident(name), ident(derivedName(name, '_old'))];
-  const aside = mergeKey.includes(name)
-    ? ''
-    : ` To keep the former values in a column of their own, run: ALTER TABLE ${table} RENAME COLUMN ${column} TO ${old}; ALTER TABLE ${table} ALTER COLUMN ${old} DROP NOT NULL.`;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `column "${name}" of ${printName(destinationName)} is ${from} and must be ${to}, and the table keeps rows that the source no longer has: ${why}; nothing was changed`,
-    next: `To convert the values yourself, run at the destination: ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${to} USING ${column}::${to}, with the expression that is right for your values.${aside} Then run "${tableCommand('sync', label)}".`,
+    next: [
+      expression === undefined
+        ? `Convert the values with the expression (<...>) that is right for them. At the destination, run: ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${to} USING <${column}>.`
+        : `If these values may change, run at the destination: ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${to} USING ${expression}.`,
+      ...(mergeKey.includes(name)
+        ? []
+        : [
+            `Or keep the former values in a column of their own: ALTER TABLE ${table} RENAME COLUMN ${column} TO ${old}; ALTER TABLE ${table} ALTER COLUMN ${old} DROP NOT NULL.`,
+          ]),
+      `Then run "${tableCommand('sync', label)}".`,
+    ].join(' '),
     cause,
   });
 }

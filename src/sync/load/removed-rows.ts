@@ -44,8 +44,8 @@ export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | un
   if (!isLimited(limited) || isWithin(settings, gone)) return undefined;
   const flags =
     plan.adoption === 'compare' ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
+  if (settings.mode === 'full-refresh') return refreshRefusal(facts, gone);
   const again = tableCommand('sync', settings.name, ...flags, '--force');
-  if (settings.mode === 'full-refresh') return refreshRefusal(facts, gone, again);
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would remove ${inWords(gone)} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
     next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}". To keep them, set "deletes": "keep" for "${settings.name}".`,
@@ -67,7 +67,6 @@ export function isWithin(
 function refreshRefusal(
   { settings: { name, deleteLimit }, destinationName }: TableFacts,
   { of, left }: GoneRows,
-  again: string,
 ): IncrepError {
   const loss =
     deleteLimit === undefined
@@ -75,7 +74,7 @@ function refreshRefusal(
       : `would leave ${formatCount(left)} of ${rowsOf(of)}, and the loss is over delete_limit (${deleteLimit})`;
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} ${loss}; nothing was changed`,
-    next: `If the source is right, run "${again}". If the table may lose all its rows at any sync, set "delete_limit": 1 for "${name}".`,
+    next: `If the source is right, run "${tableCommand('sync', name, '--force')}". If the table may lose all its rows at any sync, set "delete_limit": 1 for "${name}".`,
   });
 }
 

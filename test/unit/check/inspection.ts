@@ -104,6 +104,7 @@ export function inspection(
     eventTriggers: [],
     dependents: new Map(),
     gone: new Map(),
+    conversions: new Map(),
     pgDump: undefined,
     ...change,
   };
