@@ -6,7 +6,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import type { ReloadHindrance } from '../../reasons.ts';
 import { hindranceText } from '../../report/shape-texts.ts';
-import { carriedType } from '../../schema/columns.ts';
+import { carriedType, type Column } from '../../schema/columns.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { derivedName, printName, type TableName } from '../../schema/names.ts';
 import { METADATA_COLUMN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
@@ -256,12 +256,20 @@ function returnedColumnRefusal(
   source: Relation,
   destination: Relation,
 ): IncrepError | undefined {
-  if (settings.droppedColumns === 'drop' || shapeHindrance(settings) || saved.kind !== 'record')
-    return undefined;
   const recorded = formerColumns(saved);
+  if (settings.droppedColumns === 'drop' || shapeHindrance(settings) || recorded.length === 0)
+    return undefined;
+  const shape = saved.kind === 'record' ? saved.record.shape.columns : [];
+  // Dropped and added again since the last sync. For kept rows, the values are compared instead.
+  const isAnother = ({ name, position }: Column) =>
+    !keepsDeleted(settings) && shape.some((was) => was.name === name && was.position !== position);
   const returned = source.columns.find((column) => {
     const found = destination.columns.find(({ name }) => name === column.name);
-    return found && !recorded.includes(column.name) && found.type !== carriedType(column, natives);
+    return (
+      found &&
+      (!recorded.includes(column.name) || isAnother(column)) &&
+      found.type !== carriedType(column, natives)
+    );
   });
   if (!returned) return undefined;
   const old = ident(derivedName(returned.name, '_old'));
