@@ -23,6 +23,7 @@ import {
   SOURCE_ROLE,
   WITHOUT_UPDATE_TRIGGER,
   WRITABLE_TABLES,
+  HAS_LARGE_OBJECTS,
 } from '../sql/inspect.ts';
 import { hasRows, type Window } from '../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
@@ -70,6 +71,8 @@ export interface Inspection extends Inspected {
   readonly publications: ReadonlyMap<string, readonly string[]>;
   /** By the oid of a destination table that needs a replica identity and has none: one of its publications. */
   readonly withoutIdentity: ReadonlyMap<string, string>;
+  /** Whether the source has any large object. */
+  readonly hasLargeObjects: boolean;
   /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
   /** Of the tables with `deletes_from`. */
@@ -177,6 +180,8 @@ const eventTriggerRow = z.object({
   hasPath: z.boolean(),
 });
 type EventTrigger = Readonly<z.infer<typeof eventTriggerRow>>;
+
+const largeObjectsRow = z.object({ hasLargeObjects: z.boolean() });
 
 const triggerRow = z.object({ oid: z.string(), name: z.string() });
 
@@ -339,6 +344,7 @@ async function inspectSource(source: Database, { tables }: Facts) {
     writable: await queryRows(client, writableRow, WRITABLE_TABLES, [oids]),
     longTransactions: await queryRows(client, longRow, LONG_TRANSACTIONS),
     preparedTransactions: await queryRows(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
+    ...largeObjectsRow.parse((await client.query(HAS_LARGE_OBJECTS)).rows[0]),
     withoutUpdateTrigger: new Set(
       (await queryRows(client, oidRow, WITHOUT_UPDATE_TRIGGER, [oids])).map(({ oid }) => oid),
     ),

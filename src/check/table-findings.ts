@@ -40,6 +40,7 @@ export function sourceTableFindings(table: TableFacts, plan: Workable, found: In
     ...(isKeyedPlan(plan) ? [] : refreshFindings({ source })),
     ...mergeKeyFindings(there, { source }),
     ...widthFindings(there, { source }),
+    ...(found.hasLargeObjects ? largeObjectFindings(there, { source }) : []),
     ...(isKeyedPlan(plan) ? modeFindings(table, plan, found) : []),
   ];
 }
@@ -47,6 +48,26 @@ export function sourceTableFindings(table: TableFacts, plan: Workable, found: In
 /** Bytes that an out-of-line value leaves in its row. A page of 8 kB must hold the row. */
 const BYTES_OF_POINTER = 18;
 const BYTES_OF_PAGE = 8160;
+
+/** A number of a large object is of no use at the destination, where the object does not exist. */
+function largeObjectFindings(
+  { settings: { name } }: TableFacts,
+  { source }: Pick<Workable, 'source'>,
+): Finding[] {
+  const columns = source.columns
+    .filter(({ base }) => base.type === 'oid')
+    .map((column) => `"${column.name}"`);
+  return columns.length === 0
+    ? []
+    : [
+        warning(
+          'LARGE_OBJECTS',
+          name,
+          `the source has large objects, and ${columns.join(', ')} may refer to them: increp copies these numbers, but not the content`,
+          'If the content matters, store it in a bytea column at the source, or exclude the column with "exclude_columns".',
+        ),
+      ];
+}
 
 /** In a smaller table, no row can be that long, except for compressed values. */
 const MANY_BYTES = 100_000_000;

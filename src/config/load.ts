@@ -18,6 +18,7 @@ import { readTables, readTablesFile, type DefaultSchemas, type RawEntry } from '
 import type { Overrides, Values } from './environment/values.ts';
 import { readNamedValues, readValues } from './environment/values.ts';
 import { readUrl } from './web-address.ts';
+import { readRetry } from './retry.ts';
 import { readWebhook } from './webhook.ts';
 
 interface ConfigurationRequest {
@@ -96,6 +97,7 @@ export async function readConfiguration({
   );
   const pipeline = readPipeline(reading);
   const stallTimeoutSeconds = readStallTimeout(reading);
+  const retry = readRetry(reading);
   const webhook = readWebhook(reading);
   const metricsTextfile = readMetricsTextfile(reading);
   const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
@@ -140,6 +142,7 @@ export async function readConfiguration({
     jobs,
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
     stallTimeoutSeconds,
+    retry,
     webhook,
     metricsTextfile,
     healthcheckUrl,

@@ -209,6 +209,13 @@ export interface WebhookSettings {
 export type WebhookEventType =
   'run.succeeded' | 'run.partial' | 'run.failed' | 'table.synced' | 'table.failed';
 
+export interface RetrySettings {
+  /** Including the first one. */
+  readonly attempts: number;
+  /** Before the first retry. Undefined means the default of increp. */
+  readonly delaySeconds: number | undefined;
+}
+
 export interface LogSettings {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** `auto`: pretty on a terminal, JSON lines otherwise. */
@@ -244,6 +251,7 @@ export interface Settings {
   readonly stateDirectory: string;
   /** How long a server may be silent during a statement before increp asks about it over another connection. */
   readonly stallTimeoutSeconds: number;
+  readonly retry: RetrySettings;
   readonly webhook: WebhookSettings | undefined;
   /** Absolute path of the file for node_exporter. */
   readonly metricsTextfile: string | undefined;

@@ -33,6 +33,11 @@ export const countersSchema = z.object({
   pipeline: z.string(),
   lastSuccessAt: moment,
   tables: z.array(tableTallySchema).readonly(),
+  /** Errors of tables, and of runs that ended before the first table, by code. Empty in older files. */
+  errors: z
+    .array(z.object({ code: z.string(), count }))
+    .readonly()
+    .default([]),
 });
 
 export type TableCounters = Readonly<z.infer<typeof tableTallySchema>>;
@@ -43,6 +48,7 @@ export const newCounters = (pipeline: string): Counters => ({
   pipeline,
   lastSuccessAt: null,
   tables: [],
+  errors: [],
 });
 
 export const newTableCounters = (name: string): TableCounters => ({
@@ -75,6 +81,7 @@ export function withRun(counters: Counters, { summary, configured, asked }: Coun
   const before = new Map(counters.tables.map((table) => [table.name, table]));
   return {
     ...counters,
+    errors: withErrors(counters.errors, summary),
     lastSuccessAt: summary.status === 'ok' ? summary.finishedAt.toISOString() : counters.lastSuccessAt,
     tables: configured.map((name) => {
       const table = before.get(name) ?? newTableCounters(name);
@@ -83,6 +90,18 @@ export function withRun(counters: Counters, { summary, configured, asked }: Coun
         : tableWithRun(table, outcomes.get(name));
     }),
   };
+}
+
+/** The error of a run counts only if no table has it. A signal is no error. */
+function withErrors(before: Counters['errors'], { tables, error }: RunSummary): Counters['errors'] {
+  const ofTables = tables.flatMap((table) => table.error?.code ?? []);
+  const codes = [...ofTables, ...(error && !ofTables.includes(error.code) ? [error.code] : [])];
+  const counts = new Map(before.map(({ code, count: so }) => [code, so]));
+  for (const code of codes.filter((each) => each !== 'INTERRUPTED'))
+    counts.set(code, (counts.get(code) ?? 0) + 1);
+  return [...counts]
+    .map(([code, sum]) => ({ code, count: sum }))
+    .toSorted((a, b) => (a.code < b.code ? -1 : 1));
 }
 
 /** A table that another run has locked has not failed: the other run counts it. For a table that a signal interrupted, only

@@ -161,3 +161,7 @@ export const limitRole = (role: string, connections: number): string =>
   /* sql */ `ALTER ROLE ${ident(role)} CONNECTION LIMIT ${connections}`;
 export const limitDatabase = (database: string, connections: number): string =>
   /* sql */ `ALTER DATABASE ${ident(database)} CONNECTION LIMIT ${connections}`;
+
+/** Large objects belong to no table. Only the columns that hold their numbers are copied. */
+export const HAS_LARGE_OBJECTS = /* sql */ `
+  SELECT EXISTS (SELECT FROM pg_largeobject_metadata) AS "hasLargeObjects"`;

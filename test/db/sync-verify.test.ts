@@ -32,7 +32,7 @@ for (const loader of LOADERS_TRIED) {
       expect((await sync(pair, '--verify')).table()).toMatchObject(expected);
       expect((await sync(pair, '--verify --full-refresh')).table()).toMatchObject({ rows_unchanged: 12 });
       await pair.source.query('ALTER TABLE orders ADD extra int DEFAULT 1');
-      expect((await sync(pair, '--verify')).table()).toMatchObject({ action: 'reset', rows_inserted: 12 });
+      expect((await sync(pair, '--verify')).table()).toMatchObject({ action: 'reset', rows_updated: 12 });
       expect((await increp('verify', pair)).exitCode).toBe(0);
     },
   );

@@ -8,7 +8,7 @@ import { freshPair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { expectPromtoolClean, testWithPromtool } from '../support/promtool.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
-import { sync } from '../support/sync.ts';
+import { sync, trySync } from '../support/sync.ts';
 
 const RULES = join(PROJECT, 'deploy/prometheus/increp.rules.yml');
 const RULE_TESTS = join(PROJECT, 'deploy/prometheus/increp.rules.test.yml');
@@ -20,6 +20,10 @@ const OF_NODE_EXPORTER = ['node_textfile_scrape_error'];
 async function writtenByARun() {
   const pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, max_staleness: '1h' }] });
   await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom', PIPELINE_NAME: 'shop' });
+  // A run that fails, so that an error is counted.
+  await pair.setEnv({ DEST_PORT: '1', RETRY_ATTEMPTS: '1' });
+  await trySync(pair);
+  await pair.setEnv({ DEST_PORT: String(pair.login('destination').port) });
   await sync(pair);
   const series = parseExposition(await readFile(join(pair.directory, 'increp.prom'), 'utf8'));
   return { pair, series, names: new Set(series.map(({ name }) => name)) };

@@ -14,6 +14,8 @@ export type VariableName =
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
   | 'STALL_TIMEOUT'
+  | 'RETRY_ATTEMPTS'
+  | 'RETRY_DELAY'
   | `WEBHOOK_${'URL' | 'SECRET' | 'EVENTS' | 'FORMAT'}`
   | 'LOG_LEVEL'
   | 'LOG_FORMAT'
@@ -180,6 +182,18 @@ export const VARIABLES: readonly Variable[] = [
     meaning:
       'Longest silence of a server that must answer. After it, the connection counts as lost, unless the backend is still working.',
     default: '2m',
+  },
+  {
+    name: 'RETRY_ATTEMPTS',
+    meaning:
+      'How often increp tries a table, or the work before the first table, if an error is temporary. `1` means no retry.',
+    default: '4',
+  },
+  {
+    name: 'RETRY_DELAY',
+    meaning:
+      'Longest wait before the first retry. It doubles with each attempt, up to 8 s. The wait is random, and at least half of this value.',
+    default: '500ms',
   },
   {
     name: 'WEBHOOK_URL',

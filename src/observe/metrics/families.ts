@@ -73,6 +73,15 @@ function runFamilies({ summary, exitCode, counters, version }: Metrics): Family[
       'Tables that the last run deferred because of its time limit (--max-duration).',
       summary.tables.filter(({ isDeferred }) => isDeferred).length,
     ),
+    {
+      name: 'increp_errors_total',
+      help: 'Errors of tables, and of runs that ended before the first table, by error code.',
+      type: 'counter',
+      samples: (counters?.errors ?? []).map(({ code, count }) => ({
+        labels: { ...labels, code },
+        value: count,
+      })),
+    },
     gauge(
       'increp_last_success_timestamp_seconds',
       'When a run last ended without a failure. Deferred tables are not failures.',

@@ -4,25 +4,29 @@ import type { RunContext } from '../context/run-context.ts';
 import { failureOf } from './table-outcome.ts';
 /** Decides whether a failed attempt is repeated, and after which pause. */
 
-/** Three retries cover a failover of some seconds, and end before cron starts the next run. */
-const MAX_ATTEMPTS = 4;
-
 /** Seconds; undefined if the attempts or the time limit are used up. */
 export function waitBeforeNext(context: RunContext, attempt: number): number | undefined {
-  if (context.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
-  const seconds = backoffSeconds(attempt, context.timing.retryDelay);
+  const { attempts, delaySeconds } = context.settings.retry;
+  if (context.signal?.aborted === true || attempt >= attempts) return undefined;
+  const { retryDelay } = context.timing;
+  const seconds = backoffSeconds(
+    attempt,
+    delaySeconds === undefined
+      ? retryDelay
+      : { base: delaySeconds, max: Math.max(delaySeconds, retryDelay.max) },
+  );
   return seconds < context.timeLimit.remainingSeconds ? seconds : undefined;
 }
 
 /** The error says how often increp tried, so that users do not expect another attempt to help. */
 export function givenUp(
-  { timeLimit, signal }: RunContext,
+  { settings: { retry }, timeLimit, signal }: RunContext,
   error: IncrepError,
   attempts: number,
 ): IncrepError {
-  if (!error.isTransient || signal?.aborted === true) return error;
+  if (!error.isTransient || signal?.aborted === true || retry.attempts === 1) return error;
   const why =
-    attempts === MAX_ATTEMPTS ? `tried ${MAX_ATTEMPTS} times` : timeLimit.words(' before increp could retry');
+    attempts >= retry.attempts ? `tried ${attempts} times` : timeLimit.words(' before increp could retry');
   return reworded(error, { what: `${error.message}; ${why}`, next: error.next });
 }
 

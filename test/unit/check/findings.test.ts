@@ -158,6 +158,20 @@ test('a large table whose bytea travels as text because of another column', () =
   expect(told(table(600_000_000, [...ORDERS_COLUMNS, scan]))).toBeUndefined();
 });
 
+test('columns that may refer to large objects, if the source has any', () => {
+  const photo = column({
+    name: 'photo',
+    type: 'public.lo',
+    base: 'oid',
+    position: 4,
+  });
+  const table = facts({ source: relation({ columns: [...ORDERS_COLUMNS, photo] }), destination: undefined });
+  const told = (hasLargeObjects: boolean) =>
+    found(inspection({ hasLargeObjects }, { table }), 'LARGE_OBJECTS')?.message;
+  expect(told(true)).toContain('"photo" may refer to them');
+  expect(told(false)).toBeUndefined();
+});
+
 test('a place for the state that forgets, is of a container or of the network', () => {
   const judge = (trait: 'forgets' | 'container' | 'network') =>
     judgeDirectory('/s', { fileSystem: { name: 'fs', trait }, freeBytes: 1e9, strangers: [] });

@@ -105,6 +105,7 @@ export function inspection(
     dependents: new Map(),
     gone: new Map(),
     conversions: new Map(),
+    hasLargeObjects: false,
     pgDump: undefined,
     ...change,
   };

@@ -66,5 +66,8 @@ test('a run that ends before a table fails it, unless it was interrupted or not 
   expect(twice.tables).toMatchObject([{ failures: 2, durationSeconds: null }]);
   const stopped = summary({ status: 'failed', error: failure({ code: 'INTERRUPTED' }) });
   expect(tallied(twice, stopped, ['orders'])).toEqual(twice);
-  expect(counters(twice, { summary: ended, configured: ['orders'], asked: [] })).toEqual(twice);
+  expect(twice.errors).toEqual([{ code: 'CONNECTION_FAILED', count: 2 }]);
+  const { tables, errors } = counters(twice, { summary: ended, configured: ['orders'], asked: [] });
+  expect(tables).toEqual(twice.tables);
+  expect(errors).toEqual([{ code: 'CONNECTION_FAILED', count: 3 }]);
 });
