@@ -178,6 +178,8 @@ export interface TableSettings {
   readonly types: 'text' | 'native';
   /** Seconds after which `status` calls the destination table stale. */
   readonly maxStalenessSeconds: number | undefined;
+  /** Seconds after which `status` calls it late. */
+  readonly warnStalenessSeconds: number | undefined;
   readonly isEnabled: boolean;
   /** The pattern that matched this table, as it is written. Undefined for a table with an entry of its own. */
   readonly pattern: string | undefined;

@@ -43,6 +43,7 @@ interface Status {
 
 const STYLES: Record<string, TextStyle> = {
   ok: 'green',
+  late: 'yellow',
   stale: 'yellow',
   drift: 'yellow',
   failing: 'red',
@@ -137,7 +138,7 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
     ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
     ...stoppedDetails(table, now),
-    ...(table.condition === 'stale'
+    ...(table.condition === 'stale' || table.condition === 'late'
       ? [
           'next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer), and in "increp history" whether a signal ends them.',
         ]
@@ -145,7 +146,7 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
     ...(table.resetAt
       ? [`reset ${formatAge(secondsSince(table.resetAt, now))} ago: the next sync loads the table again`]
       : []),
-    ...(!table.hasState && !table.resetAt && ['ok', 'stale'].includes(table.condition)
+    ...(!table.hasState && !table.resetAt && ['ok', 'late', 'stale'].includes(table.condition)
       ? ['no cursor was found, so the next sync may load the table again']
       : []),
     ...(table.pendingLoad

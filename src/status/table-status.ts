@@ -15,7 +15,8 @@ import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-export type Condition = 'ok' | 'stale' | 'drift' | 'failing' | 'running' | 'never synced' | 'disabled';
+export type Condition =
+  'ok' | 'late' | 'stale' | 'drift' | 'failing' | 'running' | 'never synced' | 'disabled';
 
 export interface TableStatus {
   readonly name: string;
@@ -189,10 +190,15 @@ function conditionOf(
   if (runs.failures > 0) return 'failing';
   if (!lastSuccessAt) return 'never synced';
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
-  return table.maxStalenessSeconds !== undefined && ageSeconds > table.maxStalenessSeconds ? 'stale' : 'ok';
+  const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
+  if (isOver(table.maxStalenessSeconds)) return 'stale';
+  return isOver(table.warnStalenessSeconds) ? 'late' : 'ok';
 }
 
 /** A running run after failed runs has not fixed anything yet. */
 export const isFine = ({ condition, failures, refusal }: TableStatus): boolean =>
   refusal === undefined &&
-  (condition === 'ok' || condition === 'disabled' || (condition === 'running' && failures === 0));
+  (condition === 'ok' ||
+    condition === 'late' ||
+    condition === 'disabled' ||
+    (condition === 'running' && failures === 0));

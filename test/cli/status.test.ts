@@ -59,14 +59,16 @@ test('never synced, then ok', async () => {
 
 test('stale, by max_staleness of each table', async () => {
   const tables = [
-    { ...ORDERS_CONFIG, max_staleness: '1h' },
+    { ...ORDERS_CONFIG, max_staleness: '1h', warn_staleness: '30m' },
     { ...ORDERS_CONFIG, name: 'others' },
   ];
   const sourceSql = `${String(ordersPreset.sourceSql)}; CREATE TABLE others AS TABLE orders`;
   await using pair = await freshPair({ tables, sourceSql });
   await sync(pair);
   await age(pair, '59 min');
-  expect((await status(pair, '--exit-code')).exitCode).toBe(0);
+  const late = await status(pair, '--exit-code');
+  expect(late.exitCode).toBe(0);
+  expect(late.json.tables).toMatchObject([{ state: 'late' }, { state: 'ok' }]);
   await age(pair, '2 min');
   const { exitCode, json } = await status(pair, '--exit-code');
   expect(exitCode).toBe(2);

@@ -18,7 +18,10 @@ const DASHBOARD = join(PROJECT, 'deploy/grafana/increp.json');
 const OF_NODE_EXPORTER = ['node_textfile_scrape_error'];
 
 async function writtenByARun() {
-  const pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, max_staleness: '1h' }] });
+  const pair = await freshPair({
+    ...ordersPreset,
+    tables: [{ ...ORDERS_CONFIG, max_staleness: '1h', warn_staleness: '30m' }],
+  });
   await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom', PIPELINE_NAME: 'shop' });
   // A run that fails, so that an error is counted.
   await pair.setEnv({ DEST_PORT: '1', RETRY_ATTEMPTS: '1' });

@@ -22,6 +22,7 @@ export function runMetrics(
     return {
       ...ofTable(table.name, name),
       maxStalenessSeconds: table.maxStalenessSeconds,
+      warnStalenessSeconds: table.warnStalenessSeconds,
       record,
     };
   };

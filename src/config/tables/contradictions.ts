@@ -15,7 +15,8 @@ export const contradictionIn = (
   selectionContradiction(entry) ??
   writingContradiction(entry) ??
   (entry.mode === 'full-refresh' ? inFullRefresh(entry, own) : (skipping(entry, own) ?? loading(entry))) ??
-  naming(entry);
+  naming(entry) ??
+  aging(entry);
 
 function inFullRefresh(
   { deletes, unique_cols }: TableEntry,
@@ -71,6 +72,14 @@ function loading({ initial_load, chunk, load_jobs }: TableEntry): Contradiction 
     ? { key: 'load_jobs', what: 'load_jobs needs chunks; set chunk, such as "1GB"' }
     : undefined;
 }
+
+const aging = ({ max_staleness: max, warn_staleness: warn }: TableEntry): Contradiction | undefined =>
+  max !== undefined && warn !== undefined && warn >= max
+    ? {
+        key: 'warn_staleness',
+        what: 'it must be shorter than max_staleness, so that the warning comes first',
+      }
+    : undefined;
 
 export const isPattern = (name: string): boolean => starsOf(readPattern(name)) > 0;
 

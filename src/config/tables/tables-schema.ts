@@ -230,6 +230,11 @@ export const tableSchema = z.strictObject(
     max_staleness: duration
       .optional()
       .describe('Time since the last successful sync after which `status` reports the table as stale.'),
+    warn_staleness: duration
+      .optional()
+      .describe(
+        'A shorter time than `max_staleness`, after which `status` reports the table as late and a metric allows a warning.',
+      ),
     enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` skips the table.'),
   },
   { error: 'an object with a name and, unless mode is full-refresh, a replication_key and unique_cols' },

@@ -336,6 +336,7 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     metadataColumns: entry.metadata_columns,
     onConflict: entry.on_conflict,
     maxStalenessSeconds: entry.max_staleness,
+    warnStalenessSeconds: entry.warn_staleness,
     types: entry.types,
     isEnabled: entry.enabled,
     conflict: undefined,

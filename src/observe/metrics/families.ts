@@ -12,6 +12,7 @@ export interface TableMetrics {
   /** Undefined if the pipeline has one destination. */
   readonly destination?: string;
   readonly maxStalenessSeconds: number | undefined;
+  readonly warnStalenessSeconds: number | undefined;
   /** The state of the last sync. */
   readonly record: (AgeEvidence & Pick<StateRecord, 'syncedAt'>) | undefined;
 }
@@ -167,6 +168,12 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     help: 'Allowed age of the destination table: max_staleness in tables-config.json.',
     type: 'gauge',
     samplesOf: plain(({ maxStalenessSeconds }) => maxStalenessSeconds),
+  },
+  {
+    name: 'increp_table_warn_staleness_seconds',
+    help: 'Age of the destination table from which a warning is due: warn_staleness in tables-config.json.',
+    type: 'gauge',
+    samplesOf: plain(({ warnStalenessSeconds }) => warnStalenessSeconds),
   },
   {
     name: 'increp_table_consecutive_failures',

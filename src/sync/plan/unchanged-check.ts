@@ -28,6 +28,7 @@ export function contentSettings(settings: TableSettings): string {
     isEnabled: _11,
     inheritedKeys: _12,
     droppedColumns: _14,
+    warnStalenessSeconds: _15,
     ...deciding
   } = settings;
   const sorted = Object.entries(deciding).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -51,6 +51,7 @@ describe('a table', () => {
         skipUnchanged: false,
         types: 'text',
         maxStalenessSeconds: undefined,
+        warnStalenessSeconds: undefined,
         isEnabled: true,
         pattern: undefined,
         conflict: undefined,
@@ -81,6 +82,7 @@ describe('a table', () => {
         on_conflict: 'source_wins',
         types: 'native',
         max_staleness: '7d',
+        warn_staleness: '1d',
         enabled: false,
       },
     ]);
@@ -110,6 +112,7 @@ describe('a table', () => {
         skipUnchanged: false,
         types: 'native',
         maxStalenessSeconds: 604_800,
+        warnStalenessSeconds: 86_400,
         isEnabled: false,
         pattern: undefined,
         conflict: undefined,
