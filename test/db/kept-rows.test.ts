@@ -100,6 +100,11 @@ const WAYS: Readonly<Record<string, Way>> = {
       pair.writeTables([{ name: 'orders', mode: 'full-refresh', unique_cols: ['id'], deletes: 'keep' }]),
     action: 'full-refresh',
   },
+  'a table that pipelines share': {
+    again: ({ source }) => source.query('ALTER TABLE orders ADD more int'),
+    options: { metadata_columns: ['_source'] },
+    action: 'reset',
+  },
   'a selection of rows': { again: (pair) => pair.writeTables([{ ...KEEP, where: 'id > 8' }]) },
 };
 

@@ -155,7 +155,7 @@ slowTest('rows that are marked count as well, and those that were marked before 
 slowTest('delete_limit decides, and rows of other pipelines and histories are no concern of it', async () => {
   for (const options of [
     { delete_limit: 1 },
-    { mode: 'incremental-append' },
+    { mode: 'incremental-append', deletes: 'keep' },
     { on_conflict: 'last_update_wins' },
   ]) {
     await using pair = await purged(options);
