@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { inBatches } from '../postgres/batches.ts';
 import { describeTables } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
+import { askAll } from '../postgres/catalog-question.ts';
 import { rowsText } from '../report/reasons.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import { isReadableTable } from '../schema/relations.ts';
@@ -10,7 +11,7 @@ import { stateTable } from '../sql/state.ts';
 import type { StateFiles } from '../state/state-files.ts';
 import { countedRows } from '../sync/facts/populated-tables.ts';
 import { reconcile } from '../sync/facts/saved-state.ts';
-import { readStateRows } from '../sync/facts/state-rows.ts';
+import { stateQuestion } from '../sync/facts/state-rows.ts';
 import { isUnclaimed } from '../sync/facts/unclaimed.ts';
 
 /** It has rows, and increp has no state of it. */
@@ -73,11 +74,8 @@ async function describeExisting(
   return destination.withReading(async (client) => {
     const relations = await describeTables(client, [...names, stateTable(schema)]);
     const hasStates = isReadableTable(relations.get(tableKey(stateTable(schema))));
-    const stateOf = await readStateRows(
-      client,
-      pipeline,
-      hasStates ? names.map((name) => ({ destinationName: name, stateName: name })) : [],
-    );
+    const asked = hasStates ? names.map((name) => ({ destinationName: name, stateName: name })) : [];
+    const [stateOf] = await askAll(client, [stateQuestion(pipeline, asked)]);
     const found = await Promise.all(
       names.map(async (name) => {
         const rows = stateOf({ destinationName: name, stateName: name });

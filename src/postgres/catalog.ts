@@ -5,15 +5,17 @@ import { columnSchema, type Column } from '../schema/columns.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { KeepingExtension, Relation, RelationKind } from '../schema/relations.ts';
 import {
-  DESCRIBE_RELATIONS,
-  DESCRIBE_SCHEMAS,
   DESCRIBE_TYPES,
-  FIND_TABLES,
+  describeRelationsNamed,
+  describeSchemasNamed,
+  findTablesLike,
   RELATION_NAMES,
+  type LikePattern,
 } from '../sql/catalog.ts';
 import { STAGING_MARK } from '../sql/destination.ts';
 import { DISTRIBUTED_TABLES, HYPERTABLES } from '../sql/extension-tables.ts';
 import { OWN_TABLES } from '../sql/state.ts';
+import { askAll, type CatalogQuestion } from './catalog-question.ts';
 
 const KINDS: Record<string, RelationKind> = {
   r: 'table',
@@ -74,18 +76,29 @@ const relationRow = z
 /** If a table is dropped while the catalog is read, the privilege functions return NULL for it. */
 const goneRow = z.union([z.object({ canSelectTable: z.null() }), z.object({ canSelect: z.null() })]);
 
+type FoundRelation = Readonly<z.infer<typeof relationRow>>;
+
+/** The rows of the existing relations, for `completeTables`. Ask with an empty search_path. */
+export const tablesQuestion = (tables: readonly TableName[]): CatalogQuestion<readonly FoundRelation[]> => ({
+  statement: tables.length === 0 ? undefined : describeRelationsNamed(tables),
+  read: (rows) => rows.filter((row) => !goneRow.safeParse(row).success).map((row) => relationRow.parse(row)),
+});
+
 /** The existing relations among these, by `tableKey`. Run it with an empty search_path. */
 export async function describeTables(
   client: pg.ClientBase,
   tables: readonly TableName[],
 ): Promise<Map<string, Relation>> {
-  const pairs = [tables.map(({ schema }) => schema), tables.map(({ table }) => table)];
-  const { rows } = await client.query(DESCRIBE_RELATIONS, pairs);
-  const found = z
-    .array(z.unknown())
-    .parse(rows)
-    .filter((row) => !goneRow.safeParse(row).success)
-    .map((row) => relationRow.parse(row));
+  const [found] = await askAll(client, [tablesQuestion(tables)]);
+  return completeTables(client, tables, found);
+}
+
+/** Asks for what only a few relations need: types that are not built in, and extensions that keep rows. */
+export async function completeTables(
+  client: pg.ClientBase,
+  tables: readonly TableName[],
+  found: readonly FoundRelation[],
+): Promise<Map<string, Relation>> {
   const uses = found.flatMap(({ columns }) =>
     columns.filter(({ base }) => !base).map((each) => each.typeUse),
   );
@@ -106,7 +119,7 @@ const oidRows = z.array(z.object({ oid: z.string() }));
 /** By oid, the extension that keeps the rows of the relation. Asks only if the server has such an extension. */
 async function findKeepers(
   client: pg.ClientBase,
-  relations: readonly Pick<z.infer<typeof relationRow>, 'oid' | 'hasHypertables' | 'hasDistributedTables'>[],
+  relations: readonly Pick<FoundRelation, 'oid' | 'hasHypertables' | 'hasDistributedTables'>[],
 ): Promise<ReadonlyMap<string, KeepingExtension>> {
   const oids = relations.map(({ oid }) => oid);
   const keepers = new Map<string, KeepingExtension>();
@@ -170,25 +183,11 @@ export async function relationNames(client: pg.ClientBase, schemas: readonly str
   return z.array(nameRow).parse(rows);
 }
 
-interface LikePattern {
-  readonly schema: string;
-  /** A pattern for LIKE. */
-  readonly like: string;
-}
-
 /** Tables whose name matches, without the tables of increp. Not sorted. */
-export async function findRelations(
-  client: pg.ClientBase,
-  wanted: readonly LikePattern[],
-): Promise<TableName[]> {
-  const { rows } = await client.query(FIND_TABLES, [
-    wanted.map(({ schema }) => schema),
-    wanted.map(({ like }) => like),
-    OWN_TABLES,
-    STAGING_MARK,
-  ]);
-  return z.array(nameRow).parse(rows);
-}
+export const findRelations = (wanted: readonly LikePattern[]): CatalogQuestion<TableName[]> => ({
+  statement: findTablesLike(wanted, { names: OWN_TABLES, comment: STAGING_MARK }),
+  read: (rows) => z.array(nameRow).parse(rows),
+});
 
 const schemaRow = z.object({
   exists: z.boolean(),
@@ -201,23 +200,24 @@ const schemaRow = z.object({
 export type SchemaAccess = Readonly<z.infer<typeof schemaRow>>;
 
 /** For each of these schemas, whether it exists or not. */
-export async function describeSchemas(
-  client: pg.ClientBase,
+export const schemasQuestion = (
   schemas: readonly string[],
-): Promise<(schema: string) => SchemaAccess> {
-  const { rows } = await client.query(DESCRIBE_SCHEMAS, [schemas]);
-  const found = new Map(
-    z
-      .array(schemaRow.extend({ name: z.string() }))
-      .parse(rows)
-      .map(({ name, ...access }) => [name, access]),
-  );
-  return (schema) => {
-    const access = found.get(schema);
-    if (!access) throw new Error(`schema ${schema} was not described`);
-    return access;
-  };
-}
+): CatalogQuestion<(schema: string) => SchemaAccess> => ({
+  statement: schemas.length === 0 ? undefined : describeSchemasNamed(schemas),
+  read: (rows) => {
+    const found = new Map(
+      z
+        .array(schemaRow.extend({ name: z.string() }))
+        .parse(rows)
+        .map(({ name, ...access }) => [name, access]),
+    );
+    return (schema) => {
+      const access = found.get(schema);
+      if (!access) throw new Error(`schema ${schema} was not described`);
+      return access;
+    };
+  },
+});
 
 export const describeSchema = async (client: pg.ClientBase, schema: string): Promise<SchemaAccess> =>
-  (await describeSchemas(client, [schema]))(schema);
+  (await askAll(client, [schemasQuestion([schema])]))[0](schema);

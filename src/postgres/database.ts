@@ -17,7 +17,7 @@ import {
 import { isSameInstance } from '../schema/state-record.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
-import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
+import { messageOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { Asides } from './asides.ts';
 import { batchesOf, inBatches } from './batches.ts';
@@ -102,6 +102,12 @@ async function asLoginRole<T>(client: pg.Client, work: () => Promise<T>): Promis
   }
 }
 
+type BatchReading<T, R> = readonly [
+  items: readonly T[],
+  messageFor: (batch: readonly T[]) => readonly Statement[],
+  read: (batch: readonly T[], answers: readonly pg.QueryResult[]) => readonly R[],
+];
+
 type ClientWork<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
 
 export class Database implements AsyncDisposable {
@@ -124,6 +130,9 @@ export class Database implements AsyncDisposable {
   readonly #pipeline: ReadingPipeline;
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
+  #identifying: Promise<ServerIdentity> | undefined;
+  /** Ends a connection that is being opened and that nobody waits for any more. */
+  readonly #closing = new AbortController();
   #connected: ConnectionSettings | undefined;
 
   constructor(
@@ -188,7 +197,7 @@ export class Database implements AsyncDisposable {
 
   async #open(): Promise<pg.Client> {
     if (this.#client) return this.#client;
-    this.#opening = this.#connect(this.#signal).then(({ client, settings }) => {
+    this.#opening = this.#connect(this.#untilClosed()).then(({ client, settings }) => {
       this.#connected = settings;
       return client;
     });
@@ -210,6 +219,20 @@ export class Database implements AsyncDisposable {
   /** The settings of the one server that the current connection leads to, for sessions that need the same server. */
   get connected(): ConnectionSettings {
     return this.#connected ?? this.settings;
+  }
+
+  get isConnected(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Whether a signal has ended the work on this connection. */
+  get isStopped(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
+  #untilClosed(): AbortSignal {
+    const { signal } = this.#closing;
+    return this.#signal ? AbortSignal.any([this.#signal, signal]) : signal;
   }
 
   get tunnels(): Tunnels | undefined {
@@ -305,8 +328,25 @@ export class Database implements AsyncDisposable {
     });
   }
 
+  /** Callers at the same time share one connection. */
   async identity(): Promise<ServerIdentity> {
     if (this.#identity) return this.#identity;
+    this.#identifying ??= this.#identify();
+    try {
+      return await this.#identifying;
+    } finally {
+      this.#identifying = undefined;
+    }
+  }
+
+  /** Starts to connect, while the caller does something else. An error is that of the next caller. */
+  connectEarly(): void {
+    if (this.#identity) return;
+    this.#identifying ??= this.#identify();
+    this.#identifying.catch(() => undefined);
+  }
+
+  async #identify(): Promise<ServerIdentity> {
     const identity = await this.withClient((client) => readIdentity(client, this.endpoint));
     ensureSupported(identity, this.endpoint.side);
     this.#identity = identity;
@@ -318,10 +358,10 @@ export class Database implements AsyncDisposable {
     const identity = await this.identity();
     const begin = this.#beginReading(identity);
     return this.withClient(async (client) => {
-      const sent = statements.flatMap(statementsOf);
-      const asked = queryFirst(client, [begin, ...sent, 'COMMIT'].join('; '));
+      const message = messageOf(statements);
+      const asked = queryFirst(client, [begin, ...message.sent, 'COMMIT'].join('; '));
       const results: unknown = await rolledBack(client, asked);
-      return answersTo(statements, (results as pg.QueryResult[]).slice(-sent.length - 1, -1));
+      return answersTo(message, (results as pg.QueryResult[]).slice(-message.sent.length - 1, -1));
     });
   }
 
@@ -337,25 +377,36 @@ export class Database implements AsyncDisposable {
    * Sends a message for each batch of items. All messages are sent at the same time if there is a second connection. A
    * batch that is refused is repeated in smaller batches, so an item that is refused has its own error.
    */
-  async readBatches<T, R>(
-    items: readonly T[],
-    messageOf: (batch: readonly T[]) => readonly Statement[],
-    read: (batch: readonly T[], answers: readonly pg.QueryResult[]) => readonly R[],
-  ): Promise<Attempted<R>[]> {
+  async readBatches<T, R>(...batches: BatchReading<T, R>): Promise<Attempted<R>[]> {
+    const answers = await this.beginBatches(...batches);
+    return answers();
+  }
+
+  /** The same, but the caller decides when to wait. Until then, only the second connection is used. */
+  async beginBatches<T, R>(
+    ...[items, messageFor, read]: BatchReading<T, R>
+  ): Promise<() => Promise<Attempted<R>[]>> {
     const batches = [...batchesOf(items)];
     const begin = this.#beginReading(await this.identity());
     const together =
-      batches.length > 1 ? await this.#pipeline.readAtOnce(begin, batches.map(messageOf)) : undefined;
-    const results: Attempted<R>[] = [];
-    for (const [index, batch] of batches.entries()) {
-      const found = together?.[index];
-      results.push(
-        ...(found?.kind === 'done'
-          ? read(batch, found.value).map(done)
-          : await inBatches(batch, async (part) => read(part, await this.readAtOnce(messageOf(part))))),
-      );
-    }
-    return results;
+      batches.length > 1
+        ? this.#pipeline.readAtOnce(begin, batches.map(messageFor), (answers, place) =>
+            read(batches[place] ?? [], answers),
+          )
+        : Promise.resolve(undefined);
+    return async () => {
+      const answered = await together;
+      const results: Attempted<R>[] = [];
+      for (const [index, batch] of batches.entries()) {
+        const found = answered?.[index];
+        results.push(
+          ...(found?.kind === 'done'
+            ? found.value.map(done)
+            : await inBatches(batch, async (part) => read(part, await this.readAtOnce(messageFor(part))))),
+        );
+      }
+      return results;
+    };
   }
 
   #beginReading = (identity: ServerIdentity): string =>
@@ -407,8 +458,8 @@ export class Database implements AsyncDisposable {
   async #withTransaction<T>(begin: string, around: Around, work: ClientWork<T>): Promise<T> {
     const { first, mark, last: atEnd = [], writes = false } = around;
     const early = first.filter((statement) => isBeforeSnapshot(statement));
-    const sent = first.slice(early.length).flatMap(statementsOf);
-    const asked = [...early, ...mark, ...sent];
+    const message = messageOf(first);
+    const asked = message.sent.toSpliced(early.length, 0, ...mark);
     return this.withClient(async (client) => {
       const opening = [begin, ...asked, BACKEND_PID].join('; ');
       const begun = (await queryFirst(client, opening)) as unknown as pg.QueryResult[];
@@ -416,7 +467,7 @@ export class Database implements AsyncDisposable {
       const last: string[] = [];
       const answers = begun.slice(-1 - asked.length, -1).toSpliced(early.length, mark.length);
       const result = await work(client, {
-        answers: answersTo(first, answers),
+        answers: answersTo(message, answers),
         lastly: (statement) => void last.push(statement),
       });
       const ending = [...last, ...atEnd, 'COMMIT'].join('; ');
@@ -462,7 +513,8 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The caller that waits for this connection may have been aborted because the other side failed.
+    // Nobody waits for this connection if the other side failed.
+    this.#closing.abort();
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
     await this.endPipeline();

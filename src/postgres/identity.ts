@@ -56,6 +56,7 @@ export async function readIdentity(
   client: pg.Client,
   endpoint: Pick<Endpoint, 'side' | 'address'>,
 ): Promise<ServerIdentity> {
+  const together = await askInOneMessage(client, endpoint.side);
   const read = async () =>
     identitySchema.parse(lastRow(await queryFirst(client, serverIdentity(endpoint.side)), 0));
   const {
@@ -66,7 +67,7 @@ export async function readIdentity(
     showsSnapshots,
     hasDsqlCatalog,
     ...identity
-  } = await recognised(client, endpoint, read);
+  } = together ? identitySchema.parse(lastRow(together, 2)) : await recognised(client, endpoint, read);
   ensurePostgres(endpoint, {
     versionText,
     hasDsqlCatalog,
@@ -77,7 +78,27 @@ export async function readIdentity(
     ],
   });
   const isPooled = backendPid !== backendOf(client);
-  return { ...identity, isPooled, ...(await readInstance(client, identity)) };
+  const instance = together
+    ? { ...serverInstanceSchema.parse(lastRow(together, 1)), showsWal: true }
+    : await readInstance(client, identity);
+  return { ...identity, isPooled, ...instance };
+}
+
+/** What most servers answer. Undefined if the server refuses a part of it: then the parts are asked one by one. */
+async function askInOneMessage(client: pg.Client, side: Endpoint['side']): Promise<unknown> {
+  const statements = [
+    serverIdentity(side),
+    serverInstance({ canReadControl: true, showsWal: true }),
+    'COMMIT',
+  ];
+  try {
+    return await queryFirst(client, statements.join('; '));
+  } catch (error) {
+    // Without a SQLSTATE, the connection is lost.
+    if (codeOf(error) === undefined) throw error;
+    await client.query('ROLLBACK');
+    return undefined;
+  }
 }
 
 /** Runs inside the transaction, and ends it. */

@@ -4,7 +4,7 @@
  */
 import type pg from 'pg';
 import { attempt, type Attempted } from '../errors.ts';
-import { statementsOf, type Statement } from '../sql/search-path.ts';
+import { messageOf, type Statement } from '../sql/search-path.ts';
 import { end } from './connect.ts';
 import { rowsOnly, socketOf } from './driver.ts';
 import { answersTo } from './user-search-path.ts';
@@ -37,18 +37,22 @@ export class ReadingPipeline {
   }
 
   /** Statements without parameters in one message each, which are all sent at the same time. Undefined as above. */
-  async readAtOnce(
+  async readAtOnce<T>(
     begin: string,
     messages: readonly (readonly Statement[])[],
-  ): Promise<Attempted<pg.QueryResult[]>[] | undefined> {
+    read: (answers: readonly pg.QueryResult[], place: number) => T,
+  ): Promise<Attempted<T>[] | undefined> {
     const client = await this.#open();
     if (!client) return undefined;
     const reading = readingClient(client, begin);
-    const read = async (message: readonly Statement[]) => {
-      const answers: unknown = await reading.query(message.flatMap(statementsOf).join('; '));
-      return answersTo(message, [answers].flat() as pg.QueryResult[]);
+    const answer = async (statements: readonly Statement[], place: number) => {
+      const message = messageOf(statements);
+      const answers: unknown = await reading.query(message.sent.join('; '));
+      return read(answersTo(message, [answers].flat() as pg.QueryResult[]), place);
     };
-    return Promise.all(messages.map((message) => attempt(() => this.#explained(() => read(message)))));
+    return Promise.all(
+      messages.map((message, place) => attempt(() => this.#explained(() => answer(message, place)))),
+    );
   }
 
   #open(): Promise<pg.Client | undefined> {

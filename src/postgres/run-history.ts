@@ -14,20 +14,24 @@ const KEPT = { days: 90, quietDays: 7 } as const;
 const asRow = (record: TableRecord) => ({ ...record, table_name: record.table_name ?? '' });
 
 interface DestinationHistory {
-  /** A connection of its own, which stays open after a signal. */
+  /** A connection of its own, because that of the run is busy with a table, or was closed by a signal. */
   readonly database: Database;
+  /** That of the run. It is free when the run ends. */
+  readonly runDatabase: Database;
   readonly onFailure: (message: string) => void;
 }
 
 /** The history describes the sync and is not part of it. A failure here never changes the result of the run. */
-export function destinationHistory({ database, onFailure }: DestinationHistory): HistoryStore {
+export function destinationHistory({ database, runDatabase, onFailure }: DestinationHistory): HistoryStore {
   const { schema } = database.settings;
   let hasRecords = false;
+  let isRunOver = false;
+  const connection = () =>
+    isRunOver && !database.isConnected && !runDatabase.isStopped ? runDatabase : database;
   const record = (first: readonly string[], rows: string, andThen: readonly string[]) =>
-    database.withWriting([COMMIT_HERE], async (client, transaction) => {
-      for (const statement of first) await client.query(statement);
-      await client.query(recordRuns(schema), [rows]);
-      andThen.forEach(transaction.lastly);
+    connection().withWriting([COMMIT_HERE, ...first, recordRuns(schema, rows)], (_, { lastly }) => {
+      andThen.forEach(lastly);
+      return Promise.resolve();
     });
   const attempt = async (work: () => Promise<unknown>) => {
     try {
@@ -54,18 +58,19 @@ export function destinationHistory({ database, onFailure }: DestinationHistory):
     isCheap: false,
     write,
     finish: async (records) => {
+      isRunOver = true;
       if (hasRecords || records.length > 0) await write(records, [pruneRuns(schema, KEPT)]);
     },
   };
 }
 
-/** False if the connection broke. */
+/** False if the connection broke, or if a signal closed the connection of the run. */
 async function isDone(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
-    if (error instanceof IncrepError && error.code === 'CONNECTION_LOST') return false;
+    if (error instanceof IncrepError && /^(CONNECTION_LOST|INTERRUPTED)$/.test(error.code)) return false;
     throw error;
   }
 }

@@ -1,27 +1,25 @@
 /** Runs statements that touch tables of users inside a transaction of increp (sql/search-path.ts). */
 import pg from 'pg';
 import {
-  answerAt,
   asUsual,
+  messageOf,
   onTables,
   PINNED_PATH,
   shadowsOf,
-  statementsOf,
   textOf,
   TO_USUAL_PATH,
+  type Message,
   type Statement,
 } from '../sql/search-path.ts';
 
-/** Selects the answer to each statement from the results of everything that was sent for it. */
+/** Selects the answer to each statement from the results of everything that was sent for them. */
 export function answersTo<Row extends pg.QueryResultRow>(
-  statements: readonly Statement[],
+  { answersAt }: Pick<Message, 'answersAt'>,
   results: readonly pg.QueryResult<Row>[],
 ): pg.QueryResult<Row>[] {
-  let from = 0;
-  return statements.map((statement) => {
-    const answer = results[from + answerAt(statement)];
+  return answersAt.map((place) => {
+    const answer = results[place];
     if (!answer) throw new Error('a statement was not answered');
-    from += statementsOf(statement).length;
     return answer;
   });
 }
@@ -31,7 +29,8 @@ export async function askTogether<Row extends pg.QueryResultRow = pg.QueryResult
   client: pg.ClientBase,
   statements: readonly Statement[],
 ): Promise<pg.QueryResult<Row>[]> {
-  return answersTo(statements, await queryEach<Row>(client, statements.flatMap(statementsOf)));
+  const message = messageOf(statements);
+  return answersTo(message, await queryEach<Row>(client, message.sent));
 }
 
 /** Several statements without parameters in one message: one result for each, in their order. */

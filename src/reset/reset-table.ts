@@ -8,6 +8,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { attempt, IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
+import { askAll } from '../postgres/catalog-question.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
 import { shapeSchema } from '../schema/shape.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -16,7 +17,7 @@ import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset } from '../sql/state.ts';
 import { asUsual } from '../sql/search-path.ts';
 import type { StateFile } from '../state/state-files.ts';
-import { readPendingLoads } from '../sync/facts/pending-loads.ts';
+import { loadsQuestion } from '../sync/facts/pending-loads.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { swappedByFile, swappedSides } from '../sync/facts/saved-state.ts';
 import { areSidesSwapped } from '../sync/facts/swapped-sides.ts';
@@ -177,7 +178,8 @@ function columnsIn(states: readonly NamedState[], file: StateFile): readonly str
 }
 
 async function forgetPending(client: pg.ClientBase, stateName: TableName): Promise<boolean> {
-  const isThere = (await readPendingLoads(client, [stateName])).size > 0;
+  const [loads] = await askAll(client, [loadsQuestion([stateName])]);
+  const isThere = loads.size > 0;
   await client.query(forgetLoad(stateName.schema), [stateName.table]);
   return isThere;
 }

@@ -1,7 +1,7 @@
 /** One catalog query describes many tables, because each round trip counts on a slow network. */
 import type { TableName } from '../schema/names.ts';
 import { EXTENSION_CATALOGS } from './extension-tables.ts';
-import { literal } from './identifiers.ts';
+import { literal, textArray } from './identifiers.ts';
 
 /**
  * Changes with every change to the catalog rows that describe the relation `c`. It uses the transaction IDs that
@@ -133,8 +133,8 @@ const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
         FROM made_of JOIN pg_type m ON m.oid = made_of.oid AND m.typtype = 'c'
         JOIN pg_attribute f ON f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) parts) detail ON true`;
 
-/** $1 schemas, $2 table names. One row per relation, shaped like `relationRow` in postgres/catalog.ts. */
-export const DESCRIBE_RELATIONS = /* sql */ `
+/** One row per relation, shaped like `relationRow` in postgres/catalog.ts. Shares its message with other statements. */
+export const describeRelationsNamed = (tables: readonly TableName[]): string => /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
          c.relpersistence = 'u' AS "isUnlogged",
          c.relhasrules AS "hasRules",
@@ -149,7 +149,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
           WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
          storage.rows AS "estimatedRows", storage.bytes,
          cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
-  FROM unnest($1::text[], $2::text[]) wanted(schema, name)
+  FROM unnest(${textArray(tables.map(({ schema }) => schema))}, ${textArray(tables.map(({ table }) => table))}) wanted(schema, name)
   CROSS JOIN (SELECT ${EXTENSION_CATALOGS}) extensions
   JOIN pg_namespace n ON n.nspname = wanted.schema
   JOIN pg_class c ON c.relname = wanted.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -213,25 +213,34 @@ export const RELATION_NAMES = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 2`;
 
+export interface LikePattern {
+  readonly schema: string;
+  /** A pattern for LIKE. */
+  readonly like: string;
+}
+
 /**
- * $1 schemas and $2 LIKE patterns, in pairs; $3 names and $4 the beginning of a comment, which mark tables of increp.
+ * `marks`: names, and the beginning of a comment, of tables of increp. Without parameters, so that it is one message.
  * Includes a partitioned table but not its partitions. Excludes tables without columns, and tables of extensions,
  * because the extension at the destination fills its own tables.
  */
-export const FIND_TABLES = /* sql */ `
+export const findTablesLike = (
+  wanted: readonly LikePattern[],
+  marks: { readonly names: readonly string[]; readonly comment: string },
+): string => /* sql */ `
   SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND c.relname <> ALL ($3::text[])
-    AND NOT starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), $4)
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND c.relname <> ALL (${textArray(marks.names)})
+    AND NOT starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), ${literal(marks.comment)})
     AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-    AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) wanted(schema, name)
+    AND EXISTS (SELECT FROM unnest(${textArray(wanted.map(({ schema }) => schema))}, ${textArray(wanted.map(({ like }) => like))}) wanted(schema, name)
                 WHERE n.nspname = wanted.schema AND c.relname LIKE wanted.name)`;
 
-/** $1 schemas. For each, whether it exists, and whether the role may use it and create in it. */
-export const DESCRIBE_SCHEMAS = /* sql */ `
+/** For each of these schemas, whether it exists, and whether the role may use it and create in it. */
+export const describeSchemasNamed = (schemas: readonly string[]): string => /* sql */ `
   SELECT wanted.name, n.oid IS NOT NULL AS exists,
          coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse",
          coalesce(has_schema_privilege(n.oid, 'CREATE'), false) AS "canCreate",
          has_database_privilege(current_database(), 'CREATE') AS "canCreateSchema",
          current_user AS role
-  FROM unnest($1::text[]) wanted(name) LEFT JOIN pg_namespace n ON n.nspname = wanted.name`;
+  FROM unnest(${textArray(schemas)}) wanted(name) LEFT JOIN pg_namespace n ON n.nspname = wanted.name`;

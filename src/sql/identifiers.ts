@@ -10,3 +10,7 @@ export const identList = (names: readonly string[]): string => names.map(ident).
 
 /** Only for COPY, and for several statements in one message: both take no parameters. */
 export const literal = (value: string | null): string => (value === null ? 'NULL' : pg.escapeLiteral(value));
+
+/** For the same uses. */
+export const textArray = (values: readonly string[]): string =>
+  `ARRAY[${values.map(literal).join(', ')}]::text[]`;

@@ -50,14 +50,27 @@ const withOwn = (table: TableName, column: string): string =>
   /* sql */ `WITH own AS MATERIALIZED (SELECT *, oid::regclass::text AS name FROM ${sequencesOf(table, column)})`;
 
 /** Reasons why new rows may have lower keys than existing rows, although a server sets every key. */
-export const keyOrigin = ({ table, keyColumn, keyType }: ReplicationKeyColumn): string => /* sql */ `
-  ${keyType === 'integer' ? withOwn(table, keyColumn) : ''} SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, keyColumn)})` : 'false'} AS "hasPool",
-         EXISTS (
+export const keyOrigin = ({ table, keyColumn, keyType }: ReplicationKeyColumn): string =>
+  keyType === 'integer'
+    ? /* sql */ `${withOwn(table, keyColumn)}
+      SELECT EXISTS (SELECT FROM ${poolsOf(table, keyColumn)}) AS "hasPool", ${COPIED} FROM ${givenTables([table])}`
+    : keyOrigins([table]);
+
+/** The same for keys that come from no sequence: one row for each table, in their order. */
+export const keyOrigins = (tables: readonly TableName[]): string => /* sql */ `
+  SELECT false AS "hasPool", ${COPIED} FROM ${givenTables(tables)} ORDER BY place`;
+
+const givenTables = (tables: readonly TableName[]): string => /* sql */ `unnest(
+    ARRAY[${tables.map((table) => literal(qualified(table))).join(', ')}]::regclass[]::oid[],
+    ARRAY[${tables.map(({ schema }) => literal(`${ident(schema)}._increp_state`)).join(', ')}]::text[])
+    WITH ORDINALITY AS given(oid, state, place)`;
+
+const COPIED = /* sql */ `EXISTS (
            WITH RECURSIVE tables AS (
-             SELECT ${literal(qualified(table))}::regclass::oid AS oid
+             SELECT given.oid
              UNION SELECT i.inhrelid FROM tables JOIN pg_inherits i ON i.inhparent = tables.oid)
            SELECT FROM tables JOIN pg_subscription_rel r ON r.srrelid = tables.oid) AS "isSubscribed",
-         to_regclass(${literal(`${ident(table.schema)}._increp_state`)}) IS NOT NULL AS "isCopied"`;
+         to_regclass(given.state) IS NOT NULL AS "isCopied"`;
 
 interface ReplicationKeyColumn {
   readonly table: TableName;

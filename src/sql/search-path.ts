@@ -51,11 +51,23 @@ export const onTables = (text: string): Statement => ({ usual: text });
 export const textOf = (statement: Statement): string =>
   typeof statement === 'string' ? statement : statement.usual;
 
-/** The statements that are sent for it, and the index of its answer. */
-export const statementsOf = (statement: Statement): readonly string[] =>
-  typeof statement === 'string' ? [statement] : usually(statement.usual);
+export interface Message {
+  readonly sent: readonly string[];
+  /** For each statement, the place of its answer. */
+  readonly answersAt: readonly number[];
+}
 
-export const answerAt = (statement: Statement): number => (typeof statement === 'string' ? 0 : USUALLY_AT);
+/** What is sent for these statements. Statements on tables of users that follow each other share the search_path. */
+export function messageOf(statements: readonly Statement[]): Message {
+  const [sent, answersAt]: [string[], number[]] = [[], []];
+  for (const [index, statement] of statements.entries()) {
+    const isUsual = typeof statement !== 'string';
+    if (isUsual && typeof (statements[index - 1] ?? '') === 'string') sent.push(...USUAL_PATH);
+    answersAt.push(sent.push(textOf(statement)) - 1);
+    if (isUsual && typeof (statements[index + 1] ?? '') === 'string') sent.push(PINNED_PATH);
+  }
+  return { sent, answersAt };
+}
 
 const operator = (name: string): string => `OPERATOR(pg_catalog.${name})`;
 

@@ -4,7 +4,7 @@
  */
 import { bySchema, type TableName } from '../schema/names.ts';
 import type { StateRecord } from '../schema/state-record.ts';
-import { literal, qualified } from './identifiers.ts';
+import { literal, qualified, textArray } from './identifiers.ts';
 
 export const stateTable = (schema: string): TableName => ({ schema, table: '_increp_state' });
 export const runsTable = (schema: string): TableName => ({ schema, table: '_increp_runs' });
@@ -104,17 +104,17 @@ export const addRunColumns = (schema: string): string =>
   /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint, ADD COLUMN IF NOT EXISTS tables text[]`;
 
 /**
- * $1 pipeline. The states of these destination tables, if the schema has a state table. Includes the names of
+ * The states of these destination tables, if the schema has a state table. Includes the names of
  * pipelines that share a table (`sharedName`).
  */
-export const readStates = (tables: readonly TableName[]): string =>
+export const readStates = (pipeline: string, tables: readonly TableName[]): string =>
   [...bySchema(tables)]
-    .map(([schema, names]) => readStatesIn(schema, `ARRAY[${names.map(literal).join(', ')}]::text[]`))
+    .map(([schema, names]) => readStatesIn(schema, textArray(names), literal(pipeline)))
     .join(' UNION ALL ');
 
-const readStatesIn = (schema: string, names: string): string => /* sql */ `
+const readStatesIn = (schema: string, names: string, own: string): string => /* sql */ `
   SELECT ${literal(schema)} AS schema, table_name AS name, pipeline,
-         CASE WHEN pipeline = $1 OR table_name = ANY (${names}) THEN record END AS record
+         CASE WHEN pipeline = ${own} OR table_name = ANY (${names}) THEN record END AS record
   FROM ${qualified(stateTable(schema))}
   WHERE table_name = ANY (${names})
      OR left(table_name, -length(pipeline) - 1) = ANY (${names}) AND right(table_name, length(pipeline) + 1) = '@' || pipeline`;
@@ -182,10 +182,10 @@ export const forgetOwnState = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1 AND pipeline = $2`;
 
 /** $1 a JSON array of objects with these keys. */
-export const recordRuns = (schema: string): string => /* sql */ `
+export const recordRuns = (schema: string, rows: string): string => /* sql */ `
   INSERT INTO ${qualified(runsTable(schema))} (${RUN_COLUMNS.map(([name]) => name).join(', ')})
   SELECT ${RUN_COLUMNS.map(([name]) => name).join(', ')}
-  FROM jsonb_to_recordset($1) r(${RUN_COLUMNS.map((column) => column.join(' ')).join(', ')})
+  FROM jsonb_to_recordset(${literal(rows)}::jsonb) r(${RUN_COLUMNS.map((column) => column.join(' ')).join(', ')})
   ON CONFLICT (run_id, table_name) DO NOTHING`;
 
 /**

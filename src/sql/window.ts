@@ -5,7 +5,7 @@ import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
-import { ident, identList, literal, qualified } from './identifiers.ts';
+import { ident, identList, literal, qualified, textArray } from './identifiers.ts';
 import { bareItem, fromItem, onRows, type RowSource } from './row-source.ts';
 import { AT_LEAST, AT_MOST, EQUALS, GREATER, LESS, MINUS, type Statement } from './search-path.ts';
 
@@ -107,20 +107,27 @@ function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly K
   return /* sql */ `ROW(${list('t').join(', ')}) ${EQUALS} ANY (SELECT ${list('n').join(', ')} ${without})`;
 }
 
-/**
- * Whether a window contains a row that matches `condition`; the answer is that of the statement at HAS_ROWS_AT. If
- * the planner expects many matching rows, it would search from the start of the table.
- */
-export const hasRowsIn = (rows: RowSource, window: Window, condition: string): Statement[] => [
-  /* sql */ `SET LOCAL enable_seqscan = off`,
+/** Whether a window contains a row that matches `condition`. Sent by `withoutScans`. */
+export const hasRowsIn = (rows: RowSource, window: Window, condition: string): Statement =>
   onRows(
     rows,
     /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)} WHERE (${windowCondition(window)}) AND (${condition})) AS "hasRows"`,
-  ),
-  /* sql */ `SET LOCAL enable_seqscan TO DEFAULT`,
-];
+  );
 
-export const HAS_ROWS_AT = 1;
+/**
+ * If the planner expects many matching rows, it would search from the start of the table. The first answer is that of
+ * the statement at PROBED_AT.
+ */
+export const withoutScans = (probes: readonly Statement[]): readonly Statement[] =>
+  probes.length === 0
+    ? []
+    : [
+        /* sql */ `SET LOCAL enable_seqscan = off`,
+        ...probes,
+        /* sql */ `SET LOCAL enable_seqscan TO DEFAULT`,
+      ];
+
+export const PROBED_AT = 1;
 
 /** Locks against ALTER and DROP before the snapshot is taken. Not every kind of relation can be locked by name. */
 export const lockShape = (table: TableName): string =>
@@ -147,13 +154,13 @@ export const whichHaveRows = (tables: readonly TableRows[]): string =>
 export const countUpTo = (table: TableName, limit: number): string =>
   /* sql */ `SELECT pg_catalog.count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} LIMIT ${limit}) n`;
 
-/** $1 schemas. Tables with an exclusive lock that is held or requested, so other sessions cannot read them. */
-export const HELD_TABLES = /* sql */ `
+/** Tables of these schemas with an exclusive lock that is held or requested, so other sessions cannot read them. */
+export const heldTables = (schemas: readonly string[]): string => /* sql */ `
   SELECT DISTINCT n.nspname AS schema, c.relname AS "table"
   FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND n.nspname = ANY ($1::text[])`;
+    AND n.nspname = ANY (${textArray(schemas)})`;
 
 /** Counts at most `limit` rows: enough to say "some" or "many" without reading a large table. */
 export const countNullKeys = (rows: RowSource, replicationKey: string, limit: number): Statement =>

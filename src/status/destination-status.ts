@@ -3,7 +3,8 @@ import type pg from 'pg';
 import * as z from 'zod';
 import type { TableSettings } from '../config/settings.ts';
 import type { IncrepError } from '../errors.ts';
-import { describeSchemas, describeTables } from '../postgres/catalog.ts';
+import { completeTables, schemasQuestion, tablesQuestion } from '../postgres/catalog.ts';
+import { askAll } from '../postgres/catalog-question.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable } from '../schema/relations.ts';
@@ -12,11 +13,11 @@ import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schem
 import { latestRuns, missingRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
 import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
-import { readPendingLoads } from '../sync/facts/pending-loads.ts';
+import { loadsQuestion } from '../sync/facts/pending-loads.ts';
 import { keysIn } from '../sync/facts/populated-tables.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-stats.ts';
-import { readStateRows, type StateRows } from '../sync/facts/state-rows.ts';
+import { stateQuestion, type StateRows } from '../sync/facts/state-rows.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface Observed {
@@ -43,24 +44,24 @@ export async function askDestination(
   const names = copies.map(({ recordName }) => recordName);
   return context.destination.withReading(async (client) => {
     const schemas = [...new Set(copies.map(({ destinationName: { schema } }) => schema))];
-    const accessOf = await describeSchemas(client, schemas);
     const perSchema = [stateTable, loadsTable, chunksTable];
     const ours = schemas.flatMap((schema) => perSchema.map((named) => named(schema)));
-    const there = await describeTables(client, [...ours, runsTable(home)]);
+    const ourTables = [...ours, runsTable(home)];
+    const [accessOf, found] = await askAll(client, [schemasQuestion(schemas), tablesQuestion(ourTables)]);
+    const there = await completeTables(client, ourTables, found);
     const inSchemaWith = (...named: ((schema: string) => TableName)[]) =>
       copies.filter(
         ({ destinationName: { schema } }) =>
           accessOf(schema).canUse &&
           named.every((name) => isReadableTable(there.get(tableKey(name(schema))))),
       );
-    const stateOf = await readStateRows(client, pipeline, inSchemaWith(stateTable));
+    const [stateOf, pendingLoads] = await askAll(client, [
+      stateQuestion(pipeline, inSchemaWith(stateTable)),
+      loadsQuestion(inSchemaWith(loadsTable, chunksTable).map(({ stateName }) => stateName)),
+    ]);
     const runs = there.has(tableKey(runsTable(home)))
       ? await readRuns(client, context, names, local, now)
       : undefined;
-    const pendingLoads = await readPendingLoads(
-      client,
-      inSchemaWith(loadsTable, chunksTable).map(({ stateName }) => stateName),
-    );
     const running =
       copies.length === 0
         ? []

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { describeRelations } from '../postgres/catalog.ts';
+import { askAll } from '../postgres/catalog-question.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { reasonText } from '../report/reasons.ts';
@@ -19,7 +20,7 @@ import { pendingAtSource } from '../sync/fence/pending-rows.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
-import { readStateRows } from '../sync/facts/state-rows.ts';
+import { stateQuestion } from '../sync/facts/state-rows.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 /** The number of keys of each kind in a report. */
@@ -144,7 +145,8 @@ export async function recordIn(
   const { schema } = facts.destinationName;
   const states = stateTable(schema).table;
   if (!(await describeRelations(destination, schema, [states])).has(states)) return undefined;
-  const { record } = (await readStateRows(destination, facts.pipeline, [facts]))(facts);
+  const [stateOf] = await askAll(destination, [stateQuestion(facts.pipeline, [facts])]);
+  const { record } = stateOf(facts);
   return record === undefined || resetRecordSchema.safeParse(record).success
     ? undefined
     : stateRecordSchema.parse(record);

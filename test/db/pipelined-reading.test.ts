@@ -5,6 +5,8 @@ import { goThrough } from '../support/chunked.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
+import { countWaits } from '../support/round-trips.ts';
+import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { isWhole, oneIn, slowTest } from '../support/tier.ts';
 
@@ -36,6 +38,30 @@ test('they find the same as one batch after the other', async () => {
   expect(together).toHaveLength(COUNT);
   await limitConnections(pair, 1);
   expect(await planned(pair)).toEqual(together);
+});
+
+test('a run without changes waits for few round trips, with a pattern or without', async () => {
+  await using pair = await freshPair({
+    tables: [{ ...ORDERS_CONFIG, name: 'orders' }],
+    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) VALUES (1), (2)`,
+  });
+  await sync(pair);
+  await using named = await countWaits(pair);
+  expect((await sync(pair)).table().rows_read).toBe(0);
+  // Four for the login, one each for the identity, BEGIN, two descriptions, COMMIT, the question, the history and the end.
+  expect(named.count).toBeLessThanOrEqual(13);
+  await pair.writeTables([{ ...ORDERS_CONFIG, name: 'ord*' }]);
+  await using matched = await countWaits(pair);
+  expect((await sync(pair)).table().rows_read).toBe(0);
+  expect(matched.count).toBeLessThanOrEqual(named.count + 2);
+});
+
+slowTest('a run without changes waits no longer for hundreds of tables', async () => {
+  await using pair = await manyTables();
+  await sync(pair);
+  await using counted = await countWaits(pair);
+  expect((await sync(pair)).summary.tables).toHaveLength(COUNT);
+  expect(counted.count).toBeLessThanOrEqual(20);
 });
 
 slowTest('a run needs no more round trips for more batches', async () => {

@@ -88,6 +88,7 @@ async function tablesFor(
       (await Promise.all(pipelines.map((each) => rememberedTables(each.runContext, isLocalOnly)))).flat(),
     );
   if (source === 'not' || isLocal) return { found: await remembered(isLocal) };
+  for (const { runContext: of } of pipelines) of.destination.connectEarly();
   try {
     const found =
       source === 'soon'

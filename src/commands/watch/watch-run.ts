@@ -65,7 +65,15 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     pipeline.listen(mark.listener);
     const stores = [
       localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
-      ...(database ? [destinationHistory({ database, onFailure: warn })] : []),
+      ...(database
+        ? [
+            destinationHistory({
+              database,
+              runDatabase: pipeline.runContext.destination,
+              onFailure: warn,
+            }),
+          ]
+        : []),
     ];
     for (const store of stores)
       pipeline.listen(historyListener({ store, destinationNameOf, redact, timing }));

@@ -1,17 +1,23 @@
 /** Describes the schemas of the destination: the destination tables, and increp's own tables beside them. */
 import type { TableSettings } from '../../config/settings.ts';
-import { describeSchemas, describeTables, type SchemaAccess } from '../../postgres/catalog.ts';
+import {
+  completeTables,
+  schemasQuestion,
+  tablesQuestion,
+  type SchemaAccess,
+} from '../../postgres/catalog.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import type { PipelinedReading } from '../../postgres/pipelined-reading.ts';
+import { askAll } from '../../postgres/catalog-question.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { chunksTable, loadsTable } from '../../sql/loads.ts';
 import { runsTable, stateTable } from '../../sql/state.ts';
-import { readPendingLoads } from './pending-loads.ts';
-import { readStateRows, wasShared, type StateNames, type StateRows } from './state-rows.ts';
-import { filledTables, hasSource, othersRows, ownRows } from './populated-tables.ts';
+import { loadsQuestion } from './pending-loads.ts';
+import { stateQuestion, wasShared, type StateNames, type StateRows } from './state-rows.ts';
+import { filledQuestion, hasSource, heldQuestion, othersRows, ownRows } from './populated-tables.ts';
 
 /** One schema of the destination. */
 export interface DestinationSchema {
@@ -48,7 +54,7 @@ interface DescribedSide {
   readonly read: PipelinedReading;
 }
 
-/** The number of queries does not grow with the number of schemas. */
+/** Two messages for most tables: the catalogs, and then the tables of increp and of the user. */
 export async function describeDestination(
   { server, settings, read }: DescribedSide,
   tables: readonly DestinationNames[],
@@ -57,47 +63,46 @@ export async function describeDestination(
   const wanted = tables.map(({ destinationName }) => destinationName);
   const names = [...new Set([settings.schema, ...wanted.map(({ schema }) => schema)])];
   return read(async (client) => {
-    const accessOf = await describeSchemas(client, names);
     const ownTables = names.flatMap((schema) =>
       [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema)),
     );
-    const relations = await describeTables(client, [
+    const described = [
       ...wanted,
       ...tables.flatMap(({ stagingName, windowName }) => [stagingName, ...(windowName ? [windowName] : [])]),
       ...ownTables,
+    ];
+    const [accessOf, found, held] = await askAll(client, [
+      schemasQuestion(names),
+      tablesQuestion(described),
+      heldQuestion(names),
     ]);
+    const relations = await completeTables(client, described, found);
     const schemas = new Map(names.map((name) => [name, schemaOf(name, accessOf(name), relations)]));
     const relationOf = ({ destinationName }: DestinationNames) => relations.get(tableKey(destinationName));
     const usable = tables.filter(({ destinationName: { schema } }) => accessOf(schema).canUse);
-    const stateOf = await readStateRows(
-      client,
-      pipeline,
-      usable.filter(({ destinationName: { schema } }) => schemas.get(schema)?.stateTable === 'readable'),
-    );
+    const inSchemas = (has: (schema: DestinationSchema) => boolean) =>
+      usable.filter(({ destinationName }) => {
+        const schema = schemas.get(destinationName.schema);
+        return schema !== undefined && has(schema);
+      });
     const readable = usable.filter((table) => isReadableTable(relationOf(table)));
+    const [stateOf, pendingLoads, filled] = await askAll(client, [
+      stateQuestion(
+        pipeline,
+        inSchemas((schema) => schema.stateTable === 'readable'),
+      ),
+      loadsQuestion(inSchemas(({ hasLoadTables }) => hasLoadTables).map(({ stateName }) => stateName)),
+      filledQuestion(
+        readable.map((table) => ownRows(table.destinationName, table.settings, relationOf(table), pipeline)),
+        held,
+      ),
+    ]);
     const formerlyShared = readable.filter(
       (table) => !isShared(table.settings) && hasSource(relationOf(table)) && wasShared(stateOf(table)),
     );
-    return {
-      server,
-      schemas,
-      relations,
-      pendingLoads: await readPendingLoads(
-        client,
-        usable
-          .filter(({ destinationName: { schema } }) => schemas.get(schema)?.hasLoadTables === true)
-          .map(({ stateName }) => stateName),
-      ),
-      stateOf,
-      filled: await filledTables(
-        client,
-        readable.map((table) => ownRows(table.destinationName, table.settings, relationOf(table), pipeline)),
-      ),
-      withOthers: await filledTables(
-        client,
-        formerlyShared.map(({ destinationName }) => othersRows(destinationName, pipeline)),
-      ),
-    };
+    const others = formerlyShared.map(({ destinationName }) => othersRows(destinationName, pipeline));
+    const [withOthers] = await askAll(client, [filledQuestion(others, held)]);
+    return { server, schemas, relations, pendingLoads, stateOf, filled, withOthers };
   });
 }
 

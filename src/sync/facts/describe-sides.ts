@@ -2,9 +2,10 @@
 import type { TableSettings } from '../../config/settings.ts';
 import { attempt } from '../../errors.ts';
 import { batchesOf } from '../../postgres/batches.ts';
-import { describeSchemas, describeTables, relationNames } from '../../postgres/catalog.ts';
+import { completeTables, relationNames, schemasQuestion, tablesQuestion } from '../../postgres/catalog.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import type { PipelinedReading } from '../../postgres/pipelined-reading.ts';
+import { askAll } from '../../postgres/catalog-question.ts';
 import { tableKey } from '../../schema/names.ts';
 import { hasSql } from '../../schema/selection.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -38,10 +39,11 @@ export async function describeSides(
     settings: table,
     windowName: table.chunk ? names.windowName : undefined,
   }));
+  const servers = await Promise.all([source.identity(), destination.identity()]);
   const sides = [
-    describeSource(await source.identity(), tables, reading.source),
+    describeSource(servers[0], tables, reading.source),
     describeDestination(
-      { server: await destination.identity(), settings: destination.settings, read: reading.destination },
+      { server: servers[1], settings: destination.settings, read: reading.destination },
       destinationTables,
       settings.pipeline,
     ),
@@ -55,7 +57,7 @@ export async function describeSides(
 export type EarlySides = Map<TableSettings | undefined, { readonly count: number; readonly sides: Sides }>;
 
 /**
- * Describes several batches at the same time. It leaves out batches with SQL in their settings, which need a transaction of
+ * Describes several batches at the same time, on connections that nothing else uses meanwhile. It leaves out batches with SQL in their settings, which need a transaction of
  * several statements, and batches that a server refuses: they are described one by one.
  */
 export async function describeEarly(
@@ -65,7 +67,10 @@ export async function describeEarly(
   const early: EarlySides = new Map();
   const batches = [...batchesOf(tables)].filter((batch) => !batch.some(({ selection }) => hasSql(selection)));
   if (batches.length < 2) return early;
-  const [source, destination] = [await context.source.pipelined(), await context.destination.pipelined()];
+  const [source, destination] = await Promise.all([
+    context.source.pipelined(),
+    context.destination.pipelined(),
+  ]);
   if (!source || !destination) return early;
   const work = batches.map(async (batch) => {
     const described = await attempt(() =>
@@ -85,12 +90,12 @@ async function describeSource(
 ) {
   const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
   return read(async (client) => {
-    const accessOf = await describeSchemas(client, schemas);
     // A query may have the name of an unrelated table.
     const wanted = tables
       .filter(({ settings }) => settings.selection.query === null)
       .map(({ names }) => names.sourceName);
-    const relations = await describeTables(client, wanted);
+    const [accessOf, found] = await askAll(client, [schemasQuestion(schemas), tablesQuestion(wanted)]);
+    const relations = await completeTables(client, wanted, found);
     const lacking = wanted.filter((table) => !relations.has(tableKey(table))).map(({ schema }) => schema);
     const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
     const namesIn = (schema: string) =>

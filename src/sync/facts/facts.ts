@@ -101,10 +101,17 @@ export function inOrder<T extends { readonly settings: TableSettings }>(
 
 type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
-/** Uses a few queries for each batch of tables. A table that makes a query fail does not affect the other tables. */
-export async function gatherFacts(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+/**
+ * Uses a few queries for each batch of tables. A table that makes a query fail does not affect the other tables.
+ * `describing` may have begun while the caller did something else.
+ */
+export async function gatherFacts(
+  context: Gathering,
+  tables: readonly TableSettings[],
+  describing = describeEarly(context, tables),
+): Promise<Facts> {
   const schemas = new Map<string, DestinationSchema>();
-  const early = await describeEarly(context, tables);
+  const early = await describing;
   const gathered = await inBatches(tables, async (batch) => {
     const together = await gatherTogether(context, batch, early);
     for (const [name, schema] of together.schemas) schemas.set(name, schema);

@@ -3,25 +3,24 @@ import * as z from 'zod';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import type { Settings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
-import { describeSchemas, describeTables, findRelations } from '../../postgres/catalog.ts';
+import { completeTables, findRelations, schemasQuestion, tablesQuestion } from '../../postgres/catalog.ts';
 import type { Database } from '../../postgres/database.ts';
+import { askAll } from '../../postgres/catalog-question.ts';
 import { distinctTables, tableKey, type TableName } from '../../schema/names.ts';
 import { likeOf } from '../../schema/patterns.ts';
 import { isReadableTable } from '../../schema/relations.ts';
 import { sourcesOfPipeline, stateTable } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-/** Finds ordinary and partitioned tables, in one query. */
-export const findTables = (
+/** Finds ordinary and partitioned tables, in one round trip. */
+export async function findTables(
   source: Database,
   { patterns }: Pick<Settings, 'patterns'>,
-): Promise<TableName[]> =>
-  source.withReading((client) =>
-    findRelations(
-      client,
-      patterns.map(({ schema, names }) => ({ schema, like: likeOf(names) })),
-    ),
-  );
+): Promise<TableName[]> {
+  const found = findRelations(patterns.map(({ schema, names }) => ({ schema, like: likeOf(names) })));
+  const [answer] = await source.readAtOnce([found.statement ?? '']);
+  return found.read(answer?.rows ?? []);
+}
 
 /**
  * The tables that have a state: in the files, and at the destination unless `isLocal` or it does not answer. There is
@@ -44,8 +43,9 @@ async function inDestination({ settings, destination, signal }: RunContext): Pro
   const schemas = [...new Set(destinations.map(({ schema }) => schema))];
   try {
     return await destination.withReading(async (client) => {
-      const accessOf = await describeSchemas(client, schemas);
-      const stateTables = await describeTables(client, schemas.map(stateTable));
+      const states = schemas.map(stateTable);
+      const [accessOf, found] = await askAll(client, [schemasQuestion(schemas), tablesQuestion(states)]);
+      const stateTables = await completeTables(client, states, found);
       const readable = schemas.filter(
         (schema) => accessOf(schema).canUse && isReadableTable(stateTables.get(tableKey(stateTable(schema)))),
       );

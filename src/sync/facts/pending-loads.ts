@@ -1,6 +1,6 @@
 /** Reads interrupted loads in chunks from the destination. */
-import type pg from 'pg';
 import * as z from 'zod';
+import type { CatalogQuestion } from '../../postgres/catalog-question.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { loadHeaderSchema, type PendingLoad } from '../../schema/pending-load.ts';
 import { readLoads } from '../../sql/loads.ts';
@@ -16,18 +16,15 @@ const loadRow = z.object({
 });
 
 /** By `tableKey` of the destination table. */
-export async function readPendingLoads(
-  client: pg.ClientBase,
-  tables: readonly TableName[],
-): Promise<Map<string, PendingLoad>> {
-  if (tables.length === 0) return new Map();
-  const { rows } = await client.query(readLoads(tables));
-  return new Map(
-    rows
-      .map((row) => loadRow.parse(row))
-      .map(({ schema, table, header, ...load }) => [
-        tableKey({ schema, table }),
-        { ...load, header: loadHeaderSchema.safeParse(header).data },
-      ]),
-  );
-}
+export const loadsQuestion = (tables: readonly TableName[]): CatalogQuestion<Map<string, PendingLoad>> => ({
+  statement: tables.length === 0 ? undefined : readLoads(tables),
+  read: (rows) =>
+    new Map(
+      rows
+        .map((row) => loadRow.parse(row))
+        .map(({ schema, table, header, ...load }) => [
+          tableKey({ schema, table }),
+          { ...load, header: loadHeaderSchema.safeParse(header).data },
+        ]),
+    ),
+});

@@ -2,14 +2,15 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
+import { askAll, type CatalogQuestion } from '../../postgres/catalog-question.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { METADATA_COLUMN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { ident, literal } from '../../sql/identifiers.ts';
-import { DIFFERS_FROM, EQUALS } from '../../sql/search-path.ts';
-import { countUpTo, HELD_TABLES, whichHaveRows, type TableRows } from '../../sql/window.ts';
+import { DIFFERS_FROM, EQUALS, onTables } from '../../sql/search-path.ts';
+import { countUpTo, heldTables, whichHaveRows, type TableRows } from '../../sql/window.ts';
 
 /** All rows of the table, or only those of this pipeline if a column names the pipeline. */
 export const ownRows = (
@@ -32,24 +33,33 @@ export const hasSource = (relation: Relation | undefined): boolean =>
   relation?.columns.some(({ name, type }) => name === SOURCE && type === METADATA_COLUMN_TYPES[SOURCE]) ===
   true;
 
+/** By `tableKey`. */
+export const heldQuestion = (schemas: readonly string[]): CatalogQuestion<readonly string[]> => ({
+  statement: schemas.length === 0 ? undefined : heldTables(schemas),
+  read: keysOf,
+});
+
 /** By `tableKey`. A table under an exclusive lock counts as filled: its sync waits for the lock and reports it. */
-export async function filledTables(
-  client: pg.ClientBase,
+export function filledQuestion(
   tables: readonly TableRows[],
-): Promise<Set<string>> {
-  if (tables.length === 0) return new Set();
-  const schemas = [...new Set(tables.map(({ table: { schema } }) => schema))];
-  const held = keysIn(await client.query(HELD_TABLES, [schemas]));
-  const free = tables.filter(({ table }) => !held.includes(tableKey(table)));
-  const filled = free.length === 0 ? [] : keysIn(await queryUsually(client, whichHaveRows(free)));
-  return new Set([...held, ...filled]);
+  held: readonly string[],
+): CatalogQuestion<ReadonlySet<string>> {
+  const isHeld = new Set(held);
+  const keys = tables.map(({ table }) => tableKey(table)).filter((key) => isHeld.has(key));
+  const free = tables.filter(({ table }) => !isHeld.has(tableKey(table)));
+  return {
+    statement: free.length === 0 ? undefined : onTables(whichHaveRows(free)),
+    read: (rows) => new Set([...keys, ...keysOf(rows)]),
+  };
 }
 
-export const keysIn = ({ rows }: pg.QueryResult): string[] =>
+const keysOf = (rows: readonly unknown[]): string[] =>
   z
     .array(z.object({ schema: z.string(), table: z.string() }))
     .parse(rows)
     .map(tableKey);
+
+export const keysIn = ({ rows }: pg.QueryResult): string[] => keysOf(rows);
 
 export interface CountedRows {
   /** Undefined if another session holds an exclusive lock on the table. */
@@ -66,7 +76,8 @@ export async function countedRows(
   client: pg.ClientBase,
   tables: readonly TableName[],
 ): Promise<CountedRows[]> {
-  const held = keysIn(await client.query(HELD_TABLES, [[...new Set(tables.map(({ schema }) => schema))]]));
+  const schemas = [...new Set(tables.map(({ schema }) => schema))];
+  const [held] = await askAll(client, [heldQuestion(schemas)]);
   const counted: CountedRows[] = [];
   for (const table of tables) {
     if (held.includes(tableKey(table))) {

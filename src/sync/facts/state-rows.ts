@@ -1,6 +1,6 @@
 /** Rows of `_increp_state`. A table has one row, or one row for each pipeline that shares it. */
-import type pg from 'pg';
 import * as z from 'zod';
+import type { CatalogQuestion } from '../../postgres/catalog-question.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { writtenAsSchema } from '../../schema/state-record.ts';
@@ -30,30 +30,33 @@ export interface StateRows {
   readonly isTaken: boolean;
 }
 
-export async function readStateRows(
-  client: pg.ClientBase,
+export const stateQuestion = (
   pipeline: string,
   tables: readonly StateNames[],
-): Promise<(names: StateNames) => StateRows> {
-  if (tables.length === 0) return () => NO_ROWS;
-  const statement = readStates(tables.map(({ destinationName }) => destinationName));
-  const { rows } = await client.query(statement, [pipeline]);
-  const byTable = new Map<string, StateRow[]>();
-  for (const row of z.array(stateRow).parse(rows))
-    for (const table of new Set([row.name, ownerless(row)])) {
-      const key = tableKey({ schema: row.schema, table });
-      byTable.set(key, [...(byTable.get(key) ?? []), row]);
-    }
-  return (names) => rowsFor(names, pipeline, byTable.get(tableKey(names.destinationName)) ?? []);
-}
+): CatalogQuestion<(names: StateNames) => StateRows> => ({
+  statement:
+    tables.length === 0
+      ? undefined
+      : readStates(
+          pipeline,
+          tables.map(({ destinationName }) => destinationName),
+        ),
+  read: (rows) => {
+    const byTable = new Map<string, StateRow[]>();
+    for (const row of z.array(stateRow).parse(rows))
+      for (const table of new Set([row.name, ownerless(row)])) {
+        const key = tableKey({ schema: row.schema, table });
+        byTable.set(key, [...(byTable.get(key) ?? []), row]);
+      }
+    return (names) => rowsFor(names, pipeline, byTable.get(tableKey(names.destinationName)) ?? []);
+  },
+});
 
 /** Whether the rows had a column with the name of the pipeline at the last sync. */
 export const wasShared = ({ record }: StateRows): boolean => {
   const written = z.object({ writtenAs: writtenAsSchema.nullable() }).safeParse(record).data?.writtenAs;
   return written !== undefined && written !== null && isShared(written);
 };
-
-const NO_ROWS: StateRows = { record: undefined, formerName: undefined, rival: undefined, isTaken: false };
 
 /** The table name without the pipeline, if the name contains one. */
 const ownerless = ({ name, pipeline }: StateRow): string =>

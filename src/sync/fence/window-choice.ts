@@ -10,7 +10,7 @@ import { isSameInstance, type ReadAs, type StateRecord } from '../../schema/stat
 import { isWrittenSince } from '../../sql/compare.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
 import type { Statement } from '../../sql/search-path.ts';
-import { HAS_ROWS_AT, hasRowsIn, type Window } from '../../sql/window.ts';
+import { hasRowsIn, PROBED_AT, withoutScans, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
@@ -44,7 +44,7 @@ export function windowChoice(
   { mustRead }: { readonly mustRead: boolean },
 ): WindowChoice {
   const hasFences = knownBefore(facts, plan).fences.length > 0;
-  const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, window));
+  const probeFor = (window: Window) => withoutScans(mustRead ? [] : quietProbe(facts, plan, window));
   const chosen = (window: Window, isQuiet: boolean): ChosenWindow => ({
     window: mustRead ? window : withoutReadRows(facts, plan, window),
     isQuiet,
@@ -60,7 +60,7 @@ export function windowChoice(
       const openTransactions = openRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
       const window = windowFrom(facts, plan, fence, openTransactions);
       const probe = probeFor(window);
-      return chosen(window, probe.length > 0 && hasNoRows(await askTogether(source, probe)));
+      return chosen(window, probe.length > 0 && hasNoRows((await askTogether(source, probe))[PROBED_AT]));
     };
     return { basis, questions: [IN_FLIGHT], choose };
   }
@@ -69,7 +69,7 @@ export function windowChoice(
   return {
     basis,
     questions: probe,
-    choose: (_source, found) => Promise.resolve(chosen(window, hasNoRows(found))),
+    choose: (_source, found) => Promise.resolve(chosen(window, hasNoRows(found[PROBED_AT]))),
   };
 }
 
@@ -77,11 +77,9 @@ const probeInput = ({ settledXid, sourceLife, readAs: way, shape: { oid } }: Sta
   ...{ settledXid, sourceLife, way, oid },
 });
 
-/** Whether the answers to a quiet probe say so. Without a probe that is unknown. */
-export function hasNoRows(answers: readonly pg.QueryResult[]): boolean {
-  const found = answers[HAS_ROWS_AT];
-  return found !== undefined && !foundRow.parse(found.rows[0]).hasRows;
-}
+/** Whether the answer to a quiet probe says so. Without a probe that is unknown. */
+export const hasNoRows = (answer: pg.QueryResult | undefined): boolean =>
+  answer !== undefined && !foundRow.parse(answer.rows[0]).hasRows;
 
 export function windowFrom(
   facts: CopyFacts,
@@ -174,7 +172,7 @@ const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord):
  */
 export function quietProbe(facts: CopyFacts, plan: IncrementalPlan, window: Window): Statement[] {
   const since = settledBefore(facts, plan, window);
-  return since === undefined ? [] : hasRowsIn(facts.sourceRows, window, isWrittenSince(since));
+  return since === undefined ? [] : [hasRowsIn(facts.sourceRows, window, isWrittenSince(since))];
 }
 
 /** Transactions below this ID wrote no row of the window that the last sync has not read. Undefined if that is unknown. */

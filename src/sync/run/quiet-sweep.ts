@@ -3,17 +3,19 @@ import type pg from 'pg';
 import * as z from 'zod';
 import type { TableOutcome } from '../../events.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
-import { isSameTable } from '../../schema/names.ts';
+import { isSameTable, type TableName } from '../../schema/names.ts';
 import { isSameInstance, serverInstanceSchema } from '../../schema/state-record.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
+import { keyOrigins } from '../../sql/key-origin.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { serverInstance } from '../../sql/session.ts';
+import { PROBED_AT, withoutScans } from '../../sql/window.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { transactionRow } from '../fence/fence.ts';
-import { quietQuestion, split, type QuietQuestion, type QuietVerdict } from './quiet-table.ts';
+import { quietQuestion, type Parts, type QuietQuestion, type QuietVerdict } from './quiet-table.ts';
 import { planTable } from '../plan/plan-table.ts';
 import type { IncrementalPlan, PlanRequest } from '../plan/plan.ts';
 import { quiet } from './table-outcome.ts';
@@ -27,32 +29,38 @@ interface SweptTable {
 /** Seconds. Older states are saved again, so that each table has a sync of its own in the history every day. */
 const RENEWED_AFTER = 86_400;
 
-/** The results of tables without changes, by name. All other tables have to be synced, also those that made an error. */
-export async function findQuiet(
+/**
+ * Sends the questions, and returns what waits for the answers: the results of tables without changes, by name. All other
+ * tables have to be synced, also those that made an error. With a second connection to the source, the caller may use
+ * the first one in between.
+ */
+export async function beginQuietSweep(
   context: RunContext,
   tables: readonly TableFacts[],
   request: PlanRequest & { readonly isVerified: boolean },
-): Promise<Map<string, TableOutcome>> {
+): Promise<() => Promise<ReadonlyMap<string, TableOutcome>>> {
   const candidates = request.isVerified ? [] : tables.flatMap((facts) => candidateOf(facts, request));
-  const found = new Map<string, TableOutcome>();
-  const [first] = candidates;
-  if (!first) return found;
+  if (candidates.length === 0) return () => Promise.resolve(new Map());
   const at = new Date();
   const before = performance.now();
   const { source, timing } = context;
   const identity = await source.identity();
-  const verdicts = await source.readBatches(
+  const answers = await source.beginBatches(
     candidates,
     (batch) => questionsOf(batch, identity, timing.sweepLock),
-    (batch, answers) => verdictsOf(batch, answers, at),
+    (batch, results) => verdictsOf(batch, results, at),
   );
-  const durationSeconds = (performance.now() - before) / 1000 / candidates.length;
-  for (const [index, { facts, plan }] of candidates.entries()) {
-    const verdict = verdicts[index];
-    if (verdict?.kind === 'done' && verdict.value.kind === 'quiet')
-      found.set(facts.settings.name, quiet(facts, plan, { at, durationSeconds, ...verdict.value }));
-  }
-  return found;
+  return async () => {
+    const verdicts = await answers();
+    const durationSeconds = (performance.now() - before) / 1000 / candidates.length;
+    return new Map(
+      candidates.flatMap(({ facts, plan }, index): [string, TableOutcome][] => {
+        const verdict = verdicts[index];
+        if (verdict?.kind !== 'done' || verdict.value.kind !== 'quiet') return [];
+        return [[facts.settings.name, quiet(facts, plan, { at, durationSeconds, ...verdict.value })]];
+      }),
+    );
+  };
 }
 
 /** A plan without any work besides new rows. */
@@ -84,27 +92,39 @@ const questionsOf = (
   identity: ServerIdentity,
   lockSeconds: number,
 ): readonly Statement[] => [
-  lockTimeout(lockSeconds),
-  serverInstance(identity),
-  IN_FLIGHT,
-  ...batch.flatMap(({ question }) => question.statements),
+  ...[lockTimeout(lockSeconds), serverInstance(identity), IN_FLIGHT, keyOrigins(withoutSequence(batch))],
+  // Together, because statements on tables of users that follow each other need one change of the search_path.
+  ...batch.flatMap(({ question: { origin } }) => origin),
+  ...batch.flatMap(({ question: { mark } }) => mark),
+  ...batch.flatMap(({ question: { nulls } }) => nulls),
+  ...batch.flatMap(({ question: { logged } }) => logged),
+  ...withoutScans(batch.flatMap(({ question: { probe } }) => probe)),
 ];
+
+const withoutSequence = (batch: readonly SweptTable[]): TableName[] =>
+  batch.flatMap(({ question }) => question.withoutSequence ?? []);
 
 function verdictsOf(
   batch: readonly SweptTable[],
   results: readonly pg.QueryResult[],
   at: Date,
 ): QuietVerdict[] {
-  const [, instance, inFlight, ...answers] = results;
+  const [, instance, inFlight, copied, ...answers] = results;
   const now = serverInstanceSchema.parse(instance?.rows[0]);
   const open = z.array(transactionRow).parse(inFlight?.rows);
-  const answersOf = split(
-    answers,
-    batch.map(({ question }) => question.statements),
-  );
-  return batch.map(({ facts, question }, place): QuietVerdict =>
-    isSameInstance(now, instanceOf(facts))
-      ? question.verdictOf(answersOf[place] ?? [], { at, inFlight: open })
-      : { kind: 'may-have-changed' },
-  );
+  const next = (asked: readonly Statement[]) => (asked.length === 0 ? undefined : answers.shift());
+  const all = (part: keyof Parts<unknown>) => batch.map(({ question }) => next(question[part]));
+  const [origins, marks, nulls, logged] = [all('origin'), all('mark'), all('nulls'), all('logged')];
+  answers.splice(0, PROBED_AT);
+  const probes = all('probe');
+  const copiedRows: unknown[] = [...(copied?.rows ?? [])];
+  return batch.map(({ facts, question }, place): QuietVerdict => {
+    const origin: unknown = question.withoutSequence && copiedRows.shift();
+    if (!isSameInstance(now, instanceOf(facts))) return { kind: 'may-have-changed' };
+    const own = {
+      ...{ origin: origins[place], mark: marks[place], nulls: nulls[place] },
+      ...{ logged: logged[place], probe: probes[place] },
+    };
+    return question.verdictOf(own, { at, inFlight: open, origin });
+  });
 }

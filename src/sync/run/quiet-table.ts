@@ -6,6 +6,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { settledCursor } from '../../schema/fence-rules.ts';
+import type { TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { KeyedRecord } from '../../schema/state-record.ts';
 import { hasNewEntries } from '../../sql/deletion-log.ts';
@@ -30,11 +31,15 @@ import {
 import { clockShiftSince, comparisonDue, fenceWarnings } from '../fence/next-state.ts';
 import { hasNoRows, quietProbe, windowFrom } from '../fence/window-choice.ts';
 
-export interface QuietQuestion {
-  readonly statements: readonly Statement[];
+/** Each part is one statement or none. */
+export type Parts<T> = Readonly<Record<'origin' | 'mark' | 'nulls' | 'logged' | 'probe', T>>;
+
+export interface QuietQuestion extends Parts<readonly Statement[]> {
+  /** A table for `keyOrigins`, in place of an own statement. */
+  readonly withoutSequence: TableName | undefined;
   readonly verdictOf: (
-    answers: readonly pg.QueryResult[],
-    asked: { readonly at: Date; readonly inFlight: readonly InFlight[] },
+    answers: Parts<pg.QueryResult | undefined>,
+    asked: { readonly at: Date; readonly inFlight: readonly InFlight[]; readonly origin: unknown },
   ) => QuietVerdict;
 }
 
@@ -61,21 +66,21 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
     nullKeys: settings.nullKeys,
   });
   if (probe.length === 0) return undefined;
-  const parts: readonly (readonly Statement[])[] = [
-    [highWaterMark(marked, servers.source.timeZone)],
-    marked.table ? [keyOrigin({ ...marked, table: marked.table })] : [],
-    probe,
-    nullKeyQuestion(facts.sourceRows, settings, source),
-    logQuestion(facts, source),
-  ];
+  const { table } = marked;
+  const hasSequence = plan.keyType === 'integer';
   return {
-    statements: parts.flat(),
-    verdictOf: (answers, { at, inFlight }) => {
-      const [mark, origin, found, nulls, logged] = split(answers, parts);
-      const { at: sourceTime, oldestXid, nextXid } = clockRow.parse(mark?.[0]?.rows[0]);
+    withoutSequence: hasSequence ? undefined : table,
+    origin: hasSequence && table ? [keyOrigin({ ...marked, table })] : [],
+    mark: [highWaterMark(marked, servers.source.timeZone)],
+    nulls: nullKeyQuestion(facts.sourceRows, settings, source),
+    logged: logQuestion(facts, source),
+    probe,
+    verdictOf: ({ origin, mark, nulls, logged, probe: found }, { at, inFlight, origin: copied }) => {
+      const { at: sourceTime, oldestXid, nextXid } = clockRow.parse(mark?.rows[0]);
+      const originFound = origin?.rows[0] ?? copied;
       const fence: RaisedFence = {
-        ...readMark(plan.keyType, mark?.[0]?.rows[0]),
-        origin: origin?.[0] ? originRow.parse(origin[0].rows[0]) : OWN_WRITES,
+        ...readMark(plan.keyType, mark?.rows[0]),
+        origin: originFound === undefined ? OWN_WRITES : originRow.parse(originFound),
         oldestXid,
         nextXid,
         sourceTime,
@@ -92,18 +97,13 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
         window.lookbackSeconds === settings.lookbackSeconds &&
         !isReplaced(since, fence, servers.source) &&
         comparisonDue(facts, plan, fence) === undefined &&
-        (logged === undefined || logged.length === 0 || clockShiftSince(facts, plan, fence).seconds === 0);
-      if (
-        !isAsBefore ||
-        isOutdated(since, nextXid, stillOpen) ||
-        !hasNoRows(found ?? []) ||
-        hasEntries(logged)
-      )
+        (logged === undefined || clockShiftSince(facts, plan, fence).seconds === 0);
+      if (!isAsBefore || isOutdated(since, nextXid, stillOpen) || !hasNoRows(found) || hasEntries(logged))
         return MAY_HAVE_CHANGED;
       return {
         kind: 'quiet',
         warnings: [
-          ...nullKeyText(settings, nulls?.[0]?.rows[0]),
+          ...nullKeyText(settings, nulls?.rows[0]),
           ...fenceWarnings(facts, { ...fence, remaining: stillOpen }),
         ],
       };
@@ -122,17 +122,8 @@ function logQuestion(facts: TableFacts, source: Relation): Statement[] {
 
 const entriesRow = z.object({ hasEntries: z.boolean() });
 
-const hasEntries = (answers: readonly pg.QueryResult[] = []): boolean =>
-  answers.some(({ rows }) => entriesRow.parse(rows[0]).hasEntries);
-
-/** The answers to each part of a message. */
-export function split(
-  answers: readonly pg.QueryResult[],
-  parts: readonly (readonly Statement[])[],
-): (readonly pg.QueryResult[])[] {
-  let from = 0;
-  return parts.map(({ length }) => answers.slice(from, (from += length)));
-}
+const hasEntries = (answer: pg.QueryResult | undefined): boolean =>
+  answer !== undefined && entriesRow.parse(answer.rows[0]).hasEntries;
 
 /** Whether a sync would make the state better: all fences have ended, or the saved transaction ID is old. */
 const isOutdated = (

@@ -3,29 +3,17 @@ import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.ts';
 import type { RunSummary, TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
-import {
-  gatherFacts,
-  inOrder,
-  serversOf,
-  type Facts,
-  type TableFacts,
-  type TableFailure,
-} from '../facts/facts.ts';
-import { BATCH_SIZE, batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
+import { inOrder, type TableFailure } from '../facts/facts.ts';
 import { connections, parentsFirst, parentsIn, waitsForOthers } from './foreign-keys.ts';
 import { isOutline, syncAgain, syncNext, type RunPass } from './run-pass.ts';
 import type { RunRequest } from './run-request.ts';
 import { syncSeveral } from './several-jobs.ts';
-import { prepareDestination } from './prepare-destination.ts';
-import { ensureDifferentDatabases } from '../facts/same-database.ts';
-import { nextFacts, type DatedFacts } from './next-facts.ts';
-import { outlineOf, type TableOutline } from './table-outline.ts';
+import { prepareTables, type Prepared } from './prepare-tables.ts';
+import { nextFacts } from './next-facts.ts';
+import type { TableOutline } from './table-outline.ts';
 import { inTableOrder } from './table-order.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { writeRefusal } from '../facts/writable-destination.ts';
 import { failureOf, withNextCommand } from './table-outcome.ts';
-import { findQuiet } from './quiet-sweep.ts';
-import { persistently } from './retries.ts';
 
 export async function run(context: RunContext, request: RunRequest): Promise<RunSummary> {
   const startedAt = new Date();
@@ -67,7 +55,7 @@ async function syncTables(
 ): Promise<void> {
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
-  const { known, failures, latest, quiet } = await prepare(context, request);
+  const { known, failures, latest, quiet } = await prepareTables(context, request);
   const shown = await inRunOrder(context, request.tables, { known, failures, latest });
   const { jobs } = request;
   const tables = shown.filter(isOutline);
@@ -148,15 +136,6 @@ async function syncOneByOne(
   return true;
 }
 
-interface Prepared {
-  readonly known: readonly TableOutline[];
-  readonly failures: readonly TableFailure[];
-  /** The last batch. */
-  readonly latest: DatedFacts | undefined;
-  /** The results of tables without changes, by name. */
-  readonly quiet: ReadonlyMap<string, TableOutcome>;
-}
-
 /** Tables without facts keep their place in the configuration, or come last if a time limit decides the order. */
 async function inRunOrder(
   context: RunContext,
@@ -165,60 +144,6 @@ async function inRunOrder(
 ): Promise<readonly (TableOutline | TableFailure)[]> {
   const all = [...(await inTableOrder(context, known, latest?.facts.schemas ?? new Map())), ...failures];
   return failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
-}
-
-async function prepare(context: RunContext, request: RunRequest): Promise<Prepared> {
-  await persistently(context, undefined, () => ensureUsable(context));
-  const [known, failures]: [TableOutline[], TableFailure[]] = [[], []];
-  let latest: DatedFacts | undefined;
-  const quiet = new Map<string, TableOutcome>();
-  await using _ = endingPipelines(context);
-  for (const batch of batchesOf(request.tables, GROUP_SIZE)) {
-    const at = performance.now();
-    const facts = await persistently(context, undefined, async () => {
-      const gathered = await gatherFacts(context, batch);
-      return withoutUnprepared(gathered, await prepareDestination(context, gathered, request));
-    });
-    known.push(...facts.tables.map(outlineOf));
-    failures.push(...facts.failures);
-    latest = { facts: { ...facts, tables: facts.tables.slice(-BATCH_SIZE) }, at };
-    const found = await persistently(context, undefined, () => findQuiet(context, facts.tables, request));
-    for (const [name, outcome] of found) quiet.set(name, outcome);
-  }
-  return { known, failures, latest, quiet };
-}
-
-/** The rest of the run needs one connection of each side. */
-const endingPipelines = ({ source, destination }: RunContext): AsyncDisposable => ({
-  [Symbol.asyncDispose]: async () => {
-    await source.endPipeline();
-    await destination.endPipeline();
-  },
-});
-
-/** @throws IncrepError if the destination is the source, or does not accept writes */
-async function ensureUsable(context: RunContext): Promise<void> {
-  const servers = await serversOf(context);
-  ensureDifferentDatabases(context.settings, servers);
-  context.destinations.add(context.settings, servers.destination);
-  const refusal = writeRefusal(context, servers);
-  if (refusal) throw refusal;
-}
-
-/** If increp cannot create its tables in one schema of the destination, only the tables of that schema fail. */
-function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepError>): Facts {
-  const refusalOf = ({ destinationName: { schema } }: TableFacts) => refusals.get(schema);
-  return {
-    ...facts,
-    tables: facts.tables.filter((table) => !refusalOf(table)),
-    failures: [
-      ...facts.failures,
-      ...facts.tables.flatMap((table) => {
-        const error = refusalOf(table);
-        return error ? [{ settings: table.settings, error }] : [];
-      }),
-    ],
-  };
 }
 
 interface RunResult {

@@ -139,7 +139,7 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
     windowCondition(each),
     explainWindow(table, columns, each),
     countWindow(table, each, 100),
-    ...hasRowsIn(table, each, isWrittenSince('7')),
+    hasRowsIn(table, each, isWrittenSince('7')),
   ]),
   read: [
     readNothing(table, columns),

@@ -1,0 +1,119 @@
+/** Gathers the facts of all tables before the first sync, and finds the tables without changes. */
+import type { TableSettings } from '../../config/settings.ts';
+import type { IncrepError } from '../../errors.ts';
+import type { TableOutcome } from '../../events.ts';
+import { BATCH_SIZE, batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
+import type { RunContext } from '../context/run-context.ts';
+import { describeEarly, type EarlySides } from '../facts/describe-sides.ts';
+import { gatherFacts, serversOf, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
+import { ensureDifferentDatabases } from '../facts/same-database.ts';
+import { writeRefusal } from '../facts/writable-destination.ts';
+import type { DatedFacts } from './next-facts.ts';
+import { prepareDestination } from './prepare-destination.ts';
+import { beginQuietSweep } from './quiet-sweep.ts';
+import { persistently } from './retries.ts';
+import type { TableRequest } from './sync-table.ts';
+import { outlineOf, type TableOutline } from './table-outline.ts';
+
+export interface Prepared {
+  readonly known: readonly TableOutline[];
+  readonly failures: readonly TableFailure[];
+  /** The last batch. */
+  readonly latest: DatedFacts | undefined;
+  /** The results of tables without changes, by name. */
+  readonly quiet: ReadonlyMap<string, TableOutcome>;
+}
+
+/**
+ * Works on a group of tables while the servers describe the next group, and look for changes in the group before. The
+ * servers do that on connections of their own, so nothing else uses the first connections meanwhile.
+ */
+export async function prepareTables(
+  context: RunContext,
+  request: TableRequest & { readonly tables: readonly TableSettings[] },
+): Promise<Prepared> {
+  await persistently(context, undefined, () => ensureUsable(context));
+  const groups = [...batchesOf(request.tables, GROUP_SIZE)];
+  const [known, failures]: [TableOutline[], TableFailure[]] = [[], []];
+  let latest: DatedFacts | undefined;
+  const quiet = new Map<string, TableOutcome>();
+  let described = describeAhead(context, groups[0]);
+  let quietTables: () => Promise<ReadonlyMap<string, TableOutcome>> = () => Promise.resolve(new Map());
+  const collect = async () => {
+    for (const [name, outcome] of await quietTables()) quiet.set(name, outcome);
+  };
+  await using _ = endingPipelines(context);
+  for (const [place, group] of groups.entries()) {
+    const { at, sides } = described;
+    // A second attempt describes the tables again.
+    const first = [await sides];
+    described = describeAhead(context, groups[place + 1]);
+    const facts = await persistently(context, undefined, async () => {
+      const early = first.pop();
+      const gathered = await gatherFacts(context, group, early && Promise.resolve(early));
+      return withoutUnprepared(gathered, await prepareDestination(context, gathered, request));
+    });
+    known.push(...facts.tables.map(outlineOf));
+    failures.push(...facts.failures);
+    latest = { facts: { ...facts, tables: facts.tables.slice(-BATCH_SIZE) }, at };
+    await collect();
+    quietTables = await beginQuietSweeps(context, facts.tables, request);
+  }
+  await collect();
+  return { known, failures, latest, quiet };
+}
+
+interface DescribedAhead {
+  /** The time before the tables were described (a time of `performance.now`). */
+  readonly at: number;
+  readonly sides: Promise<EarlySides>;
+}
+
+/** If this fails, the tables are described again, and that reports the error. */
+const describeAhead = (context: RunContext, tables: readonly TableSettings[] = []): DescribedAhead => ({
+  at: performance.now(),
+  sides: describeEarly(context, tables).catch(() => new Map()),
+});
+
+/** Sends the questions. The result waits for the answers, and asks again if the connection is lost. */
+async function beginQuietSweeps(
+  context: RunContext,
+  tables: readonly TableFacts[],
+  request: TableRequest,
+): Promise<() => Promise<ReadonlyMap<string, TableOutcome>>> {
+  const begin = () => beginQuietSweep(context, tables, request);
+  const first = [await persistently(context, undefined, begin)];
+  return () => persistently(context, undefined, async () => (first.pop() ?? (await begin()))());
+}
+
+/** The rest of the run needs one connection of each side. */
+const endingPipelines = ({ source, destination }: RunContext): AsyncDisposable => ({
+  [Symbol.asyncDispose]: async () => {
+    await Promise.all([source.endPipeline(), destination.endPipeline()]);
+  },
+});
+
+/** @throws IncrepError if the destination is the source, or does not accept writes */
+async function ensureUsable(context: RunContext): Promise<void> {
+  const servers = await serversOf(context);
+  ensureDifferentDatabases(context.settings, servers);
+  context.destinations.add(context.settings, servers.destination);
+  const refusal = writeRefusal(context, servers);
+  if (refusal) throw refusal;
+}
+
+/** If increp cannot create its tables in one schema of the destination, only the tables of that schema fail. */
+function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepError>): Facts {
+  const refusalOf = ({ destinationName: { schema } }: TableFacts) => refusals.get(schema);
+  return {
+    ...facts,
+    tables: facts.tables.filter((table) => !refusalOf(table)),
+    failures: [
+      ...facts.failures,
+      ...facts.tables.flatMap((table) => {
+        const error = refusalOf(table);
+        return error ? [{ settings: table.settings, error }] : [];
+      }),
+    ],
+  };
+}

@@ -1,0 +1,65 @@
+/** Counts how often a command waits for the servers, as on a slow network. It measures no time. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Pair } from './pair.ts';
+import { goThrough } from './chunked.ts';
+
+export interface CountedWaits extends AsyncDisposable {
+  /** Round trips one after the other. What is under way at the same time counts once. */
+  readonly count: number;
+}
+
+/** Milliseconds without any data, after which increp and the servers have nothing more to say. */
+const SILENCE = 60;
+
+/** What increp sends to either server is held until everything is silent. Then all of it passes, which is one wait. */
+export async function countWaits(pair: Pair): Promise<CountedWaits> {
+  let count = 0;
+  let held: (() => void)[] = [];
+  const open = new Set<Socket>();
+  const release = () => {
+    const passing = held;
+    held = [];
+    if (passing.length > 0) count += 1;
+    for (const pass of passing) pass();
+  };
+  const timer = setTimeout(release, SILENCE);
+  const listeners = await Promise.all(
+    (['source', 'destination'] as const).map(async (side) => {
+      const { host, port } = pair.login(side, 'increp');
+      const listener = createServer({ noDelay: true }, (client) => {
+        const server = connect({ host, port, noDelay: true });
+        const later = (work: () => void) => {
+          held.push(work);
+          timer.refresh();
+        };
+        client.on('data', (data) => later(() => server.write(data)));
+        client.on('end', () => later(() => server.end()));
+        server.on('data', (data) => {
+          timer.refresh();
+          client.write(data);
+        });
+        server.on('end', () => client.end());
+        for (const socket of [client, server]) {
+          open.add(socket);
+          socket.on('error', () => undefined).on('close', () => open.delete(socket));
+        }
+      });
+      listener.listen(0, '127.0.0.1');
+      await once(listener, 'listening');
+      await goThrough(pair, side, { host: '127.0.0.1', port: (listener.address() as AddressInfo).port });
+      return listener;
+    }),
+  );
+  return {
+    get count() {
+      return count;
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(timer);
+      for (const socket of open) socket.destroy();
+      for (const listener of listeners) listener.close();
+      await Promise.all(listeners.map((listener) => once(listener, 'close')));
+    },
+  };
+}
