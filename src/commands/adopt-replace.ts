@@ -1,9 +1,8 @@
 /** --adopt and --replace: permission to write into tables that increp did not fill. Each table must be named. */
 import { IncrepError } from '../errors.ts';
-import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
 import { readPattern, starsOf } from '../schema/patterns.ts';
 import { tablesCommand } from '../shell-word.ts';
-import { gatherFacts } from '../sync/facts/facts.ts';
+import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import type { PlanRequest } from '../sync/plan/plan.ts';
 import { withContext, type ContextOptions } from './pipeline/context.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
@@ -59,12 +58,10 @@ async function unclaimedAmong(
       const { context } = await expandTables(configured, { source: 'must' });
       const chosen = selectTables(context.settings.tables, { names, excluded: options.exclude });
       const found = new Set<string>();
+      const enabled = chosen.filter(({ isEnabled }) => isEnabled);
       for (const { runContext } of context.pipelines)
-        for (const batch of batchesOf(
-          chosen.filter(({ isEnabled }) => isEnabled),
-          GROUP_SIZE,
-        ))
-          for (const { settings, unclaimed } of (await gatherFacts(runContext, batch)).tables) {
+        for await (const { tables } of gatherGroups(runContext, enabled))
+          for (const { settings, unclaimed } of tables) {
             if (unclaimed?.isSourceOurs) return undefined;
             if (unclaimed) found.add(settings.name);
           }

@@ -1,7 +1,7 @@
 /** `increp plan`: shows what `sync` would do, and why. It writes nothing. */
 import type { TableSettings } from '../config/settings.ts';
-import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
-import { gatherFacts, serversOf } from '../sync/facts/facts.ts';
+import { serversOf } from '../sync/facts/facts.ts';
+import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
@@ -83,8 +83,8 @@ async function planFor(
     now: new Date(),
   };
   const previews: Preview[] = [];
-  for (const batch of batchesOf(tables, GROUP_SIZE))
-    previews.push(...(await previewTables(runContext, await gatherFacts(runContext, batch), request)));
+  for await (const facts of gatherGroups(runContext, tables))
+    previews.push(...(await previewTables(runContext, facts, request)));
   return settings.destinations.length > 1 ? previews.map((table) => withChunkNote(table, tables)) : previews;
 }
 

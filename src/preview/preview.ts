@@ -21,6 +21,8 @@ import { findObstruction, type Obstruction } from '../sync/plan/obstructions.ts'
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
+import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
+import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
@@ -75,8 +77,13 @@ export async function previewTables(
   facts: Facts,
   request: PlanRequest & { readonly isForced: boolean },
 ): Promise<Preview[]> {
+  const sweep = await beginQuietSweep(context, facts.tables, request);
   const { planned, failures } = await planAll(context, facts, request);
-  const estimates = await estimateReading(context.source, planned);
+  const verdicts = await sweep();
+  const estimates = await estimateReading(
+    context.source,
+    planned.filter(({ table }) => verdicts.get(table)?.verdict.kind !== 'quiet'),
+  );
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(context, reshaped);
   const gone = await previewRemovedRows(
@@ -95,6 +102,7 @@ export async function previewTables(
         ? failedPreview(context, { settings, error: estimate.error })
         : previewOf(table, plan, {
             estimate: estimate?.value,
+            verdict: verdicts.get(table)?.verdict,
             dependents: dependents.get(table) ?? [],
             gone: gone.get(table),
             conversion: conversions.get(table),
@@ -147,6 +155,8 @@ const isReshaped = (plan: Plan): boolean =>
 
 interface PreviewFacts {
   readonly estimate: Estimate | undefined;
+  /** What shows whether there are changes. Undefined if nothing does, or if there is other work. */
+  readonly verdict: QuietVerdict | undefined;
   readonly dependents: readonly Dependent[];
   readonly gone: RemovedRowsPreview | undefined;
   readonly conversion: ConversionPreview | undefined;
@@ -156,17 +166,20 @@ interface PreviewFacts {
 function previewOf(
   table: TableFacts,
   plan: Plan,
-  { estimate, dependents, gone, conversion, isForced }: PreviewFacts,
+  { estimate, verdict, dependents, gone, conversion, isForced }: PreviewFacts,
 ): Preview {
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
-  const high = estimate?.high ?? null;
+  const isQuiet = verdict?.kind === 'quiet';
+  const high = (isQuiet ? verdict.high : estimate?.high) ?? null;
   const hasFences = saved.kind === 'record' && saved.record.fences.length > 0;
   const hasWork =
     plan.kind === 'load' ||
     (plan.kind === 'incremental' &&
+      !isQuiet &&
       (high !== cursor ||
+        verdict?.hasNewRows === true ||
         hasFences ||
         plan.removesDeleted ||
         plan.typeChanges.length > 0 ||
@@ -237,7 +250,7 @@ function logName({ settings, saved }: TableFacts): string | undefined {
 function obstructionOf(
   table: TableFacts,
   plan: Plan,
-  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate' | 'conversion'>,
+  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate' | 'verdict' | 'conversion'>,
 ): Obstruction | undefined {
   if (plan.kind !== 'load') return undefined;
   const built = isReshaped(plan) ? findObstruction(table, plan.source, dependents) : undefined;

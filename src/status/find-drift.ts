@@ -1,8 +1,8 @@
 /** Finds destination tables whose source has another shape. It makes the plans of a sync, within a short time. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
-import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
-import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
+import type { TableFailure } from '../sync/facts/facts.ts';
+import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
@@ -38,9 +38,8 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
       const found: [string, Drift][] = [];
       const refusals: [string, IncrepError][] = [];
       const failures: TableFailure[] = [];
-      for (const batch of batchesOf(tables, GROUP_SIZE)) {
+      for await (const facts of gatherGroups({ ...context, source }, tables)) {
         renew();
-        const facts = await gatherFacts({ ...context, source }, batch);
         for (const table of facts.tables) {
           const { name } = table.settings;
           const plan = planTable(table, ordinaryRequest());

@@ -6,6 +6,7 @@ import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
+import { faultProxy } from '../support/proxy.ts';
 import { slowTest } from '../support/tier.ts';
 
 interface PlannedTable {
@@ -286,4 +287,28 @@ slowTest('without an index the planner is believed', async () => {
   const rows = Number((await plan(pair)).tables[0]?.['estimated_rows']);
   expect(rows).toBeGreaterThan(4000);
   expect(rows).toBeLessThanOrEqual(5010);
+});
+
+test('rows that the last sync has not read are work, also with an old key, and nothing else is', async () => {
+  await using pair = await freshPair({
+    tables: ['kept', 'again'].map((name) => ({ ...ORDERS_CONFIG, name, lookback: '1h' })),
+    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE kept (LIKE orders INCLUDING ALL);
+      CREATE TABLE again (LIKE orders INCLUDING ALL); INSERT INTO kept (id) VALUES (1); INSERT INTO again (id) VALUES (1)`,
+  });
+  await sync(pair);
+  await using proxy = await faultProxy(pair.login('source', 'increp'));
+  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+  const before = await plan(pair, '--exit-code');
+  expect(before.tables.map((table) => table['estimated_rows'])).toEqual([null, null]);
+  expect(before.exitCode).toBe(0);
+  // The rows of a quiet table are not counted.
+  expect(proxy.heard(/EXPLAIN/)).toBe(0);
+  await pair.source.query(`INSERT INTO again (id, updated_at) SELECT 2, updated_at FROM again`);
+  const after = await plan(pair, '--exit-code');
+  expect(after.tables).toMatchObject([
+    { name: 'kept', estimated_rows: null, high_water_mark: before.tables[0]?.['high_water_mark'] },
+    { name: 'again', estimated_rows: 2, high_water_mark: before.tables[1]?.['high_water_mark'] },
+  ]);
+  expect(after.exitCode).toBe(2);
+  expect((await sync(pair)).table('again')).toMatchObject({ rows_inserted: 1 });
 });

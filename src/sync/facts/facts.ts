@@ -99,7 +99,7 @@ export function inOrder<T extends { readonly settings: TableSettings }>(
   return unordered.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
-type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
+export type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
 /**
  * Uses a few queries for each batch of tables. A table that makes a query fail does not affect the other tables.

@@ -4,14 +4,15 @@ import type { IncrepError } from '../../errors.ts';
 import type { TableOutcome } from '../../events.ts';
 import { BATCH_SIZE, batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { describeEarly, type EarlySides } from '../facts/describe-sides.ts';
 import { gatherFacts, serversOf, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
+import { describeAhead } from '../facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../facts/same-database.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import type { DatedFacts } from './next-facts.ts';
 import { prepareDestination } from './prepare-destination.ts';
-import { beginQuietSweep } from './quiet-sweep.ts';
+import { beginQuietSweep, type SweepResult } from './quiet-sweep.ts';
 import { persistently } from './retries.ts';
+import { quiet as quietOutcome } from './table-outcome.ts';
 import type { TableRequest } from './sync-table.ts';
 import { outlineOf, type TableOutline } from './table-outline.ts';
 
@@ -38,9 +39,11 @@ export async function prepareTables(
   let latest: DatedFacts | undefined;
   const quiet = new Map<string, TableOutcome>();
   let described = describeAhead(context, groups[0]);
-  let quietTables: () => Promise<ReadonlyMap<string, TableOutcome>> = () => Promise.resolve(new Map());
+  let swept: SweepResult = () => Promise.resolve(new Map());
   const collect = async () => {
-    for (const [name, outcome] of await quietTables()) quiet.set(name, outcome);
+    for (const [facts, { plan, verdict, ...times }] of await swept())
+      if (verdict.kind === 'quiet')
+        quiet.set(facts.settings.name, quietOutcome(facts, plan, { ...times, ...verdict }));
   };
   await using _ = endingPipelines(context);
   for (const [place, group] of groups.entries()) {
@@ -57,31 +60,19 @@ export async function prepareTables(
     failures.push(...facts.failures);
     latest = { facts: { ...facts, tables: facts.tables.slice(-BATCH_SIZE) }, at };
     await collect();
-    quietTables = await beginQuietSweeps(context, facts.tables, request);
+    swept = await sweepPersistently(context, facts.tables, request);
   }
   await collect();
   return { known, failures, latest, quiet };
 }
 
-interface DescribedAhead {
-  /** The time before the tables were described (a time of `performance.now`). */
-  readonly at: number;
-  readonly sides: Promise<EarlySides>;
-}
-
-/** If this fails, the tables are described again, and that reports the error. */
-const describeAhead = (context: RunContext, tables: readonly TableSettings[] = []): DescribedAhead => ({
-  at: performance.now(),
-  sides: describeEarly(context, tables).catch(() => new Map()),
-});
-
 /** Sends the questions. The result waits for the answers, and asks again if the connection is lost. */
-async function beginQuietSweeps(
+async function sweepPersistently(
   context: RunContext,
   tables: readonly TableFacts[],
   request: TableRequest,
-): Promise<() => Promise<ReadonlyMap<string, TableOutcome>>> {
-  const begin = () => beginQuietSweep(context, tables, request);
+): Promise<SweepResult> {
+  const begin = () => beginQuietSweep(context, request.isVerified ? [] : tables, request);
   const first = [await persistently(context, undefined, begin)];
   return () => persistently(context, undefined, async () => (first.pop() ?? (await begin()))());
 }

@@ -1,7 +1,6 @@
 /** Finds the tables without changes before any table is synced, many tables in one message. */
 import type pg from 'pg';
 import * as z from 'zod';
-import type { TableOutcome } from '../../events.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable, type TableName } from '../../schema/names.ts';
 import { isSameInstance, serverInstanceSchema } from '../../schema/state-record.ts';
@@ -18,7 +17,6 @@ import { transactionRow } from '../fence/fence.ts';
 import { quietQuestion, type Parts, type QuietQuestion, type QuietVerdict } from './quiet-table.ts';
 import { planTable } from '../plan/plan-table.ts';
 import type { IncrementalPlan, PlanRequest } from '../plan/plan.ts';
-import { quiet } from './table-outcome.ts';
 
 interface SweptTable {
   readonly facts: TableFacts;
@@ -29,21 +27,30 @@ interface SweptTable {
 /** Seconds. Older states are saved again, so that each table has a sync of its own in the history every day. */
 const RENEWED_AFTER = 86_400;
 
+interface SweptVerdict {
+  readonly plan: IncrementalPlan;
+  readonly verdict: QuietVerdict;
+  readonly at: Date;
+  /** The share of this table in the time for all of them. */
+  readonly durationSeconds: number;
+}
+
+/** Tables that were not asked, and those that made an error, have no verdict. */
+export type SweepResult = () => Promise<ReadonlyMap<TableFacts, SweptVerdict>>;
+
 /**
- * Sends the questions, and returns what waits for the answers: the results of tables without changes, by name. All other
- * tables have to be synced, also those that made an error. With a second connection to the source, the caller may use
+ * Sends the questions, and returns what waits for the answers. With a second connection to the source, the caller may use
  * the first one in between.
  */
 export async function beginQuietSweep(
-  context: RunContext,
+  { source, timing }: Pick<RunContext, 'source' | 'timing'>,
   tables: readonly TableFacts[],
-  request: PlanRequest & { readonly isVerified: boolean },
-): Promise<() => Promise<ReadonlyMap<string, TableOutcome>>> {
-  const candidates = request.isVerified ? [] : tables.flatMap((facts) => candidateOf(facts, request));
+  request: PlanRequest,
+): Promise<SweepResult> {
+  const candidates = tables.flatMap((facts) => candidateOf(facts, request));
   if (candidates.length === 0) return () => Promise.resolve(new Map());
   const at = new Date();
   const before = performance.now();
-  const { source, timing } = context;
   const identity = await source.identity();
   const answers = await source.beginBatches(
     candidates,
@@ -54,10 +61,11 @@ export async function beginQuietSweep(
     const verdicts = await answers();
     const durationSeconds = (performance.now() - before) / 1000 / candidates.length;
     return new Map(
-      candidates.flatMap(({ facts, plan }, index): [string, TableOutcome][] => {
+      candidates.flatMap(({ facts, plan }, index): [TableFacts, SweptVerdict][] => {
         const verdict = verdicts[index];
-        if (verdict?.kind !== 'done' || verdict.value.kind !== 'quiet') return [];
-        return [[facts.settings.name, quiet(facts, plan, { at, durationSeconds, ...verdict.value })]];
+        return verdict?.kind === 'done'
+          ? [[facts, { plan, verdict: verdict.value, at, durationSeconds }]]
+          : [];
       }),
     );
   };
@@ -120,7 +128,7 @@ function verdictsOf(
   const copiedRows: unknown[] = [...(copied?.rows ?? [])];
   return batch.map(({ facts, question }, place): QuietVerdict => {
     const origin: unknown = question.withoutSequence && copiedRows.shift();
-    if (!isSameInstance(now, instanceOf(facts))) return { kind: 'may-have-changed' };
+    if (!isSameInstance(now, instanceOf(facts))) return { kind: 'may-have-changed', hasNewRows: false };
     const own = {
       ...{ origin: origins[place], mark: marks[place], nulls: nulls[place] },
       ...{ logged: logged[place], probe: probes[place] },

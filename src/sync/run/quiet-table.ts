@@ -44,9 +44,17 @@ export interface QuietQuestion extends Parts<readonly Statement[]> {
 }
 
 export type QuietVerdict =
-  { readonly kind: 'quiet'; readonly warnings: readonly string[] } | { readonly kind: 'may-have-changed' };
-
-const MAY_HAVE_CHANGED: QuietVerdict = { kind: 'may-have-changed' };
+  | {
+      readonly kind: 'quiet';
+      /** The largest plausible key. */
+      readonly high: string | null;
+      readonly warnings: readonly string[];
+    }
+  | {
+      readonly kind: 'may-have-changed';
+      /** Whether a row was found that the last sync has not read. */
+      readonly hasNewRows: boolean;
+    };
 
 /** Transactions. A row shows only the lower 32 bits of its transaction ID, so the saved ID must stay near. */
 const RENEWED_AFTER = 100_000_000n;
@@ -98,10 +106,12 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
         !isReplaced(since, fence, servers.source) &&
         comparisonDue(facts, plan, fence) === undefined &&
         (logged === undefined || clockShiftSince(facts, plan, fence).seconds === 0);
-      if (!isAsBefore || isOutdated(since, nextXid, stillOpen) || !hasNoRows(found) || hasEntries(logged))
-        return MAY_HAVE_CHANGED;
+      const hasNewRows = !hasNoRows(found) || hasEntries(logged);
+      if (!isAsBefore || isOutdated(since, nextXid, stillOpen) || hasNewRows)
+        return { kind: 'may-have-changed', hasNewRows };
       return {
         kind: 'quiet',
+        high: fence.high,
         warnings: [
           ...nullKeyText(settings, nulls?.rows[0]),
           ...fenceWarnings(facts, { ...fence, remaining: stillOpen }),
