@@ -2,7 +2,7 @@
 import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
-import { ident, literal, qualified } from './identifiers.ts';
+import { ident, qualified, textArray } from './identifiers.ts';
 import {
   assigned,
   deletedMark,
@@ -38,34 +38,35 @@ const matches = (key: readonly KeyColumn[]): string =>
     })),
   );
 
-const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
-  `(SELECT ${key.map(({ type }, place) => `(j::json ${TEXT_AT} ${place})::${type} AS key${place}`).join(', ')} FROM pg_catalog.unnest(${keys}) j) k`;
+/** Literals, so that a round trip is enough for the statement and its search path or savepoint. */
+const keysFrom = (key: readonly KeyColumn[], keys: readonly string[]): string =>
+  `(SELECT ${key.map(({ type }, place) => `(j::json ${TEXT_AT} ${place})::${type} AS key${place}`).join(', ')} FROM pg_catalog.unnest(${textArray(keys)}) j) k`;
 
 /** The rows of this pipeline with one of the keys. */
 const areOurs = ({ key, metadataColumns }: KeyedRows): string =>
   [...pipelineConditions(metadataColumns, 't.'), matches(key)].join(' AND ');
 
-/** $1 keys. */
-export const deleteKeys = (rows: KeyedRows): string =>
-  /* sql */ `DELETE FROM ONLY ${qualified(rows.table)} t USING ${keysFrom(rows.key)} WHERE ${areOurs(rows)}`;
+export const deleteKeys = (rows: KeyedRows, keys: readonly string[]): string =>
+  /* sql */ `DELETE FROM ONLY ${qualified(rows.table)} t USING ${keysFrom(rows.key, keys)} WHERE ${areOurs(rows)}`;
 
-/** $1 keys with several rows. One row of each stays, because the others are surplus. */
-export const deleteDuplicates = (rows: KeyedRows): string => /* sql */ `
+/** For keys with several rows. One row of each stays, because the others are surplus. */
+export const deleteDuplicates = (rows: KeyedRows, keys: readonly string[]): string => /* sql */ `
   DELETE FROM ONLY ${qualified(rows.table)} d USING (
       SELECT t.ctid AS place, pg_catalog.row_number() OVER (PARTITION BY ${rows.key.map((_, place) => `k.key${place}`).join(', ')} ORDER BY t.ctid) AS rank
-      FROM ONLY ${qualified(rows.table)} t, ${keysFrom(rows.key)} WHERE ${areOurs(rows)}) ranked
+      FROM ONLY ${qualified(rows.table)} t, ${keysFrom(rows.key, keys)} WHERE ${areOurs(rows)}) ranked
   WHERE d.ctid ${EQUALS} ranked.place AND ranked.rank ${GREATER} 1::bigint`;
 
-/** $1 keys. */
 export const markDeleted = (
   rows: KeyedRows,
-): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.metadataColumns, 'marked').join(', ')} FROM ${keysFrom(rows.key)}
+  keys: readonly string[],
+): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.metadataColumns, 'marked').join(', ')} FROM ${keysFrom(rows.key, keys)}
     WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NULL`;
 
-/** $1 keys of rows that exist at the source again. */
+/** For rows that exist at the source again. */
 export const unmarkDeleted = (
   rows: KeyedRows,
-): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.metadataColumns, 'changed').join(', ')} FROM ${keysFrom(rows.key)}
+  keys: readonly string[],
+): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.metadataColumns, 'changed').join(', ')} FROM ${keysFrom(rows.key, keys)}
     WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NOT NULL`;
 
 /** Source rows by their keys. For COPY, which takes no parameters. */
@@ -76,4 +77,4 @@ export const selectKeys = (
   keys: readonly string[],
 ): string => /* sql */ `
   SELECT ${copiedColumns(columns, 't.')} FROM ${fromItem(rows, 't')},
-    ${keysFrom(key, `ARRAY[${keys.map(literal).join(', ')}]::text[]`)} WHERE ${matches(key)}`;
+    ${keysFrom(key, keys)} WHERE ${matches(key)}`;

@@ -145,7 +145,10 @@ function statementsFor(nullable: readonly string[], version: number): Readonly<R
     countNewer: withNull?.countNewer ?? '',
     ...(version >= 150000 && { merge: withNull?.merge ?? '' }),
     replace: replaceStatements(merge, [], 'differing')[1] ?? '',
-    deleteKeys: deleteKeys({ table, key, metadataColumns: [deletedMark] }).replace('$1', keys),
+    deleteKeys: deleteKeys({ table, key, metadataColumns: [deletedMark] }, ['KEYS']).replace(
+      `ARRAY['KEYS']::text[]`,
+      keys,
+    ),
     countWithout: countWithout({ table, staging, key, where: [] }).withNull ?? '',
     duplicates: dropDuplicates(merge, true),
     carried: textOf(carryExtraColumns(table, staging, ['note'], key)),

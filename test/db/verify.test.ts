@@ -5,6 +5,7 @@ import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
+import { countWaits } from '../support/round-trips.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
@@ -477,4 +478,21 @@ test('the session that holds a table is named', async () => {
   expect(stdout, stderr).toMatch(
     /held by pid \d+ \(nightly\) of \w+ .*with AccessExclusiveLock on orders at the source/,
   );
+});
+
+test('thousands of differences cost few round trips, in a report and in a removal', async () => {
+  await using pair = await freshPair(oldOrders(12_000, { deletes: 'hard', delete_limit: 1 }));
+  await sync(pair);
+  await pair.destination.query(`UPDATE orders SET note = 'other'`);
+  const comparing = await countWaits(pair, async () => {
+    expect(await verify(pair)).toMatchObject({ exitCode: 2, table: { changed: 12_000 } });
+  });
+  // With 500 rows of one side in each round trip, there would be 48 more.
+  expect(comparing).toBeLessThanOrEqual(35);
+  await pair.source.query('DELETE FROM orders WHERE id % 2 = 0');
+  const removing = await countWaits(pair, async () => {
+    expect((await sync(pair, '--deletes')).table().rows_deleted).toBe(6000);
+  });
+  // One for each thousand of keys, in place of five.
+  expect(removing).toBeLessThanOrEqual(45);
 });

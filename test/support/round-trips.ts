@@ -4,16 +4,16 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { Pair } from './pair.ts';
 import { goThrough } from './chunked.ts';
 
-export interface CountedWaits extends AsyncDisposable {
-  /** Round trips one after the other. What is under way at the same time counts once. */
-  readonly count: number;
-}
+const SIDES = ['source', 'destination'] as const;
 
 /** Milliseconds without any data, after which increp and the servers have nothing more to say. */
 const SILENCE = 60;
 
-/** What increp sends to either server is held until everything is silent. Then all of it passes, which is one wait. */
-export async function countWaits(pair: Pair): Promise<CountedWaits> {
+/**
+ * Round trips one after the other; what is under way at the same time counts once. What increp sends to either server is
+ * held until everything is silent. Then all of it passes.
+ */
+export async function countWaits(pair: Pair, work: () => Promise<unknown>): Promise<number> {
   let count = 0;
   let held: (() => void)[] = [];
   const open = new Set<Socket>();
@@ -25,12 +25,12 @@ export async function countWaits(pair: Pair): Promise<CountedWaits> {
   };
   const timer = setTimeout(release, SILENCE);
   const listeners = await Promise.all(
-    (['source', 'destination'] as const).map(async (side) => {
+    SIDES.map(async (side) => {
       const { host, port } = pair.login(side, 'increp');
       const listener = createServer({ noDelay: true }, (client) => {
         const server = connect({ host, port, noDelay: true });
-        const later = (work: () => void) => {
-          held.push(work);
+        const later = (pass: () => void) => {
+          held.push(pass);
           timer.refresh();
         };
         client.on('data', (data) => later(() => server.write(data)));
@@ -51,15 +51,14 @@ export async function countWaits(pair: Pair): Promise<CountedWaits> {
       return listener;
     }),
   );
-  return {
-    get count() {
-      return count;
-    },
-    [Symbol.asyncDispose]: async () => {
-      clearTimeout(timer);
-      for (const socket of open) socket.destroy();
-      for (const listener of listeners) listener.close();
-      await Promise.all(listeners.map((listener) => once(listener, 'close')));
-    },
-  };
+  try {
+    await work();
+  } finally {
+    clearTimeout(timer);
+    for (const socket of open) socket.destroy();
+    for (const listener of listeners) listener.close();
+    await Promise.all(listeners.map((listener) => once(listener, 'close')));
+    for (const side of SIDES) await goThrough(pair, side, pair.login(side, 'increp'));
+  }
+  return count;
 }

@@ -1,6 +1,6 @@
 /** Applies the result of a comparison: removes rows that are gone from the source and fetches rows that differ. */
 import { copyBetween } from '../../postgres/copy-pipe.ts';
-import { onUsualPath } from '../../postgres/user-search-path.ts';
+import { queryUsually } from '../../postgres/user-search-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { deleteDuplicates, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';
@@ -31,11 +31,11 @@ export async function applyDifferences(
   const key = keyColumns(facts, relation, 'destination');
   const { settings } = facts;
   const rows = { table: facts.destinationName, key, metadataColumns: metadataColumnsOf(facts) };
-  const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
+  const removal = settings.deletes === 'soft' ? markDeleted : deleteKeys;
   // If the table keeps versions of rows, the source may no longer have the older ones, so only duplicate rows are deleted.
-  const clear = (keepsRest(settings) ? deleteDuplicates : deleteKeys)(rows);
-  const run = (statement: string) => (keys: readonly string[]) =>
-    onUsualPath(destination, () => destination.query(statement, [keys]));
+  const clear = keepsRest(settings) ? deleteDuplicates : deleteKeys;
+  const run = (statementFor: typeof deleteKeys) => (keys: readonly string[]) =>
+    queryUsually(destination, statementFor(rows, keys));
   const duplicates = batched(run(clear));
   const extras = batched(run(removal));
   const wanted = batched((keys) => fetchRows(repairing, keys));

@@ -18,12 +18,26 @@ export async function* findDifferences(
   destination: AsyncIterable<readonly HashedRow[]>,
 ): AsyncGenerator<RowDifference> {
   const [left, right] = [new Keys(source), new Keys(destination)];
-  let [a, b] = [await left.next(), await right.next()];
+  let [a, b] = [await nextOf(left, right), await nextOf(right, left)];
   while (a || b) {
     const order = compare(a, b);
     for (const difference of judge(order <= 0 ? a : undefined, order >= 0 ? b : undefined)) yield difference;
-    if (order <= 0) a = left.take() ?? (await left.next());
-    if (order >= 0) b = right.take() ?? (await right.next());
+    if (order <= 0) a = left.take() ?? (await nextOf(left, right));
+    if (order >= 0) b = right.take() ?? (await nextOf(right, left));
+  }
+}
+
+/**
+ * Undefined at the end of the side. If it has to wait for its rows, the other side fetches at the same time, unless it
+ * has enough. While differences are handed out, no statement is under way, because the caller may send some.
+ */
+async function nextOf(side: Keys, other: Keys): Promise<RowsOfKey | undefined> {
+  for (;;) {
+    const key = side.take();
+    if (key || side.isComplete) return key;
+    const fetches = [side.fetch(), ...(other.isLow ? [other.fetch()] : [])];
+    await Promise.allSettled(fetches);
+    await Promise.all(fetches);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Reads the rows of one side key by key. It waits only at the end of a batch, because a promise per row would be slow. */
+/** Hands out the rows of one side key by key. It waits only at the end of a batch, because a promise per row would be slow. */
 
 export interface HashedRow {
   /** The values of the unique key as a JSON array of texts; without a key, an excerpt of the row as a JSON string. */
@@ -29,16 +29,16 @@ export class Keys {
     this.#batches = batches[Symbol.asyncIterator]();
   }
 
-  /** Undefined at the end. */
-  async next(): Promise<RowsOfKey | undefined> {
-    for (;;) {
-      const key = this.take();
-      if (key || this.#isComplete) return key;
-      await this.#fetch();
-    }
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
-  /** The same without waiting. Also undefined if the next batch may hold more rows of the key. */
+  /** Whether more than half of the batch is taken. */
+  get isLow(): boolean {
+    return !this.#isComplete && (this.#rows.length - this.#at) * 2 <= this.#rows.length;
+  }
+
+  /** Undefined at the end, and if the next batch may hold more rows of the key. */
   take(): RowsOfKey | undefined {
     const start = this.#at;
     const first = this.#rows[start];
@@ -50,7 +50,7 @@ export class Keys {
     return end === start + 1 ? [first] : [first, ...this.#rows.slice(start + 1, end)];
   }
 
-  async #fetch(): Promise<void> {
+  async fetch(): Promise<void> {
     const next = await this.#batches.next();
     if (next.done === true) {
       this.#isComplete = true;

@@ -1,7 +1,8 @@
 /** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { onUsualPath } from '../../postgres/user-search-path.ts';
+import { askTogether, queryUsually } from '../../postgres/user-search-path.ts';
+import { onTables } from '../../sql/search-path.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -64,7 +65,8 @@ async function removeInBatches({
   const { keys: remove } = remover;
   let restored = 0;
   const restore = batched(async (keys) => {
-    if (settings.deletes === 'soft') restored += await remover.run(unmarkDeleted(remover.rows), keys);
+    if (settings.deletes === 'soft')
+      restored += (await queryUsually(destination, unmarkDeleted(remover.rows, keys))).rowCount ?? 0;
   });
   for await (const { kind, key: values } of comparison.differences) {
     if (kind === 'extra') await remove.add(values);
@@ -80,8 +82,6 @@ async function removeInBatches({
 export interface Remover {
   readonly rows: KeyedRows;
   readonly keys: Batches;
-  /** Runs a statement with keys, and returns the number of rows. */
-  readonly run: (statement: string, keys: readonly string[]) => Promise<number>;
   /** The number of rows that were removed so far. */
   readonly removed: () => number;
   /** Removes the last keys. `left` is the number of keys whose rows stay, because other tables refer to them. */
@@ -90,25 +90,25 @@ export interface Remover {
 
 export function removerFor(facts: CopyFacts, relation: Relation, destination: pg.ClientBase): Remover {
   const { settings, destinationName } = facts;
-  const run = async (statement: string, keys: readonly string[]) =>
-    (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
   const rows = {
     table: destinationName,
     key: keyColumns(facts, relation, 'destination'),
     metadataColumns: metadataColumnsOf(facts),
   };
-  const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
+  const removalOf = settings.deletes === 'soft' ? markDeleted : deleteKeys;
   const referred: string[] = [];
   let removed = 0;
-  const remove = (keys: readonly string[]) =>
-    tryToRemove(destination, async () => void (removed += await run(removal, keys)));
+  const remove = async (batch: readonly string[]) => {
+    const found = await tryToRemove(destination, removalOf(rows, batch));
+    if ('rows' in found) removed += found.rows;
+    return 'rows' in found ? undefined : found;
+  };
   const keys = batched(async (batch) => {
     if ((await remove(batch)) !== undefined) referred.push(...batch);
   });
   return {
     rows,
     keys,
-    run,
     removed: () => removed,
     finish: async () => {
       await keys.flush();
@@ -126,19 +126,21 @@ export function removerFor(facts: CopyFacts, relation: Relation, destination: pg
 
 async function tryToRemove(
   client: pg.ClientBase,
-  work: () => Promise<unknown>,
-): Promise<Violation | undefined> {
-  await client.query('SAVEPOINT increp_batch');
+  removal: string,
+): Promise<Violation | { readonly rows: number }> {
   try {
-    await work();
+    const [, removed] = await askTogether(client, [
+      'SAVEPOINT increp_batch',
+      onTables(removal),
+      'RELEASE SAVEPOINT increp_batch',
+    ]);
+    return { rows: removed?.rowCount ?? 0 };
   } catch (error) {
     const violation = violationOf(error);
     if (violation?.kind !== 'foreign key') throw error;
     await client.query('ROLLBACK TO SAVEPOINT increp_batch');
     return violation;
   }
-  await client.query('RELEASE SAVEPOINT increp_batch');
-  return undefined;
 }
 
 export const limitExceeded = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>

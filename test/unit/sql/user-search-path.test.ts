@@ -162,10 +162,10 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
   ]),
   fill: [selectBackfill(table, columns, ['part']), hasDuplicates(table, ['id'])],
   keys: [
-    deleteKeys(keyed),
-    deleteDuplicates(keyed),
-    markDeleted(keyed),
-    unmarkDeleted(keyed),
+    deleteKeys(keyed, ['["1"]']),
+    deleteDuplicates(keyed, ['["1"]']),
+    markDeleted(keyed, ['["1"]']),
+    unmarkDeleted(keyed, ['["1"]']),
     selectKeys(table, columns, key, ['[1]']),
   ],
   merge: MERGES.flatMap((each) => [
