@@ -39,6 +39,7 @@ async function bundle(name: string, file: string, plugins: readonly Plugin[]): P
     dir: DIST,
     format: 'esm',
     sourcemap: true,
+    sourcemapExcludeSources: true,
     chunkFileNames: '[name].js',
     codeSplitting: { groups: [{ name: 'shared', test: /./, minShareCount: 3 }] },
   });

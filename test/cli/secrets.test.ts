@@ -186,6 +186,10 @@ test('a bug of ours shows its stack and no secret', async () => {
   const { exitCode, stderr } = await increp('sync -v', pair, { env });
   expect(exitCode).toBe(70);
   expect(stderr).toContain('boom ***');
+  // In lines of src/, not of a bundle.
+  const { stderr: stack } = await increp('plan -v', pair, { env });
+  expect(stack).toMatch(/\(src\/postgres\/connect\.ts:\d+:\d+\)/);
+  expect(stack).not.toContain('/dist/');
   const status = await increp('verify --json', pair, { env });
   expect(status.json<{ error: { code: string } }>().error.code).toBe('INTERNAL');
 });

@@ -2,6 +2,7 @@
 import type { IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
 import { errorToJson, FORMAT_VERSION } from '../../report/summary-json.ts';
+import { inSourceLines } from './source-lines.ts';
 import type { Terminal } from './terminal.ts';
 
 interface ErrorOutput {
@@ -11,7 +12,7 @@ interface ErrorOutput {
 
 export function printError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: ErrorOutput): void {
   terminal.say(formatError(error, terminal.sayStyle));
-  if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${stackOf(error)}\n`);
+  if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${inSourceLines(stackOf(error))}\n`);
   if (isJson) terminal.out(errorLine(error));
 }
 
