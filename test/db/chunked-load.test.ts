@@ -1,6 +1,6 @@
 /** A table too large for one go is loaded in chunks: which tables can be, and what arrives. */
 import { expect, test } from 'vitest';
-import { big, BIG, chunked, fill, STAMP } from '../support/chunked.ts';
+import { big, BIG, chunked, fill, killAfter, STAMP } from '../support/chunked.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -243,4 +243,13 @@ slowTest('tables of ours that a hand has dropped are made again', async () => {
   }
   await sync(pair, '--full-refresh');
   await expectFinished(pair);
+});
+
+test('an interrupted load goes on after changes that leave the copied columns as they are', async () => {
+  await using pair = await freshPair(big({ columns: ['id', 'note', 'updated_at'] }));
+  await killAfter(pair, 3);
+  await pair.source.query(`CREATE INDEX ON big (updated_at); ALTER TABLE big ADD extra int DEFAULT 7;
+    ALTER TABLE big ALTER note SET DEFAULT 'none', ALTER note SET STATISTICS 50`);
+  expect((await sync(pair)).table().reason).toMatch(/continues an interrupted load/);
+  await expectSameRows(pair, 'big', { columns: ['id', 'note', 'updated_at'] });
 });
