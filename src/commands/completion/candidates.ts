@@ -116,6 +116,7 @@ function operandsAfter(typed: Typed, known: CompletionSources): readonly Candida
   if (!command) return operands.length === 0 ? commandNames() : [];
   const argument: Argument | undefined = argumentOf(command);
   if (!argument) return [];
+  if (argument.name() === 'topic') return operands.length > 1 ? [] : commandNames();
   if (argument.variadic) {
     const taken = [...operands.slice(1), ...typed.excluded];
     return known
@@ -124,7 +125,7 @@ function operandsAfter(typed: Typed, known: CompletionSources): readonly Candida
       .map(plain);
   }
   if (operands.length > 1) return [];
-  return argument.name() === 'topic' ? commandNames() : (argument.argChoices ?? []).map(plain);
+  return (argument.argChoices ?? []).map(plain);
 }
 
 const plain = (value: string): Candidate => ({ value, says: '' });

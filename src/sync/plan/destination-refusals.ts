@@ -104,7 +104,7 @@ function unfitDestination({ destinationSchema: { role } }: TableFacts, destinati
   return [
     new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
-      next: `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination: ALTER TABLE ${qualified(destination.name)} OWNER TO ${ident(role)}`,
+      next: `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination: GRANT ALL ON ${qualified(destination.name)} TO ${ident(role)} (as the owner; increp itself should own its tables: ALTER TABLE ... OWNER TO)`,
     }),
   ];
 }
