@@ -58,11 +58,21 @@ export const queryUsually = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
   statement: string,
 ): Promise<pg.QueryResult<Row>> => ask<Row>(client, onTables(statement));
 
+/** Statements of increp that are sent in one message with the change of the search path. */
+export interface Beside {
+  readonly before?: readonly string[];
+  readonly after?: readonly string[];
+}
+
 /** If the work fails, the transaction ends, or it rolls back to a savepoint and its search path. */
-export async function onUsualPath<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query(TO_USUAL_PATH);
+export async function onUsualPath<T>(
+  client: pg.ClientBase,
+  work: () => Promise<T>,
+  { before = [], after = [] }: Beside = {},
+): Promise<T> {
+  await client.query([...before, TO_USUAL_PATH].join('; '));
   const result = await work();
-  await client.query(PINNED_PATH);
+  await client.query([PINNED_PATH, ...after].join('; '));
   return result;
 }
 

@@ -55,16 +55,16 @@ async function waitForWriters(
   { destinationName }: TableFacts,
   { lockTimeout: usual, exclusiveLock }: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
 ): Promise<void> {
-  await client.query('SAVEPOINT increp_writers');
+  // Releases the lock. The old lock_timeout is set again.
+  const release = `ROLLBACK TO SAVEPOINT increp_writers; RELEASE SAVEPOINT increp_writers; ${lockTimeout(usual)}`;
   try {
-    await client.query(`${lockTimeout(exclusiveLock.all)}; ${awaitWriters(destinationName)}`);
+    await client.query(
+      `SAVEPOINT increp_writers; ${lockTimeout(exclusiveLock.all)}; ${awaitWriters(destinationName)}; ${release}`,
+    );
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
+    await client.query(release);
   }
-  // Releases the lock. The old lock_timeout is set again.
-  await client.query(
-    `ROLLBACK TO SAVEPOINT increp_writers; RELEASE SAVEPOINT increp_writers; ${lockTimeout(usual)}`,
-  );
 }
 
 const stampRow = z.object({ stamp: z.string() });

@@ -72,10 +72,8 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
     postponed: undefined,
   };
   for (;;) {
-    await destination.query(`SAVEPOINT increp_merge; ${DEFER_CONSTRAINTS}`);
     try {
       const counts = await tryToMerge(merging, merge, attempt);
-      await destination.query(`${CHECK_CONSTRAINTS}; RELEASE SAVEPOINT increp_merge`);
       return { ...counts, refusal: attempt.refusal };
     } catch (error) {
       const violation = violationOf(error);
@@ -89,12 +87,16 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
   }
 }
 
+/** The first statement creates the savepoint, so every error is after it. */
 async function tryToMerge(
   { context, facts, destination, share }: Merging,
   merge: Merge,
   { order, indexes }: MergeAttempt,
 ): Promise<MergeCounts> {
-  if (indexes.length === 0) return mergeStaging(destination, merge, share, order);
+  const before = ['SAVEPOINT increp_merge', DEFER_CONSTRAINTS];
+  const after = [CHECK_CONSTRAINTS, 'RELEASE SAVEPOINT increp_merge'];
+  if (indexes.length === 0) return mergeStaging(destination, merge, share, order, { before, after });
+  await destination.query(before.join('; '));
   const onWait = waitingForUsers(context, facts, destination, 'merge');
   const wanted = {
     table: facts.destinationName,
@@ -109,6 +111,7 @@ async function tryToMerge(
   await destination.query(CHECK_CONSTRAINTS);
   for (const { create } of indexes)
     for (const statement of create) await queryPinnedFirst(destination, statement);
+  await destination.query(after.join('; '));
   return counts;
 }
 

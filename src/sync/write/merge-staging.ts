@@ -3,7 +3,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
-import { onUsualPath, queryEach } from '../../postgres/user-search-path.ts';
+import { onUsualPath, queryEach, type Beside } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
@@ -101,7 +101,8 @@ export const mergeStaging = (
   merge: Merge,
   share: Share,
   order: MergeOrder = orderFor(share),
-): Promise<MergeCounts> => onUsualPath(client, () => mergeRows(client, merge, share, order));
+  beside?: Beside,
+): Promise<MergeCounts> => onUsualPath(client, () => mergeRows(client, merge, share, order), beside);
 
 async function mergeRows(
   client: pg.ClientBase,
