@@ -67,6 +67,17 @@ export const isAbout = (
       systemIdentifier === null ||
       recorded.systemIdentifier === systemIdentifier));
 
+/** The deletion log that the last sync has read. */
+export const deletionsSchema = z.object({
+  /** Identifies it in the settings. */
+  log: z.string(),
+  /** Of the table. Null for a query. Another table of the same name lacks earlier deletions. */
+  oid: z.string().nullable(),
+  /** A deletion that was committed after the sync has a time at or after this one. */
+  from: z.string(),
+});
+export type Deletions = Readonly<z.infer<typeof deletionsSchema>>;
+
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
   pipeline: z.string(),
@@ -110,11 +121,8 @@ export const stateRecordSchema = z.object({
   fingerprint: z.string(),
   /** When the destination table was last known to hold no deleted row. RFC 3339, this machine's clock. */
   deletesCheckedAt: z.string().nullable().default(null),
-  /**
-   * The deletion log that the last sync has read. A deletion that was committed later has a time at or after `from`. Null
-   * if there is no log, or if that time is not known.
-   */
-  deletions: z.object({ log: z.string(), from: z.string() }).nullable().default(null),
+  /** Null if there is no deletion log, or if no sync has read it since the last load. */
+  deletions: deletionsSchema.nullable().default(null),
   /** Rises by one with every commit. */
   generation: z.number().int().positive(),
   runId: z.string(),

@@ -6,7 +6,7 @@ import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
 import { isNull, isPresent, nullSafeMatch } from './null-safe-match.ts';
 import { fromItem, onRows, type RowSource } from './row-source.ts';
-import { AT_LEAST, EQUALS, MINUS, type Statement } from './search-path.ts';
+import { AT_LEAST, DIFFERS_FROM, EQUALS, MINUS, type Statement } from './search-path.ts';
 
 /** A column of the unique key. */
 export interface LoggedKeyColumn {
@@ -36,29 +36,37 @@ export interface DeletionLogRows {
 const isSince = ({ deletedAt, from, lookbackSeconds }: DeletionLogRows): string =>
   `l.${ident(deletedAt)} ${AT_LEAST} (${literal(from)}::timestamptz ${MINUS} ${literal(`${lookbackSeconds} seconds`)}::interval)`;
 
-/** Whether the log has entries, and of which kind. `type` is that of the time column; null for a query. */
+/** Whether the log has entries, and of which kind. `oid` and the type of the time column are null for a query. */
 export const inspectLog = (rows: DeletionLogRows): Statement => {
   const since = `FROM ${fromItem(rows.log, 'l')} WHERE ${isSince(rows)}`;
   const isMarker = rows.key.map(({ name }) => isNull(`l.${ident(name)}`)).join(' AND ');
-  const type =
+  const [oid, type] =
     rows.table === undefined
-      ? 'NULL::text'
-      : `(SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a WHERE a.attrelid ${EQUALS} ${literal(qualified(rows.table))}::regclass::oid AND a.attname ${EQUALS} ${literal(rows.deletedAt)}::name)`;
+      ? ['NULL::text', 'NULL::text']
+      : [
+          `${literal(qualified(rows.table))}::regclass::oid::text`,
+          `(SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a WHERE a.attrelid ${EQUALS} ${literal(qualified(rows.table))}::regclass::oid AND a.attname ${EQUALS} ${literal(rows.deletedAt)}::name)`,
+        ];
   return onRows(
     rows.log,
-    /* sql */ `SELECT EXISTS (SELECT ${since}) AS "hasEntries", EXISTS (SELECT ${since} AND ${isMarker}) AS "hasMarker", ${type} AS type`,
+    /* sql */ `SELECT EXISTS (SELECT ${since}) AS "hasEntries", EXISTS (SELECT ${since} AND ${isMarker}) AS "hasMarker", ${oid} AS oid, ${type} AS type`,
   );
 };
 
 export const fetchKeys = (cursor: string, source: RowSource, keys: number): Statement =>
   onRows(source, /* sql */ `FETCH ${keys} FROM ${ident(cursor)}`);
 
-/** Whether there is an entry that the last sync may not have read. */
-export const hasNewEntries = (rows: DeletionLogRows): Statement =>
-  onRows(
+/** Whether there is an entry that the last sync may not have read, or another table than `oid`. */
+export function hasNewEntries(rows: DeletionLogRows, oid: string | null): Statement {
+  const isAnother =
+    rows.table === undefined || oid === null
+      ? ''
+      : ` OR ${literal(qualified(rows.table))}::regclass::oid ${DIFFERS_FROM} ${literal(oid)}::oid`;
+  return onRows(
     rows.log,
-    /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows.log, 'l')} WHERE ${isSince(rows)}) AS "hasEntries"`,
+    /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows.log, 'l')} WHERE ${isSince(rows)})${isAnother} AS "hasEntries"`,
   );
+}
 
 /**
  * The logged keys that no row of the source has now, in the format of sql/compare.ts. A row that was inserted again is

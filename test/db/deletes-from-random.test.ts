@@ -82,6 +82,7 @@ test.each(oneIn(2, ['hard, timestamptz key', 'hard, integer key']))('%s', async 
   const { stdout } = await increp('deletes-sql parts', pair);
   await pair.source.query(stdout.slice(0, stdout.indexOf('-- Run this once a day')));
   await sync(pair);
+  await sync(pair);
   const clients = await Promise.all([1, 2, 3].map(() => pair.source.connect()));
   const writers = clients.map((client) => new Writer(client, random));
   const anyWriter = () => writers[random.between(0, writers.length - 1)];

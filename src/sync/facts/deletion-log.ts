@@ -1,6 +1,7 @@
 /** The deletion log of a table, as the settings describe it. Pure. */
 import type { DeletionLog, TableSettings } from '../../config/settings.ts';
 import type { TableName } from '../../schema/names.ts';
+import type { Deletions } from '../../schema/state-record.ts';
 import type { CopyFacts } from './facts.ts';
 
 /** Undefined for a query. */
@@ -21,7 +22,7 @@ export const logId = (log: DeletionLog, source: TableName): string =>
 export function logPosition(
   { saved }: Pick<CopyFacts, 'saved'>,
   { deletionLog, source }: Pick<TableSettings, 'deletionLog' | 'source'>,
-): string | undefined {
+): Deletions | undefined {
   const deletions = saved.kind === 'record' ? saved.record.deletions : null;
-  return deletionLog && deletions?.log === logId(deletionLog, source) ? deletions.from : undefined;
+  return deletionLog && deletions?.log === logId(deletionLog, source) ? deletions : undefined;
 }

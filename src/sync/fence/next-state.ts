@@ -48,8 +48,8 @@ export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
 interface SyncEnd {
   /** Whether the destination table is known to hold no row that was deleted at the source. */
   readonly areDeletesDone: boolean;
-  /** Whether the rows in the deletion log were removed. */
-  readonly isLogRead?: boolean;
+  /** The deletion log, if all rows in it were removed. A load has not read it. */
+  readonly readLog?: { readonly oid: string | null } | undefined;
   /** The rows that a full refresh has read. */
   readonly contents?: WasRead | undefined;
   /** The generation of the new state. By default that of the facts plus one. */
@@ -61,7 +61,7 @@ export const nextGeneration = ({ saved }: CopyFacts): number => generationOf(sav
 export function nextRecord(
   { context, facts, plan }: Pick<TableJob, 'context' | 'facts' | 'plan'>,
   fence: RaisedFence,
-  { areDeletesDone, isLogRead = false, contents, generation = nextGeneration(facts) }: SyncEnd,
+  { areDeletesDone, readLog, contents, generation = nextGeneration(facts) }: SyncEnd,
 ): StateRecord {
   return {
     format: STATE_FORMAT,
@@ -77,7 +77,7 @@ export function nextRecord(
     fencedAt: fence.fencedAt.toISOString(),
     networkSeconds: fence.networkSeconds,
     deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
-    deletions: deletionsAfter(facts, fence, areDeletesDone || isLogRead),
+    deletions: deletionsAfter(facts, fence, readLog),
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
@@ -103,24 +103,24 @@ export function nextRecord(
 function deletionsAfter(
   facts: CopyFacts,
   { sourceTime, remaining }: RaisedFence,
-  isComplete: boolean,
+  readLog: SyncEnd['readLog'],
 ): StateRecord['deletions'] {
   const { settings, saved } = facts;
   const { deletionLog, source } = settings;
   if (!deletionLog) return null;
   const before = logPosition(facts, settings);
-  const log = logId(deletionLog, source);
-  if (!isComplete) return before === undefined ? null : { log, from: before };
+  if (!readLog) return before ?? null;
   const record = saved.kind === 'record' ? saved.record : undefined;
   const isKnown =
     record && isSameInstance(record.sourceLife, instanceOf(facts))
       ? (name: string) => record.fences.some(({ transactions }) => transactions.includes(name))
       : () => true;
   const starts = remaining.map(
-    ({ startedAt, transaction }) => startedAt ?? (isKnown(transaction) ? before : record?.sourceTime) ?? null,
+    ({ startedAt, transaction }) =>
+      startedAt ?? (isKnown(transaction) ? before?.from : record?.sourceTime) ?? null,
   );
   const from = lowestCursor('timestamptz', [sourceTime, ...starts]);
-  return from === null ? null : { log, from };
+  return from === null ? null : { log: logId(deletionLog, source), oid: readLog.oid, from };
 }
 
 const cursorAfter = (facts: CopyFacts, plan: IncrementalPlan | LoadPlan, fence: RaisedFence) =>

@@ -45,7 +45,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const { context, facts, plan, fence, destination, isVerified } = changes;
   await ensureMetadataColumns(destination, facts);
   const comparesToo = comparesMore(changes);
-  const readsLog = logPosition(facts, facts.settings) !== undefined;
+  const readsLog = facts.settings.deletionLog !== undefined;
   const isCompared =
     plan.removesDeleted || isVerified || comparesToo || readsLog || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal, logged } = await readWindow(
@@ -77,7 +77,8 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       copied.rows + fetched - older,
     ),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
-    isLogRead: logged !== undefined && logged.isComplete && logged.refusal === undefined,
+    readLog:
+      logged && !logged.refusal && (logged.isComplete || (removal && !removal.refusal)) ? logged : undefined,
     refusal: removal?.refusal ?? logged?.refusal,
   };
 }
@@ -134,11 +135,19 @@ async function removeByLog(
   sides: Omit<Removing, 'isForced'>,
 ): Promise<LoggedRemoval | undefined> {
   const { deletionLog: log, lookbackSeconds } = facts.settings;
-  const from = logPosition(facts, facts.settings);
-  if (!log || from === undefined) return undefined;
+  if (!log) return undefined;
+  const position = logPosition(facts, facts.settings);
+  const from = position?.from ?? fence.sourceTime;
   await enterPhase(context, facts, 'deletes');
   const { seconds } = clockShiftSince(facts, plan, fence);
-  return removeLogged({ ...sides, log, from, lookbackSeconds: lookbackSeconds + seconds, isForced });
+  return removeLogged({
+    ...sides,
+    log,
+    position,
+    from,
+    lookbackSeconds: lookbackSeconds + seconds,
+    isForced,
+  });
 }
 
 /** Deleted rows of this table must be removed before the merge, because other rows take over their values. */

@@ -7,6 +7,7 @@ import { codeOf } from '../../postgres/identity.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
+import type { Deletions } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { closeRows } from '../../sql/compare.ts';
 import { declareLoggedKeys, fetchKeys, inspectLog } from '../../sql/deletion-log.ts';
@@ -20,15 +21,19 @@ import { limitExceeded, removerFor } from './remove-deleted.ts';
 export interface LoggedRemoval {
   /** Rows. */
   readonly deleted: number;
-  /** False if rows are gone that have no entry of their own, so that only a comparison of keys finds them. */
+  /** False if rows may be gone that have no entry, so that only a comparison of keys finds them. */
   readonly isComplete: boolean;
+  /** Of the table of the log. Null for a query. */
+  readonly oid: string | null;
   /** Why some or all of the rows were not removed. */
   readonly refusal: IncrepError | undefined;
 }
 
 interface Logged extends BothSides {
   readonly log: DeletionLog;
-  /** The position of the last sync in the log. */
+  /** The position of the last sync in the log. Undefined if no sync has read it. */
+  readonly position: Deletions | undefined;
+  /** The time from which entries are read. */
   readonly from: string;
   /** How far below the position the reading starts. */
   readonly lookbackSeconds: number;
@@ -36,7 +41,12 @@ interface Logged extends BothSides {
   readonly isForced: boolean;
 }
 
-const foundRow = z.object({ hasEntries: z.boolean(), hasMarker: z.boolean(), type: z.string().nullable() });
+const foundRow = z.object({
+  hasEntries: z.boolean(),
+  hasMarker: z.boolean(),
+  oid: z.string().nullable(),
+  type: z.string().nullable(),
+});
 
 /** @throws IncrepError if the log cannot be read as the settings describe it */
 export async function removeLogged(logged: Logged): Promise<LoggedRemoval> {
@@ -46,13 +56,16 @@ export async function removeLogged(logged: Logged): Promise<LoggedRemoval> {
     foundRow.parse((await ask(source, inspectLog(rows))).rows[0]),
   );
   if (found.type !== null && found.type !== TIME_TYPE) throw wrongType(facts, log, found.type);
-  if (found.hasMarker) return { deleted: 0, isComplete: false, refusal: undefined };
-  return found.hasEntries ? removeNamed(logged) : { deleted: 0, isComplete: true, refusal: undefined };
+  const { oid } = found;
+  const isComplete = logged.position?.oid === oid && !found.hasMarker;
+  return isComplete && found.hasEntries
+    ? { ...(await removeNamed(logged)), isComplete, oid }
+    : { deleted: 0, refusal: undefined, isComplete, oid };
 }
 
 const TIME_TYPE = 'timestamp with time zone';
 
-async function removeNamed(logged: Logged): Promise<LoggedRemoval> {
+async function removeNamed(logged: Logged): Promise<Pick<LoggedRemoval, 'deleted' | 'refusal'>> {
   const { facts, relation, source, destination, log, isForced } = logged;
   await destination.query('SAVEPOINT increp_logged');
   const remover = removerFor(facts, relation, destination);
@@ -70,10 +83,10 @@ async function removeNamed(logged: Logged): Promise<LoggedRemoval> {
   const limit = isForced ? Infinity : await limitOf(facts, destination, deleted);
   if (deleted > limit) {
     await destination.query('ROLLBACK TO SAVEPOINT increp_logged');
-    return { deleted: 0, isComplete: true, refusal: limitExceeded(facts, limit) };
+    return { deleted: 0, refusal: limitExceeded(facts, limit) };
   }
   await destination.query('RELEASE SAVEPOINT increp_logged');
-  return { deleted, isComplete: true, refusal: stuck };
+  return { deleted, refusal: stuck };
 }
 
 const CURSOR = 'increp_logged';

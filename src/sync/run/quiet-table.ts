@@ -124,9 +124,14 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
 /** A deletion that the last sync may not have read. */
 function logQuestion(facts: TableFacts, source: Relation): Statement[] {
   const { settings } = facts;
-  const from = logPosition(facts, settings);
-  return settings.deletionLog && from !== undefined
-    ? [hasNewEntries(logRows(facts, source, settings.deletionLog, { ...settings, from }))]
+  const position = logPosition(facts, settings);
+  return settings.deletionLog && position
+    ? [
+        hasNewEntries(
+          logRows(facts, source, settings.deletionLog, { ...settings, from: position.from }),
+          position.oid,
+        ),
+      ]
     : [];
 }
 

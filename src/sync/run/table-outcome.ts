@@ -81,7 +81,7 @@ export async function succeeded(
   const {
     areDeletesDone: _,
     contents: __,
-    isLogRead: ___,
+    readLog: ___,
     refusal,
     reasons = plan.reasons,
     ...counts

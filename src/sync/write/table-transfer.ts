@@ -15,8 +15,8 @@ export interface TableTransfer extends RowCounts {
   readonly warnings: readonly string[];
   /** Whether the destination table certainly holds no row that is gone from the source. */
   readonly areDeletesDone: boolean;
-  /** Whether the rows in the deletion log were removed. */
-  readonly isLogRead?: boolean;
+  /** The deletion log, if all rows in it were removed. */
+  readonly readLog?: { readonly oid: string | null } | undefined;
   /** Why deleted rows were not removed although all other changes were written. */
   readonly refusal: IncrepError | undefined;
   /** What a full refresh read. The next full refresh compares the source with it. */
