@@ -20,7 +20,7 @@ export const tables = {
     ],
     example: [
       'error: public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop), backend 4242 of the destination (RUN_LOCKED)',
-      '  next: Wait for that run, or use --wait-lock 5m. If that run hangs, end it: kill 1 on host worker-1. If that process is gone, run at the destination: SELECT pg_terminate_backend(4242).',
+      '  next: Wait for that run; a sync with --wait-lock 5m does so. If that run hangs, end it: kill 1 on host worker-1. If that process is gone, run at the destination: SELECT pg_terminate_backend(4242).',
     ],
   },
   LOCK_TIMEOUT: {

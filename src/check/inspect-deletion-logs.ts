@@ -44,7 +44,7 @@ export async function inspectDeletionLogs(
     );
     const { rows } = await client.query(LOG_TRIGGERS, [
       asked.map(({ oid }) => oid),
-      asked.map(({ log }) => log.table),
+      asked.map(({ log }) => log.table.replaceAll('"', '""')),
     ]);
     const triggers = z.array(triggerRow).parse(rows);
     return new Map(

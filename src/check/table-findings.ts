@@ -3,8 +3,9 @@ import { formatBytes } from '../format.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
-import { atSource, isUniqueBy, type Relation } from '../schema/relations.ts';
+import { atSource, isUniqueBy, uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { isAppend, rowKey } from '../schema/row-identity.ts';
+import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -292,6 +293,8 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, '
 }
 
 const mergeKeyStep = (source: Relation, mergeKey: readonly string[]): string =>
-  source.kind === 'table' || source.kind === 'partitioned table'
-    ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
-    : 'Set unique_cols to columns that identify a row.';
+  uniqueIndexOn(source, mergeKey)
+    ? `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ALTER TABLE ${qualified(source.name)} ${mergeKey.map((name) => `ALTER ${ident(name)} SET NOT NULL`).join(', ')}`
+    : source.kind === 'table' || source.kind === 'partitioned table'
+      ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
+      : 'Set unique_cols to columns that identify a row.';

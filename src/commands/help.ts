@@ -35,6 +35,6 @@ export function unknownCommand(name: string, program: Command): IncrepError {
   );
   return new IncrepError('USAGE', {
     what: `increp has no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: 'See "increp --help" for all commands.',
+    next: '"increp help" lists all commands.',
   });
 }

@@ -158,7 +158,9 @@ export async function readConfiguration({
 function withOddity(problem: Problem, oddities: ReadonlyMap<string, string> = new Map()): Problem {
   const [name = ''] = /^\w+/.exec(problem.where) ?? [];
   const oddity = [name, `${name} (.env)`].includes(problem.where) ? oddities.get(name) : undefined;
-  return oddity === undefined ? problem : { ...problem, what: `the value ${oddity}; ${problem.what}` };
+  return oddity === undefined
+    ? problem
+    : { ...problem, what: `the value ${oddity} (as it is read, this is wrong: ${problem.what})` };
 }
 
 /** The URLs of both sides, with the parameters of the services that they name. */

@@ -47,6 +47,7 @@ const STYLES: Record<string, TextStyle> = {
   stale: 'yellow',
   drift: 'yellow',
   failing: 'red',
+  refused: 'red',
   running: 'cyan',
 };
 
@@ -146,7 +147,10 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
     ...(table.resetAt
       ? [`reset ${formatAge(secondsSince(table.resetAt, now))} ago: the next sync loads the table again`]
       : []),
-    ...(!table.hasState && !table.resetAt && ['ok', 'late', 'stale'].includes(table.condition)
+    ...(!table.hasState &&
+    !table.resetAt &&
+    !table.refusal &&
+    ['ok', 'late', 'stale'].includes(table.condition)
       ? ['no cursor was found, so the next sync may load the table again']
       : []),
     ...(table.pendingLoad

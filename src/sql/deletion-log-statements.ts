@@ -29,10 +29,13 @@ export function recordDeletions(recorded: RecordedTable): string {
   const names = key.map(({ name }) => name);
   const fn = qualified({ schema: log.schema, table: suffixed(log.table, '_fill') });
   const trigger = (suffix: string) => ident(suffixed(log.table, suffix));
-  const old = names.map((name) => `OLD.${ident(name)}`).join(', ');
+  const variables = names.map((_, place) => `key${place + 1}`);
+  const declared = names.map((name, place) => `  key${place + 1} ${qualified(log)}.${ident(name)}%TYPE;\n`);
+  const assigned = names.map((name, place) => `      key${place + 1} := OLD.${ident(name)};\n`);
   const changed = names.map((name) => `OLD.${ident(name)} IS DISTINCT FROM NEW.${ident(name)}`).join(' OR ');
   const triggers = ['_row', '_key', '_all'].map(trigger);
-  return `BEGIN;
+  return `-- To replace an earlier log: DROP FUNCTION IF EXISTS ${fn} CASCADE; DROP TABLE IF EXISTS ${qualified(log)};
+BEGIN;
 CREATE TABLE ${qualified(log)} (
 ${key.map(({ name, type }) => `  ${ident(name)} ${type},\n`).join('')}  ${ident(deletedAt)} timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -41,12 +44,16 @@ CREATE INDEX ON ${qualified(log)} (${ident(deletedAt)});
 
 CREATE FUNCTION ${fn}() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
-BEGIN
-  IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO ${qualified(log)} DEFAULT VALUES;
-  ELSE
-    INSERT INTO ${qualified(log)} (${identList(names)}) VALUES (${old});
+DECLARE
+${declared.join('')}BEGIN
+  IF TG_OP <> 'TRUNCATE' THEN
+    BEGIN
+${assigned.join('')}    EXCEPTION WHEN undefined_column THEN
+      -- A column of the key was renamed: an entry without a key makes increp compare the keys.
+      NULL;
+    END;
   END IF;
+  INSERT INTO ${qualified(log)} (${identList(names)}) VALUES (${variables.join(', ')});
   RETURN NULL;
 END
 $fill$;

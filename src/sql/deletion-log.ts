@@ -58,13 +58,15 @@ export const fetchKeys = (cursor: string, source: RowSource, keys: number): Stat
 
 /** Whether there is an entry that the last sync may not have read, or another table than `oid`. */
 export function hasNewEntries(rows: DeletionLogRows, oid: string | null): Statement {
+  // Named, so that a log without them is not taken for one without entries.
+  const keys = rows.key.map(({ name }) => `l.${ident(name)}`).join(', ');
   const isAnother =
     rows.table === undefined || oid === null
       ? ''
       : ` OR ${literal(qualified(rows.table))}::regclass::oid ${DIFFERS_FROM} ${literal(oid)}::oid`;
   return onRows(
     rows.log,
-    /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows.log, 'l')} WHERE ${isSince(rows)})${isAnother} AS "hasEntries"`,
+    /* sql */ `SELECT EXISTS (SELECT ${keys} FROM ${fromItem(rows.log, 'l')} WHERE ${isSince(rows)})${isAnother} AS "hasEntries"`,
   );
 }
 

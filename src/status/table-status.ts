@@ -16,7 +16,7 @@ import { byTable, digestOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export type Condition =
-  'ok' | 'late' | 'stale' | 'drift' | 'failing' | 'running' | 'never synced' | 'disabled';
+  'ok' | 'late' | 'stale' | 'drift' | 'failing' | 'refused' | 'running' | 'never synced' | 'disabled';
 
 export interface TableStatus {
   readonly name: string;
@@ -178,7 +178,7 @@ function conditionOf(
   table: TableSettings,
   { runs, isRunning }: Observed,
   lastSuccessAt: Date | undefined,
-  { found }: Drifts,
+  { found, refusals }: Drifts,
   now: Date,
 ): Condition {
   if (!table.isEnabled) return 'disabled';
@@ -188,6 +188,7 @@ function conditionOf(
   const hasDrift = found ? found.has(table.name) : isRefused;
   if (hasDrift && (runs.failures === 0 || isRefused)) return 'drift';
   if (runs.failures > 0) return 'failing';
+  if (refusals.has(table.name)) return 'refused';
   if (!lastSuccessAt) return 'never synced';
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;

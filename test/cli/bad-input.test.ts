@@ -144,7 +144,7 @@ describe('the command line', () => {
       'a command that is not there',
       'snyc',
       'increp has no command "snyc"; did you mean "sync"?',
-      'increp --help',
+      '"increp help"',
     ],
     [
       'help of a command that is not there',

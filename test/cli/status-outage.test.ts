@@ -220,10 +220,10 @@ test('pipelines that share a destination schema see their own runs only', async 
   expect(own.json.tables).toMatchObject([{ state: 'ok', rows_last_day: 10 }, { state: 'failing' }]);
   await pair.setEnv({ PIPELINE_NAME: 'another' });
   expect((await status(pair)).json.tables).toMatchObject([
-    { state: 'never synced', rows_last_day: 0, cursor: null, last_run: null },
-    { state: 'never synced', failures_since_success: 0 },
+    { state: 'refused', rows_last_day: 0, cursor: null, last_run: null },
+    { state: 'refused', failures_since_success: 0 },
   ]);
-  expect((await status(pair, '--local')).table).toMatchObject({ state: 'never synced', cursor: null });
+  expect((await status(pair, '--local')).table).toMatchObject({ state: 'refused', cursor: null });
   await pair.setEnv({ PIPELINE_NAME: name });
   expect((await status(pair)).json.tables).toMatchObject([{ state: 'ok' }, { state: 'failing' }]);
 });

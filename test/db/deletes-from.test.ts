@@ -187,6 +187,18 @@ test('a log that cannot be read is named, and nothing of the table is synced', a
   expect(stdout).toMatch(/"deletes_from" of "orders": the source has no table public\.orders_deleted/);
 });
 
+test('a renamed key does not stop the deletes of the application, and sync names the log that lacks it', async () => {
+  await using pair = await synced();
+  await pair.source.query('ALTER TABLE orders RENAME id TO nr');
+  await remove2(pair);
+  const { rows } = await pair.source.query('SELECT FROM orders_deleted WHERE id IS NULL');
+  expect(rows).toHaveLength(1);
+  await pair.writeTables(logging({ unique_cols: ['nr'], rename: { nr: 'id' } }).tables ?? []);
+  expect((await trySync(pair)).table().error).toMatchObject({ code: 'COLUMN_NOT_FOUND' });
+});
+
+const remove2 = (pair: Pair) => pair.source.query('DELETE FROM orders WHERE nr = 2');
+
 test('check says which triggers are missing, disabled or silent, and which index', async () => {
   await using pair = await synced();
   const findings = async () => (await increp('check', pair)).stdout.replaceAll(/\s+/g, ' ');

@@ -10,7 +10,9 @@ interface KeyOption {
 }
 
 const correctionOf = (key: string, table: string, isInherited: boolean): string =>
-  isInherited ? `Set "${key}" for table "${table}"` : `Correct "${key}" of table "${table}"`;
+  isInherited
+    ? `Correct "${key}" in "defaults", or set it for table "${table}"`
+    : `Correct "${key}" of table "${table}"`;
 
 export function columnNotFound(
   source: Relation,

@@ -115,14 +115,16 @@ const namesTable = (file: StateFile, { destination }: ExpectedState): boolean =>
 const ofAnotherTable = ({ destination }: StateRecord): SavedState => ({
   kind: 'none',
   why: { code: 'state-file-of-another-table', table: printName(destination) },
-  warnings: [],
+  warnings: [`the state file is about ${printName(destination)}, so the table starts as a new one here`],
 });
 
 /** DEST_URL or DEST_DB was changed, or the database was rebuilt. Rows of that database may belong to somebody else. */
 const ofAnotherDatabase = ({ destinationServer }: StateRecord): SavedState => ({
   kind: 'none',
   why: { code: 'state-file-of-another-database', database: destinationServer?.database ?? '' },
-  warnings: [],
+  warnings: [
+    `the state file is about the destination database "${destinationServer?.database ?? ''}", so the table starts as a new one here`,
+  ],
 });
 
 function fromFileAlone(file: StateFile): SavedState {

@@ -1,5 +1,6 @@
 /** The state after a sync, and changes of the source since the sync before. */
 import { findsDeleted } from '../../schema/deleted-rows.ts';
+import type { IncrepError } from '../../errors.ts';
 import { nextFences, type Fence } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
@@ -48,6 +49,8 @@ export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
 interface SyncEnd {
   /** Whether the destination table is known to hold no row that was deleted at the source. */
   readonly areDeletesDone: boolean;
+  /** Why deleted rows were not removed. The next sync compares again then. */
+  readonly refusal?: IncrepError | undefined;
   /** The deletion log, if all rows in it were removed. A load has not read it. */
   readonly readLog?: { readonly oid: string | null } | undefined;
   /** The rows that a full refresh has read. */
@@ -61,7 +64,7 @@ export const nextGeneration = ({ saved }: CopyFacts): number => generationOf(sav
 export function nextRecord(
   { context, facts, plan }: Pick<TableJob, 'context' | 'facts' | 'plan'>,
   fence: RaisedFence,
-  { areDeletesDone, readLog, contents, generation = nextGeneration(facts) }: SyncEnd,
+  { areDeletesDone, refusal, readLog, contents, generation = nextGeneration(facts) }: SyncEnd,
 ): StateRecord {
   return {
     format: STATE_FORMAT,
@@ -76,7 +79,11 @@ export function nextRecord(
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),
     networkSeconds: fence.networkSeconds,
-    deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
+    deletesCheckedAt: areDeletesDone
+      ? fence.fencedAt.toISOString()
+      : refusal
+        ? null
+        : deletesCheckedBefore(facts),
     deletions: deletionsAfter(facts, fence, readLog),
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),

@@ -62,9 +62,12 @@ async function previewTable(
   }
 }
 
+/** Two equal tables may have estimates that differ by this share. */
+const ESTIMATE_ERROR = 0.1;
+
 function estimated(source: Relation, destination: Relation): RemovedRowsPreview | undefined {
   const [there, here] = [source.estimatedRows, destination.estimatedRows];
-  if (there === undefined || here === undefined) return undefined;
+  if (there === undefined || here === undefined || here - there <= ESTIMATE_ERROR * here) return undefined;
   return { gone: Math.max(0, here - there), of: here, left: there, precision: 'estimate' };
 }
 

@@ -95,7 +95,7 @@ const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): 
 const lockedByRun = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
   new IncrepError('RUN_LOCKED', {
     what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
-    next: `Wait for that run, or use --wait-lock 5m. If that run hangs, end it${holder?.end ?? ''}.`,
+    next: `Wait for that run; a sync with --wait-lock 5m does so. If that run hangs, end it${holder?.end ?? ''}.`,
   });
 
 async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {

@@ -112,7 +112,7 @@ test('the file of a copy in another schema is not that of this copy', () => {
   expect(saved(elsewhere)).toEqual({
     kind: 'none',
     why: { code: 'state-file-of-another-table', table: 'lake.orders' },
-    warnings: [],
+    warnings: ['the state file is about lake.orders, so the table starts as a new one here'],
   });
   expect(saved(elsewhere, record())).toMatchObject({ kind: 'record' });
 });
