@@ -223,7 +223,7 @@ test('pipelines that share a destination schema see their own runs only', async 
     { state: 'refused', rows_last_day: 0, cursor: null, last_run: null },
     { state: 'refused', failures_since_success: 0 },
   ]);
-  expect((await status(pair, '--local')).table).toMatchObject({ state: 'refused', cursor: null });
+  expect((await status(pair, '--local')).table).toMatchObject({ state: 'never synced', cursor: null });
   await pair.setEnv({ PIPELINE_NAME: name });
   expect((await status(pair)).json.tables).toMatchObject([{ state: 'ok' }, { state: 'failing' }]);
 });
