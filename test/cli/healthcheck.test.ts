@@ -7,7 +7,7 @@ import { heldRun } from '../support/held-run.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
-import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
 import { webhookServer } from '../support/webhook-server.ts';
@@ -86,6 +86,7 @@ slowTest('a run that meets the lock of another leaves the check as it is', async
   await sync(pair);
   await using monitor = await webhookServer(200);
   await pair.setEnv({ HEALTHCHECK_URL: monitor.url });
+  await insertOrders(pair, 1);
   const { running, letGo } = await heldRun(pair);
   await using first = running;
   const loser = await trySync(pair, '', { timing: IMPATIENT });

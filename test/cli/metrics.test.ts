@@ -161,6 +161,7 @@ slowTest('a table that another run holds has not failed', async () => {
   await using pair = await measured('orders');
   await sync(pair);
   const good = await reader(pair);
+  await insertOrders(pair, 1);
   const { running, letGo } = await heldRun(pair);
   await using first = running;
   expect((await trySync(pair)).exitCode).toBe(75);
