@@ -268,9 +268,9 @@ slowTest(
     });
     const taken = await check(pair);
     expect(taken).toMatchObject({
-      exitCode: 1,
+      exitCode: 3,
       errors: ['STAGING_NAME_CONFLICT'],
-      notes: ['SERVER_INFO', 'PG_DUMP', 'NAME_TRUNCATED'],
+      notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'NAME_TRUNCATED'],
     });
     await pair.destination.query('DROP TABLE orders_stg');
     expect((await check(pair)).warnings).toEqual(['TABLE_NOT_MANAGED']);

@@ -53,7 +53,7 @@ test('a row with an early now() that is committed after a later one is not skipp
   await expectSameRows(pair, 'orders');
 });
 
-slowTest('the window reaches down once when a transaction has ended, and then no more', async () => {
+slowTest('the window reaches down to open transactions, and reads no row a second time', async () => {
   await using pair = await freshPair(bareOrders);
   await syncNow(pair);
   const late = await begun(pair);
@@ -64,17 +64,14 @@ slowTest('the window reaches down once when a transaction has ended, and then no
   });
   expect((await syncNow(pair)).table().rows_read).toBe(0);
   await insertOrders(pair, 1);
-  expect((await syncNow(pair)).table()).toMatchObject({ rows_inserted: 1, rows_read: 51 });
-  // From here on only the row at the cursor is read again.
-  await insertOrders(pair, 1);
-  expect((await syncNow(pair)).table()).toMatchObject({ rows_inserted: 1, rows_read: 2 });
+  expect((await syncNow(pair)).table()).toMatchObject({ rows_inserted: 1, rows_read: 1 });
   await ended(late, `${LATE}; COMMIT`);
   expect((await syncNow(pair)).table()).toMatchObject({
-    ...{ rows_read: 63, rows_inserted: 1, rows_updated: 0 },
+    ...{ rows_read: 1, rows_inserted: 1, rows_updated: 0 },
     warnings: [],
   });
   await insertOrders(pair, 1);
-  expect((await syncNow(pair)).table()).toMatchObject({ rows_inserted: 1, rows_read: 2, warnings: [] });
+  expect((await syncNow(pair)).table()).toMatchObject({ rows_inserted: 1, rows_read: 1, warnings: [] });
   await expectSameRows(pair, 'orders');
 });
 

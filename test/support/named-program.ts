@@ -1,6 +1,8 @@
 /** The program under its own name in a directory of the PATH, as an installed package has it. */
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { threadId } from 'node:worker_threads';
 import { PROJECT } from './project.ts';
 
 const DIRECTORY = join(PROJECT, 'node_modules', '.cache', 'increp-bin');
@@ -8,10 +10,13 @@ const DIRECTORY = join(PROJECT, 'node_modules', '.cache', 'increp-bin');
 export const PROGRAM = join(DIRECTORY, 'increp');
 
 mkdirSync(DIRECTORY, { recursive: true });
-try {
-  symlinkSync(join(PROJECT, 'bin', 'increp.js'), PROGRAM);
-} catch (error) {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+const target = join(PROJECT, 'bin', 'increp.js');
+// A copied node_modules has the link of the project that it comes from. Other workers may make the same link.
+if (!existsSync(PROGRAM) || readlinkSync(PROGRAM) !== target) {
+  const own = `${PROGRAM}.${process.pid}.${threadId}`;
+  rmSync(own, { force: true });
+  symlinkSync(target, own);
+  renameSync(own, PROGRAM);
 }
 
 /** The same PATH with that directory at its end. */
