@@ -49,7 +49,7 @@ test('a run without changes waits for few round trips, with a pattern or without
   const quietSync = async () => expect((await sync(pair)).table().rows_read).toBe(0);
   const named = await countWaits(pair, quietSync);
   // Four for the login, one each for the identity, BEGIN, two descriptions, COMMIT, the question, the history and the end.
-  const most = 13;
+  const most = 16;
   expect(named).toBeLessThanOrEqual(most);
   await pair.writeTables([{ ...ORDERS_CONFIG, name: 'ord*' }]);
   expect(await countWaits(pair, quietSync)).toBeLessThanOrEqual(most + 2);

@@ -7,7 +7,7 @@ import { goThrough } from './chunked.ts';
 const SIDES = ['source', 'destination'] as const;
 
 /** Milliseconds without any data, after which increp and the servers have nothing more to say. */
-const SILENCE = 60;
+const SILENCE = 150;
 
 /**
  * Round trips one after the other; what is under way at the same time counts once. What increp sends to either server is
