@@ -103,3 +103,9 @@ export const KINDS: readonly Kind[] = [
     isFor: ({ isStreaming }) => isStreaming === true,
   },
 ];
+
+export function kindNamed(wanted: string): Kind {
+  const found = KINDS.find(({ name }) => name === wanted);
+  if (!found) throw new Error(`there is no fault ${wanted}`);
+  return found;
+}

@@ -19,7 +19,8 @@ const FIRST: readonly Job[] = ['first load by copy', 'first load by pg_dump'];
 const LOADS: readonly Job[] = [...FIRST, 'swap'];
 const BYTES = 400_000;
 
-const sent = (seen: string, after?: string): Step['trigger'] => ({
+/** Fires when increp sends this text, if told only after another one. */
+export const sent = (seen: string, after?: string): Step['trigger'] => ({
   from: 'client',
   seen,
   ...(after !== undefined && { after }),
@@ -65,3 +66,6 @@ export const STEPS: readonly Step[] = [
   { side: 'destination', phase: 'commit', trigger: sent('_increp_state" AS state'), jobs: JOBS },
   { side: 'destination', phase: 'history', trigger: sent('INSERT INTO "public"."_increp_runs"'), jobs: JOBS },
 ];
+
+/** A step of a single session. */
+export type LoneStep = Omit<Step, 'jobs'>;

@@ -1,7 +1,7 @@
 /** A change in place that breaks off anywhere: old shape, old rows and old cursor, or all of the new ones. */
 import { expect, test } from 'vitest';
-import { KINDS, type Kind } from '../faults/kinds.ts';
-import type { Step } from '../faults/steps.ts';
+import { kindNamed, type Kind } from '../faults/kinds.ts';
+import { sent, type LoneStep } from '../faults/steps.ts';
 import { readAllTheTime, stateOf } from '../support/copy-reader.ts';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -33,15 +33,7 @@ async function prepare(pair: Pair): Promise<void> {
     UPDATE orders SET more = 5, updated_at = now() WHERE id % 100 = 0`);
 }
 
-type EvolveStep = Omit<Step, 'jobs'>;
-
-const sent = (seen: string, after?: string): Step['trigger'] => ({
-  from: 'client',
-  seen,
-  ...(after !== undefined && { after }),
-});
-
-const STEPS: readonly EvolveStep[] = [
+const STEPS: readonly LoneStep[] = [
   { side: 'source', phase: 'compare', trigger: sent('AS digest') },
   { side: 'source', phase: 'fill', trigger: sent('COPY (SELECT "id", "more"') },
   { side: 'source', phase: 'letting go', trigger: sent('COMMIT', 'COPY (SELECT "id", "more"') },
@@ -59,18 +51,11 @@ const STEPS: readonly EvolveStep[] = [
   { side: 'destination', phase: 'commit', trigger: sent('_increp_state" AS state') },
 ];
 
-const kind = (wanted: string): Kind => {
-  const found = KINDS.find(({ name }) => name === wanted);
-  if (!found) throw new Error(`there is no fault ${wanted}`);
-  return found;
-};
-
 /** Killed at each step, and every other fault at some. */
-const CASES: readonly (readonly [name: string, step: EvolveStep, kind: Kind])[] = STEPS.flatMap(
-  (step, place) =>
-    ['SIGKILL', ...(place % 2 === 0 ? [['cut', 'the reply lost'][(place / 2) % 2] ?? 'cut'] : [])].map(
-      (name) => [`${name} at the ${step.side}, ${step.phase}`, step, kind(name)] as const,
-    ),
+const CASES: readonly (readonly [name: string, step: LoneStep, kind: Kind])[] = STEPS.flatMap((step, place) =>
+  ['SIGKILL', ...(place % 2 === 0 ? [['cut', 'the reply lost'][(place / 2) % 2] ?? 'cut'] : [])].map(
+    (name) => [`${name} at the ${step.side}, ${step.phase}`, step, kindNamed(name)] as const,
+  ),
 );
 
 // From the end, so that the lost reply to the commit is tried every day.

@@ -1,7 +1,7 @@
 /** A load of a table that keeps deleted rows breaks off anywhere: readers see all rows in the old shape or in the new shape. */
 import { expect, test } from 'vitest';
-import { KINDS, type Kind } from '../faults/kinds.ts';
-import type { Step } from '../faults/steps.ts';
+import { kindNamed, type Kind } from '../faults/kinds.ts';
+import { sent, type LoneStep } from '../faults/steps.ts';
 import { readAllTheTime, stateOf } from '../support/copy-reader.ts';
 import { startIncrep } from '../support/increp.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
@@ -31,15 +31,7 @@ async function prepare(pair: Pair): Promise<void> {
     ALTER TABLE orders ADD COLUMN more int NOT NULL DEFAULT 3, ALTER total TYPE text, DROP COLUMN note`);
 }
 
-type LoadStep = Omit<Step, 'jobs'>;
-
-const sent = (seen: string, after?: string): Step['trigger'] => ({
-  from: 'client',
-  seen,
-  ...(after !== undefined && { after }),
-});
-
-const STEPS: readonly LoadStep[] = [
+const STEPS: readonly LoneStep[] = [
   { side: 'destination', phase: 'rehearsal', trigger: sent('SAVEPOINT increp_in_place') },
   { side: 'destination', phase: 'early check', trigger: sent('SAVEPOINT increp_convert') },
   { side: 'destination', phase: 'copy', trigger: sent('FROM STDIN') },
@@ -56,19 +48,13 @@ const STEPS: readonly LoadStep[] = [
   { side: 'destination', phase: 'commit', trigger: sent('_increp_state" AS state') },
 ];
 
-const kind = (wanted: string): Kind => {
-  const found = KINDS.find(({ name }) => name === wanted);
-  if (!found) throw new Error(`there is no fault ${wanted}`);
-  return found;
-};
-
-const CASES: readonly (readonly [name: string, step: LoadStep, kind: Kind, options: object])[] =
+const CASES: readonly (readonly [name: string, step: LoneStep, kind: Kind, options: object])[] =
   STEPS.flatMap((step, place) =>
     ['SIGKILL', ...(place % 2 === 1 ? [['the reply lost', 'cut'][((place - 1) / 2) % 2] ?? 'cut'] : [])].map(
       (name, which) => {
         const options = (place + which) % 2 === 0 ? {} : { chunk: '64kB' };
         const way = 'chunk' in options ? 'in chunks' : 'at once';
-        return [`${name}: ${step.phase}, ${way}`, step, kind(name), options] as const;
+        return [`${name}: ${step.phase}, ${way}`, step, kindNamed(name), options] as const;
       },
     ),
   );
