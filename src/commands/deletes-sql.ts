@@ -1,5 +1,6 @@
 /** `increp deletes-sql`: prints the statements with which the owner of a source table records deleted rows. */
 import type { TableSettings } from '../config/settings.ts';
+import { USUAL_TIME_COLUMN } from '../config/tables/tables-schema.ts';
 import { IncrepError } from '../errors.ts';
 import { describeSchema, describeTables } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
@@ -31,7 +32,7 @@ export async function deletesSqlCommand(tables: readonly string[], options: Glob
 }
 
 /** If the settings name no log, or a query. */
-const USUAL_LOG = { table: '*_deleted', schema: undefined, deletedAt: 'deleted_at' };
+const USUAL_LOG = { table: '*_deleted', schema: undefined, deletedAt: USUAL_TIME_COLUMN };
 
 async function recordedTable(source: Database, settings: TableSettings): Promise<RecordedTable> {
   const { name, source: table, deletionLog } = settings;

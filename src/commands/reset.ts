@@ -50,7 +50,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
               result: await forgetTable(runContext, table, { isForced: options.force, isSourceOfPipeline }),
             });
         } finally {
-          const gone = await goneAtSource(runContext, chosen);
+          const gone = results.length === 0 ? NONE : await goneAtSource(runContext, chosen);
           const textOf = ({ name, result }: { readonly name: string; readonly result: Forgotten }) =>
             gone.has(name) ? GONE : RESULT_TEXTS[result];
           for (const [outcome, same] of Map.groupBy(results, textOf)) {
@@ -66,6 +66,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     return exitCode;
   });
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 const GONE =
   'the source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. "increp check" says what to do.';

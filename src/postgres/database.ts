@@ -131,7 +131,7 @@ export class Database implements AsyncDisposable {
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
   #identifying: Promise<ServerIdentity> | undefined;
-  /** Ends a connection that is being opened and that nobody waits for any more. */
+  /** Ends a connection that is being opened and that no caller waits for any more. */
   readonly #closing = new AbortController();
   #connected: ConnectionSettings | undefined;
 
@@ -513,7 +513,7 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nobody waits for this connection if the other side failed.
+    // No caller waits for this connection if the other side failed.
     this.#closing.abort();
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;

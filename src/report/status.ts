@@ -80,28 +80,17 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
   const rows = tables.map((table) => cellsOf(table, now, printed));
   const [header = '', ...lines] = formatColumns(COLUMNS, rows, style, paint);
   const told: ToldFailures = new Map();
-  const isMany = {
-    failures: tables.filter((table) => failureOf(table)).length > MANY_TABLES,
-    drifts: tables.filter((table) => driftOf(table)).length > MANY_TABLES,
-  };
+  const failures = tables.flatMap((table) => failureOf(table) ?? []);
+  const drifts = tables.flatMap((table) => driftOf(table) ?? []);
+  const isMany = { failures: failures.length > MANY_TABLES, drifts: drifts.length > MANY_TABLES };
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
     return table ? [line, ...detailsOf(table, { told, now, isMany }).flatMap(inWidth(style))] : [line];
   });
   const end = [
     ...warningsOf(all, now),
-    ...(isMany.drifts
-      ? groupedLines(
-          'DRIFT',
-          tables.flatMap((table) => driftOf(table) ?? []),
-        )
-      : []),
-    ...(isMany.failures
-      ? groupedLines(
-          'FAILED',
-          tables.flatMap((table) => failureOf(table) ?? []),
-        )
-      : []),
+    ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
+    ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];
   return `${[header, ...body, countLine(tables), ...end.flatMap(inWidth(style))].join('\n')}\n`;
 }

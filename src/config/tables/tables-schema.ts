@@ -53,6 +53,8 @@ const queryText = sqlOf('one SELECT', withoutEnd);
 const TRANSFORM = 'an object of SQL expressions by column';
 const RENAME = 'an object of names at the destination by column';
 
+/** When a row was deleted, in a deletion log. */
+export const USUAL_TIME_COLUMN = 'deleted_at';
 const DELETION_LOG = 'the name of a table, or an object with "table" or "query"';
 const deletionLog = z
   .union(
@@ -62,7 +64,7 @@ const deletionLog = z
         table: identifier.optional(),
         schema: identifier.optional(),
         query: queryText.optional(),
-        deleted_at: identifier.default('deleted_at'),
+        deleted_at: identifier.default(USUAL_TIME_COLUMN),
       }),
     ],
     { error: DELETION_LOG },

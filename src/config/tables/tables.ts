@@ -13,7 +13,13 @@ import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
 import { neverDrops } from './writing-contradictions.ts';
 import type { TableEntry } from './tables-schema.ts';
-import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
+import {
+  defaultsSchema,
+  envelopeSchema,
+  NEEDED_KEYS,
+  tableSchema,
+  USUAL_TIME_COLUMN,
+} from './tables-schema.ts';
 
 const TABLE_KEYS = Object.keys(tableSchema.shape);
 const DEFAULTS_KEYS = Object.keys(defaultsSchema.shape);
@@ -300,7 +306,7 @@ function deletionLogOf(option: TableEntry['deletes_from']): DeletionLog | undefi
   return query === undefined ? { table, schema, deletedAt: deleted_at } : { query, deletedAt: deleted_at };
 }
 
-const PLAIN_LOG = { query: undefined, schema: undefined, deleted_at: 'deleted_at' };
+const PLAIN_LOG = { query: undefined, schema: undefined, deleted_at: USUAL_TIME_COLUMN };
 
 const inheritedIn = (entry: TableEntry, own: TableOptions): readonly InheritedKey[] =>
   (['replication_key', 'unique_cols'] as const).filter(

@@ -118,7 +118,7 @@ const ofAnotherTable = ({ destination }: StateRecord): SavedState => ({
   warnings: [`the state file is about ${printName(destination)}, so the table starts as a new one here`],
 });
 
-/** DEST_URL or DEST_DB was changed, or the database was rebuilt. Rows of that database may belong to somebody else. */
+/** DEST_URL or DEST_DB was changed, or the database was rebuilt. Rows of that database may belong to another program. */
 const ofAnotherDatabase = ({ destinationServer }: StateRecord): SavedState => ({
   kind: 'none',
   why: { code: 'state-file-of-another-database', database: destinationServer?.database ?? '' },

@@ -10,7 +10,7 @@ import { printName } from '../../schema/names.ts';
 import type { Deletions } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { closeRows } from '../../sql/compare.ts';
-import { declareLoggedKeys, fetchKeys, inspectLog } from '../../sql/deletion-log.ts';
+import { declareLoggedKeys, fetchKeys, inspectLog, type DeletionLogRows } from '../../sql/deletion-log.ts';
 import { countRows } from '../../sql/gone-rows.ts';
 import type { BothSides } from '../compare/sides.ts';
 import { logRows } from '../compare/logged-keys.ts';
@@ -59,23 +59,24 @@ export async function removeLogged(logged: Logged): Promise<LoggedRemoval> {
   const { oid } = found;
   const isComplete = logged.position?.oid === oid && !found.hasMarker;
   return isComplete && found.hasEntries
-    ? { ...(await removeNamed(logged)), isComplete, oid }
+    ? { ...(await removeNamed(logged, rows)), isComplete, oid }
     : { deleted: 0, refusal: undefined, isComplete, oid };
 }
 
 const TIME_TYPE = 'timestamp with time zone';
 
-async function removeNamed(logged: Logged): Promise<Pick<LoggedRemoval, 'deleted' | 'refusal'>> {
+async function removeNamed(
+  logged: Logged,
+  rows: DeletionLogRows,
+): Promise<Pick<LoggedRemoval, 'deleted' | 'refusal'>> {
   const { facts, relation, source, destination, log, isForced } = logged;
   await destination.query('SAVEPOINT increp_logged');
   const remover = removerFor(facts, relation, destination);
-  await readable(facts, log, () =>
-    ask(source, declareLoggedKeys(CURSOR, logRows(facts, relation, log, logged), facts.sourceRows)),
-  );
+  await readable(facts, log, () => ask(source, declareLoggedKeys(CURSOR, rows, facts.sourceRows)));
   for (;;) {
-    const { rows } = await ask<{ key: string }>(source, fetchKeys(CURSOR, facts.sourceRows, FETCHED));
-    for (const { key } of rows) await remover.keys.add(key);
-    if (rows.length < FETCHED) break;
+    const { rows: keys } = await ask<{ key: string }>(source, fetchKeys(CURSOR, facts.sourceRows, FETCHED));
+    for (const { key } of keys) await remover.keys.add(key);
+    if (keys.length < FETCHED) break;
   }
   await source.query(closeRows(CURSOR));
   const { stuck } = await remover.finish();
