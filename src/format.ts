@@ -10,6 +10,10 @@ export function formatCount(count: number): string {
   return withThousands.format(count);
 }
 
+/** `1 row`, `2,000 rows`: for nouns with a regular plural. */
+export const formatCounted = (count: number, noun: string): string =>
+  `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+
 /** For estimates: `945`, `1.2k`, `12k`, `3.4M`. */
 export function formatRoughCount(count: number): string {
   let scaled = count;

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { IncrepError } from '../errors.ts';
+import { formatCount, formatCounted } from '../format.ts';
 
 /** One problem of the configuration. No field may be a secret, because it is printed. */
 export interface Problem {
@@ -24,12 +25,25 @@ export interface Contradiction {
 export type ReportProblem = (problem: Problem) => void;
 export type Warn = (message: string) => void;
 
-function problemText({ where, table, what, allowed, suggestion }: Problem): string {
-  const place = table === undefined ? where : `${where} (table ${cut(table)})`;
+function problemText([{ where, table, what, allowed, suggestion }, ...others]: ProblemGroup): string {
+  const first = table === undefined ? where : `${where} (table ${cut(table)})`;
+  const place = others.length === 0 ? first : `${first} and ${formatCount(others.length)} more`;
   const parts = [what];
   if (allowed !== undefined) parts.push(`allowed: ${allowed}`);
   if (suggestion !== undefined) parts.push(`did you mean ${suggestion}?`);
   return `  - ${place}: ${parts.join('; ')}`;
+}
+
+type ProblemGroup = readonly [Problem, ...Problem[]];
+
+/** The same problem of several entries is one line, because it usually has one cause. */
+function groupsOf(problems: readonly Problem[]): readonly ProblemGroup[] {
+  const kindOf = ({ where, what, allowed, suggestion }: Problem) =>
+    JSON.stringify([where.replace(/\[\d+\]/, ''), what, allowed, suggestion]);
+  const groups = Map.groupBy(problems, kindOf).values();
+  return [...groups].flatMap(([first, ...others]) =>
+    first === undefined ? [] : [[first, ...others] as const],
+  );
 }
 
 /** For a directory that is not a pipeline. Other problems are then irrelevant. */
@@ -47,11 +61,11 @@ export function configError(
 ): IncrepError {
   const fixes = problems.flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
   const [fix] = fixes;
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  const groups = groupsOf(problems);
   return new IncrepError('CONFIG_INVALID', {
     what: [
-      `${count} in the configuration of pipeline ${pipeline} in ${directory}:`,
-      ...problems.map(problemText),
+      `${formatCounted(groups.length, 'problem')} in the configuration of pipeline ${pipeline} in ${directory}:`,
+      ...groups.map(problemText),
     ].join('\n'),
     next:
       fix !== undefined && fixes.length === problems.length

@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds, LISTED, listed, MANY_TABLES } from '../format.ts';
+import { formatCount, formatCounted, formatSeconds, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { codesText, formatError, type PrintedError } from './error.ts';
 import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
@@ -75,7 +75,7 @@ export function formatVerification(
   const differences = (['missing', 'extra', 'changed', 'duplicated'] as const).filter(
     (kind) => counts[kind] > 0,
   );
-  const rows = `${formatCount(counts.sourceRows)} ${counts.sourceRows === 1 ? 'row' : 'rows'} at the source, ${formatCount(counts.destinationRows)} at the destination`;
+  const rows = `${formatCounted(counts.sourceRows, 'row')} at the source, ${formatCount(counts.destinationRows)} at the destination`;
   const notes = counts.notes
     .map((note) => `${wrap(`    note: ${note}`, style, ' '.repeat(10)).join('\n')}\n`)
     .join('');
@@ -209,8 +209,11 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
 }
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
-function keptLine({ newer, kept, isArchive }: Counts): string {
+function keptLine(counts: Counts): string {
+  const { newer, kept, isArchive } = counts;
+  const unread = unreadRows(counts);
   const parts = [
+    ...(unread > 0 ? [`${formatCounted(unread, 'row')} of the source that the next sync reads`] : []),
     ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
     ...(kept > 0
       ? [
@@ -220,6 +223,10 @@ function keptLine({ newer, kept, isArchive }: Counts): string {
   ];
   return parts.length === 0 ? '' : `    not counted as differences: ${parts.join(', ')}\n`;
 }
+
+/** New rows of the source after the cursor: the rows that explain the two counts of an otherwise equal table. */
+const unreadRows = ({ sourceRows, destinationRows, missing, extra, kept, duplicated }: Counts): number =>
+  duplicated > 0 ? 0 : sourceRows - missing + extra + kept - destinationRows;
 
 const repairLine = (repaired: PrintedRepair | undefined): string =>
   repaired

@@ -138,6 +138,16 @@ test('after source and destination were exchanged no command writes, and a reset
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
 });
 
+test('swapped sides say so of a table with another name at the destination, too', async () => {
+  await using pair = await freshPair('orders');
+  await pair.writeTables([{ ...ORDERS_CONFIG, dest_name: 'w_orders' }]);
+  await sync(pair);
+  await pair.setEnv(swappedSides(pair));
+  const isSwapped = /^source and destination are swapped: according to the state in/;
+  expect((await trySync(pair)).table().error?.message).toMatch(isSwapped);
+  expect((await increp('reset orders --force', pair)).stderr).toContain('source and destination are swapped');
+});
+
 test('an opposite pipeline with another name is not taken for swapped sides', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

@@ -412,3 +412,23 @@ slowTest('what people build, change and write while a load runs counts', async (
   ).toEqual([{ more: null, index: 'meanwhile' }]);
   await expectSameRows(pair, 'orders');
 });
+
+test('a table that lost its unique key keeps the columns of users if it has no rows', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(pair, `DELETE FROM orders; ALTER TABLE orders DROP COLUMN id, ADD COLUMN remark text`);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_inserted: 10 });
+  expect(await query(pair, 'SELECT count(*)::int AS n, count(remark)::int AS notes FROM orders')).toEqual([
+    { n: 10, notes: 0 },
+  ]);
+});
+
+test('a table with rows that lost its unique key is not replaced if its rows have values of users', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(pair, `ALTER TABLE orders DROP COLUMN id, ADD COLUMN remark text DEFAULT 'mine'`);
+  const { code, message } = (await trySync(pair)).table().error ?? {};
+  expect(code).toBe('DEPENDENT_OBJECTS');
+  expect(message).toContain('the values in column "remark": the table has no column "id"');
+  expect(await query(pair, 'SELECT count(remark)::int AS notes FROM orders')).toEqual([{ notes: 10 }]);
+});

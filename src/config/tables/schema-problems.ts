@@ -61,9 +61,13 @@ function wrongValue(issue: Issue, checked: CheckedValue): Problem {
     return { where, what: `must be an array such as ${show(value.split(/\s*,\s*/))}` };
   const allowed = issue.code === 'invalid_value' ? alternatives(choicesOf(issue)) : issue.message;
   if (value === undefined) return { where, what: 'missing', allowed };
-  const suggestion = typeof value === 'string' ? meantBy(value, choicesOf(issue)) : undefined;
+  const suggestion = typeof value === 'string' ? suggestionFor(issue, value) : undefined;
   return { where, what: `${show(value)} is not allowed`, allowed, suggestion };
 }
+
+/** An entry that is only a name. Or a value that is nearly one of the choices. */
+const suggestionFor = (issue: Issue, value: string): string | undefined =>
+  issue.path.length === 0 ? show({ name: value }) : meantBy(value, choicesOf(issue));
 
 /** The default is the first choice. Its beginning means the default, also if another choice begins in the same way. */
 const meantBy = (value: string, choices: readonly string[]): string | undefined =>

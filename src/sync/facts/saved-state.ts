@@ -188,7 +188,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
   const reset = tableCommand('reset', expected.label);
   const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
-  if (isSwapped(record, expected)) return swapped(expected, where);
+  if (isSwapped(record, expected)) return swapped(record, where);
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (owner(record.source) !== owner(expected.source) && !isRenamed(record, expected)) {
     return {
@@ -213,28 +213,28 @@ const isRenamed = ({ source, sourceLife, shape }: StateRecord, expected: Expecte
   sourceLife.systemIdentifier === expected.systemIdentifier &&
   shape.oid === expected.sourceOid;
 
-/** Whether the saved source is the destination now. */
 type WrittenTo = Pick<ExpectedState, 'destination' | 'destinationServer'>;
 
-const isSwapped = (
-  { source, sourceLife }: StateRecord,
-  { destination, destinationServer }: WrittenTo,
-): boolean =>
-  sourceLife.systemIdentifier !== null &&
-  sourceLife.systemIdentifier === destinationServer.systemIdentifier &&
-  source.database === destinationServer.database &&
-  isSameTable(source, destination);
+/**
+ * Whether the saved source is the destination now. The table has another name there (`dest_name`) if the destination
+ * database was another one.
+ */
+const isSwapped = (record: StateRecord, { destination, destinationServer }: WrittenTo): boolean =>
+  record.sourceLife.systemIdentifier !== null &&
+  record.sourceLife.systemIdentifier === destinationServer.systemIdentifier &&
+  record.source.database === destinationServer.database &&
+  (isSameTable(record.source, destination) || !isAbout(record, destinationServer));
 
 /** Undefined unless the state file shows that the destination is the source. */
 export const swappedByFile = (file: StateFile, expected: WrittenTo): Swapped | undefined =>
   file.kind === 'record' && isSwapped(file.record, expected)
-    ? swapped(expected, 'in the state directory')
+    ? swapped(file.record, 'in the state directory')
     : undefined;
 
-const swapped = ({ destination }: Pick<ExpectedState, 'destination'>, where: string): Swapped => ({
+const swapped = ({ source }: StateRecord, where: string): Swapped => ({
   kind: 'foreign',
   isSwapped: true,
-  what: `source and destination are swapped: according to the state ${where}, ${printName(destination)} at the destination is the source`,
+  what: `source and destination are swapped: according to the state ${where}, ${printName(source)} at the destination is the source`,
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
 });
 

@@ -22,6 +22,7 @@ import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { indexNameFor } from '../write/index-names.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
+import { hasAnyRow } from '../write/staging.ts';
 import { mustSurvive, unsurvivable } from './must-survive.ts';
 
 export interface NewTable {
@@ -126,6 +127,16 @@ async function addExtras(work: NewTable): Promise<void> {
       destinationName,
       `the values in column ${names}: without unique_cols, increp cannot find the rows that they belong to`,
     );
+  const lostKey = settings.mergeKey.find(
+    (name) => !destination.columns.some((column) => column.name === name),
+  );
+  const hasValues =
+    written.length > 0 && (lostKey === undefined || (await hasAnyRow(client, destinationName)));
+  if (hasValues && lostKey !== undefined)
+    throw unsurvivable(
+      destinationName,
+      `the values in column ${names}: the table has no column "${lostKey}", so increp cannot find the rows that they belong to`,
+    );
   const key = settings.mergeKey.map((name) => {
     const [now, old] = [source, destination].map(({ columns }) =>
       columns.find((column) => column.name === name),
@@ -136,7 +147,7 @@ async function addExtras(work: NewTable): Promise<void> {
       hasSameType: now !== undefined && carriedType(now, facts.natives) === old?.type,
     };
   });
-  if (!isRehearsal && written.length > 0) {
+  if (!isRehearsal && hasValues) {
     // Readers continue. Sessions that write to these columns wait for the new table, so that no value is lost.
     await client.query(lockAgainstWrites(destinationName));
     await must(work, `column ${names}`, carryExtraColumns(destinationName, stagingName, written, key));

@@ -30,8 +30,12 @@ export async function emptyStaging(
     isSameList(staging.columns, columns) &&
     destinationDrift(columns, staging.columns, natives).length === 0;
   if (!fits) return makeStaging(client, facts, columns, false);
-  const { rows } = await ask<{ hasRows: boolean }>(client, hasRows(stagingName));
-  if (rows[0]?.hasRows === true) await removeRows(client, stagingName);
+  if (await hasAnyRow(client, stagingName)) await removeRows(client, stagingName);
+}
+
+export async function hasAnyRow(client: pg.ClientBase, table: TableName): Promise<boolean> {
+  const { rows } = await ask<{ hasRows: boolean }>(client, hasRows(table));
+  return rows[0]?.hasRows === true;
 }
 
 /** TRUNCATE is cheaper but needs an exclusive lock. If the table is in use, for example by a backup, DELETE takes its place. */

@@ -346,6 +346,20 @@ describe('the defaults', () => {
   });
 });
 
+test('the same problem of several tables is one line', async () => {
+  const tables = [{ name: 'a' }, { name: 'b' }, { name: 'c' }];
+  expect(await problems({ defaults: { replication_key: 'at', unique_col: ['id'] }, tables })).toEqual([
+    'tables-config.json, defaults.unique_col: unknown key; did you mean unique_cols?',
+    expect.stringMatching(/^tables-config.json, tables\[0\].unique_cols \(table a\) and 2 more: missing;/),
+  ]);
+});
+
+test('an entry that is only a name is shown as it should be', async () => {
+  expect(await problems({ tables: ['orders'] })).toEqual([
+    expect.stringMatching(/"orders" is not allowed; .*; did you mean \{"name":"orders"\}\?$/),
+  ]);
+});
+
 describe('a wrong value is shown with its place, what is allowed and what was probably meant', () => {
   const name = 'a name of 1 to 63 bytes';
   const columns = 'an array of different column names, at least one and at most 32';

@@ -48,6 +48,20 @@ test('the duration stays together on an indented line', () => {
   expect(print(whole.length - 2)).toBe(`${whole.replace(' (0.1 s)', '')}\n    (0.1 s)\n`);
 });
 
+test('different counts of an equal table are explained', () => {
+  const print = (changes: object) =>
+    formatVerification(
+      { verified: counts(changes), repaired: undefined },
+      { names: ['orders'], style: plain, told: new Map() },
+    );
+  expect(print({ sourceRows: 1_500_005 })).toContain(
+    '\n    not counted as differences: 5 rows of the source that the next sync reads\n',
+  );
+  expect(print({ sourceRows: 1_500_003, missing: 1 })).toContain(': 2 rows of the source that');
+  expect(print({ destinationRows: 1_500_005, kept: 5 })).not.toContain('the next sync reads');
+  expect(print({ sourceRows: 1_499_999, extra: 1 })).not.toContain('not counted');
+});
+
 test('a key of a row that differs stays on one line', () => {
   const keys = Array.from({ length: 10 }, (_, place) => `["${9000 + place}"]`);
   const verified = counts({ missing: 10, keys: { ...counts().keys, missing: keys } });
