@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { shellWord } from './shell-word.ts';
+import { hasCode } from './system-fault.ts';
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -49,6 +50,19 @@ export async function isOfAnotherUser(path: string): Promise<boolean> {
   );
   return uid !== undefined && !isRoot() && process.getuid !== undefined && uid !== process.getuid();
 }
+
+/** The file or directory if it belongs to another user, or its directory if this user may not examine the file. */
+export async function ifForeign(path: string): Promise<string | undefined> {
+  const place = await stat(path).then(
+    () => path,
+    (error: unknown) => (hasCode(error, 'EACCES') ? dirname(path) : undefined),
+  );
+  return place !== undefined && (await isOfAnotherUser(place)) ? place : undefined;
+}
+
+/** The command that gives files and directories of another user to the user of this process. */
+export const takeCommand = (paths: readonly string[]): string =>
+  `as root, run: chown -R ${[userName(), ...paths].map(shellWord).join(' ')}`;
 
 /** The command that makes a file readable for its user alone. `sync` and cron may run as a user who does not own it. */
 export async function protectCommand(path: string): Promise<string> {

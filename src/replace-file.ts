@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { giveToOwner } from './ownership.ts';
+import { hasCode } from './system-fault.ts';
 
 /**
  * Writes a temporary file beside it, then fsync, rename, and fsync of the directory. `mode` applies whatever the
@@ -41,7 +42,3 @@ async function syncDirectory(directory: string): Promise<void> {
     await handle.close();
   }
 }
-
-/** Whether it is a file system error with one of these codes. */
-export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));

@@ -90,3 +90,7 @@ function socketFault(code: string, path: string): string | undefined {
   const fault = FILE_FAULTS[code] ?? NETWORK_FAULTS[code];
   return fault && `${fault}: the socket ${path}`;
 }
+
+/** Whether it is a file system error with one of these codes. */
+export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code));

@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Settings } from '../config/settings.ts';
+import { hasCode } from '../system-fault.ts';
 import type { Finding } from './finding.ts';
 
 /** Checks whether METRICS_TEXTFILE can be written. It writes nothing. */
@@ -18,13 +19,14 @@ export async function metricsTextfileFindings({
       action,
     },
   ];
-  if (!(await isDirectory(folder))) {
+  const isHidden = await isOutOfReach(folder);
+  if (!isHidden && !(await isDirectory(folder))) {
     return found(
       `${folder} is not a directory`,
       `Create it with "mkdir -p ${folder}", or correct METRICS_TEXTFILE.`,
     );
   }
-  if (await isDirectory(path)) {
+  if (!isHidden && (await isDirectory(path))) {
     return found(`${path} is a directory`, 'Set METRICS_TEXTFILE to the path of a file.');
   }
   const isWritable = await access(folder, constants.W_OK | constants.X_OK).then(
@@ -38,6 +40,13 @@ export async function metricsTextfileFindings({
         'Allow the user that runs increp to create files there: see "Metrics for Prometheus" in "increp help monitoring".',
       );
 }
+
+/** Whether another user owns a directory above it. */
+const isOutOfReach = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => false,
+    (error: unknown) => hasCode(error, 'EACCES'),
+  );
 
 const isDirectory = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() ?? false;

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { fileFault } from '../system-fault.ts';
 import type { Environment } from '../environment.ts';
 
 export interface DirectoryRequest {
@@ -16,16 +17,20 @@ export interface DirectoryRequest {
 /** `-C DIR`, else `INCREP_DIR`, else the current directory; absolute. */
 export function resolveDirectory(request: DirectoryRequest): string {
   const { directory, origin } = namedDirectory(request);
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
-  throw notADirectory(directory, origin, 'Name the directory that contains .env and tables-config.json.');
+  const found = lookAt(directory);
+  if (found === 'directory') return directory;
+  throw notADirectory(
+    { directory, origin, found },
+    'Name the directory that contains .env and tables-config.json.',
+  );
 }
 
 /** The same for a new pipeline. The directory need not exist yet. */
 export function resolveNewDirectory(request: DirectoryRequest): string {
   const { directory, origin } = namedDirectory(request);
-  const there = statSync(directory, { throwIfNoEntry: false });
-  if (!there || there.isDirectory()) return directory;
-  throw notADirectory(directory, origin, 'Name a directory. It need not exist yet.');
+  const found = lookAt(directory);
+  if (found === 'directory' || found === 'nothing') return directory;
+  throw notADirectory({ directory, origin, found }, 'Name a directory. It need not exist yet.');
 }
 
 type Origin = '-C' | 'INCREP_DIR' | 'current directory';
@@ -40,12 +45,19 @@ function namedDirectory({ directory: flag, environment, workingDirectory }: Dire
   return { directory: resolve(workingDirectory, flag ?? fromEnvironment ?? '.'), origin };
 }
 
-function notADirectory(directory: string, origin: Origin, next: string): IncrepError {
+interface WrongDirectory {
+  readonly directory: string;
+  readonly origin: Origin;
+  readonly found: Exclude<Found, 'directory'>;
+}
+
+function notADirectory({ directory, origin, found }: WrongDirectory, next: string): IncrepError {
   const near = neighbourOf(directory);
+  const fault = typeof found === 'object' ? `cannot be examined: ${found.fault}` : undefined;
   const named =
     origin === 'current directory'
-      ? `the current directory ${directory} does not exist`
-      : `${origin} names ${directory}, which is not a directory`;
+      ? `the current directory ${directory} ${fault ?? 'does not exist'}`
+      : `${origin} names ${directory}, which ${fault ?? 'is not a directory'}`;
   return new IncrepError(origin === '-C' ? 'USAGE' : 'CONFIG_INVALID', {
     what: `${named}${near === undefined ? '' : `; did you mean ${near}?`}`,
     next,
@@ -67,12 +79,21 @@ function neighbourOf(directory: string): string | undefined {
   }
 }
 
-const isDirectory = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+type Found = 'directory' | 'file' | 'nothing' | { readonly fault: string };
+
+/** What is at a path. Another user may own a directory above it. */
+function lookAt(path: string): Found {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? 'nothing' : found.isDirectory() ? 'directory' : 'file';
+  } catch (error) {
+    return { fault: fileFault(error) };
+  }
+}
 
 /** Where the programs of a pipeline start. `init` may run them before the directory exists. */
 export function startDirectory(directory: string): string {
   let path = directory;
-  while (!isDirectory(path) && path !== dirname(path)) path = dirname(path);
+  while (lookAt(path) !== 'directory' && path !== dirname(path)) path = dirname(path);
   return path;
 }

@@ -1,5 +1,6 @@
 /** Reads files, environment and flags into `Settings`, and reports all problems at once. */
 import { basename, join, resolve } from 'node:path';
+import { ifForeign } from '../ownership.ts';
 import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection/connection.ts';
@@ -11,6 +12,7 @@ import { configError, noPipeline, show } from './problems.ts';
 import type { Environment } from '../environment.ts';
 import type { PasswordMemory, SettingsReading } from './environment/reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './environment/reading.ts';
+import { STATE_DIRECTORY } from './environment/variables.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
 import { withSavedPasswords } from './connection/saved-passwords.ts';
@@ -125,7 +127,10 @@ export async function readConfiguration({
     // A doubtful line may be why a variable counts as not set.
     const all = [...doubtful, ...problems.map((problem) => withOddity(problem, found?.oddities))];
     const error = isPipeline
-      ? configError(withoutSecrets(all, secrets), directory, pipeline)
+      ? configError(withoutSecrets(all, secrets), directory, {
+          pipeline,
+          alsoForeign: await foreignState(directory),
+        })
       : noPipeline(directory);
     return { ...readable, isPipeline, settings: undefined, error };
   }
@@ -153,6 +158,10 @@ export async function readConfiguration({
   };
   return { ...readable, isPipeline: true, settings, error: undefined };
 }
+
+/** The usual state directory, if it belongs to another user: a run as root can have made it together with the files. */
+const foreignState = async (directory: string): Promise<readonly string[]> =>
+  [await ifForeign(join(directory, STATE_DIRECTORY))].filter((path) => path !== undefined);
 
 /** The way in which a value is read may be why it is wrong. */
 function withOddity(problem: Problem, oddities: ReadonlyMap<string, string> = new Map()): Problem {

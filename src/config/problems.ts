@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { IncrepError } from '../errors.ts';
+import { takeCommand } from '../ownership.ts';
 import { formatCount, formatCounted } from '../format.ts';
 
 /** One problem of the configuration. No field may be a secret, because it is printed. */
@@ -10,8 +11,8 @@ export interface Problem {
   readonly what: string;
   readonly allowed?: string | undefined;
   readonly suggestion?: string | undefined;
-  /** A command that fixes it, if no change of the configuration does. */
-  readonly fix?: string | undefined;
+  /** The path of a file of another user that cannot be read. No change of the configuration helps. */
+  readonly unreadable?: string | undefined;
   /** True for a missing file that every pipeline has. */
   readonly isAbsence?: boolean;
 }
@@ -53,14 +54,19 @@ export const noPipeline = (directory: string): IncrepError =>
     next: 'Run "increp init" to create one, or name the directory of a pipeline with -C or INCREP_DIR.',
   });
 
-/** Reports all problems in one error, so that one run finds them all. */
+/**
+ * Reports all problems in one error, so that one run finds them all. `alsoForeign`: other paths of the pipeline that belong
+ * to another user.
+ */
 export function configError(
   problems: readonly Problem[],
   directory: string,
-  pipeline = basename(directory),
+  {
+    pipeline = basename(directory),
+    alsoForeign = [],
+  }: { readonly pipeline?: string | undefined; readonly alsoForeign?: readonly string[] } = {},
 ): IncrepError {
-  const fixes = problems.flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
-  const [fix] = fixes;
+  const unreadable = problems.flatMap((problem) => problem.unreadable ?? []);
   const groups = groupsOf(problems);
   return new IncrepError('CONFIG_INVALID', {
     what: [
@@ -68,8 +74,8 @@ export function configError(
       ...groups.map(problemText),
     ].join('\n'),
     next:
-      fix !== undefined && fixes.length === problems.length
-        ? `Give your user access, then run the command again; ${fix}`
+      unreadable.length > 0 && unreadable.length === problems.length
+        ? `Give the files to the user that runs increp, then run the command again; ${takeCommand([...new Set([...unreadable, ...alsoForeign])])}`
         : 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
   });
 }

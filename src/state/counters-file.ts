@@ -4,8 +4,8 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeDirectory } from '../ownership.ts';
-import { hasCode, replaceFile } from '../replace-file.ts';
-import { fileFault } from '../system-fault.ts';
+import { replaceFile } from '../replace-file.ts';
+import { fileFault, hasCode } from '../system-fault.ts';
 import { newCounters, countersSchema, type Counters } from '../schema/counters.ts';
 
 /** No state file has this name, because a full stop in the name of a table is encoded. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { giveToOwner } from '../ownership.ts';
-import { hasCode } from '../replace-file.ts';
+import { hasCode } from '../system-fault.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 
 /** No state file has these names: state files end in `.json` or `.txt`, and a full stop in the name of a table is encoded. */

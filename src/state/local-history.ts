@@ -1,12 +1,11 @@
 /** Keeps a local history of runs, which can be read while the destination cannot be reached. */
 import type { RunSummary } from '../events.ts';
 import { firstLine } from '../format.ts';
-import { userName } from '../ownership.ts';
-import { hasCode } from '../replace-file.ts';
-import { shellWord } from '../shell-word.ts';
-import { fileFault } from '../system-fault.ts';
+
+import { fileFault, hasCode } from '../system-fault.ts';
 import { runError, type HistoryStore } from '../report/run-record.ts';
 import { runSeconds } from '../report/summary-json.ts';
+import { accessAdvice } from './state-files.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
 
 interface LocalHistory {
@@ -65,9 +64,7 @@ export function localHistory({
 
 /** A run as root, or a full disk, is the usual cause. */
 const nextStep = (directory: string, error: unknown): string =>
-  hasCode(error, 'EACCES', 'EPERM')
-    ? `As root, run: chown -R ${shellWord(userName())} ${shellWord(directory)}`
-    : 'The sync itself is not affected.';
+  hasCode(error, 'EACCES', 'EPERM') ? accessAdvice(directory) : 'The sync itself is not affected.';
 
 const unreached = (tables: readonly string[], summary: RunSummary): string[] =>
   tables.filter((table) => !summary.tables.some(({ name }) => name === table));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, copyFile, link, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { giveToOwner, makeDirectory } from '../ownership.ts';
-import { hasCode } from '../replace-file.ts';
+import { hasCode } from '../system-fault.ts';
 
 export interface NewFile {
   readonly name: string;

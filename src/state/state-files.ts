@@ -1,14 +1,14 @@
 /** `sync-state/`: one state file per table. Only this folder of the program reads and writes it. */
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { statSync, type Stats } from 'node:fs';
 import { access, constants, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
-import { makeDirectory, userName } from '../ownership.ts';
-import { hasCode, replaceFile } from '../replace-file.ts';
+import { makeDirectory, takeCommand, userName } from '../ownership.ts';
+import { replaceFile } from '../replace-file.ts';
 import { shellWord } from '../shell-word.ts';
-import { fileFault } from '../system-fault.ts';
+import { fileFault, hasCode } from '../system-fault.ts';
 import { fileNameOf } from '../schema/names.ts';
 import { STATE_FORMAT, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 
@@ -101,7 +101,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw new IncrepError('STATE_NOT_WRITABLE', {
       what: `the state file ${path} cannot be read: ${fileFault(error)}`,
-      next: giveBack(dirname(path)),
+      next: accessAdvice(dirname(path), path),
       cause: error,
     });
   }
@@ -154,7 +154,7 @@ export async function writeFault(directory: string): Promise<IncrepError | undef
 function rejectUnwritable(directory: string, error: unknown): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${faultOf(error)}`,
-    next: `${giveBack(directory)} Or set STATE_DIR.`,
+    next: `${accessAdvice(directory)} Or set STATE_DIR.`,
     cause: error,
   });
 }
@@ -162,12 +162,24 @@ function rejectUnwritable(directory: string, error: unknown): never {
 /** A message of increp itself, or of the system. */
 const faultOf = (error: unknown): string => (error instanceof IncrepError ? error.message : fileFault(error));
 
-function giveBack(directory: string): string {
-  const [user, path] = [shellWord(userName()), shellWord(directory)];
-  const found = statSync(directory, { throwIfNoEntry: false });
-  if (found && !found.isDirectory()) return `Move the file ${path} to another place.`;
-  if (found && found.uid === process.geteuid?.()) return `Run: chmod -R u+rwX ${path}.`;
+/** What a user can do about a state directory, or about a file in it. */
+export function accessAdvice(directory: string, path = directory): string {
+  const place = shellWord(directory);
+  const [found, owner] = [lookAt(directory), lookAt(path)];
+  if (found === 'denied') return `Let the user "${userName()}" search the directories above ${place}.`;
+  if (found === 'impossible') return 'Correct the path.';
+  if (found && !found.isDirectory()) return `Move the file ${place} to another place.`;
+  if (found && typeof owner === 'object' && owner.uid === process.geteuid?.())
+    return `Run: chmod -R u+rwX ${place}.`;
   return found
-    ? `Give the directory to the user that runs increp; as root, run: chown -R ${user} ${path}.`
-    : `Create the directory for the user that runs increp; as root, run: install -d -o ${user} -m 700 ${path}.`;
+    ? `Give the directory to the user that runs increp; ${takeCommand([directory])}.`
+    : `Create the directory for the user that runs increp; as root, run: install -d -o ${shellWord(userName())} -m 700 ${place}.`;
+}
+
+function lookAt(path: string): Stats | 'denied' | 'impossible' | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    return hasCode(error, 'EACCES') ? 'denied' : 'impossible';
+  }
 }

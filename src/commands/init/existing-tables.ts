@@ -1,5 +1,6 @@
 /** Warns of signs that source and destination are swapped, and of destination tables that a sync would refuse. */
 import { basename, resolve } from 'node:path';
+import { STATE_DIRECTORY } from '../../config/environment/variables.ts';
 import { answerOf, type Answers } from '../../config/answers.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
@@ -31,7 +32,7 @@ export function existingAmong(
     pipeline: pipelineOf(answers),
     source,
     systemIdentifier: sourceServer.systemIdentifier,
-    files: stateFiles(resolve(answers.directory, answerOf(answers, 'STATE_DIR') ?? 'sync-state')),
+    files: stateFiles(resolve(answers.directory, answerOf(answers, 'STATE_DIR') ?? STATE_DIRECTORY)),
   };
   const names = chosen.map(({ name }) => name);
   return visitDestinationTables(destination, pipeline, names, how);

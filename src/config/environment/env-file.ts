@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
-import { isOfAnotherUser, protectCommand } from '../../ownership.ts';
+import { ifForeign, protectCommand } from '../../ownership.ts';
 import { misspelt, nearest } from '../../nearest.ts';
 import { readText } from '../files.ts';
 import type { Problem, ReportProblem, Warn } from '../problems.ts';
@@ -41,7 +41,7 @@ export async function readEnvFile(
   const { text, ...failure } = await readText(path);
   if (text === undefined) {
     if (!('isMissing' in failure && failure.isMissing))
-      report({ where: '.env', what: `${path} ${failure.fault}`, fix: await accessCommand(path) });
+      report({ where: '.env', what: `${path} ${failure.fault}`, unreadable: await ifForeign(path) });
     return undefined;
   }
   if (text.includes('\0')) {
@@ -77,11 +77,6 @@ export const withoutVariables = (text: string, names: readonly string[]): string
       return names.includes(name) ? (/^\s*\n/.exec(assignment)?.[0] ?? '') : assignment;
     },
   );
-
-/** If another user owns the file, no change of its content helps. */
-async function accessCommand(path: string): Promise<string | undefined> {
-  return (await isOfAnotherUser(path)) ? protectCommand(path) : undefined;
-}
 
 async function checkMode(path: string, warn: Warn): Promise<void> {
   const mode = (await stat(path)).mode & 0o777;

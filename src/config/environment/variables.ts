@@ -1,5 +1,8 @@
 /** Every environment variable. The loader, the check for misspelt names and the documentation read this table. */
 
+/** In the directory of the pipeline, unless STATE_DIR names another place. */
+export const STATE_DIRECTORY = 'sync-state';
+
 export type Prefix = 'SOURCE' | 'DEST';
 export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY' | 'SSLPASSWORD' | 'SSLCRL';
 /** Parameters of libpq with the same name in lower case. */
@@ -175,7 +178,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'STATE_DIR',
     meaning: 'Directory for cursors, the history of runs and counters.',
-    default: 'sync-state',
+    default: STATE_DIRECTORY,
   },
   {
     name: 'STALL_TIMEOUT',

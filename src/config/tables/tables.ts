@@ -1,5 +1,6 @@
 /** Reads `tables-config.json` into the tables of the settings, or reports all problems in it. */
 import { join } from 'node:path';
+import { ifForeign } from '../../ownership.ts';
 import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
 import { readPattern } from '../../schema/patterns.ts';
@@ -104,7 +105,12 @@ async function readDocument(
   if (text === undefined) {
     const isAbsence = 'isMissing' in failure && failure.isMissing;
     const what = isAbsence ? `not found in ${directory}; run "increp init" to create it` : `${path} ${fault}`;
-    report({ where: TABLES_FILE, what, isAbsence });
+    report({
+      where: TABLES_FILE,
+      what,
+      isAbsence,
+      unreadable: isAbsence ? undefined : await ifForeign(path),
+    });
     return undefined;
   }
   // Windows editors begin a file with a byte order mark, which is not JSON.

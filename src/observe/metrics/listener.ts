@@ -2,8 +2,8 @@
 import { dirname } from 'node:path';
 import type { Listener, RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
-import { hasCode, replaceFile } from '../../replace-file.ts';
-import { fileFault } from '../../system-fault.ts';
+import { replaceFile } from '../../replace-file.ts';
+import { fileFault, hasCode } from '../../system-fault.ts';
 import { withRun, type Counters } from '../../schema/counters.ts';
 import { exposition } from './exposition.ts';
 import { familiesOf, type TableMetrics } from './families.ts';

@@ -1,4 +1,5 @@
 /** Gathers everything that planning needs, in a few queries for each batch of tables. It only reads. */
+import { dirname } from 'node:path';
 import type { SessionParameters } from '../../config/settings.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
@@ -11,7 +12,8 @@ import type { NativeTypes } from '../../schema/native-types.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
-import { fileFault } from '../../system-fault.ts';
+import { takeCommand } from '../../ownership.ts';
+import { fileFault, hasCode } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import type { DestinationSchema } from './describe-destination.ts';
 import { describeEarly, describeSides, namedTables, type EarlySides } from './describe-sides.ts';
@@ -286,7 +288,7 @@ function withKeysOf(settings: TableSettings, relation: Relation | undefined): Ta
 const deniedFile = (path: string, { cause }: IncrepError): StateFile => ({
   kind: 'unreadable',
   path,
-  why: fileFault(cause),
+  why: hasCode(cause, 'EACCES') ? `${fileFault(cause)}; ${takeCommand([dirname(path)])}` : fileFault(cause),
 });
 
 function selectedOf(

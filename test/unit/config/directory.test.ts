@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { resolveDirectory } from '../../../src/config/directory.ts';
+import { resolveDirectory, resolveNewDirectory } from '../../../src/config/directory.ts';
 import type { Environment } from '../../../src/environment.ts';
 import { pipelineDirectory } from './pipeline-directory.ts';
 
@@ -37,6 +37,15 @@ test('what is not a directory is refused by the name of what said it', async () 
       message: expect.stringContaining('INCREP_DIR') as string,
     }),
   );
+});
+
+test('a path that the system cannot examine is refused with the reason', () => {
+  const path = `/${'long'.repeat(100)}`;
+  expect(() => directoryOf(path, {})).toThrow(
+    `-C names ${path}, which cannot be examined: the name is too long`,
+  );
+  const request = { directory: path, environment: {}, workingDirectory: '/' };
+  expect(() => resolveNewDirectory(request)).toThrow('which cannot be examined: the name is too long');
 });
 
 test('a current directory that was deleted is not blamed on a variable', () => {

@@ -223,8 +223,18 @@ describe('.env', () => {
     const { next } = await pipeline.refusal({});
     vi.restoreAllMocks();
     expect(next).toBe(
-      `Give your user access, then run the command again; as root, run: chown ${userInfo().username} ${path} && chmod 600 ${path}`,
+      `Give the files to the user that runs increp, then run the command again; as root, run: chown -R ${userInfo().username} ${path}`,
     );
+  });
+
+  test('is given together with the other files of a run as root', async () => {
+    await using pipeline = await pipelineDirectory();
+    const paths = ['.env', 'tables-config.json', 'sync-state'].map((name) => join(pipeline.directory, name));
+    for (const path of paths) await rm(path, { force: true }).then(() => mkdir(path));
+    vi.spyOn(process, 'getuid').mockReturnValue(12_345);
+    const { next } = await pipeline.refusal({});
+    vi.restoreAllMocks();
+    expect(next).toContain(`as root, run: chown -R ${userInfo().username} ${paths.join(' ')}`);
   });
 
   test.each([

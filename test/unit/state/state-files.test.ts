@@ -16,5 +16,9 @@ test('a state directory that cannot be used has the command for its cause', asyn
   await expect(ensureWritable(file)).rejects.toMatchObject({
     next: expect.stringContaining(`Move the file ${file} to another place.`),
   });
+  await expect(ensureWritable(join(parent, 'long'.repeat(100)))).rejects.toMatchObject({
+    message: expect.stringContaining('cannot be written: the name is too long'),
+    next: 'Correct the path. Or set STATE_DIR.',
+  });
   await rm(parent, { recursive: true });
 });
