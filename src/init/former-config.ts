@@ -78,19 +78,77 @@ export interface ConfiguredTables {
   readonly named: readonly string[];
   /** The other tables that a pattern selects. */
   readonly matched: readonly string[];
+  /** Names of entries without a table at the source. */
+  readonly gone: readonly string[];
+  /** Columns of keys that the table at the source does not have. */
+  readonly lost: readonly LostColumn[];
+}
+
+export interface LostColumn {
+  readonly table: string;
+  readonly option: 'replication_key' | 'unique_cols';
+  readonly column: string;
+}
+
+interface SourceTable {
+  readonly name: string;
+  readonly columns: readonly string[];
 }
 
 /** Of these tables of the schema SOURCE_SCHEMA. */
 export function configuredAmong(
   former: FormerConfig,
   schema: string,
-  tables: readonly string[],
+  tables: readonly SourceTable[],
 ): ConfiguredTables {
+  const names = tables.map(({ name }) => name);
   const patterns = former.entries.flatMap((entry) => patternIn(former, entry, schema) ?? []);
   const isIn = (table: string, hasStars: boolean) =>
     patterns.some((pattern) => starsOf(pattern) > 0 === hasStars && isMatch(pattern, table));
-  const named = tables.filter((table) => isIn(table, false));
-  return { named, matched: tables.filter((table) => !named.includes(table) && isIn(table, true)) };
+  const named = names.filter((name) => isIn(name, false));
+  const written = tablesIn(former, schema);
+  return {
+    named,
+    matched: names.filter((name) => !named.includes(name) && isIn(name, true)),
+    gone: written.flatMap(({ name }) => (names.includes(name) ? [] : [name])),
+    lost: written.flatMap((entry) =>
+      lostColumns(
+        entry,
+        tables.find(({ name }) => name === entry.name),
+      ),
+    ),
+  };
+}
+
+interface WrittenTable {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** The enabled entries of single tables. A query is no table of the source. */
+function tablesIn(former: FormerConfig, schema: string): readonly WrittenTable[] {
+  return former.entries.flatMap((entry) => {
+    const pattern = patternIn(former, entry, schema);
+    const options = { ...former.defaults, ...(isObject(entry.value) ? entry.value : {}) };
+    const isTable =
+      pattern !== undefined &&
+      starsOf(pattern) === 0 &&
+      options['query'] === undefined &&
+      options['enabled'] !== false;
+    return isTable ? [{ name: pattern.parts.join(''), options }] : [];
+  });
+}
+
+/** Mode full-refresh needs no key. */
+function lostColumns({ name, options }: WrittenTable, table: SourceTable | undefined): LostColumn[] {
+  if (!table || options['mode'] === 'full-refresh') return [];
+  return (['replication_key', 'unique_cols'] as const).flatMap((option) =>
+    [options[option]]
+      .flat()
+      .filter((column) => typeof column === 'string')
+      .filter((column) => !table.columns.includes(column))
+      .map((column) => ({ table: name, option, column })),
+  );
 }
 
 function patternIn({ defaults }: FormerConfig, { value }: FormerEntry, schema: string) {

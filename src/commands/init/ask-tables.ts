@@ -7,7 +7,7 @@ import {
   type LeftOut,
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
-import type { ConfiguredTables } from '../../init/former-config.ts';
+import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
 import { cautionsAbout } from '../../init/key-cautions.ts';
 import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { entryStep, withoutReplicationKey } from '../../init/without-key.ts';
@@ -26,7 +26,7 @@ export async function askTables(
   tables: readonly TableProposal[],
   configured: ConfiguredTables | undefined,
 ): Promise<AskedTables> {
-  const { named, matched } = configured ?? { named: [], matched: [] };
+  const { named, matched, gone, lost } = configured ?? NOT_CONFIGURED;
   const isConfigured = ({ name }: { readonly name: string }) =>
     named.includes(name) || matched.includes(name);
   const leftOut = tables
@@ -37,6 +37,8 @@ export async function askTables(
   if (leftOut.length > 0) prompts.warn(obstacles(leftOut));
   if (matched.length > 0)
     prompts.say(`Patterns in tables-config.json select: ${listed(matched, MOST_SHOWN)}.`);
+  if (lost.length > 0) prompts.warn(lostText(lost));
+  if (gone.length > 0) prompts.warn(goneText(gone));
   if (possible.length === 0) return { chosen: [], leftOut, removed: [] };
   for (;;) {
     const choice = await askOnce(prompts, { possible, impossible: leftOut, configured });
@@ -45,6 +47,22 @@ export async function askTables(
     prompts.warn('All tables are left out. A pipeline needs at least one.');
   }
 }
+
+const NOT_CONFIGURED: ConfiguredTables = { named: [], matched: [], gone: [], lost: [] };
+
+const lostText = (lost: readonly LostColumn[]): string =>
+  [
+    'Columns in tables-config.json that the source does not have:',
+    ...lost.slice(0, MOST_SHOWN).map(({ table, option, column }) => `${table}: "${column}" (${option})`),
+    ...more(lost.length),
+    'Correct them there, or a sync of these tables fails.',
+  ].join('\n');
+
+const goneText = (gone: readonly string[]): string =>
+  [
+    `In tables-config.json, but not at the source: ${listed(gone, MOST_SHOWN)}`,
+    'If a table was dropped, remove its entry there. If it was renamed, see "increp help schema-changes".',
+  ].join('\n');
 
 interface Offer {
   readonly possible: readonly TableProposal[];

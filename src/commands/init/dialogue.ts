@@ -64,7 +64,7 @@ export async function setupByAsking(
     configuredAmong(
       config,
       from.connection.schema,
-      tables.map(({ name }) => name),
+      tables.map(({ name, relation }) => ({ name, columns: relation.columns.map((column) => column.name) })),
     );
   let { chosen, leftOut, removed } = await askTables(dialogue, tables, configured);
   for (;;) {

@@ -7,7 +7,7 @@ import { withoutVariables } from '../../config/environment/env-file.ts';
 import { assignmentLines, type Assignment } from '../../config/environment/env-text.ts';
 import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
-import { VARIABLES } from '../../config/environment/variables.ts';
+import { VARIABLES, variable } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
@@ -147,8 +147,10 @@ function wantedAssignments({ answers, source, destination }: Setup): Assignment[
 }
 
 function saysAll(former: string, assignments: readonly Assignment[]): boolean {
-  const said = parse(former);
-  const ours = Object.keys(said).filter((name) => /^(SOURCE|DEST)_/.test(name) && said[name] !== '');
+  const written = parse(former);
+  const source = written['SOURCE_SCHEMA'] ?? variable('SOURCE_SCHEMA')?.default;
+  const said: typeof written = { SOURCE_SCHEMA: source ?? '', DEST_SCHEMA: source ?? '', ...written };
+  const ours = Object.keys(written).filter((name) => /^(SOURCE|DEST)_/.test(name) && written[name] !== '');
   return (
     assignments.every(([name, value]) => said[name] === value) &&
     ours.every((name) => assignments.some(([wanted]) => wanted === name))

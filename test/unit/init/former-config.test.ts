@@ -62,8 +62,27 @@ test('entries of other schemas are not those of the tables, and patterns are tol
   const file = former(
     '{ "tables": [{ "name": "a" }, { "name": "b", "schema": "other" }, { "name": "e_*" }, { "name": "x\\\\*" }] }',
   );
-  expect(configuredAmong(file, 'public', ['a', 'b', 'e_1', 'x*', 'y'])).toEqual({
+  expect(configuredAmong(file, 'public', tables('a', 'b', 'e_1', 'x*', 'y'))).toEqual({
     named: ['a', 'x*'],
     matched: ['e_1'],
+    gone: [],
+    lost: [],
+  });
+});
+
+const tables = (...names: readonly string[]) => names.map((name) => ({ name, columns: ['id', 'at'] }));
+
+test('tables and key columns that the source no longer has are found', () => {
+  const file = former(`{
+    "defaults": { "replication_key": "at", "unique_cols": ["id", "part"] },
+    "tables": [{ "name": "a" }, { "name": "gone" }, { "name": "off", "enabled": false }, { "name": "e_*" },
+      { "name": "b", "unique_cols": ["id"], "replication_key": "changed" }, { "name": "c", "mode": "full-refresh" },
+      { "name": "q", "query": "SELECT 1" }, { "name": "other", "schema": "other" }] }`);
+  expect(configuredAmong(file, 'public', tables('a', 'b', 'c'))).toMatchObject({
+    gone: ['gone'],
+    lost: [
+      { table: 'a', option: 'unique_cols', column: 'part' },
+      { table: 'b', option: 'replication_key', column: 'changed' },
+    ],
   });
 });
