@@ -43,7 +43,7 @@ export function userName(): string {
 }
 
 /** Whether only root or another user can change the permissions of the file. False if it cannot be examined. */
-export async function isOfAnotherUser(path: string): Promise<boolean> {
+async function isOfAnotherUser(path: string): Promise<boolean> {
   const uid = await stat(path).then(
     (found) => found.uid,
     () => undefined,

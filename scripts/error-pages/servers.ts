@@ -200,7 +200,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer" (READ_ONLY)',
-      '  next: Check why it was set (a full disk, maintenance). To reset it, run: SET default_transaction_read_only = off; ALTER ROLE "writer" RESET default_transaction_read_only',
+      '  next: Check why it was set (a full disk, maintenance). To reset it, run: BEGIN READ WRITE; ALTER ROLE "writer" RESET default_transaction_read_only; COMMIT',
     ],
   },
   DISK_FULL: {

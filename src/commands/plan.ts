@@ -3,10 +3,11 @@ import type { TableSettings } from '../config/settings.ts';
 import { serversOf } from '../sync/facts/facts.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { describeDependent } from '../sync/plan/obstructions.ts';
-import { ERROR_CLASSES, exitCodeOfTables } from '../errors.ts';
+import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
 import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
@@ -19,7 +20,7 @@ import { eachDestination, ofDestination, type DestinationResults } from './pipel
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
-import { sayRemarks, warnUnwritable } from './pipeline/warn-unreachable.ts';
+import { sayRemarks, warnRefused, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -49,14 +50,15 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const previews = await planFor(pipeline, chosen, options);
+        const { previews, refusal } = await planFor(pipeline, chosen, options);
         if (!options.json)
           terminal.out(
             redact(formatPlan(previews.map(inWords), terminal.style, { jobs, isVerbose: options.verbose })),
           );
+        if (!options.json) warnRefused(refusal, context);
         return {
-          result: previews.map((table) => ({ table, of: ofDestination(pipeline) })),
-          exitCode: exitCodeFor(previews, options),
+          result: { previews, refusal, of: ofDestination(pipeline) },
+          exitCode: refusal ? refusal.exitCode : exitCodeFor(previews, options),
         };
       },
     });
@@ -71,7 +73,7 @@ async function planFor(
   { settings, runContext }: Pipeline,
   tables: readonly TableSettings[],
   options: PlanOptions,
-): Promise<Preview[]> {
+): Promise<Pick<DestinationPlan, 'previews' | 'refusal'>> {
   const servers = await serversOf(runContext);
   ensureDifferentDatabases(settings, servers);
   runContext.destinations.add(settings, servers.destination);
@@ -85,7 +87,11 @@ async function planFor(
   const previews: Preview[] = [];
   for await (const facts of gatherGroups(runContext, tables))
     previews.push(...(await previewTables(runContext, facts, request)));
-  return settings.destinations.length > 1 ? previews.map((table) => withChunkNote(table, tables)) : previews;
+  return {
+    previews:
+      settings.destinations.length > 1 ? previews.map((table) => withChunkNote(table, tables)) : previews,
+    refusal: writeRefusal(runContext, servers),
+  };
 }
 
 /** A note about tables that each destination reads separately. */
@@ -123,19 +129,24 @@ const inWords = (table: Preview) => ({
 const loaderNote = ({ loaderCause: cause }: Preview): string[] =>
   cause && cause.code !== 'small-table' ? [`loads by COPY instead of pg_dump: ${copyCause(cause)}`] : [];
 
-interface DestinationPreview {
-  readonly table: Preview;
+interface DestinationPlan {
+  readonly previews: readonly Preview[];
+  /** Why a sync would fail before its first table. */
+  readonly refusal: IncrepError | undefined;
   readonly of: object;
 }
 
 const toJson = (
-  { results, json }: DestinationResults<readonly DestinationPreview[]>,
+  { results, json }: DestinationResults<DestinationPlan>,
   { unmatched, jobs }: { readonly unmatched: readonly string[]; readonly jobs: number },
 ): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
   ...json,
-  tables: results.flat().map(({ table, of }) => ({ name: table.name, ...of, ...tableJson(table) })),
+  tables: results.flatMap(({ previews, of }) =>
+    previews.map((table) => ({ name: table.name, ...of, ...tableJson(table) })),
+  ),
+  refusals: results.flatMap(({ refusal, of }) => (refusal ? [{ ...of, ...errorToJson(refusal) }] : [])),
   unmatched_patterns: unmatched,
   jobs,
 });

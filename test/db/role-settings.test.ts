@@ -232,6 +232,10 @@ test('default_transaction_read_only on the destination is a brake, which is resp
   const checked = await increp('check --json', pair);
   expect(checked.exitCode).toBe(1);
   expect(checked.stdout).toContain('READ_ONLY');
+  const planned = await increp('plan --json', pair);
+  expect(planned.exitCode).toBe(1);
+  expect(JSON.parse(planned.stdout)).toMatchObject({ refusals: [{ code: 'READ_ONLY' }] });
+  expect((await increp('plan', pair)).stderr).toContain('a sync would fail before its first table');
   // What only reads still works.
   expect((await increp('verify', pair)).exitCode).toBe(0);
   await setOnRole(pair, 'destination', { default_transaction_read_only: 'off' });
@@ -246,9 +250,7 @@ slowTest('the brake is named where it was set, with the statement that resets it
     await pair.destination.query(`ALTER ${where} SET default_transaction_read_only = on`);
     const { hint } = (await trySync(pair)).summary.error ?? {};
     const statement = /run: (.*)$/.exec(hint ?? '')?.[1] ?? '';
-    expect(statement).toBe(
-      `SET default_transaction_read_only = off; ALTER ${where} RESET default_transaction_read_only`,
-    );
+    expect(statement).toBe(`BEGIN READ WRITE; ALTER ${where} RESET default_transaction_read_only; COMMIT`);
     await pair.destination.query(statement);
   }
   expect((await sync(pair)).table()).toMatchObject({ status: 'ok' });

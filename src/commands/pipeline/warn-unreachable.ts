@@ -35,6 +35,16 @@ export function warnUnwritable(
   say(wrapLines(printable(redact(text)), sayStyle));
 }
 
+/** A plan is useful even if every sync fails until the user has fixed the destination. */
+export function warnRefused(
+  refusal: IncrepError | undefined,
+  { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
+): void {
+  if (!refusal) return;
+  const text = `warning: a sync would fail before its first table: ${refusal.message}\n  next: ${refusal.next}\n`;
+  say(wrapLines(printable(redact(text)), sayStyle));
+}
+
 export function warnUnreachable(
   { isLocal, unreachable, sourceError, historyError, tables = [] }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,

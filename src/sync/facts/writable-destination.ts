@@ -34,8 +34,9 @@ const SETTING = 'default_transaction_read_only';
 
 /** The values are those of GucSource in the server's guc.c. */
 function whereSet(from: string, { role, database }: { readonly role: string; readonly database: string }) {
+  // Works as one option -c of psql, too, which is one transaction.
   const resetting = (statement: string) =>
-    `To reset it, run: SET ${SETTING} = off; ${statement} RESET ${SETTING}`;
+    `To reset it, run: BEGIN READ WRITE; ${statement} RESET ${SETTING}; COMMIT`;
   switch (from) {
     case 'user':
       return { place: `for role "${role}"`, reset: resetting(`ALTER ROLE ${ident(role)}`) };
@@ -57,7 +58,7 @@ function whereSet(from: string, { role, database }: { readonly role: string; rea
     default:
       return {
         place: `for the server (${from})`,
-        reset: `If it is in postgresql.conf, change it there, otherwise run: SET ${SETTING} = off; ALTER SYSTEM RESET ${SETTING}. Then run: SELECT pg_reload_conf()`,
+        reset: `If it is in postgresql.conf, change it there, otherwise run: ALTER SYSTEM RESET ${SETTING}. Then run: SELECT pg_reload_conf()`,
       };
   }
 }
