@@ -24,13 +24,31 @@ export async function otherOwner(directory: string): Promise<number | undefined>
 
 /** Creates missing directories, and returns the first of them. */
 export async function makeDirectory(directory: string, mode = 0o700): Promise<string | undefined> {
-  const first = await mkdir(directory, { recursive: true, mode });
-  if (first === undefined) return undefined;
-  const made = [directory];
-  while (made[0] !== undefined && made[0] !== first && dirname(made[0]) !== made[0])
-    made.unshift(dirname(made[0]));
-  for (const path of made) await giveToOwner(path);
-  return first;
+  const missing = await missingDirectories(directory);
+  for (const path of missing) {
+    await mkdir(path, { mode }).catch(async (error: unknown) => {
+      // Another process may have created it.
+      if (!hasCode(error, 'EEXIST') || !(await stat(path)).isDirectory()) throw error;
+    });
+    await giveToOwner(path);
+  }
+  return missing[0];
+}
+
+/** From the top. The recursive mkdir of Node never ends in a directory such as /proc, which reports ENOENT for a new name. */
+async function missingDirectories(directory: string): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (let path = directory; ; path = dirname(path)) {
+    const isThere = await stat(path).then(
+      () => true,
+      (error: unknown) => {
+        if (!hasCode(error, 'ENOENT') || path === dirname(path)) throw error;
+        return false;
+      },
+    );
+    if (isThere) return missing;
+    missing.unshift(path);
+  }
 }
 
 /** The user of this process. In a container, it may have no name. */

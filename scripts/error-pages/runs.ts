@@ -11,7 +11,7 @@ export const runs = {
     ],
     steps: [
       'If it is the same pipeline, set `PIPELINE_NAME` to its former name.',
-      'If the source moved to another server or database, load the table from there: `increp reset orders && increp sync orders`',
+      'If the source moved to another server or database, load the table from there: `increp reset orders --force && increp sync orders`',
       'If two pipelines write the table, set another `DEST_SCHEMA`, `dest_schema` or `dest_name` in one of them.',
       'To take over the table of another pipeline, discard its state: `increp reset orders --force && increp sync orders`. Without `--force`, `reset` ends with this error.',
       'If two pipelines are meant to fill one table, both need `_source` in `metadata_columns` ([modes](modes.md)).',
@@ -35,7 +35,7 @@ export const runs = {
       'Or set `STATE_DIR` to a directory of that user.',
     ],
     example: [
-      'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it already exists (STATE_NOT_WRITABLE)',
+      'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it is not a directory (STATE_NOT_WRITABLE)',
       '  next: Move the file /srv/pipelines/shop/sync-state to another place. Or set STATE_DIR.',
     ],
   },

@@ -39,11 +39,12 @@ export async function check(context: RunContext, request: CheckRequest): Promise
     ...(isFirst ? await metricsTextfileFindings(context.settings) : []),
   ];
   if (reachable.length > 0) return [...reachable, ...findings];
-  findings.push(...(await attempt(() => ensureDifferent(context))));
+  const same = await attempt(() => ensureDifferent(context));
+  findings.push(...same);
   const facts = await attemptFacts(context, tables);
   const swapped = facts.kind === 'done' ? swappedFinding(facts.value) : undefined;
   // What else there is to say is about the wrong side.
-  if (swapped) return [swapped];
+  if (swapped) return same.length > 0 ? same : [swapped];
   if (facts.kind === 'done')
     return [
       ...findings,

@@ -20,6 +20,7 @@ import { previewEvolution, previewExtension } from '../sync/plan/evolution-previ
 import {
   describeDependent,
   findObstruction,
+  isItself,
   isOthers,
   ownershipStep,
   type Obstruction,
@@ -247,8 +248,10 @@ const LISTED = 10;
 function dependentFindings(table: TableFacts, plan: Workable, dependents: readonly Dependent[]): Finding[] {
   const { name } = table.settings;
   if (dependents.length === 0) return [];
+  // ownerFindings names the owner of the table itself.
+  const others = dependents.filter((each) => !isItself(each));
   const builtOn = `dependent objects: ${listed(
-    dependents.map((each) => describeDependent(each)),
+    others.map((each) => describeDependent(each)),
     LISTED,
   )}`;
   if (plan.kind === 'load' && (plan.way === 'swap' || plan.way === 'extend')) {
@@ -258,9 +261,11 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
         : previewExtension(table, plan, dependents)?.obstruction;
     return obstruction
       ? [wouldBeRefused(name, obstruction)]
-      : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];
+      : others.length === 0
+        ? []
+        : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];
   }
-  const owned = dependents.filter((each) => isOthers(each));
+  const owned = others.filter((each) => isOthers(each));
   if (plan.kind === 'incremental' && plan.evolution) {
     const { obstruction, warnings = [] } = previewEvolution(table, plan, dependents) ?? {};
     return [

@@ -15,7 +15,7 @@ interface Claims {
 
 type ClaimOptions = Claims & ContextOptions & { readonly exclude: readonly string[] };
 
-type Claim = NonNullable<PlanRequest['claim']>;
+type ClaimFlag = NonNullable<PlanRequest['claim']>;
 
 export const claimOf = ({ adopt, replace }: Claims): PlanRequest['claim'] =>
   adopt ? 'adopt' : replace ? 'replace' : undefined;
@@ -41,7 +41,7 @@ export async function ensureClaimNamed(tables: readonly string[], options: Claim
 const MOST_NAMED = 50;
 
 /** `unclaimed` is undefined if it is not known, or if the sides are probably swapped. Pure. */
-export function claimStep(claim: Claim, unclaimed: readonly string[] | undefined): string {
+export function claimStep(claim: ClaimFlag, unclaimed: readonly string[] | undefined): string {
   if (unclaimed === undefined) return `Name each table: increp sync TABLE --${claim}`;
   if (unclaimed.length === 0) return `None of these tables needs --${claim}. Run the command without it.`;
   const command = tablesCommand('sync', unclaimed.slice(0, MOST_NAMED), [`--${claim}`]);

@@ -4,7 +4,7 @@ import { LISTED, listed } from '../format.ts';
 import { printable, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { goneAtSource } from '../reset/gone-tables.ts';
-import { forgetTable, swapCheck, type Forgotten } from '../reset/reset-table.ts';
+import { forgetTable, sourceSight, type Forgotten } from '../reset/reset-table.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
@@ -41,18 +41,22 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       run: async ({ runContext }) => {
         // A remaining state file would replace the deleted row.
         await ensureWritable(runContext.settings.stateDirectory);
-        const isSourceOfPipeline = swapCheck(runContext);
+        const lookAtSource = sourceSight(runContext);
         const results: { readonly name: string; readonly result: Forgotten }[] = [];
         try {
           for (const table of chosen)
             results.push({
               name: table.name,
-              result: await forgetTable(runContext, table, { isForced: options.force, isSourceOfPipeline }),
+              result: await forgetTable(runContext, table, { isForced: options.force, lookAtSource }),
             });
         } finally {
           const gone = results.length === 0 ? NONE : await goneAtSource(runContext, chosen);
           const textOf = ({ name, result }: { readonly name: string; readonly result: Forgotten }) =>
-            gone.has(name) ? GONE : RESULT_TEXTS[result];
+            gone.has(name) ? goneText(name) : textOfReset(result);
+          const goneText = (name: string) =>
+            chosen.some((table) => table.name === name && table.pattern !== undefined)
+              ? GONE_FROM_PATTERN
+              : GONE;
           for (const [outcome, same] of Map.groupBy(results, textOf)) {
             const names = same.map(({ name }) => printable(name));
             const text = `${listed(names, LISTED)}: ${outcome}`;
@@ -69,10 +73,18 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
 
 const NONE: ReadonlySet<string> = new Set();
 
+const GONE_FROM_PATTERN =
+  'the source no longer has a table of this name, so no sync looks for it. The destination table stays as it is.';
+
 const GONE =
   'the source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. "increp check" says what to do.';
 
-const RESULT_TEXTS: Record<Forgotten, string> = {
+const textOfReset = ({ kind, takenFrom }: Forgotten): string =>
+  takenFrom === undefined
+    ? RESULT_TEXTS[kind]
+    : `${RESULT_TEXTS[kind]} The state belonged to ${takenFrom}, which cannot continue from it any more.`;
+
+const RESULT_TEXTS: Record<Forgotten['kind'], string> = {
   state:
     'reset. The next "increp sync" loads the table again. Until then, the destination table stays readable.',
   'state-only': 'reset. There is no destination table, so the next "increp sync" loads the table.',

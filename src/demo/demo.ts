@@ -39,7 +39,7 @@ export async function playDemo(request: DemoRequest): Promise<boolean> {
       printAccess(story, stage);
       await stage.keep();
     } else {
-      story.print('The demo removes everything now. To keep it: npx increp demo --keep');
+      story.print(`The demo removes everything now. To keep it: ${story.increpCommand('demo')} --keep`);
     }
     return areEqual;
   });
@@ -81,5 +81,5 @@ function conclude(story: Story, areEqual: boolean, seconds: string): void {
     story.print('Chapter 7 names the tables. This is a bug. Please report it.');
   }
   story.print('Next, with your own databases:');
-  for (const command of ['init', 'check', 'plan', 'sync']) story.typed(`npx increp ${command}`);
+  for (const command of ['init', 'check', 'plan', 'sync']) story.typedIncrep(command);
 }

@@ -34,7 +34,7 @@ export function printAccess(story: Story, stage: Stage): void {
   story.typed(`psql ${shellWord(servers[0].url(source.database))}`);
   story.typed(`psql ${shellWord(servers[1].url(destination.database))}`);
   story.print('To see how fresh the destination tables are, and to sync again:');
-  for (const command of ['status', 'sync']) story.typed(`npx increp ${command} -C ${shellWord(directory)}`);
+  for (const command of ['status', 'sync']) story.typedIncrep(command, ` -C ${shellWord(directory)}`);
   story.print('To stop the servers and remove everything:');
   story.typed(`sh ${shellWord(removerOf(stage))}`);
 }

@@ -20,6 +20,10 @@ export interface Story {
   quote(text: string): void;
   /** A command to type, so it is never wrapped. */
   typed(text: string): void;
+  /** The same for a command of increp: as the user types it. */
+  typedIncrep(verb: string, rest?: string): void;
+  /** The command as the user types it. */
+  increpCommand(verb: string): string;
   verdict(isGood: boolean, text: string): void;
 }
 
@@ -32,6 +36,7 @@ export function createStory({ out, style }: Paper): Story {
   const paint = painter(style);
   const broken = (text: string, prefix: string) => wrap(text, prefix, Math.min(WIDEST, style.width));
   const write = (lines: readonly string[]) => out(lines.map((line) => `${line}\n`).join(''));
+  const increpCommand = style.typedCommand ?? ((verb: string) => `increp ${verb}`);
   let number = 0;
   return {
     title: (text) => write([paint('bold', text)]),
@@ -47,6 +52,8 @@ export function createStory({ out, style }: Paper): Story {
           .flatMap((line) => broken(line, QUOTE)),
       ),
     typed: (text) => write([`${INDENT}  ${text}`]),
+    typedIncrep: (verb, rest = '') => write([`${INDENT}  ${increpCommand(verb)}${rest}`]),
+    increpCommand,
     verdict: (isGood, text) =>
       write(broken(text, INDENT).map((line) => paint(['bold', isGood ? 'green' : 'red'], line))),
   };

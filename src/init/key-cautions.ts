@@ -20,7 +20,7 @@ function triggerCaution(clear: readonly TableProposal[]): string | undefined {
     tables.map(({ name }) => name),
     LISTED,
   );
-  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} (see docs/setup.md#index-and-trigger-for-the-replication-key).`;
+  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} ("increp help setup").`;
 }
 
 /** Of tables whose unique key contains the replication key, such as a table that is partitioned by this column. */

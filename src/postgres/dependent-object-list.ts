@@ -6,7 +6,17 @@ import type { Database } from './database.ts';
 const dependentRow = z.object({
   /** Oid of the table that it depends on. */
   table: z.string(),
-  kind: z.enum(['view', 'materialized view', 'foreign key', 'trigger', 'policy', 'function', 'other']),
+  /** `table`: the table itself, if the role does not own it. */
+  kind: z.enum([
+    'table',
+    'view',
+    'materialized view',
+    'foreign key',
+    'trigger',
+    'policy',
+    'function',
+    'other',
+  ]),
   /** The name in SQL; a phrase if the kind is "other". */
   name: z.string(),
   /** The other table that it belongs to. */

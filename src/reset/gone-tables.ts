@@ -11,8 +11,7 @@ export async function goneAtSource(
   context: RunContext,
   tables: readonly TableSettings[],
 ): Promise<ReadonlySet<string>> {
-  // A sync does not look for a table that only a pattern names.
-  const named = tables.filter(({ selection, pattern }) => selection.query === null && pattern === undefined);
+  const named = tables.filter(({ selection }) => selection.query === null);
   const schemas = [...new Set(named.map(({ source }) => source.schema))];
   const found = await attempt(() =>
     withSourceTimeout(context, (source) => source.withReading((client) => relationNames(client, schemas))),

@@ -24,24 +24,33 @@ import { areSidesSwapped } from '../sync/facts/swapped-sides.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** `nothing`: there was no state. `absent`: there is no destination table either. `state-only`: only the table is missing. */
-export type Forgotten = 'state' | 'state-only' | 'nothing' | 'absent';
+export interface Forgotten {
+  /** `nothing`: there was no state. `absent`: there is no destination table either. `state-only`: only the table is missing. */
+  readonly kind: 'state' | 'state-only' | 'nothing' | 'absent';
+  /** --force: the pipeline or source that the state belonged to. */
+  readonly takenFrom: string | undefined;
+}
 
 interface Reset {
-  /** --force: also discards the state of another pipeline. */
+  /** --force: also discards the state of another pipeline or source. */
   readonly isForced: boolean;
-  /** Whether the source shows that the sides are swapped. Asked only for a table without a state file. */
-  readonly isSourceOfPipeline: () => Promise<boolean>;
+  readonly lookAtSource: () => Promise<SeenSource>;
+}
+
+interface SeenSource {
+  /** Whether the sides are swapped. */
+  readonly isOfPipeline: boolean;
+  readonly systemIdentifier: string | null;
 }
 
 /**
  * @throws IncrepError RUN_LOCKED during a run on the table, because that run would save its state after the reset;
- * STATE_MISMATCH if the state belongs to another pipeline, or if source and destination are swapped
+ * STATE_MISMATCH if the state belongs to another pipeline or source, or if source and destination are swapped
  */
 export async function forgetTable(
   context: RunContext,
   table: TableSettings,
-  { isForced, isSourceOfPipeline }: Reset,
+  { isForced, lookAtSource }: Reset,
 ): Promise<Forgotten> {
   const { destinationName, stateName, recordName } = tableNames(context, table);
   const { schema } = destinationName;
@@ -49,12 +58,13 @@ export async function forgetTable(
   const here = await context.destination.identity();
   const swapped =
     swappedByFile(file, { destination: destinationName, destinationServer: here }) ??
-    (file.kind === 'none' && (await isSourceOfPipeline())
+    (file.kind === 'none' && (await lookAtSource()).isOfPipeline
       ? swappedSides(context.settings.pipeline, here.database)
       : undefined);
   if (swapped) throw new IncrepError('STATE_MISMATCH', swapped);
   // All names under which it may have been synced.
   const names = [destinationName.table, sharedName(destinationName.table, context.settings.pipeline)];
+  const { systemIdentifier } = await lookAtSource();
   const forgotten = await context.destination.withWriting([], async (client): Promise<Forgotten> => {
     for (const name of names.toSorted())
       await lockTable(client, { stateName: { schema, table: name } }, { waitSeconds: 0, ...context });
@@ -63,10 +73,12 @@ export async function forgetTable(
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
     const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName));
     const states = hasState === true ? await statesOf(client, context, stateName, names) : [];
-    if (!isForced) ensureOwn(context, table, { states, file });
+    const owner = otherOwner(context, { states, file, systemIdentifier });
+    if (owner && !isForced) throw ofAnother(context, table, owner);
+    const takenFrom = owner?.words;
     const wasKnown = states.some(isRealState) || hasPending || namesDestination(file, here);
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
-      return hasPending ? 'state' : 'absent';
+      return { kind: hasPending ? 'state' : 'absent', takenFrom };
     // Another machine may have a state file. Without the record, that file would replace a deleted row.
     if (hasState !== true) await client.query(asUsual(createStateTable(schema)));
     const source = { database: context.settings.source.database, ...table.source };
@@ -89,18 +101,22 @@ export async function forgetTable(
     for (const name of names)
       if (name !== stateName.table)
         await client.query(forgetOwnState(schema), [name, context.settings.pipeline]);
-    return wasKnown ? (there.has(destinationName.table) ? 'state' : 'state-only') : 'nothing';
+    const kind = wasKnown ? (there.has(destinationName.table) ? 'state' : 'state-only') : 'nothing';
+    return { kind, takenFrom };
   });
   await context.stateFiles.remove(recordName);
   return forgotten;
 }
 
 /** Asks once for all tables. A reset works without the source, so an unreachable source shows nothing. */
-export function swapCheck(context: RunContext): () => Promise<boolean> {
-  let answer: Promise<boolean> | undefined;
-  const ask = async () => {
-    const found = await attempt(() => areSidesSwapped(context));
-    return found.kind === 'done' && found.value;
+export function sourceSight(context: RunContext): () => Promise<SeenSource> {
+  let answer: Promise<SeenSource> | undefined;
+  const ask = async (): Promise<SeenSource> => {
+    const found = await attempt(async () => ({
+      isOfPipeline: await areSidesSwapped(context),
+      systemIdentifier: (await context.source.identity()).systemIdentifier,
+    }));
+    return found.kind === 'done' ? found.value : { isOfPipeline: false, systemIdentifier: null };
   };
   return () => (answer ??= ask());
 }
@@ -130,23 +146,58 @@ async function statesOf(
     .filter((row) => row.name === stateName.table || row.pipeline === pipeline);
 }
 
-const ownerSchema = z.object({ pipeline: z.string() });
+const ownerSchema = z.object({
+  pipeline: z.string(),
+  source: z.object({ database: z.string() }),
+  sourceLife: z.object({ systemIdentifier: z.string().nullable() }).optional(),
+});
 
-/** A pipeline name that was set by mistake must not discard the cursor of another pipeline. */
-function ensureOwn(
-  { settings: { pipeline } }: RunContext,
-  { name }: TableSettings,
-  { states, file }: { readonly states: readonly NamedState[]; readonly file: StateFile },
-): void {
-  const records = [...states.map(({ record }) => record), ...(file.kind === 'record' ? [file.record] : [])];
-  const owners = records.flatMap((record) => ownerSchema.safeParse(record).data?.pipeline ?? []);
-  const other = owners.find((owner) => owner !== pipeline);
-  if (other === undefined) return;
-  throw new IncrepError('STATE_MISMATCH', {
-    what: `the state of "${name}" belongs to pipeline "${other}", and this is "${pipeline}"`,
-    next: `If this is the same pipeline, set PIPELINE_NAME=${other}. To discard the state of "${other}", run "${tableCommand('reset', name, '--force')}".`,
-  });
+interface Owner {
+  /** Undefined if it has the name of this pipeline. */
+  readonly pipeline: string | undefined;
+  readonly words: string;
 }
+
+interface FoundStates {
+  readonly states: readonly NamedState[];
+  readonly file: StateFile;
+  /** Of the source. Null if it is not known. */
+  readonly systemIdentifier: string | null;
+}
+
+/** A wrong PIPELINE_NAME, or a directory of the same name, must not discard the cursor of another pipeline. */
+function otherOwner(
+  { settings: { pipeline, source } }: RunContext,
+  { states, file, systemIdentifier }: FoundStates,
+): Owner | undefined {
+  const records = [...states.map(({ record }) => record), ...(file.kind === 'record' ? [file.record] : [])];
+  const owners = records.flatMap((record) => ownerSchema.safeParse(record).data ?? []);
+  const other = owners.find((owner) => owner.pipeline !== pipeline);
+  if (other) return { pipeline: other.pipeline, words: `pipeline "${other.pipeline}"` };
+  const far = owners.find(
+    ({ source: { database }, sourceLife }) =>
+      database !== source.database || isKnownToDiffer(sourceLife?.systemIdentifier ?? null, systemIdentifier),
+  );
+  if (!far) return undefined;
+  const isElsewhere = far.source.database === source.database;
+  return {
+    pipeline: undefined,
+    words: `source database "${far.source.database}"${isElsewhere ? ' of another server' : ''}`,
+  };
+}
+
+const isKnownToDiffer = (one: string | null, other: string | null): boolean =>
+  one !== null && other !== null && one !== other;
+
+const ofAnother = (
+  { settings: { pipeline, source } }: RunContext,
+  { name }: TableSettings,
+  { pipeline: other, words }: Owner,
+): IncrepError =>
+  new IncrepError('STATE_MISMATCH', {
+    what: `the state of "${name}" belongs to ${words}, and this is ${other === undefined ? `a pipeline with source database "${source.database}"` : `"${pipeline}"`}`,
+    next: `${other === undefined ? 'If this is another pipeline, set another PIPELINE_NAME and another DEST_SCHEMA, "dest_schema" or "dest_name".' : `If this is the same pipeline, set PIPELINE_NAME=${other}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name".`} To discard that state, run "${tableCommand('reset', name, '--force')}".`,
+  });
 
 const resetMark = z.object({ reset: z.object({ wasKnown: z.boolean() }) });
 

@@ -39,6 +39,11 @@ export const LIST_DEPENDENTS = /* sql */ `
     JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND (
       d.refclassid = 'pg_class'::regclass AND d.refobjid = above.oid
       OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (root.reltype, root.typarray)))
+  SELECT root.oid::text AS table, 'table' AS kind, format('%I.%I', n.nspname, x.relname) AS name, NULL AS of, ${OWNED},
+         '{}'::text[] AS columns, true AS "canMove"
+    FROM root JOIN pg_class x ON x.oid = root.oid JOIN pg_namespace n ON n.oid = x.relnamespace
+    WHERE NOT pg_has_role(x.relowner, 'USAGE')
+  UNION ALL
   SELECT root.oid::text AS table, CASE x.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END AS kind,
          format('%I.%I', n.nspname, x.relname) AS name, NULL AS of, ${OWNED},
          ARRAY(SELECT DISTINCT a.attname::text FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid

@@ -1,12 +1,12 @@
 /** Keeps a local history of runs, which can be read while the destination cannot be reached. */
+import { join } from 'node:path';
 import type { RunSummary } from '../events.ts';
 import { firstLine } from '../format.ts';
-
 import { fileFault, hasCode } from '../system-fault.ts';
 import { runError, type HistoryStore } from '../report/run-record.ts';
 import { runSeconds } from '../report/summary-json.ts';
 import { accessAdvice } from './state-files.ts';
-import { appendHistory, type NewRecord } from './history-file.ts';
+import { appendHistory, HISTORY_FILES, type NewRecord } from './history-file.ts';
 
 interface LocalHistory {
   /** The state directory. */
@@ -64,7 +64,9 @@ export function localHistory({
 
 /** A run as root, or a full disk, is the usual cause. */
 const nextStep = (directory: string, error: unknown): string =>
-  hasCode(error, 'EACCES', 'EPERM') ? accessAdvice(directory) : 'The sync itself is not affected.';
+  hasCode(error, 'EACCES', 'EPERM')
+    ? accessAdvice(directory, join(directory, HISTORY_FILES[0]))
+    : 'The sync itself is not affected.';
 
 const unreached = (tables: readonly string[], summary: RunSummary): string[] =>
   tables.filter((table) => !summary.tables.some(({ name }) => name === table));

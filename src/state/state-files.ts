@@ -23,8 +23,8 @@ export type StateFile =
 export interface StateFiles {
   pathOf(table: string): string;
   read(table: string): Promise<StateFile>;
-  /** The records of all tables. Unreadable files are left out. */
-  records(): Promise<StateRecord[]>;
+  /** The records of all tables, except the named ones. Unreadable files are left out. */
+  records(except?: readonly string[]): Promise<StateRecord[]>;
   /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_NOT_WRITABLE */
   write(table: string, record: StateRecord): Promise<void>;
   /** Renames a file that cannot be used, so that a user can inspect it. Returns the new name. */
@@ -40,9 +40,13 @@ export function stateFiles(directory: string): StateFiles {
       const text = await readIfThere(pathOf(table));
       return text === undefined ? readLegacy(directory, table) : parse(pathOf(table), text);
     },
-    records: async () => {
+    records: async (except = []) => {
       const names = await readdir(directory).catch(() => []);
-      const paths = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
+      const known = new Set(except.map(pathOf));
+      const paths = names
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => join(directory, name))
+        .filter((path) => !known.has(path));
       const texts = await Promise.allSettled(paths.map(readIfThere));
       const files = paths.map((path, index) => {
         const text = texts[index];

@@ -148,6 +148,28 @@ test('swapped sides say so of a table with another name at the destination, too'
   expect((await increp('reset orders --force', pair)).stderr).toContain('source and destination are swapped');
 });
 
+test.each(['--adopt', '--replace'])(
+  '%s needs --force if the source has the state of a pipeline',
+  async (flag) => {
+    await using pair = await freshPair({
+      ...ordersPreset,
+      destinationSql: `${ORDERS_SQL}; INSERT INTO orders VALUES (3, 1, 'theirs')`,
+    });
+    await pair.source.query(
+      `CREATE SCHEMA other; CREATE TABLE other._increp_state (table_name text, pipeline text, record jsonb)`,
+    );
+    const { error } = (await trySync(pair, `orders ${flag}`)).table();
+    expect(error).toMatchObject({ code: 'DESTINATION_NOT_OURS' });
+    expect(error?.hint).toMatch(
+      new RegExp(`Rows go from .*If it is right, run "increp sync orders ${flag} --force"`),
+    );
+    expect((await increp(`plan orders ${flag}`, pair)).stdout).toContain('are probably swapped');
+    expect((await pair.destination.query(`SELECT FROM orders`)).rowCount).toBe(1);
+    await sync(pair, `orders ${flag} --force`);
+    await expectSameRows(pair, 'orders');
+  },
+);
+
 test('an opposite pipeline with another name is not taken for swapped sides', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

@@ -36,7 +36,7 @@ interface Named {
 const listed = async (pair: Pair, args: string) =>
   (await increp(args, pair)).json<Named>().tables.map(({ name }) => name);
 
-test('one entry for many tables; a new one is found by the next run, and one that is gone is left in peace', async () => {
+test('one entry for many tables; a new one is found by the next run, and one that is gone is kept and named', async () => {
   await using pair = await events();
   expect(namesOf(await sync(pair))).toEqual(['events_1', 'events_2']);
   await expectSameRows(pair, 'events_1');
@@ -55,13 +55,19 @@ test('one entry for many tables; a new one is found by the next run, and one tha
   await pair.source.query('DROP TABLE events_2; INSERT INTO events_1 VALUES (2)');
   const after = await sync(pair);
   expect(namesOf(after)).toEqual(['events_1', 'events_3']);
+  expect(after.summary.warnings).toEqual([
+    expect.stringMatching(
+      /^the source no longer has public.events_2, .* is kept. .* run "increp reset events_2"$/,
+    ),
+  ]);
   expect(after.table('events_1')).toMatchObject({ rows_inserted: 1 });
   expect((await pair.destination.query('SELECT id FROM events_2')).rows).toEqual([{ id: 1 }]);
   expect((await increp('verify', pair)).exitCode).toBe(0);
   // It has a state still, which can be forgotten.
   const checked = (await increp('check', pair)).stdout.replaceAll(/\s+/g, ' ');
   expect(checked).toContain('belong to no table of tables-config.json: events_2.json');
-  expect((await increp('reset events_2', pair)).stdout).toContain('events_2: reset');
+  expect((await increp('reset events_2', pair)).stdout).toContain('events_2: the source no longer has');
+  expect((await sync(pair)).summary.warnings).toEqual([]);
 });
 
 test('ordinary and partitioned tables, and nothing else', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { lockAlone } from '../../src/sync/lock/exclusive-lock.ts';
 import { COLUMNS, EVERYTHING, FOREIGN_KEYS, ON_IT, VIEWS } from '../support/built-on-orders.ts';
-import { startIncrep } from '../support/increp.ts';
+import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { runSql } from '../support/pair-databases.ts';
 import { freshPair } from '../support/pair.ts';
@@ -421,6 +421,22 @@ test('a table that lost its unique key keeps the columns of users if it has no r
   expect(await query(pair, 'SELECT count(*)::int AS n, count(remark)::int AS notes FROM orders')).toEqual([
     { n: 10, notes: 0 },
   ]);
+});
+
+test('a table of another owner is not altered, and the statement names the new owner', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(`ALTER TABLE orders OWNER TO CURRENT_USER; GRANT ALL ON orders TO "${user}"`);
+  await pair.source.query(MORE);
+  const { stdout, exitCode } = await increp('plan', pair);
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain('would be refused: increp may not alter table public.orders');
+  const { error } = (await trySync(pair)).table();
+  expect(error?.message).toContain('needs a new shape, but increp may not alter table public.orders');
+  const [, statement = ''] = /run: (.*)$/.exec(error?.hint ?? '') ?? [];
+  await pair.destination.query(statement);
+  expect((await sync(pair)).table().action).toBe('reset');
 });
 
 test('a table with rows that lost its unique key is not replaced if its rows have values of users', async () => {

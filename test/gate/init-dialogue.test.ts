@@ -265,7 +265,7 @@ test('tables whose key no trigger sets are named beside the question about the k
   await dialogue.answer(/touched .*\(by updated_at\)/, `${TAB}${ENTER}`);
   await dialogue.answer('Are these keys correct?', ESC);
   expect(shown()).toContain(
-    'No trigger sets modified_at of products. increp misses a change by an application that does not set it (see docs/setup.md#index-and-trigger-for-the-replication-key).',
+    'No trigger sets modified_at of products. increp misses a change by an application that does not set it ("increp help setup").',
   );
   await dialogue.answer('Tables to copy', ESC);
   await dialogue.answer('Which tables', `${UP}${ENTER}`);

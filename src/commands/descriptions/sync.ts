@@ -25,7 +25,10 @@ export const sync = (): CommandDescription => ({
       flag('--full-refresh', 'load the tables again'),
       flag('--deletes', 'find deleted rows now, in tables with "deletes": "hard" or "soft"'),
       ...claims(),
-      flag('--force', 'remove deleted rows even above delete_limit'),
+      flag(
+        '--force',
+        'remove rows even above delete_limit; with --adopt or --replace: also if source and destination are probably swapped',
+      ),
       flag('--verify', 'compare the copied rows before the commit'),
       flag('-n, --dry-run', 'show what would be done (same as "increp plan")'),
     ],

@@ -4,9 +4,12 @@
  */
 import { expandPatterns } from '../../config/tables/expand-patterns.ts';
 import type { Settings } from '../../config/settings.ts';
+import { labelOf } from '../../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
-import { distinctTables, type TableName } from '../../schema/names.ts';
-import { findTables, rememberedTables } from '../../sync/facts/find-tables.ts';
+import { distinctTables, printName, type TableName } from '../../schema/names.ts';
+import type { StateRecord } from '../../schema/state-record.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { findTables, goneTables, rememberedTables } from '../../sync/facts/find-tables.ts';
 import { withSourceTimeout } from '../../sync/context/source-timeout.ts';
 import type { Context } from './context.ts';
 
@@ -44,6 +47,7 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
   const expanded = (settings: Settings) => ({ ...settings, tables: expandPatterns(settings, found).tables });
   const isKnown = asking.source !== 'not' && asking.isLocal !== true && !problem;
+  const gone = isKnown && asking.withGone !== true ? await goneTables(context.runContext, tables) : [];
   return {
     context: mapSettings(context, expanded),
     problem,
@@ -51,6 +55,7 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
     remarks: [
       ...(isKnown ? unmatched.map(unmatchedRemark) : []),
       ...(problem ? [rememberedRemark(problem)] : []),
+      ...gone.map((record) => goneRemark(record, configured)),
       ...leftOut,
     ],
     noTables:
@@ -104,6 +109,9 @@ async function tablesFor(
 
 const unmatchedRemark = (pattern: string): string =>
   `no table of the source matches "${pattern}" of tables-config.json`;
+
+const goneRemark = ({ source, destination, syncedAt }: StateRecord, settings: Settings): string =>
+  `the source no longer has ${printName(source)}, which a pattern found and increp last synced at ${syncedAt}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
 
 const rememberedRemark = ({ message }: IncrepError): string =>
   `increp uses the tables of earlier syncs for patterns, because the source cannot be reached: ${message}`;

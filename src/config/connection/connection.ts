@@ -133,6 +133,11 @@ function addressOfVariables(
   prefix: Prefix,
   credential: Credential | undefined,
 ): Address | undefined {
+  // A URL is the shorter way to set all of them.
+  if (!ADDRESS_FIELDS.some((field) => isSet(reading, `${prefix}_${field}`))) {
+    required(reading, `${prefix}_URL`);
+    return undefined;
+  }
   const hosts = required(reading, `${prefix}_HOST`);
   const ports = required(reading, `${prefix}_PORT`);
   const user = required(reading, `${prefix}_USERNAME`);

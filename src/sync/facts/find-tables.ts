@@ -1,15 +1,17 @@
 /** Finds the tables that match the patterns of the configuration, at the source or in the state of earlier syncs. */
 import * as z from 'zod';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
-import type { Settings } from '../../config/settings.ts';
+import type { Settings, TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { completeTables, findRelations, schemasQuestion, tablesQuestion } from '../../postgres/catalog.ts';
 import type { Database } from '../../postgres/database.ts';
 import { askAll } from '../../postgres/catalog-question.ts';
 import { distinctTables, tableKey, type TableName } from '../../schema/names.ts';
-import { likeOf } from '../../schema/patterns.ts';
+import { isMatch, likeOf } from '../../schema/patterns.ts';
+import type { StateRecord } from '../../schema/state-record.ts';
 import { isReadableTable } from '../../schema/relations.ts';
 import { sourcesOfPipeline, stateTable } from '../../sql/state.ts';
+import { tableNames } from './table-names.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /** Finds ordinary and partitioned tables, in one round trip. */
@@ -32,6 +34,28 @@ export async function rememberedTables(context: RunContext, isLocal: boolean): P
   const inFiles = records.filter((record) => record.pipeline === pipeline).map(({ source }) => source);
   const found = [...inFiles, ...(isLocal ? [] : await inDestination(context))];
   return distinctTables(found);
+}
+
+/**
+ * The states of tables that a pattern found at an earlier sync and finds no more. Only the files of other tables than
+ * `tables` are read.
+ */
+export async function goneTables(
+  context: RunContext,
+  tables: readonly TableSettings[],
+): Promise<readonly StateRecord[]> {
+  const { pipeline, patterns } = context.settings;
+  const records = await context.stateFiles.records(
+    tables.map((table) => tableNames(context, table).recordName),
+  );
+  const isFound = ({ schema, table }: TableName) =>
+    tables.some(({ source }) => source.schema === schema && source.table === table);
+  return records.filter(
+    ({ pipeline: owner, source }) =>
+      owner === pipeline &&
+      !isFound(source) &&
+      patterns.some(({ schema, names }) => schema === source.schema && isMatch(names, source.table)),
+  );
 }
 
 const sourceRow = z.object({ schema: z.string(), table: z.string() });

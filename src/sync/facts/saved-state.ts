@@ -185,7 +185,7 @@ const rivalry = (rival: string, { destination, pipeline }: ExpectedState): Saved
 });
 
 function foreignness(record: StateRecord, where: string, expected: ExpectedState): SavedState | undefined {
-  const reset = tableCommand('reset', expected.label);
+  const reset = tableCommand('reset', expected.label, '--force');
   const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (isSwapped(record, expected)) return swapped(record, where);

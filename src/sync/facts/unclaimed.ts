@@ -60,6 +60,17 @@ export async function countUnclaimed<T extends { readonly destinationName: Table
   return new Map(found.map(({ table, counted }) => [table, { ...counted, ...sides }]));
 }
 
+export interface Claim {
+  /** What to do with a destination table that has rows and no state. Undefined: refuse. */
+  readonly claim?: 'adopt' | 'replace' | undefined;
+  /** --force: also if source and destination are probably swapped. */
+  readonly isForced?: boolean;
+}
+
+/** A claim on a swapped pipeline would overwrite rows of the real source. */
+export const isClaimed = ({ isSourceOurs }: Unclaimed, { claim, isForced }: Claim): boolean =>
+  claim !== undefined && (!isSourceOurs || isForced === true);
+
 interface Named {
   readonly destinationName: TableName;
   readonly settings: { readonly name: string };
@@ -75,11 +86,17 @@ const aboutAnother = (saved: SavedState | undefined): string =>
 export const notOurs = (
   { destinationName, settings: { name }, saved }: Named,
   unclaimed: Unclaimed,
+  { claim }: Claim,
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
     what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it${aboutAnother(saved)}: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
-    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? 'If it is right, see "increp help DESTINATION_NOT_OURS".' : claimSteps(name)}`,
+    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? stepsIfRight(name, claim) : claimSteps(name)}`,
   });
+
+const stepsIfRight = (name: string, claim: Claim['claim']): string =>
+  claim === undefined
+    ? 'If it is right, see "increp help DESTINATION_NOT_OURS".'
+    : `If it is right, run "${tableCommand('sync', name, `--${claim} --force`)}".`;
 
 const claimSteps = (name: string): string =>
   `To leave the table as it is, set another "dest_name". To keep it and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To delete its rows and load it again, run "${tableCommand('sync', name, '--replace')}".`;

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
 import type { Database } from '../../postgres/database.ts';
-import type { Endpoint } from '../../postgres/endpoint.ts';
+import { endpointOf, type Endpoint } from '../../postgres/endpoint.ts';
 import { LOCK_HOLDERS } from '../../sql/sessions.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -43,11 +43,13 @@ export async function withHolders(
   const { sourceName, destinationName, stagingName } = facts;
   const written = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
   try {
+    // Sessions at the other side are not in the way.
+    const side = endpointOf(error.cause)?.side;
     const found = [
-      ...(facts.source?.kind === 'query'
+      ...(side === 'destination' || facts.source?.kind === 'query'
         ? []
         : await holdersAt(context.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
-      ...(await holdersAt(context.destination, destinationName.schema, written, [])),
+      ...(side === 'source' ? [] : await holdersAt(context.destination, destinationName.schema, written, [])),
     ];
     return found.length === 0 ? error : named(error, found);
   } catch {

@@ -5,6 +5,7 @@ import { MAX_NAME_BYTES, printName } from '../../schema/names.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { stagingMark } from '../../sql/destination.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
+import { giveTableTo } from '../../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { typeRefusals } from './type-refusals.ts';
@@ -92,7 +93,10 @@ const ownName = ({ settings }: TableFacts): IncrepError =>
     next: 'Set another "dest_name" for the table.',
   });
 
-function unfitDestination({ destinationSchema: { role } }: TableFacts, destination: Relation): IncrepError[] {
+function unfitDestination(
+  { destinationSchema: { role }, saved }: TableFacts,
+  destination: Relation,
+): IncrepError[] {
   if (destination.kind !== 'table')
     return [
       new IncrepError('DEPENDENT_OBJECTS', {
@@ -101,10 +105,14 @@ function unfitDestination({ destinationSchema: { role } }: TableFacts, destinati
       }),
     ];
   if (isReadableTable(destination)) return [];
+  const give = giveTableTo(destination.name, role);
   return [
     new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
-      next: `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination: GRANT ALL ON ${qualified(destination.name)} TO ${ident(role)} (as the owner; increp itself should own its tables: ALTER TABLE ... OWNER TO)`,
+      next:
+        saved.kind === 'record'
+          ? `At the destination, run as its owner: ${give}`
+          : `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination, as its owner: ${give}`,
     }),
   ];
 }

@@ -11,6 +11,7 @@ import {
   byHandStep,
   describeDependent,
   findObstruction,
+  isItself,
   isOthers,
   ownershipStep,
   type Obstruction,
@@ -46,7 +47,10 @@ export function previewEvolution(
       (each) =>
         `${describeDependent(each)} prevents a change of type in place, so increp loads the table again`,
     ),
-    obstruction: isLosing || obstructing.length > 0 ? findObstruction(facts, source, dependents) : undefined,
+    obstruction:
+      isLosing || obstructing.length > 0 || dependents.some(isItself)
+        ? findObstruction(facts, source, dependents)
+        : undefined,
   };
 }
 

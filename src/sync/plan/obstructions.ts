@@ -28,11 +28,15 @@ export function findObstruction(
   const isAltered =
     reloadHindrance(facts.settings) !== undefined || alterationFor(facts, source) !== undefined;
   const stuck = isAltered ? [] : dependents.filter((each) => !users.includes(each) && !each.canMove);
-  const owned = isAltered ? [] : dependents.filter((each) => !users.includes(each) && isOthers(each));
+  const owned = dependents.filter(
+    (each) => isItself(each) || (!isAltered && !users.includes(each) && isOthers(each)),
+  );
   if (users.length + stuck.length + owned.length === 0) return undefined;
   return {
     what: [
-      ...owned.map((each) => `increp may not move ${describeDependent(each)}`),
+      ...owned.map(
+        (each) => `increp may not ${isItself(each) ? 'alter' : 'move'} ${describeDependent(each)}`,
+      ),
       ...users.map(
         (each) => `${describeDependent(each)} uses column "${lostBy(each)}", which increp has to remove`,
       ),
@@ -41,6 +45,9 @@ export function findObstruction(
     next: [...ownershipStep(facts, owned), ...byHandStep([...users, ...stuck])].join('\n'),
   };
 }
+
+/** Only its owner can alter or exchange the table. */
+export const isItself = ({ kind }: Dependent): boolean => kind === 'table';
 
 export const isOthers = ({ canMove, isOurs }: Dependent): boolean => canMove && !isOurs;
 
@@ -55,7 +62,7 @@ export function ownershipStep(
   owned: readonly Dependent[],
 ): string[] {
   const statements = owned.map(({ kind, name, of, owner, isOwnerSuper }) => {
-    if (!isOwnerSuper) return `GRANT ${ident(owner ?? '')} TO ${ident(role)}`;
+    if (!isOwnerSuper && kind !== 'table') return `GRANT ${ident(owner ?? '')} TO ${ident(role)}`;
     const noun = of !== null ? 'TABLE' : kind.toUpperCase();
     return `ALTER ${noun} ${of ?? name} OWNER TO ${ident(role)}`;
   });

@@ -18,7 +18,7 @@ import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-changes.ts';
-import { notOurs, type Unclaimed } from '../facts/unclaimed.ts';
+import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
 export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
@@ -59,10 +59,10 @@ const isStranger = ({ saved, destinationHasRows, pendingLoad }: TableFacts): boo
 
 /** The table has rows and increp has no state of it. The user decides, by --adopt or --replace. */
 function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {
-  if (request.claim === 'adopt') return adopt(now, source);
-  return request.claim === 'replace'
-    ? load(now, source, 'initial', { code: 'rows-replaced', rows: unclaimed.rows, isMore: unclaimed.isMore })
-    : refuse(notOurs(now, unclaimed));
+  if (!isClaimed(unclaimed, request)) return refuse(notOurs(now, unclaimed, request));
+  return request.claim === 'adopt'
+    ? adopt(now, source)
+    : load(now, source, 'initial', { code: 'rows-replaced', rows: unclaimed.rows, isMore: unclaimed.isMore });
 }
 
 /** A table without a replication key is loaded at every sync, because nothing shows which rows have changed. */

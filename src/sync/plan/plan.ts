@@ -1,4 +1,5 @@
 /** The plan of a table: what a sync does, and why. */
+import type { Claim } from '../facts/unclaimed.ts';
 import type { Action } from '../../events.ts';
 import type { IncrepError } from '../../errors.ts';
 import type { EvolutionObstacle, Reason, Rewritten } from '../../reasons.ts';
@@ -125,13 +126,11 @@ export const ordinaryRequest = (): PlanRequest => ({
   now: new Date(),
 });
 
-export interface PlanRequest {
+export interface PlanRequest extends Claim {
   readonly isFullRefresh: boolean;
   /** Search for deleted rows now, even if the last search was recent. */
   readonly areDeletesForced: boolean;
   readonly now: Date;
-  /** What to do with a destination table that has rows and no state. Undefined: refuse. */
-  readonly claim?: 'adopt' | 'replace' | undefined;
   /** Remove deleted rows before the merge. */
   readonly removesFirst?: boolean;
   /** Why an attempt to alter the destination table in place has failed. */

@@ -80,7 +80,7 @@ const tableGone = (
 ): IncrepError =>
   new IncrepError('TABLE_NOT_FOUND', {
     what: `the source no longer has ${printName(sourceName)}, ${when}${destination ? `; its destination table ${printName(destinationName)} is kept` : ''}`,
-    next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": "${destinationName.table}" ("increp help schema-changes").`,
+    next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": ${JSON.stringify(destinationName.table)} ("increp help schema-changes").`,
   });
 
 const timeOf = (at: string): string => at.replace(/\.\d+Z$/, 'Z');
@@ -123,7 +123,13 @@ const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =
     next: 'Exclude columns with "exclude_columns", or set neither option for this table.',
   });
 
-function columnRefusals({ settings, natives }: TableFacts, selected: Relation): IncrepError[] {
+/** The columns of a state have the names of the destination, so a renamed column is not found there. */
+const lastSeen = (saved: TableFacts['saved'], column: string): string | undefined =>
+  saved.kind === 'record' && saved.record.shape.columns.some(({ name }) => name === column)
+    ? timeOf(saved.record.syncedAt)
+    : undefined;
+
+function columnRefusals({ settings, natives, saved }: TableFacts, selected: Relation): IncrepError[] {
   const names = selected.columns.map(({ name }) => name);
   const source = atSource(selected, settings.selection);
   const own = (settings.deletes === 'soft' ? 1 : 0) + settings.metadataColumns.length;
@@ -139,7 +145,13 @@ function columnRefusals({ settings, natives }: TableFacts, selected: Relation): 
     ...wanted
       .filter(([, name]) => !sourceNames.includes(name))
       .map(([key, name]) =>
-        columnNotFound(source, { key, isInherited: settings.inheritedKeys.includes(key) }, name, sourceNames),
+        columnNotFound(
+          source,
+          { key, isInherited: settings.inheritedKeys.includes(key) },
+          name,
+          sourceNames,
+          lastSeen(saved, name),
+        ),
       ),
     ...(settings.deletes === 'soft' && names.includes(DELETED_AT) ? [takenMark(source)] : []),
     ...(own > 0 && names.length + own > MAX_COLUMNS ? [tooManyColumns(source, own)] : []),

@@ -8,7 +8,7 @@ import { asUsual } from '../../sql/search-path.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../../sql/state.ts';
 import type { DestinationSchema } from '../facts/describe-destination.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
-import type { PlanRequest } from '../plan/plan.ts';
+import { isClaimed, type Claim } from '../facts/unclaimed.ts';
 import { refusalOf } from '../plan/refusals.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -25,12 +25,12 @@ interface Lack {
 export async function prepareDestination(
   context: RunContext,
   facts: Facts,
-  { claim }: Pick<PlanRequest, 'claim'>,
+  request: Claim,
 ): Promise<ReadonlyMap<string, IncrepError>> {
   const refusals = new Map<string, IncrepError>();
   // If every table is refused, nothing is created. Each table reports its own reason.
   const isRefused = (table: TableFacts) =>
-    refusalOf(table) !== undefined || (table.unclaimed !== undefined && claim === undefined);
+    refusalOf(table) !== undefined || (table.unclaimed !== undefined && !isClaimed(table.unclaimed, request));
   const workable = facts.tables.filter((table) => table.settings.isEnabled && !isRefused(table));
   if (workable.length === 0) return refusals;
   const home = context.settings.destination.schema;

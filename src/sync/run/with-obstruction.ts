@@ -1,9 +1,10 @@
 /** Names every object that prevents a new shape, and the statements that allow it. */
 import { reworded, type IncrepError } from '../../errors.ts';
+import { printName } from '../../schema/names.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { gatherDependents } from '../facts/gather-dependents.ts';
-import { findObstruction } from '../plan/obstructions.ts';
+import { findObstruction, isItself } from '../plan/obstructions.ts';
 
 /**
  * A server refuses the first object that is in the way. The catalog shows all of them, as in `plan`. Returns any error
@@ -17,10 +18,13 @@ export async function withObstruction(
   if (error.code !== 'DEPENDENT_OBJECTS' || !facts.source) return error;
   try {
     const dependents = await gatherDependents(context, [facts]);
-    const obstruction = findObstruction(facts, facts.source, dependents.get(facts) ?? []);
+    const found = dependents.get(facts) ?? [];
+    const obstruction = findObstruction(facts, facts.source, found);
     return obstruction
       ? reworded(error, {
-          what: error.message,
+          what: found.some(isItself)
+            ? `${printName(facts.destinationName)} needs a new shape, but ${obstruction.what}`
+            : error.message,
           next: `The old table stays in use. ${obstruction.next}`,
           cause: error.cause,
         })

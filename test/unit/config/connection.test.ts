@@ -81,11 +81,12 @@ describe('a connection', () => {
     expect(source.host).toBe('/run/postgresql');
   });
 
-  test('lacks nothing by accident: every missing field of both sides is named', async () => {
+  test('lacks nothing by accident: every missing field is named, and the URL of a side without any', async () => {
     await using pipeline = await pipelineDirectory();
     const { message } = await pipeline.refusal({ SOURCE_PORT: '5432' });
     const missing = [...message.matchAll(/- (\w+): not set; write \1=/g)].map(([, name]) => name);
-    expect(missing).toEqual(Object.keys(CONNECTIONS));
+    const ofSource = Object.keys(CONNECTIONS).filter((name) => name.startsWith('SOURCE_'));
+    expect(missing).toEqual([...ofSource, 'DEST_URL']);
   });
 
   test.each([

@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ensureWritable } from '../../../src/state/state-files.ts';
 
+test('a directory that cannot be created in a file system of the kernel is refused, not tried for ever', async () => {
+  await expect(ensureWritable('/proc/increp/state')).rejects.toMatchObject({ code: 'STATE_NOT_WRITABLE' });
+});
+
 test('a state directory that cannot be used has the command for its cause', async () => {
   const parent = await mkdtemp(join(tmpdir(), 'increp-state-'));
   const file = join(parent, 'file');
