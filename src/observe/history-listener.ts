@@ -1,4 +1,7 @@
-/** Collects what runs do to tables, and hands it to a store of the history: at once, or a few seconds' worth at a time. */
+/**
+ * Collects what runs do to tables, and hands it to a store of the history: at once, or a few seconds' worth at a time. The run
+ * waits for a slow store only at its end.
+ */
 import type { Listener, TableOutcome } from '../events.ts';
 import { quietRecord, tableRecord, type HistoryStore, type TableRecord } from '../report/run-record.ts';
 import type { Timing } from '../timing.ts';
@@ -23,6 +26,8 @@ export function historyListener({
   /** Whether this run has written its record of the tables without changes. */
   let hasQuiet = false;
   let writtenAt = performance.now();
+  /** Undefined if nothing is being written. */
+  let writing: Promise<void> | undefined;
   const take = (current: { readonly id: string; readonly pipeline: string }): readonly TableRecord[] => {
     const records = [...quietRecord(current, quiet, redact), ...waiting];
     waiting = [];
@@ -51,10 +56,18 @@ export function historyListener({
       }
       waiting.push(record);
       const isDue = performance.now() - writtenAt > timing.historyInterval * 1000;
-      if (outcome.status !== 'failed' && !isDue) return;
-      await store.write(take(run));
+      const isFailed = outcome.status === 'failed';
+      if (!isFailed && (!isDue || writing !== undefined)) return;
+      const current = run;
+      const turn = (writing ?? Promise.resolve())
+        .then(() => store.write(take(current)))
+        .finally(() => {
+          if (writing === turn) writing = undefined;
+        });
+      writing = turn;
     }
     if (event.type === 'run-finished') {
+      await writing;
       const records = take(run);
       const end = { summary: event.summary, tables: run.tables };
       await store.finish(records, end);

@@ -100,10 +100,15 @@ export function logListener(logger: Logger): Listener {
   };
 }
 
-/** Beside a progress line, the log contains only retries. The summary has the rest. */
-export function retryListener(logger: Logger): Listener {
-  return (event) => {
+/**
+ * Beside a progress line, the log contains only retries. The summary has the rest. The library that prints them takes longer to
+ * load than a run without changes, so it is loaded for the first retry.
+ */
+export function retryListener(openLog: () => Promise<Logger>): Listener {
+  let opening: Promise<Logger> | undefined;
+  return async (event) => {
     if (event.type !== 'retrying') return;
+    const logger = await (opening ??= openLog());
     const { destination } = event;
     logRetry(destination === undefined ? logger : logger.child({ destination }), event);
   };

@@ -18,9 +18,17 @@ import { ensureTarget } from './target-session.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
-/** Closes the connection. On a dead network this would never end, so the socket is destroyed after a time. */
-export async function end(client: pg.Client, timeoutSeconds: number): Promise<void> {
+/**
+ * Closes the connection after the answer to its last statement. On a dead network this would never end, so the socket is
+ * destroyed after a time.
+ */
+export async function end(
+  client: pg.Client,
+  timeoutSeconds: number,
+  lastAnswer: Promise<void> = Promise.resolve(),
+): Promise<void> {
   const tooLate = setTimeout(() => socketOf(client).destroy(), timeoutSeconds * 1000);
+  await lastAnswer;
   await client.end().catch(() => undefined);
   clearTimeout(tooLate);
 }

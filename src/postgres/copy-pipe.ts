@@ -7,6 +7,7 @@ import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
 import { PINNED_PATH, textOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { broadcast, type ReceiverLimit } from './broadcast.ts';
+import { sendBefore } from './driver.ts';
 import type { Endpoint } from './endpoint.ts';
 import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
@@ -45,9 +46,9 @@ export interface Outflow {
   readonly sent: Promise<number>;
 }
 
-/** `text` is COPY ... TO STDOUT, followed by any other statements. */
-export function startCopyOut(client: pg.ClientBase, text: string): Outflow {
-  const data = client.query(copyTo(text));
+/** `text` is COPY ... TO STDOUT, followed by any other statements. `before`: statements that are sent with it. */
+export function startCopyOut(client: pg.ClientBase, text: string, before?: string): Outflow {
+  const data = client.query(before === undefined ? copyTo(text) : sendBefore(before, copyTo(text)));
   const { promise: sent, resolve, reject } = Promise.withResolvers<number>();
   data.once('error', reject);
   // The driver calls this method.
@@ -58,18 +59,15 @@ export function startCopyOut(client: pg.ClientBase, text: string): Outflow {
 }
 
 /**
- * A table may have an index or a column with functions of users. With the last row, the previous search_path is set
- * again.
+ * A table may have an index or a column with functions of users. The search_path for them is set before the COPY. With the
+ * last row, the previous search_path is set again.
  */
-async function begin({ client, endpoint, copyOut }: Tap): Promise<Outflow> {
-  const isUsual = typeof copyOut !== 'string';
-  try {
-    if (isUsual) await client.query(TO_USUAL_PATH);
-  } catch (error) {
-    throw serverError(error, endpoint);
-  }
+function begin({ client, endpoint, copyOut }: Tap): Outflow {
   const text = textOf(copyOut);
-  const outflow = startCopyOut(client, isUsual ? `${text}; ${PINNED_PATH}` : text);
+  const outflow =
+    typeof copyOut === 'string'
+      ? startCopyOut(client, text)
+      : startCopyOut(client, `${text}; ${PINNED_PATH}`, TO_USUAL_PATH);
   outflow.data.once('error', (error) => (error.cause ??= serverError(error, endpoint)));
   return outflow;
 }
@@ -80,20 +78,20 @@ export async function copyBetween(
   sink: Sink,
   flow: Flow,
 ): Promise<Copied & { readonly rowsSent: number }> {
-  const { data, sent } = await begin(tap);
+  const { data, sent } = begin(tap);
   const copied = await copyInto(data, sink, flow);
   return { ...copied, rowsSent: await sent };
 }
 
-/** Copies from one server to all receivers. `result` resolves when the first rows arrive. @throws IncrepError */
+/** Copies from one server to all receivers. @throws IncrepError */
 export function copyToAll(
   tap: Tap,
   receivers: readonly PassThrough[],
   limit: ReceiverLimit,
 ): { readonly result: Promise<RowsSent>; readonly sending: Promise<unknown> } {
-  const begun = begin(tap);
-  const sending = begun.then(({ data, sent }) => broadcast(data, receivers, limit).then(() => sent));
-  return { result: begun.then(({ sent }) => ({ rows: sent })), sending };
+  const { data, sent } = begin(tap);
+  const sending = broadcast(data, receivers, limit).then(() => sent);
+  return { result: Promise.resolve({ rows: sent }), sending };
 }
 
 /** An object, because a promise that resolves to a promise would wait for it. */

@@ -129,6 +129,8 @@ export class Database implements AsyncDisposable {
   #client: pg.Client | undefined;
   readonly #pipeline: ReadingPipeline;
   #opening: Promise<pg.Client> | undefined;
+  /** The end of the last transaction that only read. */
+  #ending: Promise<void> = Promise.resolve();
   #identity: ServerIdentity | undefined;
   #identifying: Promise<ServerIdentity> | undefined;
   /** Ends a connection that is being opened and that no caller waits for any more. */
@@ -471,10 +473,22 @@ export class Database implements AsyncDisposable {
         lastly: (statement) => void last.push(statement),
       });
       const ending = [...last, ...atEnd, 'COMMIT'].join('; ');
-      await (writes ? this.#commit(client, ending) : client.query(ending));
+      if (writes) await this.#commit(client, ending);
+      else this.#endReading(client, ending);
       this.#pid = undefined;
       return result;
     });
+  }
+
+  /**
+   * Nothing depends on the reply, so the caller does not wait for it. The driver sends the next statement after it. If the
+   * connection is lost, that statement reports it.
+   */
+  #endReading(client: pg.Client, commit: string): void {
+    this.#ending = client.query(commit).then(
+      () => undefined,
+      () => undefined,
+    );
   }
 
   /** @throws IncrepError COMMIT_UNCONFIRMED */
@@ -518,6 +532,6 @@ export class Database implements AsyncDisposable {
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
     await this.endPipeline();
-    if (client) await end(client, this.#timing.closeTimeout);
+    if (client) await end(client, this.#timing.closeTimeout, this.#ending);
   }
 }

@@ -71,3 +71,32 @@ export function isServersTurn(client: pg.ClientBase): boolean {
 
 /** A stream with a full buffer waits for its reader, not for its source. */
 export const wantsMore = (stream: Readable): boolean => stream.readableLength < stream.readableHighWaterMark;
+
+const COPY_OUT_RESPONSE = 0x48;
+const ERROR_RESPONSE = 0x45;
+/** A message that a COPY stream passes over. */
+const NOTICE_RESPONSE = 0x4e;
+
+type Submitted = Readable & { submit(connection: { query(text: string): void }): void };
+
+/**
+ * Sends statements directly before a COPY TO, without waiting for their answers. The stream would take the first answer for
+ * the end of the rows. If a statement fails, the COPY fails too: they share a transaction, and the connection is closed then.
+ */
+export function sendBefore<Stream extends Submitted>(statements: string, stream: Stream): Stream {
+  let code = 0;
+  let hasBegun = false;
+  Object.defineProperty(stream, '_code', {
+    get: () => code,
+    set: (received: number) => {
+      hasBegun ||= received === COPY_OUT_RESPONSE;
+      code = hasBegun || received === ERROR_RESPONSE ? received : NOTICE_RESPONSE;
+    },
+  });
+  const submit = stream.submit.bind(stream);
+  stream.submit = (connection) => {
+    connection.query(statements);
+    submit(connection);
+  };
+  return stream;
+}

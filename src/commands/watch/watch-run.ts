@@ -1,5 +1,4 @@
 /** The listeners of a run: the log, the live line, both histories, metrics, the webhook, the healthcheck. */
-import type { Logger } from 'pino';
 import type { Listener, RunEvent } from '../../events.ts';
 import { healthcheckListener } from '../../notify/healthcheck.ts';
 import { webhookListener } from '../../notify/webhook.ts';
@@ -130,25 +129,29 @@ async function wireLog(
   const isLogWanted =
     isJson || verbosity === 'verbose' || log.format === 'json' || ['trace', 'debug'].includes(log.level);
   const isBesideSummary = !isLogWanted || (progress !== undefined && terminal.screen?.isStderr === true);
-  const logger: Logger = await createLogger({
-    log: log.format === 'auto' && !isJson ? { ...log, format: 'pretty' } : log,
-    level: effectiveLevel({ level: log.level, verbosity, hasProgress: isBesideSummary }),
-    runId,
-    pipeline,
-    redact,
-    say: terminal.say,
-    isTerminal: terminal.isStderrTerminal,
-    color: terminal.sayStyle.color,
-    width: terminal.sayStyle.width,
-    ...(progress && { beforeLine: progress.clear }),
-  });
-  const warn = (message: string) => {
-    if (!isBesideSummary) logger.warn(message);
-    else if (!warnings.includes(message)) warnings.push(message);
-  };
-  if (!isBesideSummary) configured.forEach(warn);
-  if (!isBesideSummary) listen(logListener(logger));
-  else if (verbosity !== 'quiet') listen(retryListener(logger));
+  const openLog = () =>
+    createLogger({
+      log: log.format === 'auto' && !isJson ? { ...log, format: 'pretty' } : log,
+      level: effectiveLevel({ level: log.level, verbosity, hasProgress: isBesideSummary }),
+      runId,
+      pipeline,
+      redact,
+      say: terminal.say,
+      isTerminal: terminal.isStderrTerminal,
+      color: terminal.sayStyle.color,
+      width: terminal.sayStyle.width,
+      ...(progress && { beforeLine: progress.clear }),
+    });
+  if (isBesideSummary) {
+    if (verbosity !== 'quiet') listen(retryListener(openLog));
+    return (message) => {
+      if (!warnings.includes(message)) warnings.push(message);
+    };
+  }
+  const logger = await openLog();
+  const warn = (message: string) => logger.warn(message);
+  configured.forEach(warn);
+  listen(logListener(logger));
   return warn;
 }
 

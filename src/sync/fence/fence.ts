@@ -98,7 +98,14 @@ function clockAt({ at: fencedAt, ticks }: Start, row: unknown) {
   return { ...transactionIds, sourceTime, fencedAt, networkSeconds };
 }
 
-export async function raiseFence(context: FenceWait, target: FenceTarget): Promise<RaisedFence> {
+export const raiseFence = async (context: FenceWait, target: FenceTarget): Promise<RaisedFence> =>
+  waitForListed(context, target, await listFence(context, target));
+
+/** The first two steps: the mark, then the list. All listed transactions count as open. */
+export async function listFence(
+  context: Pick<FenceWait, 'source'>,
+  target: FenceTarget,
+): Promise<RaisedFence> {
   const identity = await context.source.identity();
   const asked = startNow();
   const { table, keyType } = target;
@@ -116,9 +123,16 @@ export async function raiseFence(context: FenceWait, target: FenceTarget): Promi
     ...readMark(keyType, mark?.rows[0]),
     origin: origin ? originRow.parse(origin.rows[0]) : OWN_WRITES,
     ...clock,
-    remaining: await waitFor(context, target.name, inFlight),
+    remaining: inFlight,
   };
 }
+
+/** The third step. */
+export const waitForListed = async (
+  context: FenceWait,
+  { name }: FenceTarget,
+  listed: RaisedFence,
+): Promise<RaisedFence> => ({ ...listed, remaining: await waitFor(context, name, listed.remaining) });
 
 /** For a table that is read as a whole. It has no late commits, so there is no wait. */
 export async function readClock(

@@ -39,6 +39,8 @@ import { enterPhase } from '../context/phases.ts';
 
 interface Changes extends TableJob<IncrementalPlan> {
   readonly fence: RaisedFence;
+  /** The answer to `stagingQuestion`, if it was asked under the lock. */
+  readonly staging: pg.QueryResult | undefined;
 }
 
 export async function syncChanges(changes: Changes): Promise<TableTransfer> {
@@ -49,12 +51,12 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const isCompared =
     plan.removesDeleted || isVerified || comparesToo || readsLog || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal, logged } = await readWindow(
-    { context, facts, plan, destination, isCompared },
-    windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
-    async () => {
-      await enterPhase(context, facts, 'copy');
-      await emptyStaging(destination, facts, plan.source.columns);
+    {
+      ...{ context, facts, plan, destination, isCompared },
+      prepare: () => emptyStaging(destination, facts, plan.source.columns, changes.staging),
+      onCopy: () => enterPhase(context, facts, 'copy'),
     },
+    windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
     (source, rows, window) => withinSnapshot(changes, source, rows, window),
   );
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));

@@ -26,16 +26,23 @@ export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>):
   readGeneration(stateName),
 ];
 
-/** Continues with the answers to the locking statements. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED */
+/**
+ * Continues with the answers to the locking statements. Returns false if another run had the lock: then other answers
+ * that came with them are outdated. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED
+ */
 export async function holdTable(
   client: pg.ClientBase,
   facts: TableFacts,
   [lock, state]: readonly pg.QueryResult[],
   lockWait: LockWait,
-): Promise<void> {
-  if (lock && state && isTaken(lock)) return ensureUnmoved(facts, state);
+): Promise<boolean> {
+  if (lock && state && isTaken(lock)) {
+    ensureUnmoved(facts, state);
+    return true;
+  }
   await lockTable(client, facts, lockWait);
   ensureUnmoved(facts, await client.query(readGeneration(facts.stateName)));
+  return false;
 }
 
 const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boolean() }).parse(rows[0]).taken;

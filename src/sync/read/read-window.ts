@@ -33,22 +33,39 @@ interface WindowReading {
   readonly isCompared?: boolean;
 }
 
+interface BeforeCopy {
+  /** Prepares the destination, while the source opens its snapshot. */
+  readonly prepare: () => Promise<void>;
+  /** Called if there are rows to copy. */
+  readonly onCopy: () => Promise<void>;
+}
+
 /**
- * Reads a window. `prepare` is called if there are rows to copy. `afterwards` runs in the same snapshot. Work that does not
- * need the snapshot belongs after the return, so that the transaction at the source ends early.
+ * Reads a window. `afterwards` runs in the same snapshot. Work that does not need the snapshot belongs after the return, so
+ * that the transaction at the source ends early.
  */
 export async function readWindow<T>(
-  reading: WindowReading,
+  reading: WindowReading & Partial<BeforeCopy>,
   { basis, questions, choose }: WindowChoice,
-  prepare: () => Promise<void>,
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, basis, questions, async (view, answers) => {
-    const { window, isQuiet } = await view.query((source) => choose(source, answers));
-    if (!isQuiet) await prepare();
-    const copied = isQuiet ? { rows: 0, bytes: 0 } : await copyRows(reading, view, window, false);
-    return view.afterCopy((source) => afterwards(source, copied, window));
-  });
+  const { prepare, onCopy } = reading;
+  const prepared = prepare?.() ?? Promise.resolve();
+  // It is awaited in the snapshot. Until then, the error has no other handler.
+  prepared.catch(() => undefined);
+  try {
+    return await withTableSnapshot(reading, basis, questions, async (view, answers) => {
+      const { window, isQuiet } = await view.query((source) => choose(source, answers));
+      if (!isQuiet) await onCopy?.();
+      await prepared;
+      const copied = isQuiet ? { rows: 0, bytes: 0 } : await copyRows(reading, view, window, false);
+      return view.afterCopy((source) => afterwards(source, copied, window));
+    });
+  } catch (error) {
+    // The destination must be idle before its transaction ends.
+    await prepared.catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Reads the whole table with the planned loader. */

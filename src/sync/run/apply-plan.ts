@@ -23,7 +23,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { isUnchanged } from '../load/source-unchanged.ts';
 import type { UnchangedCheck } from '../plan/unchanged-check.ts';
 import type { RaisedFence } from '../fence/fence.ts';
-import { fenceFor } from '../fence/planned-fence.ts';
+import { fenceFor, raise } from '../fence/planned-fence.ts';
 import { syncChanges } from '../incremental/incremental.ts';
 import { loadTable } from '../load/load.ts';
 import { addMissingLabels, createMissingTypes, createTypesAhead } from '../write/create-types.ts';
@@ -36,6 +36,7 @@ import { type TableTransfer, NOTHING_MOVED } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { stagingName } from '../../schema/names.ts';
+import { stagingQuestion } from '../write/staging.ts';
 import { dropTable, stagingMark } from '../../sql/destination.ts';
 
 export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
@@ -85,14 +86,25 @@ export async function applyPlan(
   const facts = staysInPlace(plan) ? await addMetadataColumns(context, planned, lockWait) : planned;
   const nextCommand = continuingCommand(facts, plan);
   const { isForced, isVerified } = request;
+  const listed = listEarly(context, facts, plan);
+  // The question locks the staging table. The sessions of a load in chunks drop it.
+  const questions = plan.kind === 'incremental' ? stagingQuestion(facts) : [];
   try {
-    await context.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
-      await holdTable(destination, facts, transaction.answers, lockWait);
-      await removeFormerName(destination, facts);
-      result = await underLock({ context, facts, plan, destination, isForced, isVerified }, progress);
-      if (result.kind === 'applied') transaction.lastly(writeState(facts.stateName, result.record));
-    });
+    await context.destination.withWriting(
+      [...lockingStatements(facts), ...questions],
+      async (destination, transaction) => {
+        const [, , staging] = transaction.answers;
+        const isHeldAtOnce = await holdTable(destination, facts, transaction.answers, lockWait);
+        const early = isHeldAtOnce ? { listed, staging } : undefined;
+        await removeFormerName(destination, facts);
+        const job = { context, facts, plan, destination, isForced, isVerified, early };
+        result = await underLock(job, progress);
+        if (result.kind === 'applied') transaction.lastly(writeState(facts.stateName, result.record));
+      },
+    );
   } catch (error) {
+    // The connection to the source is used by one caller at a time.
+    await listed?.catch(() => undefined);
     if (error instanceof Replan) return { kind: 'replan', change: error.change, error };
     // The commit may have succeeded although its reply was lost. The state row then has this generation and run ID.
     if (result?.kind !== 'applied' || !(await hasCommitted(context, facts, result.record, error)))
@@ -108,7 +120,32 @@ export async function applyPlan(
 const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
   plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
-async function underLock(job: TableJob, progress: ChunkProgress): Promise<Applied | Stopped> {
+/** What was asked together with the lock. Undefined if another run had the lock: its sync may have changed the answers. */
+interface LockedJob extends TableJob {
+  readonly early:
+    | { readonly listed: Promise<RaisedFence> | undefined; readonly staging: pg.QueryResult | undefined }
+    | undefined;
+}
+
+/**
+ * The first two steps of the fence, at the same time as the lock of the table. A fence that is older than the lock is
+ * valid: it is younger than the saved state, and nobody has changed the state since. Undefined if the plan needs
+ * no fence now, or shares it.
+ */
+function listEarly(
+  context: RunContext,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+): Promise<RaisedFence> | undefined {
+  const isLater = plan.kind === 'load' && isKeyedPlan(plan) && plan.chunking.kind === 'chunks';
+  if (isLater || context.group || context.fencedSnapshot) return undefined;
+  const listed = fenceFor(facts, plan).list(context);
+  // It is awaited after the lock. Until then, the error has no other handler.
+  listed.catch(() => undefined);
+  return listed;
+}
+
+async function underLock(job: LockedJob, progress: ChunkProgress): Promise<Applied | Stopped> {
   const { context, facts, plan } = job;
   await enterPhase(context, facts, 'fence');
   const chunked = await inChunks(job, progress);
@@ -125,7 +162,7 @@ async function underLock(job: TableJob, progress: ChunkProgress): Promise<Applie
   };
 }
 
-async function inChunks(job: TableJob, progress: ChunkProgress): Promise<ChunkedResult> {
+async function inChunks(job: LockedJob, progress: ChunkProgress): Promise<ChunkedResult> {
   const { context, facts, plan, destination } = job;
   if (plan.kind !== 'load' || !isKeyedPlan(plan) || plan.chunking.kind !== 'chunks')
     return { kind: 'as-a-whole', cause: undefined };
@@ -138,28 +175,33 @@ async function inChunks(job: TableJob, progress: ChunkProgress): Promise<Chunked
 }
 
 /** If several destinations read the table together, one of them raises the fence and all use the same mark. */
-async function sharedFence(
-  context: RunContext,
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-): Promise<{ readonly fence: RaisedFence; readonly here: RunContext }> {
-  const { target, raise } = fenceFor(facts, plan);
+async function sharedFence({
+  context,
+  facts,
+  plan,
+  early,
+}: LockedJob): Promise<{ readonly fence: RaisedFence; readonly here: RunContext }> {
+  const planned = fenceFor(facts, plan);
   const { fencedSnapshot, ...later } = context;
-  const known = fencedSnapshot?.fences.get(target) as RaisedFence | undefined;
+  const known = fencedSnapshot?.fences.get(planned.target) as RaisedFence | undefined;
   if (known) return { fence: known, here: context };
   const { group } = later;
-  const fence = await (group ? group.fence(target, () => raise(later)) : raise(later));
+  const fence = group
+    ? await group.fence(planned.target, () => raise(later, planned))
+    : early?.listed
+      ? await planned.settle(later, await early.listed)
+      : await raise(later, planned);
   return { fence, here: later };
 }
 
 /** @param cause why the table is not loaded in chunks although the plan said so */
-async function asAWhole(given: TableJob, cause: WholeLoadCause | undefined): Promise<Loaded> {
+async function asAWhole(given: LockedJob, cause: WholeLoadCause | undefined): Promise<Loaded> {
   const { facts, plan, destination, isVerified } = given;
   const { schema, table } = facts.stateName;
   // This sync uses the staging table of the interrupted load, so that load cannot be resumed.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
-  const { fence, here: context } = await sharedFence(given.context, facts, plan);
+  const { fence, here: context } = await sharedFence(given);
   const job = { ...given, context };
   if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.unchangedCheck && !isVerified) {
     const refresh = { ...job, plan };
@@ -168,7 +210,7 @@ async function asAWhole(given: TableJob, cause: WholeLoadCause | undefined): Pro
   }
   const moved =
     plan.kind === 'incremental'
-      ? await syncChanges({ ...job, plan, fence })
+      ? await syncChanges({ ...job, plan, fence, staging: given.early?.staging })
       : plan.adoption === 'compare'
         ? await adoptTable({ ...job, plan })
         : await loadTable({ ...job, plan });

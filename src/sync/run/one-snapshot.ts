@@ -12,7 +12,7 @@ import type { TableOutcome } from '../../events.ts';
 import { openWorkers } from '../load/chunks/workers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
-import { fenceFor } from '../fence/planned-fence.ts';
+import { fenceFor, raise } from '../fence/planned-fence.ts';
 import type { IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import { planCompletely } from '../plan/complete-plan.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
@@ -50,8 +50,8 @@ export async function syncInOneSnapshot(
       if ('error' in facts) continue;
       const plan = await planCompletely(context, facts, request);
       if (!staysInPlace(plan)) continue;
-      const { target, raise } = fenceFor(facts, plan);
-      fences.set(target, await raise(context));
+      const fence = fenceFor(facts, plan);
+      fences.set(fence.target, await raise(context, fence));
       waiting.push({ table, facts, plan });
     }
     await using workers = openWorkers(context, 1);

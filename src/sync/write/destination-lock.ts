@@ -33,13 +33,16 @@ export async function holdDestination(
 ): Promise<void> {
   const { destinationName, destination, settings, pipeline } = facts;
   if (!destination) return;
-  if (holds === 'part' && !isShared(settings)) await waitForWriters(client, facts, timing);
   const rows = ownRows(destinationName, settings, destination, pipeline);
-  const [, stamp, ...others] = await queryEach(client, [
+  const questions = [
     lockForMerge(destinationName),
     shapeStamp(destinationName),
     ...usually(whichHaveRows([rows])),
-  ]);
+  ];
+  const [, stamp, ...others] =
+    holds === 'part' && !isShared(settings)
+      ? await askAfterWriters(client, facts, timing, questions)
+      : await queryEach(client, questions);
   const filled = others[USUALLY_AT];
   if (holds === 'part' && facts.destinationHasRows && filled?.rows.length === 0)
     throw changed(facts, 'was emptied during its sync');
@@ -49,21 +52,35 @@ export async function holdDestination(
   if (!isStillFit(facts, destination, now)) throw altered(facts);
 }
 
-/** Waits for writers, because a DELETE of all rows is visible only after its commit. Gives up on writers that take long. */
-async function waitForWriters(
+/**
+ * Waits for writers, because a DELETE of all rows is visible only after its commit. Gives up on writers that take long.
+ * Then it asks, in the same message: each statement sees what is committed when it starts.
+ */
+async function askAfterWriters(
   client: pg.ClientBase,
   { destinationName }: TableFacts,
   { lockTimeout: usual, exclusiveLock }: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
-): Promise<void> {
+  questions: readonly string[],
+): Promise<pg.QueryResult[]> {
   // Releases the lock. The old lock_timeout is set again.
-  const release = `ROLLBACK TO SAVEPOINT increp_writers; RELEASE SAVEPOINT increp_writers; ${lockTimeout(usual)}`;
+  const release = [
+    'ROLLBACK TO SAVEPOINT increp_writers',
+    'RELEASE SAVEPOINT increp_writers',
+    lockTimeout(usual),
+  ];
+  const wait = [
+    'SAVEPOINT increp_writers',
+    lockTimeout(exclusiveLock.all),
+    awaitWriters(destinationName),
+    ...release,
+  ];
   try {
-    await client.query(
-      `SAVEPOINT increp_writers; ${lockTimeout(exclusiveLock.all)}; ${awaitWriters(destinationName)}; ${release}`,
-    );
+    return (await queryEach(client, [...wait, ...questions])).slice(wait.length);
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
-    await client.query(release);
+    // Without the savepoint, the wait was over, and a question was refused.
+    await client.query(release.join('; ')).catch(() => Promise.reject(error));
+    return queryEach(client, questions);
   }
 }
 

@@ -19,6 +19,7 @@ import {
   unsettable,
 } from '../../sql/merge.ts';
 import type { MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
+import { usually, USUALLY_AT } from '../../sql/search-path.ts';
 import { addMissing, removeSurplus } from '../../sql/merge-keyless.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
@@ -95,104 +96,142 @@ const orderFor = (share: Share): MergeOrder => ({
   replaces: undefined,
 });
 
-/** Triggers, checks and indexes of users run for the written rows, so the statements use the usual search_path. */
-export const mergeStaging = (
+/** Statements that are sent together, and what the answer to one of them counts. */
+interface MergeStep {
+  readonly sent: readonly string[];
+  /** The place of that answer. */
+  readonly at: number;
+  readonly count: (answer: pg.QueryResult) => Partial<MergeCounts>;
+  /** Whether another session may insert a row that this step has not found. */
+  readonly mayConflict?: boolean;
+}
+
+/** All steps are one message, because each round trip counts on a slow network. Each step sees what the steps before have written. */
+export async function mergeStaging(
   client: pg.ClientBase,
   merge: Merge,
   share: Share,
   order: MergeOrder = orderFor(share),
-  beside?: Beside,
-): Promise<MergeCounts> => onUsualPath(client, () => mergeRows(client, merge, share, order), beside);
-
-async function mergeRows(
-  client: pg.ClientBase,
-  merge: Merge,
-  share: Share,
-  order: MergeOrder,
+  beside: Beside = {},
 ): Promise<MergeCounts> {
-  if (merge.mergeKey.length === 0) return mergeCopies(client, merge);
-  const passes = mergePasses(merge);
+  const steps = mergeSteps(merge, share, order);
+  if (merge.yieldsToNewer) return besideWriters(client, merge, steps, beside);
+  const { before = [], after = [] } = beside;
+  const sent = usually(...steps.flatMap((step) => step.sent));
+  const answers = await queryEach(client, [...before, ...sent, ...after]);
+  return countsIn(steps, answers.slice(before.length + USUALLY_AT));
+}
+
+/**
+ * Another session may have inserted the same row after the statement searched for it. A retry then updates that row. Each
+ * step is a message of its own, because an error in other steps is no conflict.
+ */
+const besideWriters = (
+  client: pg.ClientBase,
+  { destination }: Merge,
+  steps: readonly MergeStep[],
+  beside: Beside,
+): Promise<MergeCounts> =>
+  onUsualPath(
+    client,
+    async () => {
+      let counts = NO_COUNTS;
+      for (const step of steps) {
+        try {
+          counts = plus(counts, countsIn([step], await queryEach(client, step.sent)));
+        } catch (error) {
+          if (!step.mayConflict || codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
+          throw new IncrepError('CONFLICT', {
+            what: `a row of the source conflicts with another row of ${printName(destination)}: ${error instanceof Error ? error.message : ''}`,
+            next: 'Run increp again. If the error stays, drop the unique index or change the row that has the value at the destination.',
+            sqlstate: SQLSTATE.uniqueViolation,
+            cause: error,
+          });
+        }
+      }
+      return counts;
+    },
+    beside,
+  );
+
+function countsIn(steps: readonly MergeStep[], answers: readonly pg.QueryResult[]): MergeCounts {
+  let first = 0;
   let counts = NO_COUNTS;
-  const remove = async () => {
-    for (const pass of passes)
-      counts = plus(counts, { deleted: affectedRows(await client.query(pass.remove)) });
-  };
-  if (order.removes === 'first') await remove();
-  for (const statement of replacements(merge, order))
-    counts = plus(counts, { updated: affectedRows(await client.query(statement)) });
-  for (const pass of passes) {
-    const run = (statement: string) =>
-      share === 'few' && pass.isIndexed ? runByIndex(client, statement) : client.query(statement);
-    if (pass.countNewer !== undefined) counts = plus(counts, await countNewer(run, pass.countNewer));
-    const write = merge.canMerge && !order.insertsFirst ? mergeAtOnce : mergeInTwo(order);
-    counts = plus(counts, await (merge.yieldsToNewer ? besideWriters(merge, write) : write)(run, pass));
+  for (const { sent, at, count } of steps) {
+    const answer = answers[first + at];
+    if (!answer) throw new Error('a merge was not answered');
+    counts = plus(counts, count(answer));
+    first += sent.length;
   }
-  if (order.removes === 'last') await remove();
   return counts;
 }
+
+/** Triggers, checks and indexes of users run for the written rows, so the statements use the usual search_path. */
+function mergeSteps(merge: Merge, share: Share, order: MergeOrder): MergeStep[] {
+  // Without a key, a changed row counts as one removed and one added row.
+  if (merge.mergeKey.length === 0)
+    return [step(removeSurplus(merge), deleted), step(addMissing(merge), inserted)];
+  const passes = mergePasses(merge);
+  const removal = passes.map(({ remove }) => step(remove, deleted));
+  return [
+    ...(order.removes === 'first' ? removal : []),
+    ...replacements(merge, order).map((statement) => step(statement, updated)),
+    ...passes.flatMap((pass) =>
+      stepsOf(merge, pass, order).map(share === 'few' && pass.isIndexed ? byIndex : asIs),
+    ),
+    ...(order.removes === 'last' ? removal : []),
+  ];
+}
+
+function stepsOf({ canMerge }: Merge, pass: MergePass, { insertsFirst }: MergeOrder): MergeStep[] {
+  const newer = pass.countNewer === undefined ? [] : [step(pass.countNewer, kept)];
+  // One statement updates and inserts.
+  if (canMerge && !insertsFirst) return [...newer, writing(counted(pass.merge), both)];
+  const [update, insert] = [writing(pass.update, updated), writing(pass.insert, inserted)];
+  return [...newer, ...(insertsFirst ? [insert, update] : [update, insert])];
+}
+
+const step = (statement: string, count: MergeStep['count']): MergeStep => ({
+  sent: [statement],
+  at: 0,
+  count,
+});
+
+const writing = (statement: string, count: MergeStep['count']): MergeStep => ({
+  ...step(statement, count),
+  mayConflict: true,
+});
+
+const asIs = (one: MergeStep): MergeStep => one;
+
+/** Sets the planner options, and resets them. */
+const byIndex = ({ sent, at, ...more }: MergeStep): MergeStep => ({
+  ...more,
+  sent: [...BY_INDEX, ...sent, ...AS_IT_WAS],
+  at: BY_INDEX.length + at,
+});
+
+const affectedRows = ({ rowCount }: pg.QueryResult): number => rowCount ?? 0;
+const deleted: MergeStep['count'] = (answer) => ({ deleted: affectedRows(answer) });
+const inserted: MergeStep['count'] = (answer) => ({ inserted: affectedRows(answer) });
+const updated: MergeStep['count'] = (answer) => ({ updated: affectedRows(answer) });
+
+const keptRow = z.object({ rows: z.number() });
+const kept: MergeStep['count'] = ({ rows }) => ({ newer: keptRow.parse(rows[0]).rows });
+
+const done = z.object({ 'Tuples Inserted': z.number(), 'Tuples Updated': z.number() });
+const explained = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: done })]) })]);
+
+const both: MergeStep['count'] = ({ rows }) => {
+  const [row] = explained.parse(rows);
+  const [{ Plan: plan }] = row['QUERY PLAN'];
+  return { inserted: plan['Tuples Inserted'], updated: plan['Tuples Updated'] };
+};
 
 function replacements(merge: Merge, { replaces }: MergeOrder): readonly string[] {
   if (replaces) return replaceStatements(merge, replaces, 'differing');
   return unsettable(merge).length === 0 ? [] : replaceStatements(merge, merge.kept, 'fixed');
 }
-
-/** Without a key, a changed row counts as one removed and one added row. */
-async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCounts> {
-  const deleted = affectedRows(await client.query(removeSurplus(merge)));
-  return { ...NO_COUNTS, deleted, inserted: affectedRows(await client.query(addMissing(merge))) };
-}
-
-/** Another session may have inserted the same row after the statement searched for it. A retry then updates that row. */
-const besideWriters =
-  ({ destination }: Merge, write: typeof mergeAtOnce): typeof mergeAtOnce =>
-  async (run, pass) => {
-    try {
-      return await write(run, pass);
-    } catch (error) {
-      if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
-      throw new IncrepError('CONFLICT', {
-        what: `a row of the source conflicts with another row of ${printName(destination)}: ${error instanceof Error ? error.message : ''}`,
-        next: 'Run increp again. If the error stays, drop the unique index or change the row that has the value at the destination.',
-        sqlstate: SQLSTATE.uniqueViolation,
-        cause: error,
-      });
-    }
-  };
-
-type RunStatement = (statement: string) => Promise<pg.QueryResult>;
-
-/** Sets the planner options, runs the statement and resets the options, in one message. */
-async function runByIndex(client: pg.ClientBase, statement: string): Promise<pg.QueryResult> {
-  const results = await queryEach(client, [...BY_INDEX, statement, ...AS_IT_WAS]);
-  const [answer] = results.slice(BY_INDEX.length);
-  if (!answer) throw new Error('a merge was not answered');
-  return answer;
-}
-
-async function mergeAtOnce(run: RunStatement, { merge }: MergePass): Promise<Partial<MergeCounts>> {
-  const [row] = explained.parse((await run(counted(merge))).rows);
-  const [{ Plan: plan }] = row['QUERY PLAN'];
-  return { inserted: plan['Tuples Inserted'], updated: plan['Tuples Updated'] };
-}
-
-const done = z.object({ 'Tuples Inserted': z.number(), 'Tuples Updated': z.number() });
-const explained = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: done })]) })]);
-
-/** Updates existing rows and then inserts new rows, or the other way round. */
-const mergeInTwo =
-  ({ insertsFirst }: MergeOrder): typeof mergeAtOnce =>
-  async (run, { update, insert }) => {
-    const before = insertsFirst ? affectedRows(await run(insert)) : 0;
-    const updated = affectedRows(await run(update));
-    return { updated, inserted: insertsFirst ? before : affectedRows(await run(insert)) };
-  };
-
-async function countNewer(run: RunStatement, statement: string): Promise<Partial<MergeCounts>> {
-  const { rows } = z.object({ rows: z.number() }).parse((await run(statement)).rows[0]);
-  return { newer: rows };
-}
-
-const affectedRows = ({ rowCount }: pg.QueryResult): number => rowCount ?? 0;
 
 const plus = (counts: MergeCounts, more: Partial<MergeCounts>): MergeCounts => ({
   inserted: counts.inserted + (more.inserted ?? 0),

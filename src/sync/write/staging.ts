@@ -1,5 +1,6 @@
 /** `<table>_stg`, the staging table. increp marks it with a comment and never uses a table without this mark. */
 import type pg from 'pg';
+import * as z from 'zod';
 import { codeOf } from '../../postgres/identity.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import { type Column, isSameList } from '../../schema/columns.ts';
@@ -14,15 +15,28 @@ import {
   stagingMark,
   truncate,
 } from '../../sql/destination.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { hasRows } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** Prepares the staging table of an incremental sync. It is created once, kept, and emptied before each use. */
+/** Asks whether the staging table must be emptied. Only the holder of the table's lock knows that. */
+export const stagingQuestion = ({ staging, stagingName }: CopyFacts): Statement[] =>
+  staging ? [hasRows(stagingName)] : [];
+
+const filledRow = z.object({ hasRows: z.boolean() });
+
+const isFilled = ({ rows }: pg.QueryResult): boolean => filledRow.parse(rows[0]).hasRows;
+
+/**
+ * Prepares the staging table of an incremental sync. It is created once, kept, and emptied before each use. @param known
+ * the answer to `stagingQuestion`, if it was asked under the lock
+ */
 export async function emptyStaging(
   client: pg.ClientBase,
   facts: CopyFacts,
   columns: readonly Column[],
+  known?: pg.QueryResult,
 ): Promise<void> {
   const { staging, stagingName, natives } = facts;
   const fits =
@@ -30,26 +44,20 @@ export async function emptyStaging(
     isSameList(staging.columns, columns) &&
     destinationDrift(columns, staging.columns, natives).length === 0;
   if (!fits) return makeStaging(client, facts, columns, false);
-  if (await hasAnyRow(client, stagingName)) await removeRows(client, stagingName);
+  if (known ? isFilled(known) : await hasAnyRow(client, stagingName)) await removeRows(client, stagingName);
 }
 
-export async function hasAnyRow(client: pg.ClientBase, table: TableName): Promise<boolean> {
-  const { rows } = await ask<{ hasRows: boolean }>(client, hasRows(table));
-  return rows[0]?.hasRows === true;
-}
+export const hasAnyRow = async (client: pg.ClientBase, table: TableName): Promise<boolean> =>
+  isFilled(await ask(client, hasRows(table)));
 
 /** TRUNCATE is cheaper but needs an exclusive lock. If the table is in use, for example by a backup, DELETE takes its place. */
 async function removeRows(client: pg.ClientBase, table: TableName): Promise<void> {
-  await client.query('SAVEPOINT increp_empty');
   try {
-    await client.query(lockAloneNow(table));
+    await client.query(['SAVEPOINT increp_empty', lockAloneNow(table), truncate(table)].join('; '));
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
-    await client.query('ROLLBACK TO SAVEPOINT increp_empty');
-    await client.query(deleteAll(table));
-    return;
+    await client.query(['ROLLBACK TO SAVEPOINT increp_empty', deleteAll(table)].join('; '));
   }
-  await client.query(truncate(table));
 }
 
 /** `isLogged`: set if the staging table will become the destination table or must survive a crash of the server. */
@@ -59,7 +67,10 @@ export async function makeStaging(
   columns: readonly Column[],
   isLogged: boolean,
 ): Promise<void> {
-  if (staging) await client.query(dropTable(stagingName));
-  await client.query(createTable(stagingName, columns, natives, isLogged));
-  await client.query(commentOnTable(stagingName, stagingMark(settings.destinationTable)));
+  const statements = [
+    ...(staging ? [dropTable(stagingName)] : []),
+    createTable(stagingName, columns, natives, isLogged),
+    commentOnTable(stagingName, stagingMark(settings.destinationTable)),
+  ];
+  await client.query(statements.join('; '));
 }

@@ -64,7 +64,6 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
         return { ...chosen, window: narrowed(chosen.window, facts, fence) };
       },
     },
-    () => Promise.resolve(),
     (source, copied) =>
       withinSnapshot(
         { load, facts, isWhole: comparisonDue(since, plan, fence) !== undefined },

@@ -163,7 +163,6 @@ const readChunk = (
   readWindow(
     { context, facts, plan, destination },
     { questions: [], choose: () => Promise.resolve({ window: windowOf(header, chunk), isQuiet: false }) },
-    () => Promise.resolve(),
     async (source, copied) => {
       // Checked after the copy: since the first row was read, a lock has prevented a rewrite of the table.
       const [moved] = await rewrittenLeaves(source, header.source.leaves);
