@@ -193,7 +193,13 @@ export type Reason =
   /** The configuration asks for pg_dump. */
   | { readonly code: 'copy-instead'; readonly cause: CopyCause }
   | { readonly code: 'in-chunks'; readonly chunks: number }
-  | { readonly code: 'load-continued'; readonly done: number; readonly of: number }
+  | {
+      readonly code: 'load-continued';
+      readonly done: number;
+      readonly of: number;
+      /** Columns that the source got meanwhile. */
+      readonly later: readonly string[];
+    }
   | { readonly code: 'load-restarted'; readonly obstacle: ResumeObstacle }
   /** RFC 3339. */
   | { readonly code: 'unchanged-since'; readonly since: string }

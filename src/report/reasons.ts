@@ -150,7 +150,8 @@ const REASONS: Texts<Reason> = {
     `gives the enum ${type} the label${labels.length > 1 ? 's' : ''} ${labels.map((label) => `'${label}'`).join(', ')}`,
   'copy-instead': ({ cause }) => copyCauseText(cause),
   'in-chunks': ({ chunks }) => `in ${chunks} chunks`,
-  'load-continued': ({ done, of }) => `continues an interrupted load: ${done} of ${of} chunks are done`,
+  'load-continued': ({ done, of, later }) =>
+    `continues an interrupted load: ${done} of ${of} chunks are done${laterText(later)}`,
   'load-restarted': ({ obstacle }) =>
     `starts again, because an interrupted load cannot be continued: ${textFor(RESUME_OBSTACLES, obstacle)}`,
   'unchanged-since': ({ since }) => `nothing has changed at the source since ${inSeconds(since)}`,
@@ -164,6 +165,11 @@ const UNLESS = {
   'transaction-ids': 'a scan of the source table shows that nothing was written (skip_unchanged)',
   digest: 'a hash of each source row shows that no row has changed (skip_unchanged)',
 } as const;
+
+const laterText = (columns: readonly string[]): string =>
+  columns.length === 0
+    ? ''
+    : `; the next sync adds the column${columns.length > 1 ? 's' : ''} ${columns.map((name) => `"${name}"`).join(', ')}`;
 
 const timeLimitText = (seconds: number): string => `the time limit of ${formatDuration(seconds)} was reached`;
 

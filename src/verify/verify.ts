@@ -96,7 +96,7 @@ export const withLockedSource = <T>(
   read: (source: pg.ClientBase) => Promise<T>,
 ): Promise<T> =>
   context.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], async (source) => {
-    if (mayReadMore(facts)) await ensureShape(source, facts, shapeOf(relation));
+    if (mayReadMore(facts)) await ensureShape(source, facts, { shape: shapeOf(relation) });
     return read(source);
   });
 

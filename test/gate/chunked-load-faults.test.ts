@@ -264,7 +264,7 @@ describe('a load that was broken off starts over', () => {
   const CASES: readonly [string, 'source' | 'destination', string, RegExp][] = [
     ['VACUUM FULL', 'source', 'VACUUM FULL big', /rewritten meanwhile/],
     ['TRUNCATE and new rows', 'source', `TRUNCATE big; ${fill('big', 15_000)}`, /rewritten meanwhile/],
-    ['another shape', 'source', 'ALTER TABLE big ADD extra int DEFAULT 7', /altered meanwhile/],
+    ['another shape', 'source', 'ALTER TABLE big RENAME note TO remark', /altered meanwhile/],
     ['another table', 'source', `DROP TABLE big; ${BIG}`, /altered meanwhile/],
     ['a dropped staging table', 'destination', 'DROP TABLE big_stg', /staging table was dropped/],
     ['an emptied staging table', 'destination', 'TRUNCATE big_stg', /emptied/],
@@ -309,6 +309,57 @@ describe('a load that was broken off starts over', () => {
     });
     await killAfter(pair, 3);
     await pair.source.query('DELETE FROM base WHERE id < 3000; REFRESH MATERIALIZED VIEW big');
+    expect((await sync(pair)).table().reason).toMatch(/rewritten meanwhile/);
+    await expectSameRows(pair, 'big');
+  });
+});
+
+describe('a column that is added in the middle of a load', () => {
+  const ADDED = `ALTER TABLE big ADD plain text, ADD extra int DEFAULT 7, ADD mood mood DEFAULT 'calm';
+    UPDATE big SET plain = 'new', updated_at = now() WHERE id % 100 = 1`;
+  const withMood = () => ({
+    ...big({ on_schema_change: 'evolve' }),
+    sourceSql: `CREATE TYPE mood AS ENUM ('calm', 'wild'); ${BIG}`,
+  });
+
+  const expectEvolved = async (pair: Pair) => {
+    const columns = ['id', 'note', 'updated_at'];
+    await expectSameRows(pair, 'big', { columns });
+    const { action, reason } = (await sync(pair)).table();
+    expect(action, reason).toBe('incremental');
+    await expectSameRows(pair, 'big');
+  };
+
+  test('between two runs is left to the next sync', async () => {
+    await using pair = await freshPair(withMood());
+    await killAfter(pair, 3);
+    await pair.source.query(ADDED);
+    await killAfter(pair, 8);
+    const { reason } = (await sync(pair)).table();
+    expect(reason).toMatch(RESUMED);
+    expect(reason).toMatch(/the next sync adds the columns "plain", "extra", "mood"/);
+    await expectEvolved(pair);
+  });
+
+  slowTest('during a run is left to the next sync', async () => {
+    await using pair = await freshPair(withMood());
+    await using proxy = await faultProxy(pair.login('source'));
+    await goThrough(pair, 'source', proxy);
+    proxy.throttle(SLOWLY);
+    await using running = startIncrep('sync --json', pair);
+    await waitForChunks(pair, 3);
+    await pair.source.query(ADDED);
+    await proxy.resume();
+    const result = await running.wait();
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(result.stdout).toMatch(/the next sync adds the columns/);
+    await expectEvolved(pair);
+  });
+
+  slowTest('with a value of its own for each row rewrites the table, so the load starts over', async () => {
+    await using pair = await freshPair(big({ on_schema_change: 'evolve' }));
+    await killAfter(pair, 3);
+    await pair.source.query('ALTER TABLE big ADD drawn float8 DEFAULT random()');
     expect((await sync(pair)).table().reason).toMatch(/rewritten meanwhile/);
     await expectSameRows(pair, 'big');
   });

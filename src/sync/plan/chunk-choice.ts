@@ -3,13 +3,17 @@ import type { ChunkSize } from '../../config/chunk-size.ts';
 import type { Reason, ResumeObstacle, WholeLoadCause } from '../../reasons.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
-import { PLAINLY } from '../../schema/state-record.ts';
+import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
+import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { destinationDrift } from '../../schema/drift.ts';
+import { evolutionOf } from '../../schema/evolution.ts';
 import { chunkStarts, type Heap, type Leaf } from '../../schema/heap.ts';
 import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { isSameList } from '../../schema/columns.ts';
+import type { Way } from './plan.ts';
+import { shapeHindrance } from './reload-guard.ts';
 
 export interface Chunks {
   /** The first block of each chunk. */
@@ -35,28 +39,39 @@ export type Chunking =
 
 export const AS_A_WHOLE: Chunking = { kind: 'whole', cause: undefined };
 
-interface ChunkChoice {
+export interface ChunkChoice {
   readonly chunking: Chunking;
   readonly reasons: readonly Reason[];
+  /** Set if a load continues with the columns that the source had at its beginning. */
+  readonly earlier?: EarlierSource;
+}
+
+/** A source without the columns that were added meanwhile. The next sync adds them to the destination table. */
+interface EarlierSource {
+  readonly source: Relation;
+  readonly later: readonly string[];
 }
 
 /** For a table whose settings ask for chunks and that `unfitForChunks` accepts. */
 export function chooseChunks(
   facts: TableFacts,
   source: Relation,
-  { heap, size }: { readonly heap: Heap; readonly size: ChunkSize },
+  { heap, size, way }: { readonly heap: Heap; readonly size: ChunkSize; readonly way: Way },
 ): ChunkChoice {
   if (heap.hasOtherStorage)
     return { chunking: { kind: 'whole', cause: { code: 'storage-without-pages' } }, reasons: [] };
   const { pendingLoad } = facts;
   const { leaves } = heap;
-  const obstacle = pendingLoad && resumeObstacle(facts, source, { heap, pendingLoad });
+  const earlier = way === 'create' ? earlierSource(facts, source) : undefined;
+  const obstacle = pendingLoad && resumeObstacle(facts, earlier?.source ?? source, { heap, pendingLoad });
   if (pendingLoad?.header && obstacle === undefined) {
     const { id, header, done } = pendingLoad;
     const { starts } = header;
+    const later = earlier?.later ?? [];
     return {
       chunking: { kind: 'chunks', starts, leaves, resumed: { id, header, done } },
-      reasons: [{ code: 'load-continued', done: done.length, of: starts.length }],
+      reasons: [{ code: 'load-continued', done: done.length, of: starts.length, later }],
+      ...(earlier && { earlier }),
     };
   }
   const starts = chunkStarts(heap, size);
@@ -66,6 +81,39 @@ export function chooseChunks(
     chunking: { kind: 'chunks', starts, leaves, resumed: undefined },
     reasons: [...again, { code: 'in-chunks', chunks: starts.length }],
   };
+}
+
+/**
+ * The source as it was when the interrupted load began, if it only got columns since then. A load of many hours continues
+ * without them if the next sync can add them in place. Undefined if nothing was added, or something else changed.
+ */
+function earlierSource(
+  { pendingLoad, settings, staging, natives }: TableFacts,
+  source: Relation,
+): EarlierSource | undefined {
+  const record = pendingLoad?.header?.record;
+  if (!record || !isKeyed(record) || !staging) return undefined;
+  if (settings.onSchemaChange !== 'evolve' || shapeHindrance(settings) !== undefined) return undefined;
+  const isEarlier = (name: string) => record.shape.columns.some((column) => column.name === name);
+  const later = source.columns.map(({ name }) => name).filter((name) => !isEarlier(name));
+  const earlier = {
+    ...source,
+    columns: source.columns.filter(({ name }) => isEarlier(name)),
+    uniqueKeys: source.uniqueKeys.filter(({ columns }) => columns.every(isEarlier)),
+    indexedColumns: source.indexedColumns.filter(isEarlier),
+  };
+  if (later.length === 0 || fingerprintOf(shapeOf(earlier)) !== record.fingerprint) return undefined;
+  const next = evolutionOf({
+    recorded: record.shape,
+    current: shapeOf(source),
+    copy: staging.columns,
+    natives,
+    mergeKey: settings.mergeKey,
+    replicationKey: record.replicationKey,
+    keepsDeleted: keepsDeleted(settings),
+    keepsDropped: settings.droppedColumns === 'keep',
+  });
+  return next.kind === 'in-place' ? { source: earlier, later } : undefined;
 }
 
 /** The reason in the catalog why a relation cannot be read in chunks. */

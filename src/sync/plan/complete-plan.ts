@@ -3,18 +3,12 @@ import { inBatches } from '../../postgres/batches.ts';
 import { describeHeap, measureTables } from '../../postgres/heap.ts';
 import type { Reason } from '../../reasons.ts';
 import type { Relation } from '../../schema/relations.ts';
+import { shapeOf } from '../../schema/shape.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { AS_A_WHOLE, chooseChunks, unfitForChunks } from './chunk-choice.ts';
+import { AS_A_WHOLE, chooseChunks, unfitForChunks, type ChunkChoice } from './chunk-choice.ts';
 import { BY_COPY, chooseLoader, lacksSize, type LoaderChoice } from './loader-choice.ts';
-import {
-  isKeyedPlan,
-  type DraftPlan,
-  type LoadDraft,
-  type Loading,
-  type Plan,
-  type PlanRequest,
-} from './plan.ts';
+import { isKeyedPlan, type DraftPlan, type LoadDraft, type Plan, type PlanRequest } from './plan.ts';
 import { planTable } from './plan-table.ts';
 
 type PlanSources = Pick<RunContext, 'tools' | 'source'>;
@@ -68,8 +62,14 @@ async function completeLoad(context: PlanSources, facts: TableFacts, draft: Load
   const quick = chooseLoader(situation);
   const loader =
     quick.loader === 'pg_dump' ? chooseLoader({ ...situation, tools: await context.tools() }) : quick;
-  const { chunking, reasons } = await findChunks(context, facts, draft);
-  return { ...draft, loader, chunking, reasons: [...draft.reasons, ...copyReason(loader), ...reasons] };
+  const { chunking, reasons, earlier } = await findChunks(context, facts, draft);
+  return {
+    ...draft,
+    ...(earlier && { source: earlier.source, shape: shapeOf(earlier.source), laterColumns: earlier.later }),
+    loader,
+    chunking,
+    reasons: [...draft.reasons, ...copyReason(loader), ...reasons],
+  };
 }
 
 const copyReason = ({ isAgainstWish, cause }: LoaderChoice): Reason[] =>
@@ -88,17 +88,13 @@ const situationOf = (
   parameters: sourceParameters,
 });
 
-async function findChunks(
-  context: PlanSources,
-  facts: TableFacts,
-  draft: LoadDraft,
-): Promise<Pick<Loading, 'chunking'> & Pick<Plan, 'reasons'>> {
+async function findChunks(context: PlanSources, facts: TableFacts, draft: LoadDraft): Promise<ChunkChoice> {
   const { chunk: size } = facts.settings;
   if (!size || !isKeyedPlan(draft) || draft.adoption) return { chunking: AS_A_WHOLE, reasons: [] };
   const cause = unfitForChunks(draft.source);
   if (cause) return { chunking: { kind: 'whole', cause }, reasons: [] };
   const heap = await context.source.withReading((client) => describeHeap(client, draft.source.oid));
-  return chooseChunks(facts, draft.source, { heap, size });
+  return chooseChunks(facts, draft.source, { heap, size, way: draft.way });
 }
 
 interface TableWithPlan {

@@ -31,6 +31,8 @@ export interface PlanBase {
   readonly typeChanges: readonly Reason[];
   readonly source: Relation;
   readonly shape: Shape;
+  /** Columns of the source table that `source` and `shape` leave out, because a load began without them. */
+  readonly laterColumns?: readonly string[];
 }
 
 /** The replication key. A plan with a key leaves a cursor. */

@@ -103,7 +103,7 @@ export async function withTableSnapshot<T>(
     const [instance, stamp, ...others] = answers.slice(lock.length);
     ensureSameServer(instanceOf(facts), instance?.rows[0]);
     if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
-      await view.query((source) => ensureShape(source, facts, plan.shape));
+      await view.query((source) => ensureShape(source, facts, plan));
     return read(view, others);
   });
 }

@@ -5,7 +5,9 @@ import { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { printName } from '../../schema/names.ts';
 import { hasSql } from '../../schema/selection.ts';
+import { without } from '../../schema/selection-drift.ts';
 import { fingerprintOf, shapeOf, type Shape } from '../../schema/shape.ts';
+import type { PlanBase } from '../plan/plan.ts';
 import { REWRITTEN_SINCE_SNAPSHOT } from '../../sql/heap.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { describeSources } from '../facts/source-selection.ts';
@@ -18,7 +20,11 @@ export const mayReadMore = ({ settings: { selection }, selected }: CopyFacts): b
  * Describing SQL locks all tables that it reads until the end of the transaction. After that, a check for rewritten tables
  * proves that the snapshot shows their rows. @throws IncrepError SCHEMA_CHANGED
  */
-export async function ensureShape(source: pg.ClientBase, facts: CopyFacts, shape: Shape): Promise<void> {
+export async function ensureShape(
+  source: pg.ClientBase,
+  facts: CopyFacts,
+  { shape, laterColumns = [] }: Pick<PlanBase, 'shape' | 'laterColumns'>,
+): Promise<void> {
   const { sourceName: name, settings } = facts;
   const isQuery = settings.selection.query !== null;
   const table = isQuery
@@ -26,7 +32,10 @@ export async function ensureShape(source: pg.ClientBase, facts: CopyFacts, shape
     : (await describeRelations(source, name.schema, [name.table])).get(name.table);
   const [described] = await describeSources(source, [{ settings, name, table }], false);
   const now = described?.relation;
-  const isSame = now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape);
+  const isSame =
+    now &&
+    !described.fault &&
+    fingerprintOf(without(shapeOf(now), new Set(laterColumns))) === fingerprintOf(shape);
   if (isSame && !(mayReadMore(facts) && (await isRewritten(source)))) return;
   throw new IncrepError('SCHEMA_CHANGED', {
     what: `${isQuery ? `a table that the query of "${name.table}" reads` : printName(name)} changed while increp was reading it`,

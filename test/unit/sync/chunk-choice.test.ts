@@ -35,7 +35,9 @@ const choose = (
   asked: Partial<Parameters<typeof chooseChunks>[2]> = {},
 ) => {
   const now = facts({ settings, staging: relation({ oid: '3' }), ...change });
-  const { chunking, reasons } = chooseChunks(now, now.source ?? relation(), { heap, size, ...asked });
+  const { chunking, reasons } = chooseChunks(now, now.source ?? relation(), {
+    ...{ heap, size, way: 'create', ...asked },
+  });
   return { chunking, reason: reasonText(reasons) };
 };
 
@@ -100,6 +102,58 @@ test.each<[string, Partial<TableFacts>, Heap?]>([
   expect(chunking).toMatchObject({ kind: 'chunks', resumed: undefined });
   expect(reason).toMatch(/^starts again, because an interrupted load cannot be continued: /);
   expect(reason).toContain(why);
+});
+
+const evolving = { ...settings, onSchemaChange: 'evolve' } as const;
+const [first] = relation().columns;
+const wider = relation({
+  columns: [
+    ...relation().columns,
+    ...(first ? [{ ...first, name: 'extra', position: 9, isNotNull: false }] : []),
+  ],
+});
+const began = () => {
+  const known = shapeOf(relation());
+  const load = pending();
+  const header = load.header && {
+    ...load.header,
+    record: { ...load.header.record, shape: known, fingerprint: fingerprintOf(known) },
+  };
+  return pending({ header });
+};
+
+test('an interrupted load continues without a column that was added meanwhile', () => {
+  const now = facts({
+    settings: evolving,
+    staging: relation({ oid: '3' }),
+    pendingLoad: began(),
+    source: wider,
+  });
+  const { chunking, reasons, earlier } = chooseChunks(now, wider, { heap, size, way: 'create' });
+  expect(chunking).toMatchObject({ resumed: { id: 'one', done: [0, 2] } });
+  expect(reasonText(reasons)).toBe(
+    'continues an interrupted load: 2 of 3 chunks are done; the next sync adds the column "extra"',
+  );
+  expect(earlier?.later).toEqual(['extra']);
+  expect(shapeOf(earlier?.source ?? wider)).toEqual(shapeOf(relation()));
+});
+
+test.each<[string, Partial<TableFacts>, 'create' | 'swap']>([
+  ['the policy loads the table again', { settings: { ...settings, onSchemaChange: 'reset' } }, 'create'],
+  ['the policy refuses changes', { settings: { ...settings, onSchemaChange: 'fail' } }, 'create'],
+  ['the destination table exists', {}, 'swap'],
+  [
+    'another column has another type',
+    { source: { ...wider, columns: wider.columns.map((each) => ({ ...each, type: 'text' })) } },
+    'create',
+  ],
+])('an interrupted load starts again for a new column if %s', (_why, change, way) => {
+  const { chunking, reason } = choose(
+    { settings: evolving, pendingLoad: began(), source: wider, ...change },
+    { way },
+  );
+  expect(chunking).toMatchObject({ resumed: undefined });
+  expect(reason).toContain('altered meanwhile');
 });
 
 test('partitions that came or went do not matter', () => {

@@ -91,7 +91,7 @@ const intoStaging = (facts: TableFacts): CopyFacts => {
 function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan {
   if (saved.kind !== 'record' || !isKeyed(saved.record))
     throw new Error('a load in chunks has no record of its beginning');
-  const { reasons, typeChanges, source, shape, replicationKey, keyType } = plan;
+  const { reasons, typeChanges, source, shape, laterColumns = [], replicationKey, keyType } = plan;
   return {
     kind: 'incremental',
     action: 'incremental',
@@ -99,7 +99,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
     hasMergeIndex: true,
     removesDeleted: false,
     removesFirst: false,
-    ...{ reasons, typeChanges, source, shape, replicationKey, keyType },
+    ...{ reasons, typeChanges, source, shape, laterColumns, replicationKey, keyType },
   };
 }
 
