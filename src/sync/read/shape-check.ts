@@ -6,7 +6,7 @@ import { describeRelations } from '../../postgres/catalog.ts';
 import { printName } from '../../schema/names.ts';
 import { hasSql } from '../../schema/selection.ts';
 import { without } from '../../schema/selection-drift.ts';
-import { fingerprintOf, shapeOf, type Shape } from '../../schema/shape.ts';
+import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
 import type { PlanBase } from '../plan/plan.ts';
 import { REWRITTEN_SINCE_SNAPSHOT } from '../../sql/heap.ts';
 import type { CopyFacts } from '../facts/facts.ts';
