@@ -47,8 +47,9 @@ export const isWrittenSince = (xid: string): string => {
   return `(${next} ${MINUS} ${age}) ${AT_LEAST} ${literal(xid)}::bigint`;
 };
 
-/** $1 oid of a table. Whether the role may read its xmin, which grants on single columns do not include. */
-export const MAY_READ_WRITERS = /* sql */ `SELECT coalesce(has_table_privilege($1::oid, 'SELECT'), false) AS "mayRead"`;
+/** Whether the role may read xmin of the table with this oid, which grants on single columns do not include. */
+export const mayReadWriters = (oid: string): string =>
+  /* sql */ `SELECT coalesce(has_table_privilege(${literal(oid)}::oid, 'SELECT'), false) AS "mayRead"`;
 
 const value = (name: string, { casts }: Comparable): string => {
   const type = casts?.get(name);

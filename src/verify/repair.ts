@@ -12,7 +12,7 @@ import { emptyStaging } from '../sync/write/staging.ts';
 import { addMetadataColumns } from '../sync/write/add-metadata-columns.ts';
 import { addMissingLabels } from '../sync/write/create-types.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
-import { comparableTable, recordIn, settledSides, withLockedSource } from './verify.ts';
+import { comparableTable, recordIn, withSettledSides } from './verify.ts';
 import { foreignKeyRefusal, violationOf } from '../sync/write/violations.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { applyDifferences } from '../sync/compare/apply-differences.ts';
@@ -46,8 +46,7 @@ export async function repairTable(
     await ensureMetadataColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;
-    const removed = await withLockedSource(context, facts, relation, async (source) => {
-      const sides = await settledSides(source, facts, relation, record);
+    const removed = await withSettledSides(context, facts, { relation, record }, async (source, sides) => {
       const { differences, sourceRows, destinationRows } = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },

@@ -16,11 +16,11 @@ import type { RowDifference } from '../sync/compare/differences.ts';
 import { withoutGone } from './changed-since-read.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
-import { pendingAtSource } from '../sync/fence/pending-rows.ts';
+import { pendingAtSource, writersQuestion } from '../sync/fence/pending-rows.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
-import { stateQuestion } from '../sync/facts/state-rows.ts';
+import { stateQuestion, type StateRows } from '../sync/facts/state-rows.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 /** The number of keys of each kind in a report. */
@@ -75,10 +75,13 @@ async function compareTable(
   facts: TableFacts,
 ): Promise<Omit<Verified, 'name' | 'isArchive' | 'durationSeconds'>> {
   const { relation, known } = comparableTable(facts);
-  return context.destination.withSnapshot([], async (destination) => {
-    const record = (await recordIn(destination, facts)) ?? known;
-    return withLockedSource(context, facts, relation, async (source) => {
-      const sides = await settledSides(source, facts, relation, record);
+  const state = facts.stateTable === 'readable' ? stateQuestion(facts.pipeline, [facts]) : undefined;
+  const first = state?.statement === undefined ? [] : [state.statement];
+  return context.destination.withSnapshot(first, async (destination, { answers: [found] }) => {
+    const record =
+      (state && found ? recordOf(state.read(found.rows)(facts)) : await recordIn(destination, facts)) ??
+      known;
+    return withSettledSides(context, facts, { relation, record }, async (source, sides) => {
       const comparison = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
@@ -89,31 +92,27 @@ async function compareTable(
   });
 }
 
-export const withLockedSource = <T>(
+interface ComparedTable {
+  readonly relation: Relation;
+  readonly record: StateRecord;
+}
+
+/** Locks the source table, and describes all rows, as far as the state of the last sync covers them. */
+export const withSettledSides = <T>(
   context: RunContext,
   facts: TableFacts,
-  relation: Relation,
-  read: (source: pg.ClientBase) => Promise<T>,
-): Promise<T> =>
-  context.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], async (source) => {
+  { relation, record }: ComparedTable,
+  read: (source: pg.ClientBase, sides: ReturnType<typeof sidesOf>) => Promise<T>,
+): Promise<T> => {
+  const lock = canLock(relation) ? [lockShape(relation.name)] : [];
+  const first = [...lock, ...writersQuestion(facts, relation, record)];
+  return context.source.withSnapshot(first, async (source, { answers }) => {
     if (mayReadMore(facts)) await ensureShape(source, facts, { shape: shapeOf(relation) });
-    return read(source);
+    const isPending = pendingAtSource(facts, record, answers[lock.length]);
+    const { destinationName: destination } = facts;
+    return read(source, sidesOf(facts, { relation, what: 'rows', where: 'true', isPending, destination }));
   });
-
-/** All rows, as far as the state of the last sync covers them. */
-export const settledSides = async (
-  source: pg.ClientBase,
-  facts: TableFacts,
-  relation: Relation,
-  record: StateRecord,
-) =>
-  sidesOf(facts, {
-    relation,
-    what: 'rows',
-    where: 'true',
-    isPending: await pendingAtSource(source, facts, relation, record),
-    destination: facts.destinationName,
-  });
+};
 
 /** The source table and the saved state of its destination table, after a check that both have the same shape. */
 export function comparableTable(facts: TableFacts): {
@@ -146,11 +145,13 @@ export async function recordIn(
   const states = stateTable(schema).table;
   if (!(await describeRelations(destination, schema, [states])).has(states)) return undefined;
   const [stateOf] = await askAll(destination, [stateQuestion(facts.pipeline, [facts])]);
-  const { record } = stateOf(facts);
-  return record === undefined || resetRecordSchema.safeParse(record).success
+  return recordOf(stateOf(facts));
+}
+
+const recordOf = ({ record }: StateRows): StateRecord | undefined =>
+  record === undefined || resetRecordSchema.safeParse(record).success
     ? undefined
     : stateRecordSchema.parse(record);
-}
 
 async function countDifferences(differences: AsyncIterable<RowDifference>, areExtraKept: boolean) {
   const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 };

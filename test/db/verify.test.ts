@@ -496,3 +496,21 @@ test('thousands of differences cost few round trips, in a report and in a remova
   // One for each thousand of keys, in place of five.
   expect(removing).toBeLessThanOrEqual(45);
 });
+
+test('each table without differences costs three round trips', async () => {
+  const names = ['a', 'b', 'c', 'd'];
+  await using pair = await freshPair({
+    tables: names.map((name) => ({ name, replication_key: 'updated_at', unique_cols: ['id'] })),
+    sourceSql: names
+      .map(
+        (name) =>
+          `CREATE TABLE ${name} (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now()); INSERT INTO ${name} VALUES (1)`,
+      )
+      .join('; '),
+  });
+  await sync(pair);
+  const waits = async (args: string) =>
+    countWaits(pair, async () => expect((await increp(`verify ${args}`, pair)).exitCode).toBe(0));
+  const one = await waits('a');
+  expect((await waits('')) - one).toBeLessThanOrEqual(3 * (names.length - 1));
+});

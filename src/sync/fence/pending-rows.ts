@@ -9,7 +9,7 @@ import {
   type ServerInstance,
   type StateRecord,
 } from '../../schema/state-record.ts';
-import { isWrittenSince, MAY_READ_WRITERS } from '../../sql/compare.ts';
+import { isWrittenSince, mayReadWriters } from '../../sql/compare.ts';
 import { windowCondition, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { instanceOf } from '../facts/server-instance.ts';
@@ -20,30 +20,42 @@ import { instanceOf } from '../facts/server-instance.ts';
  * transaction IDs cannot be read (a view, a grant on columns, another server). A table of mode full-refresh has no
  * window, so transaction IDs alone decide.
  */
-export async function pendingAtSource(
-  source: pg.ClientBase,
+export function pendingAtSource(
   facts: CopyFacts,
-  relation: Relation,
   record: StateRecord,
-): Promise<string> {
-  const isWritten = await writtenSince(source, facts, relation, record);
+  /** The answer to `writersQuestion`. Undefined if there is no question. */
+  answer: pg.QueryResult | undefined,
+): string {
+  const isWritten = answer && writtenIf(record, answer);
   if (!isKeyed(record)) return isWritten ?? 'false';
   const inWindow = windowCondition(windowOf(facts, record));
   return isWritten === undefined ? inWindow : `(${inWindow}) AND ${isWritten}`;
 }
+
+/** Asks whether transaction IDs can be read. No question if they would tell nothing. */
+export const writersQuestion = (
+  facts: CopyFacts,
+  relation: Relation,
+  { settledXid, sourceLife }: StateRecord,
+): readonly string[] =>
+  settledXid === null || !hasTransactionIds(relation) || !areComparable(sourceLife, instanceOf(facts))
+    ? []
+    : [mayReadWriters(relation.oid)];
+
+const mayReadRow = z.object({ mayRead: z.boolean() });
+
+const writtenIf = ({ settledXid }: StateRecord, { rows }: pg.QueryResult): string | undefined =>
+  settledXid !== null && mayReadRow.parse(rows[0]).mayRead ? isWrittenSince(settledXid) : undefined;
 
 /** SQL predicate: a transaction that the last sync did not see finished wrote the row. Undefined if that is unknown. */
 export async function writtenSince(
   source: pg.ClientBase,
   facts: CopyFacts,
   relation: Relation,
-  { settledXid, sourceLife }: StateRecord,
+  record: StateRecord,
 ): Promise<string | undefined> {
-  if (settledXid === null || !hasTransactionIds(relation) || !areComparable(sourceLife, instanceOf(facts)))
-    return undefined;
-  const { rows } = await source.query(MAY_READ_WRITERS, [relation.oid]);
-  const { mayRead } = z.object({ mayRead: z.boolean() }).parse(rows[0]);
-  return mayRead ? isWrittenSince(settledXid) : undefined;
+  const [question] = writersQuestion(facts, relation, record);
+  return question === undefined ? undefined : writtenIf(record, await source.query(question));
 }
 
 const windowOf = (
