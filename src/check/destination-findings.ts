@@ -25,6 +25,7 @@ import {
   ownershipStep,
   type Obstruction,
 } from '../sync/plan/obstructions.ts';
+import { fillsLockTable, lockNeedsAdvice, lockNeedsText } from '../schema/lock-needs.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import type { Workable } from './table-findings.ts';
@@ -32,6 +33,7 @@ import type { Workable } from './table-findings.ts';
 export const destinationFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
   ...loaderFindings(table, plan, found),
   ...largeLoadFindings(table, plan),
+  ...lockFindings(table, plan, found),
   ...rightFindings(table, plan, found),
   ...identityFindings(table, found),
   ...stateFindings(table, plan),
@@ -72,6 +74,21 @@ function largeLoadFindings({ settings: { name, chunk } }: TableFacts, plan: Work
           name,
           `the load reads ${formatBytes(source.bytes)} of ${printName(source.name)} in one transaction; an ALTER TABLE waits for its end, and all later queries of the table wait for the ALTER TABLE`,
           `Set "initial_load": "copy" and "chunk": "1GB", so that each transaction reads one chunk. In migrations of the source, set lock_timeout.`,
+        ),
+      ]
+    : [];
+}
+
+/** Partitions that fill the lock table of the source, before a sync meets them. */
+function lockFindings({ settings }: TableFacts, { source }: Workable, { lockNeeds }: Inspection): Finding[] {
+  const needs = lockNeeds.get(source.oid);
+  return needs && fillsLockTable(needs)
+    ? [
+        warning(
+          'LOCK_TABLE',
+          settings.name,
+          `${printName(source.name)} ${lockNeedsText(needs)}`,
+          lockNeedsAdvice(needs),
         ),
       ]
     : [];

@@ -30,6 +30,8 @@ import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import type { KeyType } from '../schema/keys.ts';
+import type { LockNeeds } from '../schema/lock-needs.ts';
+import { readLockNeeds } from '../sync/facts/lock-needs.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import { inspectDeletionLogs, type DeletionLogInspection } from './inspect-deletion-logs.ts';
 import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
@@ -71,6 +73,8 @@ export interface Inspection extends Inspected {
   readonly publications: ReadonlyMap<string, readonly string[]>;
   /** By the oid of a destination table that needs a replica identity and has none: one of its publications. */
   readonly withoutIdentity: ReadonlyMap<string, string>;
+  /** By the oid of a source table with partitions. */
+  readonly lockNeeds: ReadonlyMap<string, LockNeeds>;
   /** Whether the source has any large object. */
   readonly hasLargeObjects: boolean;
   /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
@@ -201,6 +205,10 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     ...(await inspectAll(context.source, plans)),
     writeRefusal: writeRefusal(context, facts.servers),
     ...(await inspectSource(context.source, facts)),
+    lockNeeds: await readLockNeeds(
+      context.source,
+      facts.tables.map((table) => table.source),
+    ),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
     encryption: { source: source.encryption, destination: destination.encryption },
     limits: {

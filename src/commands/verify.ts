@@ -8,6 +8,7 @@ import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { batchesOf } from '../postgres/batches.ts';
 import { gatherFacts, inOrder, isUnknown, serversOf, type TableFacts } from '../sync/facts/facts.ts';
+import { withLockNeeds } from '../sync/facts/lock-needs.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { repairTable, type Repaired } from '../verify/repair.ts';
@@ -122,7 +123,8 @@ async function verdictOn(
       return await work();
     } catch (error) {
       runContext.signal?.throwIfAborted();
-      return { error: await withHolders(runContext, facts, asIncrepError(error)) };
+      const held = await withHolders(runContext, facts, asIncrepError(error));
+      return { error: await withLockNeeds(runContext, facts, held) };
     }
   };
   const verified = await attempted(() => verifyTable(runContext, facts));

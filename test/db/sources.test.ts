@@ -1,5 +1,6 @@
 /** What a source may be besides a plain table: loaded by either loader, followed, its deletes carried over, verified. */
 import process from 'node:process';
+import { LOCK_NEEDS } from '../../src/sql/lock-needs.ts';
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -207,6 +208,20 @@ test('check says of which sources rows may come into sight late', async () => {
   const late = findings.filter(({ code }) => code === 'LATE_VISIBILITY').map(({ table }) => table);
   expect(late).toEqual(['t', 'm', 't_low']);
   await dropAway(pair, role);
+});
+
+test('the locks that a table with partitions needs are counted without taking them', async () => {
+  await using pair = await freshPair({
+    tables: [tableOf('orders')],
+    sourceSql: `CREATE TABLE orders (id int PRIMARY KEY, updated_at timestamptz DEFAULT now()) PARTITION BY RANGE (id);
+      CREATE INDEX ON orders (updated_at);
+      CREATE TABLE low PARTITION OF orders FOR VALUES FROM (0) TO (10);
+      CREATE TABLE high PARTITION OF orders FOR VALUES FROM (10) TO (90) PARTITION BY RANGE (id);
+      CREATE TABLE highest PARTITION OF high FOR VALUES FROM (50) TO (90); CREATE INDEX ON highest (id, updated_at)`,
+  });
+  const { rows } = await pair.source.query<{ oid: string }>(`SELECT 'orders'::regclass::oid::text AS oid`);
+  const needs = await pair.source.query(LOCK_NEEDS, [rows.map(({ oid }) => oid)]);
+  expect(needs.rows).toMatchObject([{ tables: 4, indexes: 9, perTransaction: 64 }]);
 });
 
 test('a partition that is attached with old rows is found by verify, and told of with deletes; a detached one is deleted rows', async () => {

@@ -5,6 +5,7 @@ import type { TableOutcome } from '../../events.ts';
 import { applyPlan, type ApplyRequest } from './apply-plan.ts';
 import { altered, isSameDestination } from '../write/destination-lock.ts';
 import { gatherFacts, type TableFacts, type TableFailure } from '../facts/facts.ts';
+import { withLockNeeds } from '../facts/lock-needs.ts';
 import { withHolders } from '../lock/lock-holders.ts';
 import { completePlan } from '../plan/complete-plan.ts';
 import type { PlanChange } from '../plan/replan.ts';
@@ -103,7 +104,8 @@ async function attemptSync(
     }
   } catch (thrown) {
     const seen = await orAltered(context, facts, asIncrepError(thrown));
-    const error = await withObstruction(context, facts, await withHolders(context, facts, seen));
+    const held = await withLockNeeds(context, facts, await withHolders(context, facts, seen));
+    const error = await withObstruction(context, facts, held);
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
       ? finished(

@@ -112,6 +112,18 @@ test('a large table that would be loaded as a whole, unless chunks are set or im
   expect(loaded({}, { rows: 1_000_000 })).toBeUndefined();
 });
 
+test('a table whose partitions fill the lock table of the source is named, with the setting', () => {
+  const needs = { tables: 4001, indexes: 8002, perTransaction: 64, transactions: 100 };
+  const oid = relation().oid;
+  expect(found(inspection({ lockNeeds: new Map([[oid, needs]]) }), 'LOCK_TABLE')).toMatchObject({
+    level: 'warning',
+    message: expect.stringMatching(/orders has 4,000 partitions with 8,002 indexes/),
+    action: expect.stringContaining('max_locks_per_transaction = 134'),
+  });
+  const small = new Map([[oid, { ...needs, tables: 40, indexes: 80 }]]);
+  expect(found(inspection({ lockNeeds: small }), 'LOCK_TABLE')).toBeUndefined();
+});
+
 test('pg_dump that is too old or missing is said once, and not for each table', async () => {
   const path = '/usr/bin/pg_dump';
   const fit = inspection({ pgDump: { tools: { pgDump: 17, pgRestore: 17 }, path } });

@@ -91,6 +91,7 @@ export function inspection(
     },
     writable: [],
     longTransactions: [],
+    lockNeeds: new Map(),
     withoutUpdateTrigger: new Set([table.source?.oid ?? '']),
     preparedTransactions: [],
     clockSkewSeconds: 0,
