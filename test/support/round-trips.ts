@@ -8,6 +8,8 @@ const SIDES = ['source', 'destination'] as const;
 
 /** Milliseconds without any data, after which increp and the servers have nothing more to say. */
 const SILENCE = 150;
+/** The same while a server owes an answer, which takes long on a busy machine. The end of a connection has no answer. */
+const LONG_SILENCE = 3000;
 
 /**
  * Round trips one after the other; what is under way at the same time counts once. What increp sends to either server is
@@ -15,34 +17,49 @@ const SILENCE = 150;
  */
 export async function countWaits(pair: Pair, work: () => Promise<unknown>): Promise<number> {
   let count = 0;
-  let held: (() => void)[] = [];
+  let held: { readonly client: Socket; readonly pass: () => void }[] = [];
+  const owed = new Set<Socket>();
+  let timer: NodeJS.Timeout | undefined;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(release, owed.size > 0 ? LONG_SILENCE : SILENCE);
+  };
   const open = new Set<Socket>();
   const release = () => {
     const passing = held;
     held = [];
     if (passing.length > 0) count += 1;
-    for (const pass of passing) pass();
+    for (const { client, pass } of passing) {
+      owed.add(client);
+      pass();
+    }
+    if (passing.length > 0) wait();
   };
-  const timer = setTimeout(release, SILENCE);
   const listeners = await Promise.all(
     SIDES.map(async (side) => {
       const { host, port } = pair.login(side, 'increp');
       const listener = createServer({ noDelay: true }, (client) => {
         const server = connect({ host, port, noDelay: true });
         const later = (pass: () => void) => {
-          held.push(pass);
-          timer.refresh();
+          held.push({ client, pass });
+          wait();
         };
         client.on('data', (data) => later(() => server.write(data)));
         client.on('end', () => later(() => server.end()));
         server.on('data', (data) => {
-          timer.refresh();
+          owed.delete(client);
+          wait();
           client.write(data);
         });
         server.on('end', () => client.end());
         for (const socket of [client, server]) {
           open.add(socket);
-          socket.on('error', () => undefined).on('close', () => open.delete(socket));
+          socket
+            .on('error', () => undefined)
+            .on('close', () => {
+              open.delete(socket);
+              owed.delete(client);
+            });
         }
       });
       listener.listen(0, '127.0.0.1');
