@@ -3,7 +3,7 @@
  * history or the webhook. These listeners are connected in `commands/watch/watch-run.ts`.
  */
 import type { ErrorCode } from './errors.ts';
-import type { Reason } from './reasons.ts';
+import type { ObjectChange, Reason } from './reasons.ts';
 
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
@@ -80,6 +80,8 @@ export interface TableOutcome extends RowCounts {
   readonly isDeferred?: true;
   /** The run found no changes before it synced any table. Nothing was written for the table, and its state is as before. */
   readonly isQuiet?: true;
+  /** Indexes and constraints that the run created or dropped, or could not. */
+  readonly objects?: readonly ObjectChange[];
 }
 
 export interface RunSummary {

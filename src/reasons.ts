@@ -151,6 +151,53 @@ export type Rewritten =
   /** All rows were written again, so transaction IDs do not show which values are new. */
   | { readonly code: 'file-rewritten' };
 
+/** Why an index or a constraint of the source is not copied to the destination. */
+export type LeftOutReason =
+  | { readonly code: 'not-a-table'; readonly kind: string }
+  | { readonly code: 'column-not-copied' | 'column-transformed' | 'column-renamed'; readonly column: string }
+  | {
+      readonly code: 'column-typed-otherwise';
+      readonly column: string;
+      readonly type: string;
+      readonly at: string;
+    }
+  | { readonly code: 'holds-versions' | 'holds-rows-of-pipelines' | 'unknown-form' }
+  /** The definition of the constraint. */
+  | { readonly code: 'exclusion'; readonly definition: string };
+
+/** In place of a name: each object of this kind. */
+export const ANY = '*';
+
+/** An index or a constraint of the source. */
+export interface NamedObject {
+  readonly kind: 'index';
+  /** At the source. */
+  readonly name: string;
+}
+
+/** What the next run would do for a copied object. */
+export type PlannedObject = NamedObject &
+  (
+    | { readonly change: 'create' | 'replace' | 'drop' }
+    | { readonly change: 'leave out'; readonly reason: LeftOutReason }
+  );
+
+/** What a run did for a copied object. */
+export type ObjectChange = NamedObject &
+  (
+    | { readonly change: 'created' | 'replaced' | 'dropped' }
+    /** `statement`: what was refused. `isHeld`: it was refused earlier, and this run has not tried it. */
+    | {
+        readonly change: 'refused';
+        readonly message: string;
+        readonly statement: string;
+        readonly isHeld: boolean;
+      }
+    /** It refused the rows of the source, or their new shape. */
+    | { readonly change: 'released'; readonly message: string }
+    | { readonly change: 'deferred' }
+  );
+
 /** Why there is no cursor to continue from. */
 export type NoCursor =
   | { readonly code: 'cursor-unknown' }

@@ -74,6 +74,13 @@ export interface Timing {
     /** For all attempts. */
     readonly total: number;
   };
+  /**
+   * How long CREATE INDEX CONCURRENTLY waits for each transaction that began before it. No other session waits meanwhile,
+   * so this may be long.
+   */
+  readonly indexWait: number;
+  /** Before a copied object that the destination refused for its rows is tried again. */
+  readonly refusedObjectPause: number;
   /** Several destinations that share one read of the source. */
   readonly fanOut: {
     /** How long the first destination at a table waits for the others. Without the wait, the table is read twice. */
@@ -132,6 +139,8 @@ export const DEFAULT_TIMING: Timing = {
   chunkLockGrace: 75,
   factsMaxAge: 30,
   exclusiveLock: { one: 0.2, all: 0.6, retryDelay: { base: 0.2, max: 4 }, total: 60 },
+  indexWait: 600,
+  refusedObjectPause: 3600,
   fanOut: { readerWait: 10, firstReaderWait: 3, stalled: 30 },
   planCountTimeout: 10,
   statusSourceTimeout: 5,

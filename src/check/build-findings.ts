@@ -7,6 +7,7 @@ import { destinationFindings } from './destination-findings.ts';
 import { connectionFindings } from './connection-findings.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
+import { objectFindings } from './object-findings.ts';
 import { selectionFindings } from './selection-findings.ts';
 import { serverFindings, type SideConnections } from './server-findings.ts';
 import { sourceTableFindings } from './table-findings.ts';
@@ -39,6 +40,7 @@ function tableFindings(table: TableFacts, found: Inspection, canSync: boolean): 
     ...sourceTableFindings(table, plan, found),
     ...selectionFindings(table, found),
     ...deletionLogFindings(table, found.deletionLogs.get(table)),
+    ...objectFindings(table, found.copies.get(table)),
     ...stateFindings(table, canSync),
     ...destinationFindings(table, plan, found),
     ...constraintFindings(table, found.facts.tables),

@@ -37,6 +37,8 @@ import { inspectDeletionLogs, type DeletionLogInspection } from './inspect-delet
 import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
 import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../sync/fence/fence.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
+import type { CopiedTable } from '../sync/objects/copied-table.ts';
+import { previewCopies } from '../sync/objects/preview-copies.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -81,6 +83,8 @@ export interface Inspection extends Inspected {
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
   /** Of the tables with `deletes_from`. */
   readonly deletionLogs: ReadonlyMap<TableFacts, DeletionLogInspection>;
+  /** Of the tables whose indexes are copied. */
+  readonly copies: ReadonlyMap<TableFacts, CopiedTable>;
   /** Event triggers of the destination. */
   readonly eventTriggers: readonly EventTrigger[];
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
@@ -217,6 +221,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     },
     owners: await ownersOf(context.destination, facts),
     deletionLogs: await inspectDeletionLogs(context.source, facts),
+    copies: await previewCopies(context, facts.tables),
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),

@@ -6,9 +6,11 @@ import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
+import { plannedObjects } from '../sync/objects/planned-objects.ts';
 import { describeDependent, isItself } from '../sync/plan/obstructions.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
+import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
@@ -110,7 +112,9 @@ function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): n
     error ? [error.exitCode] : obstruction ? [ERROR_CLASSES.DEPENDENT_OBJECTS.exitCode] : [],
   );
   if (refused.length > 0) return exitCodeOfTables(refused, previews.length);
-  return exitCode && previews.some(({ hasWork }) => hasWork) ? 2 : 0;
+  return exitCode && previews.some(({ hasWork, objects }) => hasWork || (objects?.steps.length ?? 0) > 0)
+    ? 2
+    : 0;
 }
 
 const inWords = (table: Preview) => ({
@@ -122,6 +126,7 @@ const inWords = (table: Preview) => ({
       : undefined,
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],
+  objects: table.objects ? plannedObjectLines(plannedObjects(table.objects)) : [],
   builtOn: table.dependents.filter((each) => !isItself(each)).map((each) => describeDependent(each)),
 });
 
@@ -175,6 +180,14 @@ const tableJson = (table: Preview) => ({
         estimated_rows: table.evolution.rows ?? null,
       }
     : null,
+  ...(table.objects && {
+    objects: plannedObjects(table.objects).map((object) => ({
+      kind: object.kind,
+      name: object.name,
+      change: object.change,
+      ...(object.change === 'leave out' && { reason: leftOutText(object.reason) }),
+    })),
+  }),
   rows_gone: table.gone?.gone ?? null,
   rows_gone_precision: table.gone?.precision ?? null,
   dependents: table.dependents

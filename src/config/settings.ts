@@ -174,6 +174,8 @@ export interface TableSettings {
   readonly onConflict: 'source_wins' | 'last_update_wins';
   /** Whether a full refresh is skipped while the source has not changed since the last one. */
   readonly skipUnchanged: boolean;
+  /** Whether indexes of the source are created at the destination. */
+  readonly indexes: 'ignore' | 'copy';
   /** How user-defined types are copied. */
   readonly types: 'text' | 'native';
   /** Seconds after which `status` calls the destination table stale. */

@@ -18,14 +18,14 @@ import { isSameInstance } from '../schema/state-record.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { messageOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
-import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
+import { aloneSettings, beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { Asides } from './asides.ts';
 import { batchesOf, inBatches } from './batches.ts';
 import { commitWithin, isUnconfirmed } from './commit-wait.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
-import { answersTo } from './user-search-path.ts';
+import { answersTo, inOneStatement, isMissingInside } from './user-search-path.ts';
 import {
   codeOf,
   ensureSupported,
@@ -455,6 +455,28 @@ export class Database implements AsyncDisposable {
     } catch (error) {
       throw await namingEventTrigger(error, async (query) => (await this.readAtOnce([query]))[0]);
     }
+  }
+
+  /**
+   * Runs one statement that the server allows in no transaction block, such as CREATE INDEX CONCURRENTLY. It cannot use SET
+   * LOCAL, so the settings are those of the session, and are reset afterwards. Behind a pooler the session belongs to
+   * other clients too, so its settings stay as they are.
+   */
+  async runAlone(text: string, { lockSeconds }: { readonly lockSeconds: number }): Promise<void> {
+    const identity = await this.identity();
+    const settings = identity.isPooled ? [] : aloneSettings(identity, lockSeconds);
+    await this.withClient(async (client) => {
+      for (const { set } of settings) await client.query(set);
+      try {
+        await client.query(inOneStatement(text));
+      } catch (error) {
+        if (settings.length === 0 || !isMissingInside(error)) throw error;
+        // A function inside it needs the path of the role.
+        await client.query('RESET search_path');
+        await client.query(inOneStatement(text));
+      }
+      for (const { reset } of settings) await client.query(reset);
+    });
   }
 
   async #withTransaction<T>(begin: string, around: Around, work: ClientWork<T>): Promise<T> {

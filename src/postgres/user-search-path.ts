@@ -102,9 +102,15 @@ export async function queryPinnedFirst(client: pg.ClientBase, statement: Stateme
   }
 }
 
-/** The same for a definition that another server has printed. The extended protocol accepts only one statement. */
+/** The extended protocol accepts only one statement. So text that another server has printed cannot contain a second one. */
+export const inOneStatement = (text: string): pg.QueryConfig & { readonly queryMode: 'extended' } => ({
+  text,
+  queryMode: 'extended',
+});
+
+/** The same for a definition that another server has printed. */
 export async function queryOnePinnedFirst(client: pg.ClientBase, text: string): Promise<void> {
-  const statement = { text, queryMode: 'extended' };
+  const statement = inOneStatement(text);
   await client.query(`SAVEPOINT ${ATTEMPT}`);
   try {
     await client.query(statement);

@@ -15,6 +15,8 @@ import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/previe
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
+import type { CopiedTable } from '../sync/objects/copied-table.ts';
+import { previewCopies } from '../sync/objects/preview-copies.ts';
 import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { findObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
@@ -67,6 +69,8 @@ export interface Preview {
   readonly gone: RemovedRowsPreview | undefined;
   /** Whether these rows are marked and stay. */
   readonly isMarked: boolean;
+  /** What would be done for indexes of the source; undefined if they are not copied. */
+  readonly objects: CopiedTable | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
@@ -94,6 +98,10 @@ export async function previewTables(
     context,
     planned.map(({ table, plan }) => [table, plan] as const),
   );
+  const objects = await previewCopies(
+    context,
+    planned.flatMap(({ table, plan }) => (plan.kind === 'skip' ? [] : [table])),
+  );
   const answered = planned.map(({ table, plan }) => {
     const { settings } = table;
     const estimate = estimates.get(table);
@@ -106,6 +114,7 @@ export async function previewTables(
             dependents: dependents.get(table) ?? [],
             gone: gone.get(table),
             conversion: conversions.get(table),
+            objects: objects.get(table),
             isForced: request.isForced,
           });
     return { settings, preview };
@@ -143,6 +152,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     obstruction: undefined,
     gone: undefined,
     isMarked: false,
+    objects: undefined,
     warnings: [],
     error,
   };
@@ -160,13 +170,14 @@ interface PreviewFacts {
   readonly dependents: readonly Dependent[];
   readonly gone: RemovedRowsPreview | undefined;
   readonly conversion: ConversionPreview | undefined;
+  readonly objects: CopiedTable | undefined;
   readonly isForced: boolean;
 }
 
 function previewOf(
   table: TableFacts,
   plan: Plan,
-  { estimate, verdict, dependents, gone, conversion, isForced }: PreviewFacts,
+  { estimate, verdict, dependents, gone, conversion, objects, isForced }: PreviewFacts,
 ): Preview {
   const { settings, source, saved } = table;
   const cursor =
@@ -227,6 +238,7 @@ function previewOf(
       refusedConversion(conversion),
     gone,
     isMarked: settings.deletes === 'soft',
+    objects,
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),
@@ -250,7 +262,7 @@ function logName({ settings, saved }: TableFacts): string | undefined {
 function obstructionOf(
   table: TableFacts,
   plan: Plan,
-  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate' | 'verdict' | 'conversion'>,
+  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate' | 'verdict' | 'conversion' | 'objects'>,
 ): Obstruction | undefined {
   if (plan.kind !== 'load') return undefined;
   const built = isReshaped(plan) ? findObstruction(table, plan.source, dependents) : undefined;

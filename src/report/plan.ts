@@ -46,6 +46,8 @@ interface PlannedTable {
     | undefined;
   /** A sentence about rows that a load would remove. */
   readonly removes: string | undefined;
+  /** What would be done for copied indexes and constraints. */
+  readonly objects: readonly (readonly [what: string, objects: string])[];
   /** Dependent objects, as text. */
   readonly builtOn: readonly string[];
   readonly obstruction: { readonly what: string; readonly next: string } | undefined;
@@ -128,6 +130,7 @@ function tableLines(table: PlannedTable, nameWidth: number, style: Style): strin
     ...table.rules.flatMap((text) => detail('rows', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.removes === undefined ? [] : detail('removes', table.removes)),
+    ...table.objects.flatMap(([what, text]) => detail(what, text)),
     ...(table.builtOn.length === 0 ? [] : detail('dependent objects', listed(table.builtOn, LISTED))),
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
     ...table.warnings.flatMap((warning) => detail('note', warning)),

@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { DestinationOutcome, Failure, RowCounts, RunSummary, TableOutcome } from '../events.ts';
 
+import type { ObjectChange } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
 
 export const FORMAT_VERSION = 1;
@@ -50,10 +51,19 @@ export function tableToJson(outcome: TableOutcome) {
     ...countsToJson(outcome),
     duration_s: inMilliseconds(outcome.durationSeconds),
     cursor: outcome.cursor,
+    ...(outcome.objects && { objects: outcome.objects.map(objectToJson) }),
     warnings: outcome.warnings,
     error: outcome.error ? failureToJson(outcome.error) : null,
   };
 }
+
+const objectToJson = (object: ObjectChange) => ({
+  kind: object.kind,
+  name: object.name,
+  change: object.change,
+  ...('message' in object && { message: object.message }),
+  ...('statement' in object && { statement: object.statement }),
+});
 
 const destinationToJson = ({ name, status, error }: DestinationOutcome) => ({
   name,

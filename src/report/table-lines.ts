@@ -12,6 +12,7 @@ import { glyphsOf, painter, type Style, type Paint } from './style.ts';
 import type { Reason } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
 import { codesText } from './error.ts';
+import { changesText } from './object-texts.ts';
 import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
@@ -199,6 +200,7 @@ function failureOnce(outcome: TableOutcome, failure: Failure, { failures }: Said
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {
   const details = [
     ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(outcome.reasons) }] : []),
+    ...changesText(outcome.objects ?? []).map(([word, text]) => ({ label: `${word}:`, text })),
     ...(outcome.error ? failureOnce(outcome, outcome.error, said, painter(style)) : []),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];

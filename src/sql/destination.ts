@@ -103,6 +103,10 @@ export const dropConstraint = (table: TableName, name: string): string =>
 /** The beginning of every such comment. */
 export const STAGING_MARK = 'Made by increp: the staging table of ';
 
+/** The beginning of the comment of an index or a constraint that increp has copied from the source. Only these are dropped. */
+export const COPY_MARK =
+  'Made by increp: a copy of an object of the source. Remove this comment to keep it. ';
+
 export const stagingMark = (table: string): string =>
   `${STAGING_MARK}"${table}". Its rows are of no use; it is emptied and made again at will.`;
 
@@ -119,7 +123,7 @@ export const IS_NAME_TAKEN = /* sql */ `
 
 /** $1 schema, $2 name. Returns the index with this name, and its table. */
 export const INDEX_CALLED = /* sql */ `
-  SELECT t.relname AS table, c.oid::text AS oid FROM pg_index i
+  SELECT t.relname AS table, c.oid::text AS oid, obj_description(c.oid, 'pg_class') AS comment FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 

@@ -73,6 +73,21 @@ const settings = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
     lock_timeout: `${Math.round(lockTimeoutSeconds * 1000)}ms`,
   })}`;
 
+/** For a statement outside a transaction block, one setting each. */
+export const aloneSettings = (
+  { isLinux }: Pick<ServerTraits, 'isLinux'>,
+  lockSeconds: number,
+): readonly { readonly set: string; readonly reset: string }[] =>
+  Object.entries({
+    statement_timeout: '0',
+    lock_timeout: `${Math.round(lockSeconds * 1000)}ms`,
+    search_path: 'pg_catalog, pg_temp',
+    ...(isLinux && { client_connection_check_interval: '1s' }),
+  }).map(([name, value]) => ({
+    set: /* sql */ `SET ${name} = ${name === 'search_path' ? value : literal(value)}`,
+    reset: /* sql */ `RESET ${name}`,
+  }));
+
 const NO_LIMITS = { statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
 
 /** The same for a program that opens its own session: PGOPTIONS of libpq. */

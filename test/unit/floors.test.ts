@@ -23,7 +23,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 const STAGES: Readonly<Record<string, number>> = {
   run: 7,
   ...{ load: 6, incremental: 6 },
-  ...{ read: 5, reshape: 5, compare: 5 },
+  ...{ read: 5, reshape: 5, compare: 5, objects: 5 },
   ...{ fence: 4, write: 4 },
   ...{ plan: 3, lock: 3 },
   facts: 2,

@@ -33,6 +33,8 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   'exclusiveLock.retryDelay.base': 0.2,
   'exclusiveLock.retryDelay.max': 4,
   'exclusiveLock.total': 60,
+  indexWait: 600,
+  refusedObjectPause: 3600,
   'fanOut.readerWait': 10,
   'fanOut.firstReaderWait': 3,
   'fanOut.stalled': 30,

@@ -16,7 +16,8 @@ export const contradictionIn = (
   writingContradiction(entry) ??
   (entry.mode === 'full-refresh' ? inFullRefresh(entry, own) : (skipping(entry, own) ?? loading(entry))) ??
   naming(entry) ??
-  aging(entry);
+  aging(entry) ??
+  copyingObjects(entry, own);
 
 function inFullRefresh(
   { deletes, unique_cols }: TableEntry,
@@ -79,6 +80,15 @@ const aging = ({ max_staleness: max, warn_staleness: warn }: TableEntry): Contra
         key: 'warn_staleness',
         what: 'it must be shorter than max_staleness, so that the warning comes first',
       }
+    : undefined;
+
+/** A default is meant for other tables. */
+const copyingObjects = (
+  { query, indexes }: TableEntry,
+  own: Readonly<Record<string, unknown>>,
+): Contradiction | undefined =>
+  query !== undefined && indexes === 'copy' && 'indexes' in own
+    ? { key: 'indexes', what: 'a query has no indexes; remove it, and create the indexes at the destination' }
     : undefined;
 
 export const isPattern = (name: string): boolean => starsOf(readPattern(name)) > 0;

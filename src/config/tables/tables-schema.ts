@@ -229,6 +229,10 @@ export const tableSchema = z.strictObject(
       .enum(['text', 'native'])
       .default('text')
       .describe('How user-defined types arrive: as text, or as the same types at the destination.'),
+    indexes: z
+      .enum(['ignore', 'copy'])
+      .default('ignore')
+      .describe('`copy` creates the indexes of the source at the destination too, and keeps them in step.'),
     max_staleness: duration
       .optional()
       .describe('Time since the last successful sync after which `status` reports the table as stale.'),

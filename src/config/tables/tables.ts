@@ -349,6 +349,7 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     onConflict: entry.on_conflict,
     maxStalenessSeconds: entry.max_staleness,
     warnStalenessSeconds: entry.warn_staleness,
+    indexes: entry.query === undefined ? entry.indexes : 'ignore',
     types: entry.types,
     isEnabled: entry.enabled,
     conflict: undefined,

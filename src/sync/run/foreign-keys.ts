@@ -71,5 +71,6 @@ export function combined(first: TableOutcome, again: TableOutcome): TableOutcome
     cursorBefore: first.cursorBefore,
     startedAt: first.startedAt,
     warnings: [...new Set([...first.warnings, ...again.warnings])],
+    ...(first.objects && { objects: [...first.objects, ...(again.objects ?? [])] }),
   };
 }

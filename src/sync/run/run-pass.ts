@@ -1,7 +1,8 @@
 /** One pass over the tables of a run: the sync of one table, and the tables that wait for each other because of foreign keys. */
 import { NO_ROWS, type TableOutcome } from '../../events.ts';
-import { isUnknown, type TableFailure } from '../facts/facts.ts';
+import { isUnknown, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { openWorkers } from '../load/chunks/workers.ts';
+import { copyObjectsAfter, withoutRefusingObjects } from './copy-objects.ts';
 import { combined, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncInOneSnapshot } from './one-snapshot.ts';
 import type { DraftPlan } from '../plan/plan.ts';
@@ -59,17 +60,30 @@ async function whileActive<T>({ active }: RunPass, table: TableOutline, work: ()
 }
 
 async function syncAlone(pass: RunPass, table: TableOutline, context: RunContext): Promise<TableOutcome> {
-  const { request, held, factsFor } = pass;
+  const { held, factsFor } = pass;
+  const { settings } = table;
   const before = held.get(table);
-  const outcome = await withFanOut(context, table.settings.name, async (together) => {
+  const first = await withFanOut(context, settings.name, async (together) => {
     if (hasNoTime(together, table)) return deferred(together, table);
-    const facts = await (before ? gatherAgain(together, table.settings) : factsFor(together, table));
-    return isUnknown(facts)
-      ? syncUnknown(together, facts, request)
-      : syncTable({ ...together, syncReferenced: referencedSync(pass, [table]) }, facts, request);
+    const facts = await (before ? gatherAgain(together, settings) : factsFor(together, table));
+    return syncGathered(pass, table, together, facts);
   });
-  return before ? combined(before, outcome) : outcome;
+  const alone = withoutOthers(context);
+  const outcome = await withoutRefusingObjects(alone, settings, first, async () =>
+    syncGathered(pass, table, alone, await gatherAgain(alone, settings)),
+  );
+  return copyObjectsAfter(context, settings, before ? combined(before, outcome) : outcome);
 }
+
+const syncGathered = (
+  pass: RunPass,
+  table: TableOutline,
+  context: RunContext,
+  facts: TableFacts | TableFailure,
+): Promise<TableOutcome> =>
+  isUnknown(facts)
+    ? syncUnknown(context, facts, pass.request)
+    : syncTable({ ...context, syncReferenced: referencedSync(pass, [table]) }, facts, pass.request);
 
 /** Syncs again the tables that a foreign key held up, as long as that helps at least one of them. */
 export async function syncAgain(pass: RunPass): Promise<void> {

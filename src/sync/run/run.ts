@@ -4,6 +4,8 @@ import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.
 import type { RunSummary, TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import { inOrder, type TableFailure } from '../facts/facts.ts';
+import { copiesObjects } from '../objects/copied-table.ts';
+import { copyObjectsOfAll } from './copy-objects.ts';
 import { connections, parentsFirst, parentsIn, waitsForOthers } from './foreign-keys.ts';
 import { isOutline, syncAgain, syncNext, type RunPass } from './run-pass.ts';
 import type { RunRequest } from './run-request.ts';
@@ -71,6 +73,8 @@ async function syncTables(
     warn,
     referencedTurn: Promise.resolve(),
   };
+  // These may be synced again, or get their indexes, at the end of the run.
+  const isHeld = (table: TableOutline) => pass.connected.has(table) || copiesObjects(table.settings);
   let reported: Promise<unknown> = Promise.resolve();
   // The listeners write files and rows, so they get the results of several jobs one after the other.
   const finish = (outcome: TableOutcome): Promise<unknown> => {
@@ -79,7 +83,7 @@ async function syncTables(
   };
   /** Returns false if the run must start no other table. */
   const settle = async (table: TableOutline | TableFailure, outcome: TableOutcome): Promise<boolean> => {
-    if (isOutline(table) && (waitsForOthers(outcome) || pass.connected.has(table))) {
+    if (isOutline(table) && (waitsForOthers(outcome) || isHeld(table))) {
       pass.held.set(table, outcome);
       if (jobs > 1) await context.emit({ type: 'table-held', table: outcome.name });
     } else await finish(outcome);
@@ -94,12 +98,13 @@ async function syncTables(
       if (!outcome) continue;
       context.fanOut?.passBy(table.settings.name);
       // Another table may need rows that are committed from now on.
-      if (pass.connected.has(table)) pass.held.set(table, outcome);
+      if (isHeld(table)) pass.held.set(table, outcome);
       else await finish(outcome);
     }
     const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle);
     if (!isComplete) return;
     await syncAgain(pass);
+    await copyObjectsOfAll(context, pass.held);
   } finally {
     for (const outcome of pass.held.values()) await finish(outcome);
     const places = new Map(shown.map(({ settings: { name } }, place) => [name, place]));

@@ -101,6 +101,7 @@ export function inspection(
     publications: new Map(),
     withoutIdentity: new Map(),
     deletionLogs: new Map(),
+    copies: new Map(),
     keyTriggers: new Map(),
     eventTriggers: [],
     dependents: new Map(),

@@ -115,6 +115,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     metadataColumns: [],
     onConflict: 'source_wins',
     types: 'text',
+    indexes: 'ignore',
     maxStalenessSeconds: undefined,
     warnStalenessSeconds: undefined,
     isEnabled: true,
