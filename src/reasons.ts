@@ -162,15 +162,30 @@ export type LeftOutReason =
       readonly at: string;
     }
   | { readonly code: 'holds-versions' | 'holds-rows-of-pipelines' | 'unknown-form' }
+  /** The table that a foreign key refers to. */
+  | {
+      readonly code: 'parent-not-copied' | 'parent-in-part' | 'child-keeps-rows';
+      readonly table: string;
+    }
+  | { readonly code: 'parent-column-not-copied'; readonly table: string; readonly column: string }
+  /** The default that a user has set at the destination. */
+  | { readonly code: 'default-differs'; readonly at: string }
   /** The definition of the constraint. */
-  | { readonly code: 'exclusion'; readonly definition: string };
+  | { readonly code: 'exclusion' | 'actions'; readonly definition: string };
 
 /** In place of a name: each object of this kind. */
 export const ANY = '*';
 
 /** An index or a constraint of the source. */
 export interface NamedObject {
-  readonly kind: 'index';
+  readonly kind:
+    | 'index'
+    | 'primary key'
+    | 'unique constraint'
+    | 'check constraint'
+    | 'foreign key'
+    /** Its name is that of the column. */
+    | 'default';
   /** At the source. */
   readonly name: string;
 }
@@ -178,14 +193,14 @@ export interface NamedObject {
 /** What the next run would do for a copied object. */
 export type PlannedObject = NamedObject &
   (
-    | { readonly change: 'create' | 'replace' | 'drop' }
+    | { readonly change: 'create' | 'replace' | 'drop' | 'validate' }
     | { readonly change: 'leave out'; readonly reason: LeftOutReason }
   );
 
 /** What a run did for a copied object. */
 export type ObjectChange = NamedObject &
   (
-    | { readonly change: 'created' | 'replaced' | 'dropped' }
+    | { readonly change: 'created' | 'replaced' | 'dropped' | 'validated' }
     /** `statement`: what was refused. `isHeld`: it was refused earlier, and this run has not tried it. */
     | {
         readonly change: 'refused';

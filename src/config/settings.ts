@@ -176,6 +176,8 @@ export interface TableSettings {
   readonly skipUnchanged: boolean;
   /** Whether indexes of the source are created at the destination. */
   readonly indexes: 'ignore' | 'copy';
+  /** Whether its keys, check constraints, foreign keys and defaults are. */
+  readonly constraints: 'ignore' | 'copy';
   /** How user-defined types are copied. */
   readonly types: 'text' | 'native';
   /** Seconds after which `status` calls the destination table stale. */

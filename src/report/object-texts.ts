@@ -9,11 +9,9 @@ import {
 } from '../reasons.ts';
 import { textFor, type Texts } from './coded-text.ts';
 
-const KINDS: Readonly<Record<NamedObject['kind'], string>> = { index: 'index' };
-
 /** Such as: index "orders_email_idx". */
 export const objectText = ({ kind, name }: NamedObject): string =>
-  name === ANY ? `any ${KINDS[kind]}` : `${KINDS[kind]} "${name}"`;
+  name === ANY ? `any ${kind}` : kind === 'default' ? `default of "${name}"` : `${kind} "${name}"`;
 
 const LEFT_OUT: Texts<LeftOutReason> = {
   'not-a-table': ({ kind }) => `a ${kind} has none`,
@@ -25,7 +23,16 @@ const LEFT_OUT: Texts<LeftOutReason> = {
     `its expression or condition uses "${column}", which is ${type} at the source and ${at} at the destination`,
   'holds-versions': () => 'mode "incremental-append" keeps several versions of a row',
   'holds-rows-of-pipelines': () => 'the table holds rows of several pipelines',
+  'parent-not-copied': ({ table }) => `this pipeline does not copy the table "${table}", to which it refers`,
+  'parent-in-part': ({ table }) => `"where" leaves out rows of "${table}", to which it refers`,
+  'parent-column-not-copied': ({ table, column }) =>
+    `the destination does not have the values of "${column}" of "${table}", to which it refers`,
+  'child-keeps-rows': ({ table }) =>
+    `deleted rows are removed from "${table}", and rows that refer to them stay; set "deletes": "hard" for this table too`,
+  'default-differs': ({ at }) => `the destination has another default, which increp did not set: ${at}`,
   'unknown-form': () => 'the source prints its definition in a form that increp does not know',
+  actions: ({ definition }) =>
+    `it is copied without its actions, which would change rows that the source still has; its whole definition is ${definition}`,
   exclusion: ({ definition }) =>
     `increp creates no exclusion constraints, because each would lock the table while it is built: ${definition}`,
 };

@@ -51,7 +51,8 @@ const WORD =
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
 
 /** A command for a pipeline. Texts contain it without a directory, because another process may print them. */
-const COMMAND = /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|status|sync|verify)\b)/g;
+const COMMAND =
+  /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|sequences|status|sync|verify)\b)/g;
 
 /**
  * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays

@@ -106,3 +106,55 @@ export const commentOnIndex = (schema: string, index: string, comment: string): 
 export const NAMES_IN_SCHEMA = /* sql */ `
   SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = ANY ($2::text[])`;
+
+const alter = (table: TableName, change: string): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} ${change}`;
+
+/** The constraint has the name of its index. */
+export const addKey = (
+  table: TableName,
+  index: string,
+  { kind, deferrable }: { readonly kind: string; readonly deferrable: string },
+): string =>
+  asUsual(
+    alter(
+      table,
+      `ADD CONSTRAINT ${ident(index)} ${kind === 'primary key' ? 'PRIMARY KEY' : 'UNIQUE'} USING INDEX ${ident(index)}${deferrable}`,
+    ),
+  );
+
+/** `definition`: as the source prints it, without NOT VALID. */
+export const addConstraint = (
+  table: TableName,
+  name: string,
+  definition: string,
+  { isChecked }: { readonly isChecked: boolean },
+): string => alter(table, `ADD CONSTRAINT ${ident(name)} ${definition}${isChecked ? '' : ' NOT VALID'}`);
+
+/** Other sessions can read and write. */
+export const validateConstraint = (table: TableName, name: string): string =>
+  alter(table, `VALIDATE CONSTRAINT ${ident(name)}`);
+
+export const commentOnConstraint = (table: TableName, name: string, comment: string): string =>
+  asUsual(/* sql */ `COMMENT ON CONSTRAINT ${ident(name)} ON ${qualified(table)} IS ${literal(comment)}`);
+
+export const removeConstraint = (table: TableName, name: string): string =>
+  alter(table, `DROP CONSTRAINT ${ident(name)}`);
+
+/** `expression`: as the source prints it. */
+export const setDefault = (table: TableName, column: string, expression: string): string =>
+  alter(table, `ALTER COLUMN ${ident(column)} SET DEFAULT ${expression}`);
+
+export const dropDefault = (table: TableName, column: string): string =>
+  alter(table, `ALTER COLUMN ${ident(column)} DROP DEFAULT`);
+
+/** Other sessions can read. */
+export const lockForKey = (table: TableName): string =>
+  /* sql */ `LOCK TABLE ONLY ${qualified(table)} IN SHARE ROW EXCLUSIVE MODE`;
+
+/** $1 schema, $2 table, $3 column. */
+export const DEFAULT_OF = /* sql */ `
+  SELECT pg_get_expr(f.adbin, f.adrelid) AS expression FROM pg_attrdef f
+  JOIN pg_class c ON c.oid = f.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = f.adnum
+  WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = $3`;

@@ -6,7 +6,7 @@ import { fileNameOf } from '../schema/names.ts';
 import { HISTORY_FILES } from './history-file.ts';
 import { COUNTERS_FILE } from './counters-file.ts';
 import { RUNNING_FILE } from './running-runs.ts';
-import { REFUSED_OBJECTS_FILE } from './refused-objects-file.ts';
+import { COPIED_OBJECTS_FILE } from './copied-objects-file.ts';
 import { REPORTED_WARNINGS_FILE } from './standing-warnings-file.ts';
 
 export interface StateDirectory {
@@ -58,7 +58,7 @@ async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
 
 /** Files of the whole pipeline. No table has such a file, because a full stop in the name of a table is encoded. */
 const isOfPipeline = (name: string): boolean =>
-  [...HISTORY_FILES, COUNTERS_FILE, REPORTED_WARNINGS_FILE, REFUSED_OBJECTS_FILE].some(
+  [...HISTORY_FILES, COUNTERS_FILE, REPORTED_WARNINGS_FILE, COPIED_OBJECTS_FILE].some(
     (ours) => name === ours || name === `${ours}.lock`,
   );
 

@@ -128,7 +128,7 @@ test('help about a page, an error, a finding and a setting, and about nothing', 
     ['orders_stg', /^orders_stg\n {4}content: the staging table/],
     ['findings', /"increp help errors"|^Findings/],
     ['tunnel', /increp help ssh\n/],
-    ['move', /^Move to another machine\n/],
+    ['another machine', /^Move to another machine\n/],
   ] as const)
     expect((await increp(`help ${word}`, here())).stdout, word).toMatch(text);
   expect(await increp('help confguration', here())).toMatchObject({

@@ -20,6 +20,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   config: ['config'],
   reset: ['reset', 'orders'],
   'deletes-sql': ['deletes-sql', 'orders'],
+  sequences: ['sequences', '--dry-run'],
   completion: ['completion', 'bash'],
   help: ['help', 'sync'],
 };

@@ -369,7 +369,7 @@ test('time limits of the role do not end a build, and another role gets a warnin
   await pair.destination.query(`ALTER ROLE "${user}" SET statement_timeout = '300ms'`);
   const reader = await pair.destination.connect();
   await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT');
-  setTimeout(() => void reader.query('COMMIT').then(() => void reader.release()), 1500);
+  setTimeout(() => void reader.query('COMMIT').then(() => reader.release()), 1500);
   expect((await sync(pair)).table()).toMatchObject({ warnings: [] });
   await expectSameIndexes(pair);
   await pair.destination.query('ALTER TABLE orders OWNER TO CURRENT_USER');

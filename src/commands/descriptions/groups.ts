@@ -5,6 +5,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
   Run: ['sync', 'plan'],
   Inspect: ['status', 'history', 'verify'],
   Repair: ['reset'],
+  Move: ['sequences'],
   'Try it': ['demo', 'help', 'completion'],
 };
 

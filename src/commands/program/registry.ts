@@ -10,6 +10,7 @@ import { init } from '../descriptions/init.ts';
 import { history } from '../descriptions/history.ts';
 import { plan } from '../descriptions/plan.ts';
 import { reset } from '../descriptions/reset.ts';
+import { sequences } from '../descriptions/sequences.ts';
 import { status } from '../descriptions/status.ts';
 import { sync } from '../descriptions/sync.ts';
 import { verify } from '../descriptions/verify.ts';
@@ -37,6 +38,10 @@ export const commands = (): readonly Registered[] => [
   {
     description: deletesSql(),
     load: async () => (await import('../deletes-sql.ts')).deletesSqlCommand,
+  },
+  {
+    description: sequences(),
+    load: async () => (await import('../sequences.ts')).sequencesCommand,
   },
   { description: init(), load: async () => (await import('../init.ts')).initCommand },
   { description: config(), load: async () => (await import('../config.ts')).configCommand },

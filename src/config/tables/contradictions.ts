@@ -83,13 +83,15 @@ const aging = ({ max_staleness: max, warn_staleness: warn }: TableEntry): Contra
     : undefined;
 
 /** A default is meant for other tables. */
-const copyingObjects = (
-  { query, indexes }: TableEntry,
+function copyingObjects(
+  entry: TableEntry,
   own: Readonly<Record<string, unknown>>,
-): Contradiction | undefined =>
-  query !== undefined && indexes === 'copy' && 'indexes' in own
-    ? { key: 'indexes', what: 'a query has no indexes; remove it, and create the indexes at the destination' }
-    : undefined;
+): Contradiction | undefined {
+  const key = (['indexes', 'constraints'] as const).find(
+    (each) => entry.query !== undefined && entry[each] === 'copy' && each in own,
+  );
+  return key && { key, what: `a query has no ${key}; remove it, and create them at the destination` };
+}
 
 export const isPattern = (name: string): boolean => starsOf(readPattern(name)) > 0;
 

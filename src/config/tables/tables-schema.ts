@@ -233,6 +233,12 @@ export const tableSchema = z.strictObject(
       .enum(['ignore', 'copy'])
       .default('ignore')
       .describe('`copy` creates the indexes of the source at the destination too, and keeps them in step.'),
+    constraints: z
+      .enum(['ignore', 'copy'])
+      .default('ignore')
+      .describe(
+        '`copy` does the same for primary key, unique and check constraints, foreign keys and defaults.',
+      ),
     max_staleness: duration
       .optional()
       .describe('Time since the last successful sync after which `status` reports the table as stale.'),

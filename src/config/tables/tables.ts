@@ -350,6 +350,7 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     maxStalenessSeconds: entry.max_staleness,
     warnStalenessSeconds: entry.warn_staleness,
     indexes: entry.query === undefined ? entry.indexes : 'ignore',
+    constraints: entry.query === undefined ? entry.constraints : 'ignore',
     types: entry.types,
     isEnabled: entry.enabled,
     conflict: undefined,

@@ -5,9 +5,11 @@ import { readObjects } from '../../postgres/table-objects.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import type { TableObjects } from '../../schema/table-objects.ts';
+import { readCopiedObjects } from '../../state/copied-objects-file.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { compareObjects, type ObjectStep } from './compare-objects.ts';
-import { wantedObjects, type LeftOutObject } from './wanted-objects.ts';
+import { compareObjects, foreignDefault, type ObjectStep } from './compare-objects.ts';
+import { wantedObjects } from './wanted-objects.ts';
+import type { LeftOutObject, WantedObject } from './wanted-types.ts';
 
 export type ObjectReading = Pick<RunContext, 'settings' | 'source' | 'destination'>;
 
@@ -22,12 +24,19 @@ export interface CopiedTable {
   readonly leftOut: readonly LeftOutObject[];
 }
 
-/** Without it, increp asks nothing about indexes. */
-export const copiesObjects = ({ indexes }: Pick<TableSettings, 'indexes'>): boolean => indexes === 'copy';
+/** Without it, increp asks nothing about indexes and constraints. */
+export const copiesObjects = ({
+  indexes,
+  constraints,
+}: Pick<TableSettings, 'indexes' | 'constraints'>): boolean => indexes === 'copy' || constraints === 'copy';
 
-/** `predicted`: the columns of destination tables that do not exist yet, by the name of the entry. */
+/** `predicted`: destination tables that do not exist yet, by the name of the entry. */
 export async function describeCopies(
-  { settings: { pipeline, destination: home }, source, destination }: ObjectReading,
+  {
+    settings: { pipeline, destination: home, tables: all, stateDirectory },
+    source,
+    destination,
+  }: ObjectReading,
   tables: readonly TableSettings[],
   predicted: ReadonlyMap<string, TableObjects> = new Map(),
 ): Promise<readonly CopiedTable[]> {
@@ -41,15 +50,47 @@ export async function describeCopies(
     ),
     readObjects(destination, copying.map(nameOf)),
   ]);
+  const recorded = await readCopiedObjects(stateDirectory);
+  const referable = all.map((settings) => ({ ...settings, destinationName: nameOf(settings) }));
   return copying.flatMap((settings) => {
     const destinationName = nameOf(settings);
-    const there = to.get(tableKey(destinationName)) ?? predicted.get(settings.name);
+    const key = tableKey(destinationName);
+    const there = to.get(key) ?? predicted.get(settings.name);
     const here = from.get(tableKey(settings.source));
     if (!there || !here) return [];
-    const { wanted, leftOut } = wantedObjects(settings, here, there.columns);
-    const owner = { pipeline, isShared: isShared(settings) };
-    const steps = compareObjects(wanted, there, owner);
-    const hashes = wanted.map(({ hash }) => hash);
-    return [{ settings, destinationName, there, steps, hashes, leftOut }];
+    const { wanted, leftOut } = wantedObjects({
+      settings,
+      source: here,
+      columns: there.columns,
+      tables: referable,
+    });
+    const comparing = {
+      there,
+      owner: { pipeline, isShared: isShared(settings) },
+      hasConstraints: settings.constraints === 'copy',
+      hasIndexes: settings.indexes === 'copy',
+      defaults: recorded.defaults.filter(({ table }) => table === key),
+    };
+    return [
+      {
+        settings,
+        destinationName,
+        there,
+        steps: compareObjects(wanted, comparing),
+        hashes: wanted.flatMap(({ hash }) => [hash, `${hash}/valid`]),
+        leftOut: [...leftOut, ...differingDefaults(wanted, comparing)],
+      },
+    ];
   });
 }
+
+const differingDefaults = (
+  wanted: readonly WantedObject[],
+  comparing: Parameters<typeof foreignDefault>[1],
+): LeftOutObject[] =>
+  wanted.flatMap((object): LeftOutObject[] => {
+    const found = object.kind === 'default' ? foreignDefault(object, comparing) : undefined;
+    return found
+      ? [{ kind: 'default', name: object.name, reason: { code: 'default-differs', at: found.expression } }]
+      : [];
+  });

@@ -6,16 +6,17 @@ import type { ObjectChange } from '../../reasons.ts';
 import { objectWarning } from '../../report/object-texts.ts';
 import { tableKey } from '../../schema/names.ts';
 import {
-  readRefusedObjects,
-  writeRefusedObjects,
+  readCopiedObjects,
+  writeCopiedObjects,
+  type CopiedDefault,
   type RefusedObject,
-} from '../../state/refused-objects-file.ts';
+} from '../../state/copied-objects-file.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { stageOf, type StepStage } from '../objects/compare-objects.ts';
 import { copiesObjects, describeCopies, type CopiedTable } from '../objects/copied-table.ts';
 import { releaseCopies, type Released } from '../objects/release-copies.ts';
 import { takeSteps } from '../objects/take-steps.ts';
 import type { TableOutline } from './table-outline.ts';
-import { waitsForOthers } from './foreign-keys.ts';
 
 /**
  * As soon as the rows are in. With several jobs only at the end of the run: CREATE INDEX CONCURRENTLY waits for the
@@ -28,11 +29,11 @@ export async function copyObjectsAfter(
 ): Promise<TableOutcome> {
   if (!copiesObjects(settings) || outcome.status !== 'ok' || context.pairs) return outcome;
   const isLoaded = outcome.loader !== undefined;
-  return (
-    (await copyObjects(context, [settings], new Map([[settings.name, outcome]]), isLoaded)).get(
-      settings.name,
-    ) ?? outcome
-  );
+  const outcomes = await copyObjects(context, [settings], new Map([[settings.name, outcome]]), {
+    stages: ['drop-foreign-keys', 'own'],
+    retries: isLoaded,
+  });
+  return outcomes.get(settings.name) ?? outcome;
 }
 
 /**
@@ -45,12 +46,19 @@ export async function withoutRefusingObjects(
   outcome: TableOutcome,
   syncAgain: () => Promise<TableOutcome>,
 ): Promise<TableOutcome> {
-  if (!outcome.error || waitsForOthers(outcome)) return outcome;
-  const { changes, refused } = await released(context, settings, outcome.error);
-  if (changes.length === 0) return outcome;
-  const { stateDirectory } = context.settings;
-  await writeRefusedObjects(stateDirectory, [...(await readRefusedObjects(stateDirectory)), ...refused]);
-  return withChanges(context, await syncAgain(), changes);
+  const changes: ObjectChange[] = [];
+  let now = outcome;
+  // Each time at least one object goes, so this ends.
+  while (now.error) {
+    const found = await released(context, settings, now.error);
+    if (found.changes.length === 0) break;
+    changes.push(...found.changes);
+    const { stateDirectory } = context.settings;
+    const before = await readCopiedObjects(stateDirectory);
+    await writeCopiedObjects(stateDirectory, { ...before, refused: [...before.refused, ...found.refused] });
+    now = await syncAgain();
+  }
+  return withChanges(context, now, changes);
 }
 
 /** The error of the sync matters more than an error here. */
@@ -75,7 +83,7 @@ export async function copyObjectsOfAll(
     context,
     tables.map(([{ settings }]) => settings),
     new Map(tables.map(([{ settings }, outcome]) => [settings.name, outcome])),
-    false,
+    { stages: ['drop-foreign-keys', 'own', 'foreign-keys'], retries: false },
   );
   for (const [table] of tables) {
     const outcome = outcomes.get(table.settings.name);
@@ -85,26 +93,35 @@ export async function copyObjectsOfAll(
 
 type Outcomes = Map<string, TableOutcome>;
 
-/** `retries`: objects that were refused a short time ago are tried again. Returns the outcomes with what was done. */
+interface CopyRequest {
+  readonly stages: readonly StepStage[];
+  /** Objects that were refused a short time ago are tried again. */
+  readonly retries: boolean;
+}
+
+/** Returns the outcomes with what was done. */
 async function copyObjects(
   context: RunContext,
   tables: readonly TableSettings[],
   outcomes: Outcomes,
-  retries: boolean,
+  request: CopyRequest,
 ): Promise<Outcomes> {
   try {
-    for (const table of await describeCopies(context, tables)) {
-      const outcome = outcomes.get(table.settings.name);
-      if (!outcome) continue;
-      const changes = await withRefused(context, table, retries);
-      outcomes.set(table.settings.name, await withChanges(context, outcome, changes));
-    }
+    const described = await describeCopies(context, tables);
+    for (const stage of request.stages)
+      for (const table of described) {
+        const outcome = outcomes.get(table.settings.name);
+        const steps = table.steps.filter((step) => stageOf(step) === stage);
+        if (!outcome || (steps.length === 0 && stage !== 'own')) continue;
+        const changes = await takeRemembered(context, { ...table, steps }, request);
+        outcomes.set(table.settings.name, await withChanges(context, outcome, changes));
+      }
   } catch (thrown) {
     // The rows are in, so this is no failure of the sync.
     context.signal?.throwIfAborted();
     const error = asIncrepError(thrown);
     if (error.code === 'INTERNAL') throw thrown;
-    const message = `the indexes were not compared: ${error.message}`;
+    const message = `the rows are complete, but their indexes and constraints were not compared: ${error.message}`;
     for (const { name } of tables) {
       const outcome = outcomes.get(name);
       if (outcome) outcomes.set(name, await withWarnings(context, outcome, [message]));
@@ -114,27 +131,34 @@ async function copyObjects(
 }
 
 /** Takes the steps of a table, and remembers what its rows refuse. What the source no longer has is forgotten. */
-async function withRefused(
+async function takeRemembered(
   context: RunContext,
   table: CopiedTable,
-  retries: boolean,
+  { retries }: CopyRequest,
 ): Promise<readonly ObjectChange[]> {
   const { stateDirectory } = context.settings;
-  const all = await readRefusedObjects(stateDirectory);
-  const isOfTable = (each: RefusedObject) => each.table === tableKey(table.destinationName);
+  const all = await readCopiedObjects(stateDirectory);
+  const key = tableKey(table.destinationName);
+  const isOther = (each: { readonly table: string }) => each.table !== key;
   const isHeld = ({ hash, at }: RefusedObject) =>
     !retries &&
     table.hashes.includes(hash) &&
     Date.now() - Date.parse(at) < context.timing.refusedObjectPause * 1000;
-  const known = all.filter(isOfTable);
+  const known = all.refused.filter((each) => !isOther(each));
   const held = known.filter(isHeld);
-  const { changes, refused } = await takeSteps(context, table, held);
-  if (held.length < known.length || refused.length > 0)
-    await writeRefusedObjects(stateDirectory, [
-      ...all.filter((each) => !isOfTable(each)),
-      ...held,
-      ...refused,
-    ]);
+  const { changes, refused, defaults } = await takeSteps(context, table, held);
+  const isChanged = ({ column }: CopiedDefault) =>
+    changes.some(({ kind, name, change }) => kind === 'default' && name === column && change !== 'refused');
+  const keptDefaults = all.defaults.filter((each) => isOther(each) || !isChanged(each));
+  if (
+    held.length < known.length ||
+    refused.length + defaults.length > 0 ||
+    keptDefaults.length < all.defaults.length
+  )
+    await writeCopiedObjects(stateDirectory, {
+      refused: [...all.refused.filter(isOther), ...held, ...refused],
+      defaults: [...keptDefaults, ...defaults],
+    });
   return changes;
 }
 

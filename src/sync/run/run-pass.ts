@@ -69,9 +69,11 @@ async function syncAlone(pass: RunPass, table: TableOutline, context: RunContext
     return syncGathered(pass, table, together, facts);
   });
   const alone = withoutOthers(context);
-  const outcome = await withoutRefusingObjects(alone, settings, first, async () =>
-    syncGathered(pass, table, alone, await gatherAgain(alone, settings)),
-  );
+  const outcome = waitsForOthers(first)
+    ? first
+    : await withoutRefusingObjects(alone, settings, first, async () =>
+        syncGathered(pass, table, alone, await gatherAgain(alone, settings)),
+      );
   return copyObjectsAfter(context, settings, before ? combined(before, outcome) : outcome);
 }
 
@@ -108,6 +110,16 @@ export async function syncAgain(pass: RunPass): Promise<void> {
     const before = held.get(table);
     if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
   });
+}
+
+/** A copied foreign key that still refuses rows is dropped, so that it costs no sync. */
+export async function syncWithoutForeignKeys(pass: RunPass): Promise<void> {
+  const context = withoutOthers(pass.context);
+  for (const [table, outcome] of [...pass.held]) {
+    if (!waitsForOthers(outcome) || hasNoTime(context, table)) continue;
+    const again = () => syncOnce(pass, table, context);
+    pass.held.set(table, await withoutRefusingObjects(context, table.settings, outcome, again));
+  }
 }
 
 /** Syncs a referenced table over separate connections, while the referring table keeps its transaction open. */

@@ -7,7 +7,7 @@ import { inOrder, type TableFailure } from '../facts/facts.ts';
 import { copiesObjects } from '../objects/copied-table.ts';
 import { copyObjectsOfAll } from './copy-objects.ts';
 import { connections, parentsFirst, parentsIn, waitsForOthers } from './foreign-keys.ts';
-import { isOutline, syncAgain, syncNext, type RunPass } from './run-pass.ts';
+import { isOutline, syncAgain, syncNext, syncWithoutForeignKeys, type RunPass } from './run-pass.ts';
 import type { RunRequest } from './run-request.ts';
 import { syncSeveral } from './several-jobs.ts';
 import { prepareTables, type Prepared } from './prepare-tables.ts';
@@ -104,6 +104,7 @@ async function syncTables(
     const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle);
     if (!isComplete) return;
     await syncAgain(pass);
+    await syncWithoutForeignKeys(pass);
     await copyObjectsOfAll(context, pass.held);
   } finally {
     for (const outcome of pass.held.values()) await finish(outcome);

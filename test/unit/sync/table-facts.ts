@@ -116,6 +116,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     onConflict: 'source_wins',
     types: 'text',
     indexes: 'ignore',
+    constraints: 'ignore',
     maxStalenessSeconds: undefined,
     warnStalenessSeconds: undefined,
     isEnabled: true,

@@ -1,0 +1,80 @@
+/** `increp sequences`: sets sequences and identity columns of the destination beyond the copied values. */
+import { exitCodeOfTables } from '../errors.ts';
+import { redactedJson } from '../redact.ts';
+import { formatSequences } from '../report/sequences.ts';
+import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
+import { setSequences, type SequenceResult } from '../sequences/sequences.ts';
+import { withContext } from './pipeline/context.ts';
+import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import { selectTables } from './pipeline/select-tables.ts';
+import { sayRemarks } from './pipeline/warn-unreachable.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+
+export interface SequencesOptions extends GlobalOptions {
+  readonly exclude: readonly string[];
+  readonly destination: readonly string[];
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export async function sequencesCommand(
+  tables: readonly string[],
+  options: SequencesOptions,
+): Promise<number> {
+  return withContext(options, async (configured) => {
+    const { context, remarks, noTables } = await expandTables(configured, { source: 'must' });
+    if (noTables) throw noTables;
+    const { settings, terminal, redact } = context;
+    const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
+    const { results, exitCode, json } = await eachDestination(context, {
+      isJson: options.json,
+      run: async (pipeline) => {
+        const found = await setSequences(pipeline.runContext, chosen, { isDryRun: options.dryRun });
+        if (!options.json) terminal.out(redact(formatSequences(found, terminal.style, options.dryRun)));
+        const failed = found.flatMap(({ error }) => (error ? [error.exitCode] : []));
+        return {
+          result: found.map((each) => ({ ...ofDestination(pipeline), ...resultToJson(each) })),
+          exitCode: exitCodeOfTables(failed, found.length),
+        };
+      },
+    });
+    if (options.json)
+      terminal.out(
+        redactedJson(
+          {
+            type: 'sequences',
+            format_version: FORMAT_VERSION,
+            ...json,
+            is_dry_run: options.dryRun,
+            sequences: results.flat(),
+          },
+          redact,
+        ),
+      );
+    sayRemarks(remarks, context);
+    return exitCode;
+  });
+}
+
+const resultToJson = ({
+  table,
+  column,
+  sequence,
+  isCreated,
+  isSourceRead,
+  kind,
+  from,
+  to,
+  error,
+}: SequenceResult) => ({
+  table,
+  column,
+  sequence,
+  state: kind,
+  created: isCreated,
+  last_value_before: from,
+  last_value: to ?? from,
+  source_read: isSourceRead,
+  error: error ? errorToJson(error) : null,
+});

@@ -1,0 +1,78 @@
+/** Sequences behind the columns of tables, and the statements that create and set them. */
+import type { TableName } from '../schema/names.ts';
+import type { SequenceRange } from '../schema/sequence-value.ts';
+import { ident, literal, qualified, textArray } from './identifiers.ts';
+
+/** One row for each column that draws from a sequence, shaped like `sequenceRow`. Run it with an empty search_path. */
+export const describeDrawnSequences = (tables: readonly TableName[]): string => /* sql */ `
+  SELECT n.nspname AS schema, c.relname AS "table", a.attname AS column, a.attidentity AS identity,
+         sn.nspname AS "sequenceSchema", s.relname AS sequence, drawn."isOwned", drawn.expression,
+         format_type(q.seqtypid, NULL) AS type, q.seqstart::text AS start, q.seqincrement::text AS increment,
+         q.seqmin::text AS min, q.seqmax::text AS max, q.seqcache::text AS cache, q.seqcycle AS "isCycling",
+         CASE WHEN has_sequence_privilege(s.oid, 'SELECT') OR has_sequence_privilege(s.oid, 'USAGE')
+           THEN pg_sequence_last_value(s.oid)::text END AS last,
+         has_sequence_privilege(s.oid, 'SELECT') OR has_sequence_privilege(s.oid, 'USAGE') AS "canRead", current_user AS role,
+         obj_description(s.oid, 'pg_class') AS comment
+  FROM unnest(${textArray(tables.map(({ schema }) => schema))}, ${textArray(tables.map(({ table }) => table))}) wanted(schema, name)
+  JOIN pg_namespace n ON n.nspname = wanted.schema
+  JOIN pg_class c ON c.relname = wanted.name AND c.relnamespace = n.oid
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  CROSS JOIN LATERAL (
+    SELECT d.objid AS oid, true AS "isOwned", NULL AS expression FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+      AND d.refobjsubid = a.attnum AND d.deptype = 'i'
+    UNION ALL
+    SELECT d.refobjid, EXISTS (SELECT FROM pg_depend o WHERE o.classid = 'pg_class'::regclass AND o.objid = d.refobjid
+             AND o.refclassid = 'pg_class'::regclass AND o.refobjid = c.oid AND o.refobjsubid = a.attnum AND o.deptype = 'a'),
+           pg_get_expr(f.adbin, f.adrelid)
+    FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+    WHERE f.adrelid = c.oid AND f.adnum = a.attnum AND d.refobjid <> c.oid) drawn
+  JOIN pg_class s ON s.oid = drawn.oid AND s.relkind = 'S'
+  JOIN pg_namespace sn ON sn.oid = s.relnamespace
+  JOIN pg_sequence q ON q.seqrelid = s.oid
+  ORDER BY 1, 2, 3`;
+
+/** For statements on tables of users. */
+export const extremesOf = (table: TableName, column: string): string => /* sql */ `
+  SELECT pg_catalog.min(${ident(column)})::text AS min, pg_catalog.max(${ident(column)})::text AS max FROM ${qualified(table)}`;
+
+/** $1 schema, $2 name. */
+export const RELATION_CALLED = /* sql */ `
+  SELECT c.relkind AS kind, obj_description(c.oid, 'pg_class') AS comment FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
+
+interface SequenceOptions extends SequenceRange {
+  readonly type: string;
+  readonly cache: string;
+  readonly isCycling: boolean;
+}
+
+const optionsOf = ({ start, increment, min, max, cache, isCycling }: SequenceOptions): string =>
+  `INCREMENT BY ${increment} MINVALUE ${min} MAXVALUE ${max} START WITH ${start} CACHE ${cache}${isCycling ? ' CYCLE' : ''}`;
+
+export const createSequence = (name: TableName, options: SequenceOptions): string =>
+  /* sql */ `CREATE SEQUENCE ${qualified(name)} AS ${options.type} ${optionsOf(options)}`;
+
+export const commentOnSequence = (name: TableName, comment: string): string =>
+  /* sql */ `COMMENT ON SEQUENCE ${qualified(name)} IS ${literal(comment)}`;
+
+export const ownSequence = (name: TableName, table: TableName, column: string): string =>
+  /* sql */ `ALTER SEQUENCE ${qualified(name)} OWNED BY ${qualified(table)}.${ident(column)}`;
+
+export const drawFrom = (table: TableName, column: string, name: TableName): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} ALTER COLUMN ${ident(column)} SET DEFAULT nextval(${literal(qualified(name))}::regclass)`;
+
+export const addIdentity = (
+  table: TableName,
+  column: string,
+  {
+    name,
+    identity,
+    ...options
+  }: SequenceOptions & { readonly name: TableName; readonly identity: 'a' | 'd' },
+): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} ALTER COLUMN ${ident(column)} ADD GENERATED ${identity === 'a' ? 'ALWAYS' : 'BY DEFAULT'} AS IDENTITY (SEQUENCE NAME ${qualified(name)} ${optionsOf(options)})`;
+
+/** Users run this statement too. The next value is the one after `value`. */
+export const setSequence = (name: TableName, value: string): string =>
+  /* sql */ `SELECT pg_catalog.setval(${literal(qualified(name))}::regclass, ${literal(value)}::bigint)`;
