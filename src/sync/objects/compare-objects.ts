@@ -58,7 +58,7 @@ export function isOwn(comment: string | null, { pipeline, isShared }: ObjectOwne
   return mark !== undefined && (!isShared || mark.pipeline === pipeline);
 }
 
-interface ComparedTable {
+interface ComparedObjects {
   readonly there: TableObjects;
   readonly owner: ObjectOwner;
   /** Whether the settings ask for constraints. If not, copied constraints stay as they are. */
@@ -68,7 +68,7 @@ interface ComparedTable {
   readonly defaults: readonly CopiedDefault[];
 }
 
-export function compareObjects(wanted: readonly WantedObject[], comparing: ComparedTable): ObjectStep[] {
+export function compareObjects(wanted: readonly WantedObject[], comparing: ComparedObjects): ObjectStep[] {
   const indexes: WantedIndex[] = [];
   const constraints: WantedConstraint[] = [];
   const defaults: WantedDefault[] = [];
@@ -87,7 +87,7 @@ export function compareObjects(wanted: readonly WantedObject[], comparing: Compa
 
 function indexSteps(
   wanted: readonly WantedIndex[],
-  { there: { name, indexes }, owner, hasConstraints, hasIndexes }: ComparedTable,
+  { there: { name, indexes }, owner, hasConstraints, hasIndexes }: ComparedObjects,
 ): ObjectStep[] {
   // A constraint that the settings no longer ask for is like one of a user.
   const isOurs = ({ comment, constraint }: FoundIndex) =>
@@ -134,7 +134,10 @@ const isAlike = (wanted: WantedIndex, { isValid, isUnique, isPlain, ...index }: 
 
 type FoundConstraint = Pick<FoundCheck, 'name' | 'isValid' | 'comment'> & { readonly definition: string };
 
-function constraintSteps(wanted: readonly WantedConstraint[], { there, owner }: ComparedTable): ObjectStep[] {
+function constraintSteps(
+  wanted: readonly WantedConstraint[],
+  { there, owner }: ComparedObjects,
+): ObjectStep[] {
   const kinds = [
     ['check constraint', there.checks],
     ['foreign key', there.foreignKeys.map((key) => ({ ...key, definition: key.rest ?? '' }))],
@@ -187,7 +190,7 @@ const quotedList = (names: readonly string[]): string =>
 /** The default that the destination has instead of a wanted one, if increp did not set it. */
 export const foreignDefault = (
   { name, expression }: WantedDefault,
-  { there, defaults }: Pick<ComparedTable, 'there' | 'defaults'>,
+  { there, defaults }: Pick<ComparedObjects, 'there' | 'defaults'>,
 ): FoundDefault | undefined => {
   const found = there.defaults.find(({ column }) => column === name);
   const ours = defaults.find(({ column }) => column === name);
@@ -196,7 +199,7 @@ export const foreignDefault = (
     : undefined;
 };
 
-function defaultSteps(wanted: readonly WantedDefault[], comparing: ComparedTable): ObjectStep[] {
+function defaultSteps(wanted: readonly WantedDefault[], comparing: ComparedObjects): ObjectStep[] {
   const { there, defaults } = comparing;
   const at = (name: string) => there.defaults.find(({ column }) => column === name)?.expression;
   const set = wanted.flatMap((object): ObjectStep[] => {

@@ -12,7 +12,6 @@ import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { isSameList } from '../../schema/columns.ts';
-import type { Way } from './plan.ts';
 import { shapeHindrance } from './reload-guard.ts';
 
 export interface Chunks {
@@ -52,17 +51,17 @@ interface EarlierSource {
   readonly later: readonly string[];
 }
 
-/** For a table whose settings ask for chunks and that `unfitForChunks` accepts. */
+/** For a table whose settings ask for chunks and that `unfitForChunks` accepts. `isNew`: it has no destination table. */
 export function chooseChunks(
   facts: TableFacts,
   source: Relation,
-  { heap, size, way }: { readonly heap: Heap; readonly size: ChunkSize; readonly way: Way },
+  { heap, size, isNew }: { readonly heap: Heap; readonly size: ChunkSize; readonly isNew: boolean },
 ): ChunkChoice {
   if (heap.hasOtherStorage)
     return { chunking: { kind: 'whole', cause: { code: 'storage-without-pages' } }, reasons: [] };
   const { pendingLoad } = facts;
   const { leaves } = heap;
-  const earlier = way === 'create' ? earlierSource(facts, source) : undefined;
+  const earlier = isNew ? earlierSource(facts, source) : undefined;
   const obstacle = pendingLoad && resumeObstacle(facts, earlier?.source ?? source, { heap, pendingLoad });
   if (pendingLoad?.header && obstacle === undefined) {
     const { id, header, done } = pendingLoad;

@@ -94,7 +94,7 @@ async function findChunks(context: PlanSources, facts: TableFacts, draft: LoadDr
   const cause = unfitForChunks(draft.source);
   if (cause) return { chunking: { kind: 'whole', cause }, reasons: [] };
   const heap = await context.source.withReading((client) => describeHeap(client, draft.source.oid));
-  return chooseChunks(facts, draft.source, { heap, size, way: draft.way });
+  return chooseChunks(facts, draft.source, { heap, size, isNew: draft.way === 'create' });
 }
 
 interface TableWithPlan {

@@ -36,7 +36,7 @@ const choose = (
 ) => {
   const now = facts({ settings, staging: relation({ oid: '3' }), ...change });
   const { chunking, reasons } = chooseChunks(now, now.source ?? relation(), {
-    ...{ heap, size, way: 'create', ...asked },
+    ...{ heap, size, isNew: true, ...asked },
   });
   return { chunking, reason: reasonText(reasons) };
 };
@@ -129,7 +129,7 @@ test('an interrupted load continues without a column that was added meanwhile', 
     pendingLoad: began(),
     source: wider,
   });
-  const { chunking, reasons, earlier } = chooseChunks(now, wider, { heap, size, way: 'create' });
+  const { chunking, reasons, earlier } = chooseChunks(now, wider, { heap, size, isNew: true });
   expect(chunking).toMatchObject({ resumed: { id: 'one', done: [0, 2] } });
   expect(reasonText(reasons)).toBe(
     'continues an interrupted load: 2 of 3 chunks are done; the next sync adds the column "extra"',
