@@ -73,6 +73,7 @@ export type ReloadHindrance =
   | { readonly code: 'holds-versions' }
   | { readonly code: 'holds-rows-of-pipelines' }
   | { readonly code: 'holds-own-rows' }
+  | { readonly code: 'holds-merged-values' }
   | { readonly code: 'holds-deleted-rows' };
 
 /** Why a change of shape cannot be made in place. */
@@ -137,6 +138,7 @@ export type CopyCause =
   | { readonly code: 'selection'; readonly setting: string }
   | { readonly code: 'kind-without-rows'; readonly kind: string }
   | { readonly code: 'child-tables' }
+  | { readonly code: 'row-versions' }
   | { readonly code: 'extension-table'; readonly extension: string }
   | { readonly code: 'column-privileges-only' }
   | {

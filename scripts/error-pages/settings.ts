@@ -134,6 +134,7 @@ export const settings = {
       'A name outside `pg_catalog` has no schema: write `app.mask(email)`, not `mask(email)`. The `search_path` of the role has no effect.',
       'A `transform` does not give one value for each row. Aggregates, window functions and functions that return rows are not allowed.',
       'A `query` has a column without a name, or two columns with the same name.',
+      'An expression of `merge` uses an unknown column, calls a volatile function, or has a type that its column cannot take. The destination evaluates these expressions ([modes](modes.md#merge-columns-merge)).',
     ],
     steps: [
       'The message shows the place. Try the expression at the source: `SET search_path = pg_catalog; SELECT (lower(email)) FROM public.customers LIMIT 1;`',

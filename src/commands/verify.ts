@@ -207,6 +207,7 @@ function tableJson(verdict: TableVerification) {
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
     ),
+    merged_columns: verdict.verified.mergedColumns,
     notes,
     duration_s: durationSeconds,
     ...(verdict.refusal && { error: errorToJson(verdict.refusal) }),

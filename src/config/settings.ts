@@ -2,6 +2,7 @@
 
 import type { Deletes } from '../schema/deleted-rows.ts';
 import type { TableName } from '../schema/names.ts';
+import type { MergedColumn } from '../schema/merged-columns.ts';
 import type { MetadataColumn } from '../schema/metadata-columns.ts';
 import type { NamePattern } from '../schema/patterns.ts';
 import type { Selection } from '../schema/selection.ts';
@@ -172,6 +173,10 @@ export interface TableSettings {
   /** Metadata columns of the destination table. */
   readonly metadataColumns: readonly MetadataColumn[];
   readonly onConflict: 'source_wins' | 'last_update_wins';
+  /** Columns of existing rows that get a value from both sides. */
+  readonly merge: readonly MergedColumn[];
+  /** Whether conflicts are recorded at the destination. */
+  readonly conflictLog: boolean;
   /** Whether a full refresh is skipped while the source has not changed since the last one. */
   readonly skipUnchanged: boolean;
   /** Whether indexes of the source are created at the destination. */

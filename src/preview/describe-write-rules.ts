@@ -1,9 +1,12 @@
 /** Describes how rows are written, if this is not the default: pure. */
+import { listed } from '../format.ts';
 import { SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { isAppend, isShared, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keptColumns } from '../sync/plan/alteration.ts';
 import { blockingKeys } from '../sync/plan/reload-guard.ts';
+
+const SHOWN_COLUMNS = 8;
 
 export function writingRules(table: TableFacts): string[] {
   const { settings, pipeline, destination, source } = table;
@@ -14,6 +17,14 @@ export function writingRules(table: TableFacts): string[] {
     ...(isShared(settings) ? [`only rows whose "${SOURCE}" is '${pipeline}' are read or changed`] : []),
     ...(settings.onConflict === 'last_update_wins'
       ? [`a destination row with a newer ${settings.replicationKey} is kept; no row is removed`]
+      : []),
+    ...(settings.merge.length > 0
+      ? [
+          `${listed(
+            settings.merge.map(({ name }) => name),
+            SHOWN_COLUMNS,
+          )} of existing rows are merged, once for each version of a row; no row is removed`,
+        ]
       : []),
     ...(settings.deletes === 'keep' && !isAppend(settings)
       ? ['rows that are gone from the source stay ("deletes": "keep")']

@@ -9,6 +9,7 @@ import type {
   Rewritten,
   WholeLoadCause,
 } from '../reasons.ts';
+import { ROW_VERSION } from '../schema/metadata-columns.ts';
 import { textFor, type Texts } from './coded-text.ts';
 import { differencesText, obstacleText } from './shape-texts.ts';
 
@@ -27,6 +28,7 @@ const COPY_CAUSES: Texts<CopyCause> = {
       : `pg_dump writes whole tables, and "${setting}" selects part of one`,
   'kind-without-rows': ({ kind }) => `pg_dump writes no rows for a ${kind}`,
   'child-tables': () => 'pg_dump would omit the rows of child tables',
+  'row-versions': () => `pg_dump writes the column "${ROW_VERSION}" of another pipeline, too`,
   'extension-table': ({ extension }) => `${extension} keeps the rows elsewhere, and pg_dump would omit them`,
   'column-privileges-only': () => 'pg_dump needs SELECT on the whole table, not on its columns',
   'generated-column': ({ column }) => `pg_dump omits the generated column "${column}"`,

@@ -73,6 +73,7 @@ const HINDRANCES: Texts<ReloadHindrance> = {
   'holds-versions': () => 'it holds versions of rows that the source no longer has',
   'holds-rows-of-pipelines': () => 'it may hold rows of other pipelines',
   'holds-own-rows': () => 'it may hold rows that exist only at the destination',
+  'holds-merged-values': () => 'it holds merged values, which the source does not have',
   'holds-deleted-rows': () => 'it keeps rows that the source no longer has',
 };
 

@@ -17,6 +17,8 @@ interface Counts {
   readonly kept: number;
   /** Whether the settings say that rows that are gone from the source stay. */
   readonly isArchive?: boolean;
+  /** Columns that were left out, because they hold values of both sides. */
+  readonly mergedColumns?: readonly string[];
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -83,7 +85,7 @@ export function formatVerification(
     ? `${INDENT}not repaired:\n${failureText(counts.name, verdict.refusal, style, told)}`
     : '';
   const repair = `${notes}${repairLine(verdict.repaired)}${refusal}`;
-  const apart = keptLine(counts);
+  const apart = `${keptLine(counts)}${mergedLine(counts)}`;
   if (differences.length === 0)
     return `${head(`= ${label(counts.name)}  equal: ${rows} (${seconds})`)}\n${apart}${repair}`;
   const lines = differences.map((kind) => {
@@ -227,6 +229,13 @@ function keptLine(counts: Counts): string {
 /** New rows of the source after the cursor: the rows that explain the two counts of an otherwise equal table. */
 const unreadRows = ({ sourceRows, destinationRows, missing, extra, kept, duplicated }: Counts): number =>
   duplicated > 0 ? 0 : sourceRows - missing + extra + kept - destinationRows;
+
+function mergedLine({ mergedColumns = [], destinationRows }: Counts): string {
+  const count = mergedColumns.length;
+  return count === 0
+    ? ''
+    : `    not compared: ${formatCount(count)} merged ${count === 1 ? 'column' : 'columns'} (${listed(mergedColumns.map(printable), LISTED)}) of ${formatCount(destinationRows)} ${destinationRows === 1 ? 'row' : 'rows'}\n`;
+}
 
 const repairLine = (repaired: PrintedRepair | undefined): string =>
   repaired

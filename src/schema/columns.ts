@@ -76,6 +76,13 @@ export function carriedType({ type, base }: Column, { carried }: NativeCarriers)
   return element.delimiter === ',' ? 'text[]' : 'text';
 }
 
+/** The type without its modifier, for a cast that cuts no value. In SQL, `character` and `bit` mean one character or bit. */
+export const withoutModifier = (type: string): string =>
+  type
+    .replace(/\([\d,-]+\)/, '')
+    .replace(/^character(?=(\[\])*$)/, 'bpchar')
+    .replace(/^bit(?=(\[\])*$)/, '"bit"');
+
 /** The record image operator compares rows column by column, so the order of columns matters. */
 export const isSameList = (left: readonly Column[], right: readonly Column[]): boolean =>
   left.length === right.length && left.every(({ name }, index) => right[index]?.name === name);

@@ -17,9 +17,9 @@ export const shapeOf = (relation: Relation): Shape => ({
   columns: relation.columns.map((column) => ({ ...column })),
 });
 
+/** Equal values have equal digests. */
+export const digestOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+
 /** Equal shapes have equal fingerprints. */
-export const fingerprintOf = (shape: Shape): string =>
-  createHash('sha256')
-    .update(JSON.stringify(shapeSchema.parse(shape)))
-    .digest('hex')
-    .slice(0, 16);
+export const fingerprintOf = (shape: Shape): string => digestOf(shapeSchema.parse(shape));

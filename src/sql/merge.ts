@@ -5,6 +5,14 @@
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { assigned, markIn, pipelineConditions, type MetadataColumnDefinition } from './metadata-columns.ts';
+import {
+  changedVersion,
+  insertedVersion,
+  isNewVersion,
+  valueAfter,
+  type RowVersions,
+} from './row-versions.ts';
+import { ROW_VERSION } from '../schema/metadata-columns.ts';
 import { isFoundByIndex, isNull, isPresent, nullSafeMatch } from './null-safe-match.ts';
 import { DIFFERS, EQUALS, GREATER, equalOrBothNull } from './search-path.ts';
 
@@ -29,6 +37,8 @@ export interface Merge {
   readonly fixed: readonly string[];
   /** Columns that users added at the destination. A replaced row keeps their values. */
   readonly kept: readonly string[];
+  /** Set if columns are merged, or if the destination row records what increp last wrote. */
+  readonly versions?: RowVersions | undefined;
   /** Whether the destination supports MERGE (PostgreSQL 15) on this table. A table with rules does not. */
   readonly canMerge: boolean;
 }
@@ -85,7 +95,7 @@ function replaceStatement(
           .map((name) => `${equalOrBothNull(`t.${ident(name)}`, `s.${ident(name)}`)} IS NOT TRUE`)
           .join(' OR ')}) AND ${differs(merge)}`;
   const names = [insertedNames(merge), ...kept.map(ident)].join(', ');
-  const values = [insertedValues(merge), ...kept.map((name) => `t.${ident(name)}`)].join(', ');
+  const values = [replacedValues(merge), ...kept.map((name) => `t.${ident(name)}`)].join(', ');
   return /* sql */ `
   WITH gone AS (
     DELETE FROM ONLY ${qualified(merge.destination)} t USING ${qualified(merge.staging)} s
@@ -180,33 +190,68 @@ const updateStatement = (
 ): string => /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${assignments(merge)}
     FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs(merge)}`;
 
-const assignments = ({ columns, metadataColumns, fixed }: Merge): string => {
+const assignments = (merge: Merge): string => {
+  const { columns, metadataColumns, fixed, versions } = merge;
   const set = [
-    ...columns.filter((name) => !fixed.includes(name)).map((name) => `${ident(name)} = s.${ident(name)}`),
+    ...columns
+      .filter((name) => !fixed.includes(name))
+      .map((name) => `${ident(name)} = ${changedTo(merge, name)}`),
     ...assigned(metadataColumns, 'changed'),
+    ...(versions ? [`${ident(ROW_VERSION)} = ${changedVersion(versions, keptIf(merge))}`] : []),
   ];
   // A table may have no other columns. Then no row is found different, and none is updated.
   return set.length > 0 ? set.join(', ') : fixed.map((name) => `${ident(name)} = DEFAULT`).join(', ');
 };
 
-const insertedNames = ({ columns, metadataColumns }: Merge): string =>
+/** The value of a column in a row that exists. */
+const changedTo = (merge: Merge, name: string): string =>
+  merge.versions ? valueAfter(merge.versions, name, keptIf(merge)) : `s.${ident(name)}`;
+
+/** The condition for rows of the destination that win. Their merged columns still get the values of both rows. */
+const keptIf = (merge: Merge): string | undefined => (merge.yieldsToNewer ? isNewer(merge) : undefined);
+
+const insertedNames = ({ columns, metadataColumns, versions }: Merge): string =>
   identList([
     ...columns,
+    ...(versions ? [ROW_VERSION] : []),
     ...metadataColumns.filter(({ inserted }) => inserted !== undefined).map(({ name }) => name),
   ]);
 
-const insertedValues = ({ columns, metadataColumns }: Merge): string =>
+const insertedValues = ({ columns, metadataColumns, versions }: Merge): string =>
   [
     ...columns.map((name) => `s.${ident(name)}`),
+    ...(versions ? [insertedVersion(versions)] : []),
     ...metadataColumns.flatMap(({ inserted }) => (inserted === undefined ? [] : [inserted])),
   ].join(', ');
 
+/** The values of a row that is deleted and inserted again. */
+const replacedValues = (merge: Merge): string =>
+  merge.versions
+    ? [
+        ...merge.columns.map((name) => changedTo(merge, name)),
+        changedVersion(merge.versions, keptIf(merge)),
+        ...merge.metadataColumns.flatMap(({ inserted }) => (inserted === undefined ? [] : [inserted])),
+      ].join(', ')
+    : insertedValues(merge);
+
 function differs(merge: Merge): string {
   const mark = markIn(merge.metadataColumns);
-  const isOther = mark
-    ? `(${imagesDiffer(merge)} OR t.${ident(mark.name)} IS NOT NULL)`
-    : imagesDiffer(merge);
-  return merge.yieldsToNewer ? `${isOther} AND NOT ${isNewer(merge)}` : isOther;
+  const marked = mark ? [`t.${ident(mark.name)} IS NOT NULL`] : [];
+  const { versions, yieldsToNewer } = merge;
+  if (versions) return needsVersion(merge, versions, marked);
+  const isOther = mark ? `(${[imagesDiffer(merge), ...marked].join(' OR ')})` : imagesDiffer(merge);
+  return yieldsToNewer ? `${isOther} AND NOT ${isNewer(merge)}` : isOther;
+}
+
+/** A merged column never equals the source, so only a new version changes it. Only then a newer row is changed, too. */
+function needsVersion(merge: Merge, versions: RowVersions, marked: readonly string[]): string {
+  const columns = merge.columns.filter((name) => !versions.merged.some((column) => column.name === name));
+  const isOther = [imagesDiffer({ columns, hasSameColumns: false }), ...marked];
+  const isNew = isNewVersion(versions);
+  const unlessNewer = merge.yieldsToNewer ? ` AND NOT ${isNewer(merge)}` : '';
+  return versions.merged.length > 0
+    ? `((${isOther.join(' OR ')})${unlessNewer} OR ${isNew})`
+    : `(${[...isOther, isNew].join(' OR ')})${unlessNewer}`;
 }
 
 /** A destination row without a replication key is older than every row with one. */
@@ -233,7 +278,7 @@ const insertStatement = (
  * Equal means equal bytes. IS DISTINCT FROM fails for json, xml and point, and treats 1.0 and 1.00 as equal. The
  * record image operator is correct for every type. If the columns of both sides differ, both rows are built by name.
  */
-function imagesDiffer({ columns, hasSameColumns }: Merge): string {
+function imagesDiffer({ columns, hasSameColumns }: Pick<Merge, 'columns' | 'hasSameColumns'>): string {
   if (hasSameColumns) return `t.* ${DIFFERS} s.*`;
   const alias = freeAlias(columns);
   const row = (side: string) =>

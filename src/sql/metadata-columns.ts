@@ -1,5 +1,5 @@
 /** SQL for metadata columns at the destination: their values, and the rows that belong to this pipeline. */
-import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
+import { DELETED_AT, ROW_VERSION, SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, literal } from './identifiers.ts';
 import { EQUALS } from './search-path.ts';
 
@@ -12,6 +12,8 @@ export interface MetadataColumnDefinition {
   readonly changed?: string;
   /** The value of a deleted row, if deleted rows are marked and not removed. */
   readonly marked?: string;
+  /** The value of rows that exist when the column is added, as a constant; undefined for NULL. */
+  readonly existing?: string;
   /** The column that marks deleted rows. A row that exists again is changed, even if its other columns are equal. */
   readonly isMark?: true;
   /** True if rows with another value belong to another pipeline. */
@@ -41,16 +43,31 @@ const sourceName = (pipeline: string): MetadataColumnDefinition => ({
   isIdentity: true,
 });
 
+/** Rows that were written before, or by a sync that records no versions, are taken as increp left them. */
+const AS_LEFT = `'{}'::text[]`;
+
+/** The statements of a merge know its values. */
+const rowVersion: MetadataColumnDefinition = { name: ROW_VERSION, type: 'text[]', existing: AS_LEFT };
+
+/** A table that has the column from earlier settings. A version in it would be outdated. */
+export const formerVersion: MetadataColumnDefinition = {
+  ...rowVersion,
+  inserted: AS_LEFT,
+  changed: AS_LEFT,
+};
+
 export interface MetadataColumnSettings {
+  readonly tracksVersions?: boolean;
   readonly deletes: string;
   readonly metadataColumns: readonly string[];
 }
 
 export const metadataColumnDefinitions = (
-  { deletes, metadataColumns }: MetadataColumnSettings,
+  { deletes, metadataColumns, tracksVersions = false }: MetadataColumnSettings,
   pipeline: string,
 ): readonly MetadataColumnDefinition[] => [
   ...(deletes === 'soft' ? [deletedMark] : []),
+  ...(tracksVersions ? [rowVersion] : []),
   ...(metadataColumns.includes(SYNCED_AT) ? [syncedAt] : []),
   ...(metadataColumns.includes(SOURCE) ? [sourceName(pipeline)] : []),
 ];

@@ -47,7 +47,7 @@ export const onRows = (rows: RowSource, text: string): Statement =>
 export type SqlPart = string | { readonly option: string; readonly text: string };
 
 /** The line break ends a comment at the end of the text. */
-const inBrackets = (option: string, text: string): SqlPart[] => ['(', { option, text }, '\n)'];
+export const inBrackets = (option: string, text: string): SqlPart[] => ['(', { option, text }, '\n)'];
 
 const columnParts = ({ name, column, expression }: SelectedColumn): SqlPart[] => {
   if (expression !== undefined)
@@ -130,7 +130,7 @@ export function describeTable(selection: TableSelection): SqlWithQuotes {
 export const describeQuery = (query: string): SqlWithQuotes =>
   describing(['\n', { option: 'query', text: query }]);
 
-function describing(rows: readonly SqlPart[]): SqlWithQuotes {
+export function describing(rows: readonly SqlPart[]): SqlWithQuotes {
   const parts: readonly SqlPart[] = ['SELECT * FROM (', ...rows, '\n) AS described LIMIT 0'];
   const quotes: SqlWithQuotes['quotes'][number][] = [];
   let from = 1;

@@ -40,6 +40,26 @@ export const sourcesOfStates = (schemas: readonly string[]): string =>
     )
     .join(' UNION ');
 
+/** The pipelines of these schemas that fill `table` from a table of another database. */
+export const pipelinesInto = (
+  schemas: readonly string[],
+  table: TableName,
+  from: { readonly table: TableName; readonly database: string; readonly systemIdentifier: string },
+): string =>
+  schemas
+    .map(
+      (schema) => /* sql */ `
+  SELECT DISTINCT pipeline FROM ${qualified(stateTable(schema))}
+  WHERE record @> ${literal(
+    JSON.stringify({
+      destination: table,
+      source: { database: from.database, ...from.table },
+      sourceLife: { systemIdentifier: from.systemIdentifier },
+    }),
+  )}::jsonb`,
+    )
+    .join(' UNION ');
+
 export const createStateTable = (schema: string): string => /* sql */ `
   CREATE TABLE IF NOT EXISTS ${qualified(stateTable(schema))} (
     table_name text PRIMARY KEY,

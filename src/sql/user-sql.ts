@@ -164,6 +164,18 @@ export const hasChangingWord = (text: string): boolean =>
     (token) => (token.kind === 'word' && CHANGING_WORD.test(token.text)) || isTimeDependent(token),
   );
 
+const QUERY_WORD = /^(select|table|values)$/i;
+
+/** Words with which a subquery begins. After a dot or before a dot they are names. */
+export const queryWordsIn = (text: string): string[] => {
+  const tokens = [...tokensOf(text)].filter(({ kind }) => kind !== 'blank');
+  return tokens.flatMap((token, index) =>
+    token.kind === 'word' && QUERY_WORD.test(token.text) && tokens[index - 1]?.text !== '.'
+      ? [token.text.toLowerCase()]
+      : [],
+  );
+};
+
 /** SQL words for the current time. */
 export const clockWordsIn = (text: string): string[] => [
   ...new Set(

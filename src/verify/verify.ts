@@ -45,6 +45,8 @@ export interface Verified {
    * key.
    */
   readonly keys: Readonly<Record<RowDifference['kind'] | 'kept', readonly string[]>>;
+  /** Columns that hold values of both sides and were not compared, at the destination. */
+  readonly mergedColumns: readonly string[];
   /** Remarks about the counts. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -57,11 +59,12 @@ export const isEqual = ({ missing, extra, changed, duplicated }: Verified): bool
 export async function verifyTable(context: RunContext, facts: TableFacts): Promise<Verified> {
   const startedAt = performance.now();
   const compared = await compareTable(context, facts);
-  const { name, deletes } = facts.settings;
+  const { name, deletes, merge } = facts.settings;
   return {
     name,
     ...compared,
     isArchive: deletes === 'keep',
+    mergedColumns: merge.map((column) => column.name),
     durationSeconds: (performance.now() - startedAt) / 1000,
   };
 }
@@ -73,7 +76,7 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 async function compareTable(
   context: RunContext,
   facts: TableFacts,
-): Promise<Omit<Verified, 'name' | 'isArchive' | 'durationSeconds'>> {
+): Promise<Omit<Verified, 'name' | 'isArchive' | 'mergedColumns' | 'durationSeconds'>> {
   const { relation, known } = comparableTable(facts);
   const state = facts.stateTable === 'readable' ? stateQuestion(facts.pipeline, [facts]) : undefined;
   const first = state?.statement === undefined ? [] : [state.statement];

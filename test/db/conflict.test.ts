@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
+import { oppositeOf } from '../support/opposite.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
@@ -119,24 +120,10 @@ test('a row without a replication key is older than one that has one', async () 
   expect(rows.map((row: { note: string }) => row.note)).toEqual(['source', 'destination', 'source']);
 });
 
-/** From the destination back to the source. */
-async function oppositeOf(pair: Pair): Promise<Pair> {
-  const back = await freshPair({ tables: [NEWEST] });
-  const [from, to] = [pair.login('destination'), pair.login('source')];
-  await back.setEnv({
-    PIPELINE_NAME: 'back',
-    ...{ SOURCE_HOST: from.host, SOURCE_PORT: String(from.port), SOURCE_DB: from.database },
-    ...{ SOURCE_USERNAME: from.user, SOURCE_PASSWORD: from.password },
-    ...{ DEST_HOST: to.host, DEST_PORT: String(to.port), DEST_DB: to.database },
-    ...{ DEST_USERNAME: to.user, DEST_PASSWORD: to.password },
-  });
-  return { ...back, source: pair.destination, destination: pair.source };
-}
-
 slowTest('two opposite pipelines with writers on both sides settle', { timeout: 120_000 }, async () => {
   await using there = await freshPair(newest());
   await sync(there);
-  await using back = await oppositeOf(there);
+  await using back = await oppositeOf(there, NEWEST);
   await sync(back, 'orders --adopt');
   let isWriting = true;
   const write = async (client: Pair['source'], name: string, firstId: number) => {

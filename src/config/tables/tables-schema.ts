@@ -52,6 +52,7 @@ const sqlText = sqlOf('an SQL expression', (text) => text);
 const queryText = sqlOf('one SELECT', withoutEnd);
 const TRANSFORM = 'an object of SQL expressions by column';
 const RENAME = 'an object of names at the destination by column';
+const MERGE = 'an object of SQL expressions over source and destination by column';
 
 /** When a row was deleted, in a deletion log. */
 export const USUAL_TIME_COLUMN = 'deleted_at';
@@ -219,6 +220,12 @@ export const tableSchema = z.strictObject(
       .enum(['source_wins', 'last_update_wins'])
       .default('source_wins')
       .describe('Which row wins if the row of the destination has a newer replication key.'),
+    merge: z
+      .record(identifier, sqlText, { error: MERGE })
+      .optional()
+      .describe(
+        'SQL expressions by column name over the rows `source` and `destination`. The destination evaluates one for each new version of a row that exists there.',
+      ),
     skip_unchanged: z
       .boolean({ error: 'true or false' })
       .default(false)

@@ -347,6 +347,12 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
     metadataColumns: entry.metadata_columns,
     onConflict: entry.on_conflict,
+    merge: Object.entries(entry.merge ?? {}).map(([column, expression]) => ({
+      column,
+      name: named(column),
+      expression,
+    })),
+    conflictLog: false,
     maxStalenessSeconds: entry.max_staleness,
     warnStalenessSeconds: entry.warn_staleness,
     indexes: entry.query === undefined ? entry.indexes : 'ignore',

@@ -1,6 +1,7 @@
 /** Conflicts between options about how rows are written. */
 import { findsDeleted } from '../../schema/deleted-rows.ts';
 import { copyKey, isShared } from '../../schema/row-identity.ts';
+import { queryWordsIn } from '../../sql/user-sql.ts';
 import type { Contradiction } from '../problems.ts';
 import { MAX_KEY_COLUMNS, type TableEntry } from './tables-schema.ts';
 
@@ -11,6 +12,8 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
       key: 'dropped_columns',
       what: 'the table holds rows that the source cannot provide again, so increp never drops a column of it; remove dropped_columns',
     };
+  const merging = mergeContradiction(entry);
+  if (merging) return merging;
   if (mode === 'full-refresh') return inFullRefresh(entry);
   const isAppend = mode === 'incremental-append';
   if (isAppend && findsDeleted(entry))
@@ -47,9 +50,58 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
     : undefined;
 }
 
+const NO_MERGE: Readonly<Record<string, string>> = {
+  'incremental-append':
+    'mode "incremental-append" keeps every version of a row, so there is nothing to merge',
+  'full-refresh':
+    'mode "full-refresh" makes the destination table equal to the source, so there is nothing to merge',
+};
+
+/** Each version of a row must be merged once, so the version must be known, and the row must stay. */
+function mergeContradiction(entry: TableEntry): Contradiction | undefined {
+  const { merge, mode, unique_cols = [], replication_key: key } = entry;
+  const columns = Object.keys(merge ?? {});
+  const [first] = columns;
+  if (!merge || first === undefined) return undefined;
+  const idle = NO_MERGE[mode];
+  if (idle !== undefined) return { key: 'merge', what: `${idle}; remove merge, or change mode` };
+  if (findsDeleted(entry))
+    return {
+      key: 'deletes',
+      what: `with merge the destination has values and rows of its own, which deletes "${entry.deletes}" would remove; set deletes to "ignore" or "keep"`,
+    };
+  if (entry.null_keys === 'include')
+    return {
+      key: 'null_keys',
+      what: 'a row without a replication key has no version, so merge could merge it twice; set null_keys to "warn", or remove merge',
+    };
+  const named = columns.find((column) => unique_cols.includes(column) || column === key);
+  if (named !== undefined)
+    return {
+      key: `merge.${named}`,
+      what: `${named === key ? 'the replication_key orders the versions of a row' : 'unique_cols identify the row'}, so merge cannot change "${named}"`,
+    };
+  const leftOut = columns.find(
+    (column) => entry.exclude_columns?.includes(column) === true || entry.columns?.includes(column) === false,
+  );
+  if (leftOut !== undefined)
+    return {
+      key: `merge.${leftOut}`,
+      what: `${entry.columns ? 'columns' : 'exclude_columns'} leaves this column out`,
+    };
+  const asking = columns.find((column) => queryWordsIn(merge[column] ?? '').length > 0);
+  return asking === undefined
+    ? undefined
+    : {
+        key: `merge.${asking}`,
+        what: 'a subquery is not allowed, because its result can change between two syncs; use only source and destination columns',
+      };
+}
+
 /** Whether columns that the source no longer has stay, unless `dropped_columns` says otherwise. */
-export const neverDrops = ({ mode, deletes, on_conflict, metadata_columns }: TableEntry): boolean =>
+export const neverDrops = ({ mode, deletes, on_conflict, merge, metadata_columns }: TableEntry): boolean =>
   deletes === 'keep' ||
+  Object.keys(merge ?? {}).length > 0 ||
   mode === 'incremental-append' ||
   on_conflict === 'last_update_wins' ||
   isShared({ metadataColumns: metadata_columns });

@@ -1,6 +1,7 @@
 /** Describes what is compared on the two sides of a table. */
 import type pg from 'pg';
 import { carriedType, type Column } from '../../schema/columns.ts';
+import { isMerged } from '../../schema/merged-columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import type { TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -40,7 +41,10 @@ export function sidesOf(facts: CopyFacts, scope: Scope): Record<'source' | 'dest
   const rows = Math.max(relation.estimatedRows ?? 0, destination?.estimatedRows ?? 0);
   const common = {
     mergeKey: rowKey(settings),
-    columns: scope.what === 'rows' ? relation.columns.map(({ name }) => name) : null,
+    columns:
+      scope.what === 'rows'
+        ? relation.columns.map(({ name }) => name).filter((name) => !isMerged(settings, name))
+        : null,
     groups: groupsFor(rows),
     version: settings.onConflict === 'last_update_wins' ? versionIn(relation, settings.replicationKey) : null,
   };

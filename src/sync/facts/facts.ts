@@ -17,6 +17,7 @@ import { fileFault, hasCode } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import type { DestinationSchema } from './describe-destination.ts';
 import { describeEarly, describeSides, namedTables, type EarlySides } from './describe-sides.ts';
+import { gatherMergeFaults } from './merge-expressions.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
 import { reconcile, swappedSides, type SavedState } from './saved-state.ts';
@@ -60,6 +61,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly destinationHasRows: boolean;
   /** The rows of a table without a state of increp. Undefined if there is a state, or if the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
+  /** Why `merge` cannot be used. */
+  readonly mergeFault: IncrepError | undefined;
   /** The name under which its state was found, if that is not `stateName`. */
   readonly formerStateName: string | undefined;
   /** Whether it has rows of other pipelines. Checked only if the column that names the pipeline was removed. */
@@ -205,6 +208,7 @@ async function gatherTogether(
       natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(to),
       unclaimed: undefined,
+      mergeFault: undefined,
       formerStateName: state.formerName,
       hasOthersRows: destination.withOthers.has(to),
       pendingLoad: destination.pendingLoads.get(tableKey(names.stateName)),
@@ -234,9 +238,14 @@ async function gatherTogether(
       .filter(isKnown)
       .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
+  const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
   return {
     schemas: destination.schemas,
-    tables: all.map((table) => (isUnknown(table) ? table : { ...table, unclaimed: unclaimed.get(table) })),
+    tables: all.map((table) =>
+      isUnknown(table)
+        ? table
+        : { ...table, unclaimed: unclaimed.get(table), mergeFault: mergeFaults.get(table) },
+    ),
   };
 }
 

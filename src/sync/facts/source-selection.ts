@@ -14,6 +14,7 @@ import {
 import { isOfNames, meansTheSame } from '../../postgres/user-search-path.ts';
 import { NAME_INSIDE } from '../../postgres/server-errors.ts';
 import { printsByPath, type Column } from '../../schema/columns.ts';
+import { isRowVersion } from '../../schema/metadata-columns.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { hasSystemColumns, queryRelation, selectFrom, type Relation } from '../../schema/relations.ts';
 import {
@@ -64,6 +65,12 @@ export interface Selectable {
   readonly name: TableName;
   readonly table: Relation | undefined;
 }
+
+/** The source can be the destination of another pipeline, whose records have no meaning elsewhere. */
+const withoutRowVersion = (table: Relation): Relation =>
+  table.columns.some(isRowVersion)
+    ? { ...table, columns: table.columns.filter((column) => !isRowVersion(column)) }
+    : table;
 
 const wholeTable = ({ name, table }: Selectable): SelectedSource => ({
   relation: table,
@@ -124,7 +131,9 @@ export async function describeSources(
   selectables: readonly Selectable[],
   keepsFaults: boolean,
 ): Promise<SelectedSource[]> {
-  const sources = selectables.map((each) => ({ each, source: selectSource(each) }));
+  const sources = selectables
+    .map((each) => ({ ...each, table: each.table && withoutRowVersion(each.table) }))
+    .map((each) => ({ each, source: selectSource(each) }));
   const asked = sources.filter(({ each, source }) => isDescribed(each, source));
   if (asked.length === 0) return sources.map(({ source }) => source);
   await client.query(`SAVEPOINT ${BEFORE}`);
@@ -274,7 +283,13 @@ function unfitFields(table: string, fields: readonly SelectField[]): IncrepError
 /** Characters of the excerpt, so that it fits on a line of a terminal. */
 const SHOWN = 50;
 
-function refusedSql(table: string, refusal: SqlRefusal, { quotes }: SqlWithQuotes): IncrepError {
+/** `side`: the server that evaluates the SQL. */
+export function refusedSql(
+  table: string,
+  refusal: SqlRefusal,
+  { quotes }: SqlWithQuotes,
+  side: 'source' | 'destination' = 'source',
+): IncrepError {
   const { position, sqlstate, message, hint } = refusal;
   const quote =
     position === undefined ? undefined : quotes.find(({ from, to }) => position >= from && position <= to);
@@ -292,8 +307,8 @@ function refusedSql(table: string, refusal: SqlRefusal, { quotes }: SqlWithQuote
       position === undefined && isOfNames(sqlstate)
         ? NAME_INSIDE
         : sqlstate === SQLSTATE.insufficientPrivilege
-          ? 'At the source, grant the privilege to the role of increp, or change the SQL.'
-          : `Correct it in tables-config.json. The source evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
+          ? `At the ${side}, grant the privilege to the role of increp, or change the SQL.`
+          : `Correct it in tables-config.json. The ${side} evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
     ].join(' '),
     sqlstate,
   });

@@ -2,7 +2,8 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ServerIdentity } from '../../postgres/identity.ts';
-import { sourcesOfStates, STATE_TABLES } from '../../sql/state.ts';
+import type { TableName } from '../../schema/names.ts';
+import { pipelinesInto, sourcesOfStates, STATE_TABLES } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /** The states of pipelines in any schema of the source. They show that the source is the destination of a pipeline. */
@@ -25,6 +26,25 @@ export async function readSourceStates(source: pg.ClientBase): Promise<SourceSta
   const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
   const rows = schemas.length === 0 ? [] : (await source.query(sourcesOfStates(schemas))).rows;
   return { areThere: found.length > 0, sources: z.array(sourceRow).parse(rows) };
+}
+
+const pipelineRow = z.object({ pipeline: z.string() });
+
+/** The pipelines that fill this table of the source from that table of the destination, as far as their states can be read. */
+export async function oppositePipelines(
+  source: pg.ClientBase,
+  { sourceName, destinationName }: { readonly sourceName: TableName; readonly destinationName: TableName },
+  { database, systemIdentifier }: Pick<ServerIdentity, 'database' | 'systemIdentifier'>,
+): Promise<string[]> {
+  const found = z.array(tableRow).parse((await source.query(STATE_TABLES)).rows);
+  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  if (schemas.length === 0 || systemIdentifier === null) return [];
+  const from = { table: destinationName, database, systemIdentifier };
+  const { rows } = await source.query(pipelinesInto(schemas, sourceName, from));
+  return z
+    .array(pipelineRow)
+    .parse(rows)
+    .map(({ pipeline }) => pipeline);
 }
 
 /** Whether a pipeline reads from this database. */

@@ -8,7 +8,7 @@ import { dropOlderVersions, mergeOf, NO_COUNTS } from '../write/merge-staging.ts
 import { type MergedInto } from '../write/merge-into.ts';
 import { nullKeyWarning } from '../write/null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from '../plan/plan.ts';
-import { madeWherePublished } from '../write/publications.ts';
+import { madeEarly } from '../write/publications.ts';
 import { readWhole } from '../read/read-window.ts';
 import { makeStaging } from '../write/staging.ts';
 import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
@@ -20,7 +20,7 @@ import type { TableJob } from '../plan/table-job.ts';
 export async function loadTable(request: TableJob<LoadPlan>): Promise<TableTransfer> {
   const { context, plan, destination, isVerified } = request;
   const isNew = plan.way === 'create';
-  const facts = isNew ? await madeWherePublished(destination, request.facts, plan.source) : request.facts;
+  const facts = isNew ? await madeEarly(destination, request.facts, plan.source) : request.facts;
   const placing: Placing =
     isNew && facts.destination
       ? { way: 'merge-whole' }

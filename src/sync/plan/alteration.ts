@@ -2,7 +2,7 @@
 import { carriedType } from '../../schema/columns.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
-import { DELETED_AT } from '../../schema/metadata-columns.ts';
+import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerColumns } from '../facts/saved-state.ts';
@@ -67,6 +67,7 @@ export function foreignColumns(facts: TableFacts, source: Relation): Relation['c
     ...source.columns.map(({ name }) => name),
     ...formerColumns(saved),
     DELETED_AT,
+    ROW_VERSION,
     ...settings.metadataColumns,
   ];
   return [...kept, ...(destination?.columns ?? []).filter(({ name }) => !known.includes(name))];

@@ -7,6 +7,7 @@ import { shapeOf } from '../../schema/shape.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { AS_A_WHOLE, chooseChunks, unfitForChunks, type ChunkChoice } from './chunk-choice.ts';
+import { ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { BY_COPY, chooseLoader, lacksSize, type LoaderChoice } from './loader-choice.ts';
 import { isKeyedPlan, type DraftPlan, type LoadDraft, type Plan, type PlanRequest } from './plan.ts';
 import { planTable } from './plan-table.ts';
@@ -76,12 +77,13 @@ const copyReason = ({ isAgainstWish, cause }: LoaderChoice): Reason[] =>
   isAgainstWish && cause ? [{ code: 'copy-instead', cause }] : [];
 
 const situationOf = (
-  { settings, servers, sourcePassword, sourceParameters }: TableFacts,
+  { settings, servers, sourceColumns, sourcePassword, sourceParameters }: TableFacts,
   source: Relation,
 ) => ({
   wanted: settings.initialLoad,
   source,
   selection: settings.selection,
+  hasRowVersions: sourceColumns?.includes(ROW_VERSION) === true,
   server: servers.source,
   tools: undefined,
   password: sourcePassword,

@@ -14,7 +14,11 @@ export function destinationRefusals(now: TableFacts): IncrepError[] {
   if (now.saved.kind === 'foreign')
     return [new IncrepError('STATE_MISMATCH', { what: now.saved.what, next: now.saved.next })];
   const found = [schemaRefusal(now), ...relationRefusals(now), longName(now)];
-  return [...found.filter((error) => error !== undefined), ...typeRefusals(now)];
+  return [
+    ...found.filter((error) => error !== undefined),
+    ...typeRefusals(now),
+    ...(now.mergeFault ? [now.mergeFault] : []),
+  ];
 }
 
 /** A name of 63 bytes in LATIN1 can be longer in UTF8, and Postgres would truncate it silently. */

@@ -30,6 +30,8 @@ interface LoaderSituation {
   readonly wanted: Loader | 'auto';
   readonly source: Relation;
   readonly selection: Selection;
+  /** Whether the table has a column of another pipeline, which is not copied. */
+  readonly hasRowVersions: boolean;
   readonly server: Pick<ServerIdentity, 'version' | 'isPooled'>;
   /** Undefined if not known yet. They count as installed then. */
   readonly tools: ClientTools | undefined;
@@ -97,10 +99,16 @@ function unfitParameters({ tools, parameters }: LoaderSituation): CopyCause | un
   return parameter && { code: 'parameter-too-new', parameter, version };
 }
 
-function unfitRelation({ source, selection, server }: LoaderSituation): CopyCause | undefined {
+function unfitRelation({
+  source,
+  selection,
+  hasRowVersions,
+  server,
+}: LoaderSituation): CopyCause | undefined {
   const { kind, hasChildren, keptBy, canSelectTable, columns } = source;
   const [option] = optionsOf(selection);
   if (option !== undefined) return { code: 'selection', setting: option };
+  if (hasRowVersions) return { code: 'row-versions' };
   if (kind !== 'table') return { code: 'kind-without-rows', kind };
   if (keptBy !== null) return { code: 'extension-table', extension: keptBy };
   if (hasChildren) return { code: 'child-tables' };

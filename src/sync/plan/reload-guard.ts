@@ -9,7 +9,8 @@ import { hindranceText } from '../../report/shape-texts.ts';
 import { carriedType, type Column } from '../../schema/columns.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { derivedName, printName, type TableName } from '../../schema/names.ts';
-import { METADATA_COLUMN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
+import { tracksVersions } from '../../schema/merged-columns.ts';
+import { METADATA_COLUMN_TYPES, ROW_VERSION, SOURCE } from '../../schema/metadata-columns.ts';
 import { uniqueIndexOn, type Relation, type UniqueKey } from '../../schema/relations.ts';
 import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
@@ -25,6 +26,7 @@ export function reloadHindrance(settings: TableSettings): ReloadHindrance | unde
   if (isAppend(settings)) return { code: 'holds-versions' };
   if (isShared(settings)) return { code: 'holds-rows-of-pipelines' };
   if (settings.onConflict === 'last_update_wins') return { code: 'holds-own-rows' };
+  if (settings.merge.length > 0) return { code: 'holds-merged-values' };
   return keepsDeleted(settings) ? { code: 'holds-deleted-rows' } : undefined;
 }
 
@@ -36,7 +38,10 @@ export function shapeHindrance(settings: TableSettings): ReloadHindrance | undef
 
 /** Whether the destination table may keep rows of this pipeline that the source does not have. */
 export const keepsRest = (settings: TableSettings): boolean =>
-  isAppend(settings) || settings.onConflict === 'last_update_wins' || settings.deletes === 'keep';
+  isAppend(settings) ||
+  settings.onConflict === 'last_update_wins' ||
+  settings.merge.length > 0 ||
+  settings.deletes === 'keep';
 
 /** The ALTER TABLE that lets the table take the rows of the source. No row is removed. */
 export function extensionFor(facts: TableFacts, source: Relation): Alteration {
@@ -158,15 +163,17 @@ function othersRefusal(now: TableFacts): IncrepError | undefined {
 }
 
 function metadataColumnRefusal({ settings, destinationName }: TableFacts, destination: Relation) {
+  const wanted = [...settings.metadataColumns, ...(tracksVersions(settings) ? [ROW_VERSION] : [])];
   const taken = destination.columns.find(
-    ({ name, type }) =>
-      settings.metadataColumns.some((own) => own === name) && METADATA_COLUMN_TYPES[name] !== type,
+    ({ name, type }) => wanted.some((own) => own === name) && METADATA_COLUMN_TYPES[name] !== type,
   );
+  const cause =
+    taken?.name === ROW_VERSION ? 'merge and conflict_log' : `"${taken?.name ?? ''}" from "metadata_columns"`;
   return (
     taken &&
     new IncrepError('CONFIG_INVALID', {
       what: `${printName(destinationName)} at the destination has a column "${taken.name}" of type ${taken.type}, and the metadata column needs type ${METADATA_COLUMN_TYPES[taken.name]}`,
-      next: `Rename that column, or remove "${taken.name}" from "metadata_columns" of "${settings.name}".`,
+      next: `Rename that column, or remove ${cause} of "${settings.name}".`,
     })
   );
 }

@@ -4,7 +4,8 @@ import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { printName } from '../../schema/names.ts';
-import { DELETED_AT } from '../../schema/metadata-columns.ts';
+import { tracksVersions } from '../../schema/merged-columns.ts';
+import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
@@ -119,8 +120,8 @@ const MAX_COLUMNS = 1600;
 
 const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =>
   new IncrepError('NOT_SUPPORTED', {
-    what: `${printName(name)} has ${columns.length} columns, and "deletes": "soft" or "metadata_columns" ${own === 1 ? 'adds one' : `add ${own}`}, but a table can have at most ${MAX_COLUMNS}`,
-    next: 'Exclude columns with "exclude_columns", or set neither option for this table.',
+    what: `${printName(name)} has ${columns.length} columns, and "deletes": "soft", "metadata_columns", "merge" or "conflict_log" ${own === 1 ? 'adds one' : `add ${own}`}, but a table can have at most ${MAX_COLUMNS}`,
+    next: 'Exclude columns with "exclude_columns", or set none of these options for this table.',
   });
 
 /** The columns of a state have the names of the destination, so a renamed column is not found there. */
@@ -132,7 +133,8 @@ const lastSeen = (saved: TableFacts['saved'], column: string): string | undefine
 function columnRefusals({ settings, natives, saved }: TableFacts, selected: Relation): IncrepError[] {
   const names = selected.columns.map(({ name }) => name);
   const source = atSource(selected, settings.selection);
-  const own = (settings.deletes === 'soft' ? 1 : 0) + settings.metadataColumns.length;
+  const isTracked = tracksVersions(settings);
+  const own = (settings.deletes === 'soft' ? 1 : 0) + settings.metadataColumns.length + (isTracked ? 1 : 0);
   const keys = keysAtSource(settings);
   const wanted = [
     ...(keys.replicationKey === undefined ? [] : [['replication_key', keys.replicationKey] as const]),
@@ -154,6 +156,7 @@ function columnRefusals({ settings, natives, saved }: TableFacts, selected: Rela
         ),
       ),
     ...(settings.deletes === 'soft' && names.includes(DELETED_AT) ? [takenMark(source)] : []),
+    ...(isTracked && names.includes(ROW_VERSION) ? [takenVersion(source)] : []),
     ...(own > 0 && names.length + own > MAX_COLUMNS ? [tooManyColumns(source, own)] : []),
     ...settings.metadataColumns
       .filter((name) => names.includes(name))
@@ -193,6 +196,12 @@ const takenMark = ({ name }: Relation): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
     what: `${printName(name)} has a column "${DELETED_AT}" of its own, and "deletes": "soft" needs that name at the destination`,
     next: `Set "deletes" of "${name.table}" to "hard" or "ignore".`,
+  });
+
+const takenVersion = ({ name }: Relation): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(name)} has a column "${ROW_VERSION}" of its own, and "merge" and "conflict_log" need that name at the destination`,
+    next: `Give the column another name with "rename" of "${name.table}", or exclude it.`,
   });
 
 const takenColumn = ({ name }: Relation, column: string): IncrepError =>

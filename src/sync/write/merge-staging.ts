@@ -24,6 +24,7 @@ import { addMissing, removeSurplus } from '../../sql/merge-keyless.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
+import { rowVersionsOf } from './row-versions.ts';
 import { isSameList } from '../../schema/columns.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
@@ -58,6 +59,7 @@ export function mergeOf(facts: CopyFacts, source: Relation): Merge {
       )
       .map(({ name }) => name),
     kept: keptColumns(destination, source, metadataColumns),
+    versions: rowVersionsOf(facts, source),
     canMerge: servers.destination.version >= 150000 && destination?.hasRules !== true,
     hasSameColumns:
       metadataColumns.length === 0 &&

@@ -1,13 +1,27 @@
 /** The metadata columns of destination tables. */
 import type pg from 'pg';
-import { SOURCE } from '../../schema/metadata-columns.ts';
+import { tracksVersions } from '../../schema/merged-columns.ts';
+import { isRowVersion, SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { addMetadataColumn, fillMetadataColumn } from '../../sql/destination.ts';
-import { metadataColumnDefinitions, type MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
+import {
+  formerVersion,
+  metadataColumnDefinitions,
+  type MetadataColumnDefinition,
+} from '../../sql/metadata-columns.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 
-export const metadataColumnsOf = ({ settings, pipeline }: Pick<CopyFacts, 'settings' | 'pipeline'>) =>
-  metadataColumnDefinitions(settings, pipeline);
+export function metadataColumnsOf({
+  settings,
+  pipeline,
+  destination,
+}: Pick<CopyFacts, 'settings' | 'pipeline' | 'destination'>): readonly MetadataColumnDefinition[] {
+  const isTracked = tracksVersions(settings);
+  const definitions = metadataColumnDefinitions({ ...settings, tracksVersions: isTracked }, pipeline);
+  return !isTracked && destination?.columns.some(isRowVersion) === true
+    ? [...definitions, formerVersion]
+    : definitions;
+}
 
 const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
   relation?.columns.some(({ name }) => name === wanted) === true;
@@ -17,17 +31,20 @@ export const missingMetadataColumns = (facts: CopyFacts): readonly MetadataColum
   metadataColumnsOf(facts).filter(({ name }) => !hasColumn(facts.destination, name));
 
 /** The value for existing rows. All existing rows belong to this pipeline, because no other pipeline marked its rows before. */
-export const filledForNow = ({ isIdentity, inserted }: MetadataColumnDefinition): string | undefined =>
-  isIdentity ? inserted : undefined;
+export const filledForNow = ({
+  isIdentity,
+  inserted,
+  existing,
+}: MetadataColumnDefinition): string | undefined => (isIdentity ? inserted : existing);
 
 /** For a table that was created before the columns were configured. It must be locked against readers or have the columns already. */
 export async function ensureMetadataColumns(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   const { destinationName } = facts;
-  const missing = missingMetadataColumns(facts);
   for (const column of metadataColumnsOf(facts)) {
     const filled = filledForNow(column);
-    if (missing.includes(column)) await client.query(addMetadataColumn(destinationName, column, filled));
-    else if (filled !== undefined && !wasKeptApart(facts))
+    if (!hasColumn(facts.destination, column.name))
+      await client.query(addMetadataColumn(destinationName, column, filled));
+    else if (column.isIdentity && filled !== undefined && !wasKeptApart(facts))
       await client.query(fillMetadataColumn(destinationName, column, filled));
   }
 }
@@ -44,5 +61,5 @@ export async function prepareMarks(client: pg.ClientBase, facts: CopyFacts): Pro
 /** Adds the other columns after all rows are loaded. Their defaults do not rewrite the rows. */
 export async function completeMetadataColumns(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   for (const column of metadataColumnsOf(facts).filter(({ isMark }) => !isMark))
-    await client.query(addMetadataColumn(facts.stagingName, column, column.inserted));
+    await client.query(addMetadataColumn(facts.stagingName, column, column.existing ?? column.inserted));
 }

@@ -7,6 +7,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
+import { tracksVersions } from '../../schema/merged-columns.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { createMergeKey, createTable, identifyByRow } from '../../sql/destination.ts';
@@ -31,8 +32,11 @@ export async function publicationsOver(
     .map(({ name }) => name);
 }
 
-/** Creates the empty table and returns the facts with it. Without such a publication, returns the facts unchanged. */
-export async function madeWherePublished(
+/**
+ * Creates the empty table and returns the facts with it, also if each row must record its version, which a table that
+ * takes the place of the destination table cannot. Otherwise returns the facts unchanged.
+ */
+export async function madeEarly(
   client: pg.ClientBase,
   facts: TableFacts,
   source: Relation,
@@ -40,7 +44,8 @@ export async function madeWherePublished(
   const { destinationName, natives, settings, servers } = facts;
   const { schema, table } = destinationName;
   const publications = await publicationsOver(client, schema, servers.destination.version);
-  if (publications.length === 0 || (await seenNow(client, facts)).destination !== undefined) return facts;
+  const isEarly = publications.length > 0 || tracksVersions(settings);
+  if (!isEarly || (await seenNow(client, facts)).destination !== undefined) return facts;
   await makeRoomFor(client, destinationName);
   await client.query(createTable(destinationName, source.columns, natives, true));
   await ensureMetadataColumns(client, facts);
@@ -53,7 +58,8 @@ export async function madeWherePublished(
     await client.query(createMergeKey(destinationName, index, key, isPrimary));
   }
   // A published table without a replica identity refuses UPDATE and DELETE.
-  if (key.length === 0 || !isPrimary) await queryUsually(client, identifyByRow(destinationName));
+  if (publications.length > 0 && (key.length === 0 || !isPrimary))
+    await queryUsually(client, identifyByRow(destinationName));
   const made = (await describeRelations(client, schema, [table])).get(table);
   return made ? { ...facts, destination: made } : facts;
 }

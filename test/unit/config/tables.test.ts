@@ -48,6 +48,8 @@ describe('a table', () => {
         droppedColumns: 'drop',
         metadataColumns: [],
         onConflict: 'source_wins',
+        merge: [],
+        conflictLog: false,
         skipUnchanged: false,
         types: 'text',
         indexes: 'ignore',
@@ -112,6 +114,8 @@ describe('a table', () => {
         deleteLimit: 0.25,
         droppedColumns: 'keep',
         metadataColumns: ['_synced_at', '_source'],
+        merge: [],
+        conflictLog: false,
         onConflict: 'source_wins',
         skipUnchanged: false,
         types: 'native',
@@ -438,6 +442,16 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
   });
 });
 
+test('a merged column has its name at the destination', async () => {
+  const { tables } = await load([
+    { ...TABLE, merge: { note: 'destination.remark' }, rename: { note: 'remark' } },
+  ]);
+  expect(tables[0]).toMatchObject({
+    merge: [{ column: 'note', name: 'remark', expression: 'destination.remark' }],
+    droppedColumns: 'keep',
+  });
+});
+
 describe('how rows are written', () => {
   test.each([
     [
@@ -454,6 +468,47 @@ describe('how rows are written', () => {
       { on_conflict: 'last_update_wins', deletes: 'soft' },
       'deletes',
       'with on_conflict "last_update_wins" the destination may have rows of its own',
+    ],
+    [
+      { merge: { note: 'source.note' }, mode: 'incremental-append' },
+      'merge',
+      'mode "incremental-append" keeps every version of a row, so there is nothing to merge',
+    ],
+    [
+      { merge: { note: 'source.note' }, mode: 'full-refresh' },
+      'merge',
+      'mode "full-refresh" makes the destination table equal to the source, so there is nothing to merge',
+    ],
+    [
+      { merge: { note: 'source.note' }, deletes: 'hard' },
+      'deletes',
+      'with merge the destination has values and rows of its own, which deletes "hard" would remove',
+    ],
+    [
+      { merge: { note: 'source.note' }, null_keys: 'include' },
+      'null_keys',
+      'a row without a replication key has no version, so merge could merge it twice',
+    ],
+    [{ merge: { id: '1' } }, 'merge.id', 'unique_cols identify the row, so merge cannot change "id"'],
+    [
+      { merge: { updated_at: 'now()' } },
+      'merge.updated_at',
+      'the replication_key orders the versions of a row, so merge cannot change "updated_at"',
+    ],
+    [
+      { merge: { note: 'source.note' }, exclude_columns: ['note'] },
+      'merge.note',
+      'exclude_columns leaves this column out',
+    ],
+    [
+      { merge: { note: '(SELECT max(note) FROM notes)' } },
+      'merge.note',
+      'a subquery is not allowed, because its result can change between two syncs',
+    ],
+    [
+      { merge: { note: 'source.note' }, dropped_columns: 'drop' },
+      'dropped_columns',
+      'the table holds rows that the source cannot provide again',
     ],
     [
       {
@@ -474,6 +529,9 @@ describe('how rows are written', () => {
     [{ metadata_columns: ['_sync'] }, '"_synced_at" or "_source"'],
     [{ metadata_columns: '_source' }, 'must be an array such as ["_source"]'],
     [{ metadata_columns: ['_source', '_source'] }, 'an array of different names'],
+    [{ merge: { note: '' } }, 'the text is empty'],
+    [{ merge: { note: 'a), (b' } }, '")" without "("'],
+    [{ merge: ['note'] }, 'an object of SQL expressions over source and destination by column'],
     [{ on_conflict: 'newest' }, '"source_wins" or "last_update_wins"'],
   ])('%j', async (change, allowed) => {
     expect(await problems([{ ...TABLE, ...change }])).toEqual([expect.stringContaining(allowed)]);

@@ -105,6 +105,18 @@ const MERGES = [
   merge(),
   merge({ nullableKey: ['part'] }),
   merge({ metadataColumns: [], hasSameColumns: true }),
+  ...[true, false].map((recordsWritten) =>
+    merge({
+      versions: {
+        merged: [{ name: 'note', expression: 'destination.note', base: 'text', type: 'text' }],
+        columns: ['id', 'part', 'note', 'at'].map((name) => ({ name, column: name })),
+        destinationColumns: ['id', 'part', 'note', 'at', 'extra'],
+        key: { name: 'at', type: 'timestamptz' },
+        shape: 'abc',
+        recordsWritten,
+      },
+    }),
+  ),
 ];
 
 const comparable = {

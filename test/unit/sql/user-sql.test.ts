@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { calledIn, clockWordsIn, faultIn, hasChangingWord, withoutEnd } from '../../../src/sql/user-sql.ts';
+import {
+  calledIn,
+  clockWordsIn,
+  faultIn,
+  hasChangingWord,
+  queryWordsIn,
+  withoutEnd,
+} from '../../../src/sql/user-sql.ts';
 
 describe('SQL stays between brackets', () => {
   test.each([
@@ -97,4 +104,14 @@ test('a string that goes on behind a line break keeps the escapes of its beginni
   expect(faultIn(`a = 'x' -- y\n'(;'`)).toBeUndefined();
   // On one line the second one is a string of its own.
   expect(faultIn(String.raw`a = E'x' '\' OR (b)`)).toBeUndefined();
+});
+
+test.each([
+  ['(SELECT 1)', ['select']],
+  ['ARRAY(TABLE other)', ['table']],
+  ['x IN (values (1))', ['values']],
+  [`'select' || "select" || source.select || source."values" -- select`, []],
+  ["source.at AT TIME ZONE 'UTC'", []],
+] as const)('%s begins a subquery with %j', (text, words) => {
+  expect(queryWordsIn(text)).toEqual(words);
 });

@@ -161,6 +161,7 @@ test('money goes by COPY, also in an array or as a field of a type', () => {
       wanted: 'pg_dump',
       source,
       selection,
+      hasRowVersions: false,
       server,
       tools: undefined,
       password: 'x',

@@ -183,4 +183,6 @@ export const plainSettings = (settings: TableSettings): TableSettings => ({
   deletes: 'hard',
   metadataColumns: [],
   onConflict: 'source_wins',
+  merge: [],
+  conflictLog: false,
 });

@@ -24,17 +24,23 @@ import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
 import { placeOrMerge } from './place-or-merge.ts';
 import { type TableTransfer, countsOf, olderWarning } from '../../write/table-transfer.ts';
-import { choosePlacing, becomesTable } from '../choose-placing.ts';
+import { madeEarly } from '../../write/publications.ts';
+import { tracksVersions } from '../../../schema/merged-columns.ts';
+import { choosePlacing, becomesTable, type Placing } from '../choose-placing.ts';
 import { enterPhase } from '../../context/phases.ts';
 import { SQLSTATE } from '../../../postgres/sqlstate.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
   const { context, plan, destination, isVerified, isForced } = request;
   const { schema, table } = request.facts.stateName;
-  const facts = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
+  const loaded = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
+  const isNew = plan.way === 'create' && tracksVersions(loaded.settings);
+  const facts = isNew ? await madeEarly(destination, loaded, plan.source) : loaded;
   const copied = await sumsOf(destination, schema, load.id);
   if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
-  const placing = await choosePlacing(destination, facts, plan, context.timing);
+  const placing: Placing = isNew
+    ? { way: 'merge-whole' }
+    : await choosePlacing(destination, facts, plan, context.timing);
   await enterPhase(context, facts, 'index');
   const older = await indexStaging(
     destination,
