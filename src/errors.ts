@@ -60,6 +60,7 @@ export const ERROR_CLASSES = {
     1,
     'The server cancelled the transaction of increp to resolve a deadlock or a conflict.',
   ),
+  CONFLICT_LOG: permanent(1, 'The table `_increp_conflicts` cannot record the conflicts of a table.'),
   SCHEMA_CHANGED: transient(1, 'The source table or the destination table changed during its sync.'),
   TIMEOUT: permanent(1, 'A server cancelled a statement because of a time limit.'),
   STAGING_NAME_CONFLICT: permanent(1, 'Another table has the name of the staging table.'),

@@ -2,6 +2,7 @@
  * The events between the work and its listeners. `sync/` emits them and does not know the log, the terminal, the
  * history or the webhook. These listeners are connected in `commands/watch/watch-run.ts`.
  */
+import type { ConflictCounts } from './conflicts.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ObjectChange, Reason } from './reasons.ts';
 
@@ -38,6 +39,8 @@ export interface RowCounts {
   readonly rowsDeleted: number;
   /** Rows of the destination that were kept because they are newer. */
   readonly rowsNewer: number;
+  /** By resolution. Undefined if the table does not record conflicts, or if no rows were merged. */
+  readonly conflicts?: ConflictCounts | undefined;
   /** Bytes of COPY data that left the source. */
   readonly bytes: number;
 }

@@ -1,9 +1,19 @@
 /** Numbers as people read them. */
+import { RESOLUTIONS, totalConflicts, type ConflictCounts } from './conflicts.ts';
 import type { Failure, TableOutcome } from './events.ts';
 
 const BYTE_UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 const withThousands = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** `3 conflicts (2 source, 1 merged)` */
+export function formatConflicts(counts: ConflictCounts): string {
+  const total = totalConflicts(counts);
+  const parts = RESOLUTIONS.filter((each) => counts[each] > 0).map(
+    (each) => `${formatCount(counts[each])} ${each}`,
+  );
+  return `${formatCount(total)} ${total === 1 ? 'conflict' : 'conflicts'}${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
+}
 
 /** `1234567` as `1,234,567`. */
 export function formatCount(count: number): string {

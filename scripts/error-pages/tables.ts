@@ -164,6 +164,24 @@ WHERE l.relation = 'public.orders'::regclass;
       '  next: The old table stays in use. Drop or change view public.order_notes. Keep the definition, and create it again after the sync.',
     ],
   },
+  CONFLICT_LOG: {
+    about:
+      'With `"conflict_log": true`, a row that increp overwrites is recorded first. If that fails, the table is not synced, and its cursor stays ([modes](modes.md#conflicts-conflict_log)).',
+    causes: [
+      'Columns of `_increp_conflicts` were dropped, or their types were changed.',
+      'A constraint or a trigger of yours on `_increp_conflicts` refuses a row.',
+      'The role of increp may not create `_increp_conflicts` in the schema of the destination table.',
+    ],
+    steps: [
+      'Rename the table as the message says. The next sync creates it again.',
+      'If the role may not create tables, create the table as another role: run `increp sync` once with that role.',
+      'To sync without a record of conflicts, set `"conflict_log": false`.',
+    ],
+    example: [
+      'error: "conflict_log" cannot write public._increp_conflicts at the destination: column "resolution" of relation "_increp_conflicts" does not exist (CONFLICT_LOG, SQLSTATE 42703)',
+      '  next: Nothing of the table was changed, and the next sync brings the same rows. At the destination, run: ALTER TABLE "public"."_increp_conflicts" RENAME TO "_increp_conflicts_old". The next sync creates the table again. Or set "conflict_log" to false.',
+    ],
+  },
   SCHEMA_CHANGE_REFUSED: {
     about:
       'Some destination tables hold rows that the source cannot provide again: every version of a row, rows of other pipelines, their own rows, or deleted rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',

@@ -1,6 +1,7 @@
 /** Converts the facts of `inspect` to findings: pure. */
 import type { Settings } from '../config/settings.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { conflictLogFindings } from './conflict-log-findings.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { deletionLogFindings } from './deletion-log-findings.ts';
 import { destinationFindings } from './destination-findings.ts';
@@ -41,6 +42,7 @@ function tableFindings(table: TableFacts, found: Inspection, canSync: boolean): 
     ...selectionFindings(table, found),
     ...deletionLogFindings(table, found.deletionLogs.get(table)),
     ...objectFindings(table, found.copies.get(table)),
+    ...conflictLogFindings(table, found.conflictLogs.get(table)),
     ...stateFindings(table, canSync),
     ...destinationFindings(table, plan, found),
     ...constraintFindings(table, found.facts.tables),

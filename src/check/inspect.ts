@@ -33,6 +33,7 @@ import type { KeyType } from '../schema/keys.ts';
 import type { LockNeeds } from '../schema/lock-needs.ts';
 import { readLockNeeds } from '../sync/facts/lock-needs.ts';
 import { highWaterMark } from '../sql/fence.ts';
+import { inspectConflictLogs, type ConflictLogInspection } from './inspect-conflict-logs.ts';
 import { inspectDeletionLogs, type DeletionLogInspection } from './inspect-deletion-logs.ts';
 import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
 import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../sync/fence/fence.ts';
@@ -85,6 +86,7 @@ export interface Inspection extends Inspected {
   readonly deletionLogs: ReadonlyMap<TableFacts, DeletionLogInspection>;
   /** Of the tables whose indexes are copied. */
   readonly copies: ReadonlyMap<TableFacts, CopiedTable>;
+  readonly conflictLogs: ReadonlyMap<TableFacts, ConflictLogInspection>;
   /** Event triggers of the destination. */
   readonly eventTriggers: readonly EventTrigger[];
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
@@ -222,6 +224,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     owners: await ownersOf(context.destination, facts),
     deletionLogs: await inspectDeletionLogs(context.source, facts),
     copies: await previewCopies(context, facts.tables),
+    conflictLogs: await inspectConflictLogs(context.destination, facts),
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),

@@ -156,6 +156,7 @@ function tableJson(record: RunRecord, nameOf: (table: string) => string): object
     rows_unchanged: record.rows_unchanged,
     rows_deleted: record.rows_deleted,
     rows_newer: record.rows_newer,
+    conflicts: record.conflicts,
     bytes: record.bytes,
     cursor_before: record.cursor_before,
     cursor: record.cursor_after,

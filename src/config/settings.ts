@@ -177,6 +177,7 @@ export interface TableSettings {
   readonly merge: readonly MergedColumn[];
   /** Whether conflicts are recorded at the destination. */
   readonly conflictLog: boolean;
+  readonly conflictRetentionSeconds: number;
   /** Whether a full refresh is skipped while the source has not changed since the last one. */
   readonly skipUnchanged: boolean;
   /** Whether indexes of the source are created at the destination. */

@@ -1,7 +1,15 @@
 /** Builds the messages of a webhook: pure conversions from events to sentences and payloads. */
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { firstLine, formatCount, formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
+import { addConflicts, totalConflicts } from '../conflicts.ts';
+import {
+  firstLine,
+  formatConflicts,
+  formatCount,
+  formatDeferred,
+  formatSeconds,
+  formatTableCounts,
+} from '../format.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
@@ -35,9 +43,13 @@ function failureSentence({ message, hint }: Failure): string {
   return `${cut(firstLine(message))}.${next === '' ? '' : ` Next: ${cut(next)}.`}`;
 }
 
-const rowCounts = (rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted' | 'rowsNewer'>) =>
+const rowCounts = (
+  rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted' | 'rowsNewer' | 'conflicts'>,
+) =>
   `${formatCount(rows.rowsInserted)} ${rows.rowsInserted === 1 ? 'row' : 'rows'} inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
-  `${formatCount(rows.rowsDeleted)} deleted${rows.rowsNewer > 0 ? `, ${formatCount(rows.rowsNewer)} kept because they are newer at the destination` : ''}`;
+  `${formatCount(rows.rowsDeleted)} deleted${rows.rowsNewer > 0 ? `, ${formatCount(rows.rowsNewer)} kept because they are newer at the destination` : ''}${
+    rows.conflicts && totalConflicts(rows.conflicts) > 0 ? `, ${formatConflicts(rows.conflicts)}` : ''
+  }`;
 
 function totalRows(tables: readonly TableOutcome[]) {
   const sum = (pick: (table: TableOutcome) => number) =>
@@ -47,6 +59,9 @@ function totalRows(tables: readonly TableOutcome[]) {
     rowsUpdated: sum((table) => table.rowsUpdated),
     rowsDeleted: sum((table) => table.rowsDeleted),
     rowsNewer: sum((table) => table.rowsNewer),
+    conflicts: tables
+      .map(({ conflicts }) => conflicts)
+      .reduce((total, conflicts) => addConflicts(total, conflicts), undefined),
   };
 }
 

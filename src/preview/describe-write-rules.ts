@@ -26,6 +26,9 @@ export function writingRules(table: TableFacts): string[] {
           )} of existing rows are merged, once for each version of a row; no row is removed`,
         ]
       : []),
+    ...(settings.conflictLog
+      ? ['rows that others changed at the destination are recorded in _increp_conflicts']
+      : []),
     ...(settings.deletes === 'keep' && !isAppend(settings)
       ? ['rows that are gone from the source stay ("deletes": "keep")']
       : []),

@@ -1,5 +1,6 @@
 /** Formats the last runs. The newest run is at the bottom, where a terminal shows it. */
-import { formatBytes, formatCount, formatSeconds } from '../format.ts';
+import { formatBytes, formatCount, formatSeconds, formatConflicts } from '../format.ts';
+import { addConflicts, totalConflicts } from '../conflicts.ts';
 import { failureWord, resultOf, rowsChanged, type RunRecord, type RunWord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
@@ -113,7 +114,7 @@ function withErrors(
   const body = lines.flatMap((line, index) => {
     const [run, text = ''] = [runs[index], errors[index]];
     if (!run) return [line];
-    const whole = [line, ...cutCounts(line, columns, run, style)];
+    const whole = [line, ...cutCounts(line, columns, run, style), ...conflictLine(run, style)];
     if (!run.failure) return whole;
     return [
       ...whole,
@@ -122,6 +123,14 @@ function withErrors(
     ];
   });
   return `${[header, ...body, countLine(runs, isMore)].join('\n')}\n`;
+}
+
+/** Conflicts are rare, so they have no column. */
+function conflictLine({ tables }: Run, style: Style): string[] {
+  const counts = tables
+    .map(({ conflicts }) => conflicts ?? undefined)
+    .reduce((sum, conflicts) => addConflicts(sum, conflicts), undefined);
+  return counts && totalConflicts(counts) > 0 ? wrap(`    ${formatConflicts(counts)}`, style, '      ') : [];
 }
 
 /** The counts of a run again, if its line has no room for them. */

@@ -2,7 +2,8 @@
  * Formats the status of each destination table: its state, and below it the fix. Tables that need attention come last,
  * because a terminal shows the end.
  */
-import { formatCount, LISTED, listed, MANY_TABLES } from '../format.ts';
+import { formatCount, LISTED, listed, MANY_TABLES, formatConflicts } from '../format.ts';
+import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
@@ -34,6 +35,7 @@ interface Status {
   readonly lastSuccessAt: Date | undefined;
   readonly lagSeconds: number | undefined;
   readonly rowsLastDay: number;
+  readonly conflictsLastDay?: ConflictCounts | undefined;
   readonly lastFailure: PrintedFailure | undefined;
   readonly lastRun: RunRecord | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
@@ -121,12 +123,16 @@ interface Details {
   readonly isMany: { readonly failures: boolean; readonly drifts: boolean };
 }
 
+const conflictDetails = ({ conflictsLastDay: counts }: Status): string[] =>
+  counts && totalConflicts(counts) > 0 ? [`${formatConflicts(counts)} in the last 24 hours`] : [];
+
 /** An error of many tables, such as an unreachable destination, is printed once. */
 function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
   return [
     ...(isMany.failures ? [] : failureDetails(table, told, now)),
     ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
+    ...conflictDetails(table),
     ...stoppedDetails(table, now),
     ...(table.condition === 'stale' || table.condition === 'late'
       ? [

@@ -37,6 +37,7 @@ export const countsToJson = (counts: RowCounts) => ({
   rows_unchanged: counts.rowsUnchanged,
   rows_deleted: counts.rowsDeleted,
   rows_newer: counts.rowsNewer,
+  conflicts: counts.conflicts ?? null,
   bytes: counts.bytes,
 });
 

@@ -7,7 +7,9 @@ import {
   labelOf,
   outcomeWord,
   type OutcomeWord,
+  formatConflicts,
 } from '../format.ts';
+import { totalConflicts } from '../conflicts.ts';
 import { glyphsOf, painter, type Style, type Paint } from './style.ts';
 import type { Reason } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
@@ -53,7 +55,12 @@ function rowsText(outcome: TableOutcome): string {
     [outcome.rowsDeleted, 'deleted'],
     [outcome.rowsNewer, 'newer at the destination'],
   ];
-  const said = counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
+  const said = [
+    ...counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`),
+    ...(outcome.conflicts && totalConflicts(outcome.conflicts) > 0
+      ? [formatConflicts(outcome.conflicts)]
+      : []),
+  ];
   if (said.length > 0) return said.join(', ');
   return outcome.status === 'ok' ? QUIET : '';
 }

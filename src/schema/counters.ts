@@ -1,6 +1,7 @@
 /** Metrics over the runs of a pipeline: counters that only rise, and the time of the last success. */
 import * as z from 'zod';
 import type { RunSummary, TableOutcome } from '../events.ts';
+import { addConflicts } from '../conflicts.ts';
 import { labelOf, outcomeWord } from '../format.ts';
 
 const TALLY_FORMAT = 1;
@@ -17,6 +18,8 @@ const tableTallySchema = z.object({
   rowsUpdated: count,
   rowsUnchanged: count,
   rowsDeleted: count,
+  /** Null if the table never recorded conflicts. */
+  conflicts: z.object({ source: count, destination: count, merged: count }).nullable().default(null),
   bytes: count,
   /** Failed runs since the last success. */
   failures: count,
@@ -58,6 +61,7 @@ export const newTableCounters = (name: string): TableCounters => ({
   rowsUpdated: 0,
   rowsUnchanged: 0,
   rowsDeleted: 0,
+  conflicts: null,
   bytes: 0,
   failures: 0,
   lastSuccessAt: null,
@@ -117,6 +121,7 @@ function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined
     rowsUpdated: counters.rowsUpdated + outcome.rowsUpdated,
     rowsUnchanged: counters.rowsUnchanged + outcome.rowsUnchanged,
     rowsDeleted: counters.rowsDeleted + outcome.rowsDeleted,
+    conflicts: addConflicts(counters.conflicts ?? undefined, outcome.conflicts) ?? null,
     bytes: counters.bytes + outcome.bytes,
     failures: isDone ? 0 : counters.failures + (outcomeWord(outcome) === 'failed' ? 1 : 0),
     lastSuccessAt: isDone ? endedAt.toISOString() : counters.lastSuccessAt,

@@ -1,5 +1,6 @@
 /** The record of one run of one table in the history: a row of `_increp_runs`, or a line of `history.jsonl`. */
 import * as z from 'zod';
+import { conflictCountsSchema } from '../conflicts.ts';
 
 const count = z.number().default(0);
 const text = z.string().nullable().default(null);
@@ -30,6 +31,8 @@ export const runRecordSchema = z.object({
     .nullable()
     .default(0)
     .transform((rows) => rows ?? 0),
+  /** Null if the table does not record conflicts, or if no rows were merged. Absent in rows of older versions. */
+  conflicts: conflictCountsSchema.nullable().default(null),
   bytes: count,
   cursor_before: text,
   cursor_after: text,

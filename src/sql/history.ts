@@ -1,4 +1,5 @@
 /** Queries of `_increp_runs`. Pipelines with the same destination schema share the table. */
+import { RESOLUTIONS } from '../conflicts.ts';
 import { qualified } from './identifiers.ts';
 import { knownTables, runsTable } from './state.ts';
 
@@ -36,7 +37,11 @@ export const latestRuns = (schema: string): string => /* sql */ `
             AND f.started_at > coalesce(success.at, '-infinity')) AS failures,
          (SELECT coalesce(sum(d.rows_inserted + d.rows_updated + d.rows_deleted), 0)::float8
           FROM ${qualified(runsTable(schema))} d
-          WHERE d.table_name = t."table" AND d.pipeline = $2 AND d.started_at > $3) AS "rowsLastDay"
+          WHERE d.table_name = t."table" AND d.pipeline = $2 AND d.started_at > $3) AS "rowsLastDay",
+         (SELECT jsonb_build_object(${RESOLUTIONS.map((name) => `'${name}', sum((to_jsonb(d) #>> '{conflicts,${name}}')::float8)`).join(', ')})
+          FROM ${qualified(runsTable(schema))} d
+          WHERE d.table_name = t."table" AND d.pipeline = $2 AND d.started_at > $3 AND to_jsonb(d) -> 'conflicts' <> 'null'
+          HAVING count(*) > 0) AS "conflictsLastDay"
   FROM jsonb_to_recordset($1) t("table" text, "successAt" timestamptz)
   LEFT JOIN quiet ON quiet.name = t."table"
   LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r

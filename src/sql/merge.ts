@@ -5,9 +5,11 @@
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { assigned, markIn, pipelineConditions, type MetadataColumnDefinition } from './metadata-columns.ts';
+import { lockMatched, logConflicts, pruneConflicts, type ConflictLog } from './conflicts.ts';
 import {
   changedVersion,
   insertedVersion,
+  isChangedByOthers,
   isNewVersion,
   valueAfter,
   type RowVersions,
@@ -39,6 +41,8 @@ export interface Merge {
   readonly kept: readonly string[];
   /** Set if columns are merged, or if the destination row records what increp last wrote. */
   readonly versions?: RowVersions | undefined;
+  /** Set if conflicts are recorded. */
+  readonly conflictLog?: ConflictLog | undefined;
   /** Whether the destination supports MERGE (PostgreSQL 15) on this table. A table with rules does not. */
   readonly canMerge: boolean;
 }
@@ -67,6 +71,55 @@ export function mergePasses(merge: Merge): MergePass[] {
     countNewer: merge.yieldsToNewer ? newerStatement(merge, pass) : undefined,
     isIndexed: pass.isIndexed,
   }));
+}
+
+export interface ConflictStatements {
+  /** One for each pass. */
+  readonly lock: readonly string[];
+  /** Each returns counts by resolution. */
+  readonly log: readonly string[];
+  readonly prune: string;
+}
+
+/** Run before all other statements of the merge. Undefined unless conflicts are recorded. */
+export function conflictStatements(merge: Merge): ConflictStatements | undefined {
+  const { conflictLog, versions } = merge;
+  if (!conflictLog || !versions) return undefined;
+  const isNew = versions.merged.length > 0 ? isNewVersion(versions) : undefined;
+  const isMerged = (name: string) => versions.merged.some((column) => column.name === name);
+  const rows = passesOf(merge).map(({ match, filter }) => ({
+    staging: merge.staging,
+    matches: `${filter('t')} AND ${filter('s')} AND ${match}`,
+    key: merge.mergeKey,
+    columns: merge.columns.map((name) => ({ name, ...(isMerged(name) && { counts: isNew }) })),
+    isConflict: `${isChangedByOthers(versions)} AND ${decides(merge, versions)}`,
+    resolution: resolutionOf(merge, isNew),
+  }));
+  return {
+    lock: rows.map((each) => lockMatched(conflictLog, each)),
+    log: rows.map((each) => logConflicts(conflictLog, each)),
+    prune: pruneConflicts(conflictLog),
+  };
+}
+
+/**
+ * Whether both rows differ in what this merge decides about. If the destination row stays, an old version of the source
+ * row loses nothing.
+ */
+function decides(merge: Merge, versions: RowVersions): string {
+  const image = (names: readonly string[]) => imagesDiffer({ columns: names, hasSameColumns: false });
+  const { columns } = merge;
+  const others = columns.filter((name) => !versions.merged.some((column) => column.name === name));
+  const isNew = isNewVersion(versions);
+  const overwrites = merge.yieldsToNewer ? `${image(others)} AND NOT ${isNewer(merge)}` : image(others);
+  return `(${overwrites} OR ${isNew} AND ${image(columns)})`;
+}
+
+function resolutionOf(merge: Merge, isNew: string | undefined): string {
+  const unmerged = merge.yieldsToNewer
+    ? `CASE WHEN ${isNewer(merge)} THEN 'destination' ELSE 'source' END`
+    : `'source'`;
+  return isNew === undefined ? unmerged : `CASE WHEN ${isNew} THEN 'merged' ELSE ${unmerged} END`;
 }
 
 /** Why a destination row is replaced: because a column differs, or because a column differs that no UPDATE may set. */

@@ -55,6 +55,17 @@ export function isNewVersion(versions: RowVersions): string {
     THEN ${isLater(last)} OR (${isOther} AND NOT coalesce(${ours} ${LESS} ${last}, false)) ELSE ${isLater(theirs)} END)`;
 }
 
+/**
+ * Whether others have changed the destination row: it differs from what increp last left there. If that is unknown, a row
+ * counts as changed if its replication key is higher than that of the source row.
+ */
+export function isChangedByOthers(versions: RowVersions): string {
+  const key = ident(versions.key.name);
+  const isKnown = `coalesce(${recorded(5)} ${EQUALS} ${literal(versions.shape)} AND ${recorded(2)} IS NOT NULL, false)`;
+  return `(${record} IS NULL OR CASE WHEN ${isKnown} THEN ${recorded(2)} ${DIFFERS_FROM} ${hashOfRow(versions, 't')}
+    ELSE coalesce(t.${key} ${GREATER} s.${key}, false) END)`;
+}
+
 /** The expression of a column, over rows with the names that the user knows. */
 function mergedValue({ columns, destinationColumns }: RowVersions, expression: string): string {
   const source = columns.map(({ name, column }) => `s.${ident(name)} AS ${ident(column)}`).join(', ');

@@ -9,11 +9,15 @@ import { literal, qualified, textArray } from './identifiers.ts';
 export const stateTable = (schema: string): TableName => ({ schema, table: '_increp_state' });
 export const runsTable = (schema: string): TableName => ({ schema, table: '_increp_runs' });
 
+export const CONFLICTS_TABLE = '_increp_conflicts';
+export const conflictsTable = (schema: string): TableName => ({ schema, table: CONFLICTS_TABLE });
+
 export const OWN_TABLES: readonly string[] = [
   '_increp_state',
   '_increp_runs',
   '_increp_loads',
   '_increp_chunks',
+  CONFLICTS_TABLE,
 ];
 
 /** Whether any schema has a state table. */
@@ -97,6 +101,7 @@ const RUN_COLUMNS = [
   ['sqlstate', 'text'],
   ['rows_newer', 'bigint'],
   ['tables', 'text[]'],
+  ['conflicts', 'jsonb'],
 ] as const;
 
 type RunColumn = (typeof RUN_COLUMNS)[number][0];
@@ -110,6 +115,7 @@ const MAY_BE_NULL: readonly RunColumn[] = [
   'sqlstate',
   'rows_newer',
   'tables',
+  'conflicts',
 ];
 
 export const createRunsTable = (schema: string): string => /* sql */ `
@@ -121,7 +127,7 @@ export const createRunsTable = (schema: string): string => /* sql */ `
 
 /** Columns that tables of earlier versions lack. */
 export const addRunColumns = (schema: string): string =>
-  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint, ADD COLUMN IF NOT EXISTS tables text[]`;
+  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint, ADD COLUMN IF NOT EXISTS tables text[], ADD COLUMN IF NOT EXISTS conflicts jsonb`;
 
 /**
  * The states of these destination tables, if the schema has a state table. Includes the names of

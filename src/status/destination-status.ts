@@ -1,6 +1,7 @@
 /** Reads what the destination knows about its tables, in a few queries for all tables. */
 import type pg from 'pg';
 import * as z from 'zod';
+import { conflictCountsSchema } from '../conflicts.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { IncrepError } from '../errors.ts';
 import { completeTables, schemasQuestion, tablesQuestion } from '../postgres/catalog.ts';
@@ -101,6 +102,7 @@ const digestRow = z.object({
   quietAt: z.date().nullable(),
   failures: z.number(),
   rowsLastDay: z.number(),
+  conflictsLastDay: conflictCountsSchema.nullable().transform((counts) => counts ?? undefined),
 });
 
 async function readRuns(

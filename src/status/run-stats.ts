@@ -1,4 +1,5 @@
 /** Computes statistics of many runs: pure. */
+import { addConflicts, type ConflictCounts } from '../conflicts.ts';
 import { failureWord, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 
 /** For one table. */
@@ -10,6 +11,8 @@ export interface Digest {
   /** The newest failure. */
   readonly lastFailure: RunRecord | undefined;
   readonly rowsLastDay: number;
+  /** Undefined if no run recorded conflicts. */
+  readonly conflictsLastDay: ConflictCounts | undefined;
 }
 
 export const DAY_MS = 86_400_000;
@@ -55,6 +58,9 @@ export function digestOf(records: readonly RunRecord[], now: Date, successAt?: D
     failures: failures.length,
     lastFailure: newestOf(failures),
     rowsLastDay: ofLastDay.reduce((sum, record) => sum + rowsChanged(record), 0),
+    conflictsLastDay: ofLastDay
+      .map(({ conflicts }) => conflicts ?? undefined)
+      .reduce((sum, conflicts) => addConflicts(sum, conflicts), undefined),
   };
 }
 
@@ -65,6 +71,7 @@ export const bothOf = (a: Digest, b: Digest): Digest => ({
   failures: a.failures + b.failures,
   lastFailure: newestOf([a.lastFailure, b.lastFailure]),
   rowsLastDay: a.rowsLastDay + b.rowsLastDay,
+  conflictsLastDay: addConflicts(a.conflictsLastDay, b.conflictsLastDay),
 });
 
 function newestOf(records: readonly (RunRecord | undefined)[]): RunRecord | undefined {

@@ -2,6 +2,7 @@
  * The status of each destination table: from both histories, or from the files alone if the destination cannot be
  * reached.
  */
+import type { ConflictCounts } from '../conflicts.ts';
 import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
@@ -34,6 +35,8 @@ export interface TableStatus {
   readonly lagSeconds: number | undefined;
   /** Rows inserted, updated and deleted by the runs of the last 24 hours. */
   readonly rowsLastDay: number;
+  /** Undefined if the table does not record conflicts. */
+  readonly conflictsLastDay: ConflictCounts | undefined;
   readonly lastRun: RunRecord | undefined;
   /** The newest failure since the last success. */
   readonly lastFailure: RunRecord | undefined;
@@ -154,6 +157,7 @@ function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Da
     lastSuccessAt,
     lagSeconds: completeTo && Math.max(0, (now.getTime() - completeTo.getTime()) / 1000),
     rowsLastDay: runs.rowsLastDay,
+    conflictsLastDay: runs.conflictsLastDay,
     lastRun: runs.latest,
     lastFailure: runs.lastFailure,
     drift,

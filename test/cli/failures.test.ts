@@ -410,6 +410,19 @@ const FAILURES: readonly Failure[] = [
     next: 'increp sync orders --full-refresh',
   },
   {
+    code: 'CONFLICT_LOG',
+    title: 'a log of conflicts in which a column was dropped',
+    pair: orders({ conflict_log: true }),
+    provoke: async ({ pair }) => {
+      await sync(pair);
+      await pair.destination.query('ALTER TABLE _increp_conflicts DROP resolution');
+      await pair.source.query('UPDATE orders SET total = 7, updated_at = now() WHERE id = 1');
+    },
+    sqlstate: '42703',
+    says: ['"conflict_log" cannot write public._increp_conflicts at the destination'],
+    next: 'ALTER TABLE "public"."_increp_conflicts" RENAME TO "_increp_conflicts_old"',
+  },
+  {
     code: 'STATE_MISMATCH',
     title: 'the pipeline has another name',
     provoke: async ({ pair }) => {

@@ -3,12 +3,12 @@
  * more sync leaves exactly the rows of the source, although no keys were ever compared.
  */
 import process from 'node:process';
-import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
+import { OpenWriter } from '../support/open-writer.ts';
 import { oneIn } from '../support/tier.ts';
 import { randomFor, type Random } from '../torture/random.ts';
 
@@ -30,34 +30,6 @@ function statementOf(random: Random): string {
     // A deleted key comes back, sometimes in the transaction that deleted it.
     `INSERT INTO parts (id, note) SELECT id, 'back' FROM parts_deleted WHERE id IS NOT NULL ORDER BY random() LIMIT 1 ON CONFLICT DO NOTHING`,
   ]);
-}
-
-class Writer {
-  readonly #client: pg.PoolClient;
-  readonly #random: Random;
-  #isOpen = false;
-
-  constructor(client: pg.PoolClient, random: Random) {
-    this.#client = client;
-    this.#random = random;
-  }
-
-  async step(): Promise<void> {
-    if (!this.#isOpen) await this.#client.query(`BEGIN; SET LOCAL lock_timeout = '50ms'`);
-    this.#isOpen = true;
-    try {
-      await this.#client.query(statementOf(this.#random));
-    } catch {
-      // Another writer holds the key.
-      return this.end('ROLLBACK');
-    }
-    if (this.#random.chance(1 / 3)) await this.end(this.#random.pick(['COMMIT', 'COMMIT', 'ROLLBACK']));
-  }
-
-  async end(how: string): Promise<void> {
-    if (this.#isOpen) await this.#client.query(how);
-    this.#isOpen = false;
-  }
 }
 
 test.each(oneIn(2, ['hard, timestamptz key', 'hard, integer key']))('%s', async (title) => {
@@ -84,7 +56,7 @@ test.each(oneIn(2, ['hard, timestamptz key', 'hard, integer key']))('%s', async 
   await sync(pair);
   await sync(pair);
   const clients = await Promise.all([1, 2, 3].map(() => pair.source.connect()));
-  const writers = clients.map((client) => new Writer(client, random));
+  const writers = clients.map((client) => new OpenWriter(client, random, statementOf));
   const anyWriter = () => writers[random.between(0, writers.length - 1)];
   try {
     for (let step = 0; step < STEPS; step += 1) {

@@ -4,10 +4,10 @@
  */
 import process from 'node:process';
 import { expect, test } from 'vitest';
-import { waitUntil } from '../support/activity.ts';
-import { increp, startIncrep } from '../support/increp.ts';
+import { increp } from '../support/increp.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { trySync } from '../support/sync.ts';
+import { killedAtRandom } from '../support/open-writer.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 import { randomFor, type Random } from '../torture/random.ts';
 
@@ -119,16 +119,7 @@ class Run {
   }
 
   async #kill(): Promise<void> {
-    await using running = startIncrep('sync', this.#pair);
-    await new Promise((resolve) => setTimeout(resolve, this.#random.next() * 900));
-    running.kill('SIGKILL');
-    await running.wait();
-    await waitUntil('the end of its backends', async () => {
-      const { rowCount } = await this.#pair.destination.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'increp %'`,
-      );
-      return rowCount === 0;
-    });
+    await killedAtRandom(this.#pair, this.#random, 'sync');
     // The run may have committed a snapshot of its own, which is that of now: nobody has written since.
     await this.sync('');
   }

@@ -4,12 +4,11 @@
  * which order. The oracle compares them with a journal that triggers write on both sides.
  */
 import process from 'node:process';
-import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { waitUntil } from '../support/activity.ts';
-import { increp, startIncrep } from '../support/increp.ts';
+import { increp } from '../support/increp.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { killedAtRandom, OpenWriter } from '../support/open-writer.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 import { randomFor, type Random } from '../torture/random.ts';
 
@@ -59,57 +58,14 @@ function atDestination(random: Random): string {
   ]);
 }
 
-class Writer {
-  readonly #client: pg.PoolClient;
-  readonly #random: Random;
-  readonly #statement: (random: Random) => string;
-  #isOpen = false;
-
-  constructor(client: pg.PoolClient, random: Random, statement: (random: Random) => string) {
-    this.#client = client;
-    this.#random = random;
-    this.#statement = statement;
-  }
-
-  async step(): Promise<void> {
-    if (!this.#isOpen) await this.#client.query(`BEGIN; SET LOCAL lock_timeout = '50ms'`);
-    this.#isOpen = true;
-    try {
-      await this.#client.query(this.#statement(this.#random));
-    } catch {
-      // Another writer holds the row.
-      return this.end('ROLLBACK');
-    }
-    if (this.#random.chance(1 / 3)) await this.end(this.#random.pick(['COMMIT', 'COMMIT', 'ROLLBACK']));
-  }
-
-  async end(how: string): Promise<void> {
-    if (this.#isOpen) await this.#client.query(how);
-    this.#isOpen = false;
-  }
-}
-
-async function kill(pair: Pair, random: Random): Promise<void> {
-  await using running = startIncrep('sync --wait-transactions 0s', pair);
-  await new Promise((resolve) => setTimeout(resolve, random.next() * 900));
-  running.kill('SIGKILL');
-  await running.wait();
-  await waitUntil('the end of its backends', async () => {
-    const { rowCount } = await pair.destination.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'increp %'`,
-    );
-    return rowCount === 0;
-  });
-}
-
 let columns = 0;
 
 /** Destination writers commit before, because increp waits for their rows. */
-async function step(pair: Pair, random: Random, writers: readonly Writer[]): Promise<void> {
+async function step(pair: Pair, random: Random, writers: readonly OpenWriter[]): Promise<void> {
   const choice = random.between(0, 11);
   const run = (args: string) => sync(pair, `--wait-transactions 0s ${args}`);
   if (choice <= 5) await run('');
-  if (choice === 6 || choice === 7) await kill(pair, random);
+  if (choice === 6 || choice === 7) await killedAtRandom(pair, random, 'sync --wait-transactions 0s');
   if (choice === 8) await run('--full-refresh');
   if (choice === 9) await increp('reset parts', pair);
   if (choice === 10) await run('--verify');
@@ -177,7 +133,7 @@ async function walk(options: object, steps: number): Promise<number> {
   ];
   const clients = await Promise.all(sides.map(({ pool }) => pool.connect()));
   const writers = clients.map(
-    (client, place) => new Writer(client, random, sides[place]?.statement ?? atSource),
+    (client, place) => new OpenWriter(client, random, sides[place]?.statement ?? atSource),
   );
   const [sources, users] = [writers.slice(0, 3), writers.slice(3)];
   try {

@@ -20,7 +20,7 @@ const OF_NODE_EXPORTER = ['node_textfile_scrape_error'];
 async function writtenByARun() {
   const pair = await freshPair({
     ...ordersPreset,
-    tables: [{ ...ORDERS_CONFIG, max_staleness: '1h', warn_staleness: '30m' }],
+    tables: [{ ...ORDERS_CONFIG, max_staleness: '1h', warn_staleness: '30m', conflict_log: true }],
   });
   await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom', PIPELINE_NAME: 'shop' });
   // A run that fails, so that an error is counted.

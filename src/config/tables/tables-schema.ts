@@ -226,6 +226,15 @@ export const tableSchema = z.strictObject(
       .describe(
         'SQL expressions by column name over the rows `source` and `destination`. The destination evaluates one for each new version of a row that exists there.',
       ),
+    conflict_log: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe(
+        'Record in `_increp_conflicts` at the destination each row that the source and others have changed.',
+      ),
+    conflict_retention: duration
+      .optional()
+      .describe('How long increp keeps the records of `conflict_log`. Default: 90 days.'),
     skip_unchanged: z
       .boolean({ error: 'true or false' })
       .default(false)

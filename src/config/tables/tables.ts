@@ -319,6 +319,9 @@ const inheritedIn = (entry: TableEntry, own: TableOptions): readonly InheritedKe
     (key) => own[key] === undefined && entry[key] !== undefined,
   );
 
+/** 90 days, in seconds. */
+const CONFLICT_RETENTION = 90 * 86_400;
+
 /** The limit of tables with a replication key. */
 export const DELETE_LIMIT = 0.5;
 
@@ -352,7 +355,8 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
       name: named(column),
       expression,
     })),
-    conflictLog: false,
+    conflictLog: entry.conflict_log,
+    conflictRetentionSeconds: entry.conflict_retention ?? CONFLICT_RETENTION,
     maxStalenessSeconds: entry.max_staleness,
     warnStalenessSeconds: entry.warn_staleness,
     indexes: entry.query === undefined ? entry.indexes : 'ignore',

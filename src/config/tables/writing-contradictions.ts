@@ -12,7 +12,7 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
       key: 'dropped_columns',
       what: 'the table holds rows that the source cannot provide again, so increp never drops a column of it; remove dropped_columns',
     };
-  const merging = mergeContradiction(entry);
+  const merging = mergeContradiction(entry) ?? logContradiction(entry);
   if (merging) return merging;
   if (mode === 'full-refresh') return inFullRefresh(entry);
   const isAppend = mode === 'incremental-append';
@@ -56,6 +56,26 @@ const NO_MERGE: Readonly<Record<string, string>> = {
   'full-refresh':
     'mode "full-refresh" makes the destination table equal to the source, so there is nothing to merge',
 };
+
+function logContradiction({
+  mode,
+  conflict_log: isLogged,
+  conflict_retention: retention,
+}: TableEntry): Contradiction | undefined {
+  if (retention !== undefined && !isLogged)
+    return {
+      key: 'conflict_retention',
+      what: 'has no effect without conflict_log; set conflict_log to true',
+    };
+  if (!isLogged || mode === 'incremental-deduped') return undefined;
+  return {
+    key: 'conflict_log',
+    what:
+      mode === 'full-refresh'
+        ? 'a table in mode "full-refresh" has no replication key that tells versions apart; remove conflict_log, or change mode'
+        : 'mode "incremental-append" replaces no row, so there are no conflicts; remove conflict_log, or change mode',
+  };
+}
 
 /** Each version of a row must be merged once, so the version must be known, and the row must stay. */
 function mergeContradiction(entry: TableEntry): Contradiction | undefined {

@@ -134,6 +134,14 @@ const byOperation: TableFamily['samplesOf'] = ({ labels, counters }) =>
     ] as const
   ).map(([operation, value]) => ({ labels: { ...labels, operation }, value }));
 
+const byResolution: TableFamily['samplesOf'] = ({ labels, counters }) =>
+  counters?.conflicts
+    ? Object.entries(counters.conflicts).map(([resolution, value]) => ({
+        labels: { ...labels, resolution },
+        value,
+      }))
+    : [];
+
 const completeTo = ({ record, counters }: TableView): Date | undefined => {
   const unchangedAt = counters?.unchangedAt ?? undefined;
   return record && completeAt(record, unchangedAt === undefined ? undefined : new Date(unchangedAt));
@@ -192,6 +200,12 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     help: 'Rows of the destination table that were inserted, updated, deleted or found unchanged.',
     type: 'counter',
     samplesOf: byOperation,
+  },
+  {
+    name: 'increp_conflicts_total',
+    help: 'Rows that the source and others changed, by the row that won (conflict_log in tables-config.json).',
+    type: 'counter',
+    samplesOf: byResolution,
   },
   {
     name: 'increp_table_rows_read_total',

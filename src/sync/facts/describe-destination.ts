@@ -14,7 +14,7 @@ import type { PendingLoad } from '../../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { chunksTable, loadsTable } from '../../sql/loads.ts';
-import { runsTable, stateTable } from '../../sql/state.ts';
+import { conflictsTable, runsTable, stateTable } from '../../sql/state.ts';
 import { loadsQuestion } from './pending-loads.ts';
 import { stateQuestion, wasShared, type StateNames, type StateRows } from './state-rows.ts';
 import { filledQuestion, hasSource, heldQuestion, othersRows, ownRows } from './populated-tables.ts';
@@ -26,6 +26,8 @@ export interface DestinationSchema {
   readonly stateTable: 'none' | 'unreadable' | 'readable';
   readonly hasRunsTable: boolean;
   readonly hasLoadTables: boolean;
+  /** Asked only if a table records conflicts. */
+  readonly hasConflictsTable: boolean;
 }
 
 export interface DestinationNames extends StateNames {
@@ -64,7 +66,10 @@ export async function describeDestination(
   const names = [...new Set([settings.schema, ...wanted.map(({ schema }) => schema)])];
   return read(async (client) => {
     const ownTables = names.flatMap((schema) =>
-      [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema)),
+      [
+        ...[stateTable, runsTable, loadsTable, chunksTable],
+        ...(tables.some((table) => table.settings.conflictLog) ? [conflictsTable] : []),
+      ].map((named) => named(schema)),
     );
     const described = [
       ...wanted,
@@ -117,6 +122,7 @@ function schemaOf(
     stateTable: accessTo(found(stateTable)),
     hasRunsTable: found(runsTable) !== undefined,
     hasLoadTables: found(loadsTable) !== undefined && found(chunksTable) !== undefined,
+    hasConflictsTable: found(conflictsTable) !== undefined,
   };
 }
 

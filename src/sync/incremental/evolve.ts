@@ -70,6 +70,8 @@ async function fillRows(
     hasSameColumns: false,
     // A row that is marked as deleted stays marked. The merge removes the mark if the source has the row again.
     metadataColumns: merge.metadataColumns.filter(({ isMark }) => !isMark),
+    // The rows are those that increp brought before, with more columns.
+    versions: undefined,
   });
   let rows = 0;
   for (const { update } of passes) rows += (await queryUsually(destination, update)).rowCount ?? 0;

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Copied } from '../../postgres/copy-pipe.ts';
 import { reworded, type IncrepError } from '../../errors.ts';
 import { tableCommand } from '../../shell-word.ts';
+import { addConflicts } from '../../conflicts.ts';
 import { compareMore } from '../compare/compare-more.ts';
 import { holdDestination } from '../write/destination-lock.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
@@ -196,6 +197,7 @@ async function comparedToo(
       ...counts,
       inserted: counts.inserted + more.inserted,
       updated: counts.updated + more.updated,
+      conflicts: addConflicts(counts.conflicts, more.conflicts),
     },
     fetched: more.inserted + more.updated,
   };

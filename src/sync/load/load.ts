@@ -45,7 +45,12 @@ export async function loadTable(request: TableJob<LoadPlan>): Promise<TableTrans
   // The staging table would take as much space as the table until the next run.
   if (counts && !isKeyedPlan(plan)) await destination.query(dropTable(facts.stagingName));
   const distinctRows = copied.rows - older;
-  const placed = counts ?? { ...NO_COUNTS, inserted: distinctRows, deleted: exchanged?.gone ?? 0 };
+  const placed = counts ?? {
+    ...NO_COUNTS,
+    inserted: distinctRows,
+    deleted: exchanged?.gone ?? 0,
+    conflicts: exchanged?.conflicts,
+  };
   return {
     loader,
     rowsRead: copied.rows,

@@ -6,6 +6,10 @@ import { printName } from '../../schema/names.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { analyze, commentOnTable, renameTable } from '../../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../../sql/reshape.ts';
+import type { ConflictCounts } from '../../conflicts.ts';
+import { mergeOf } from '../write/merge-staging.ts';
+import { conflictLogOf, recordConflicts } from '../write/record-conflicts.ts';
+import { commonMerge } from '../write/row-versions.ts';
 import { holdDestination } from '../write/destination-lock.ts';
 import { lockShape } from '../../sql/window.ts';
 import { ensureWithinLimit, goneByExchange, goneByMerge, NONE_GONE, type GoneRows } from './removed-rows.ts';
@@ -88,13 +92,18 @@ export const verifyLoaded = (
     where: 'true',
   });
 
+interface PutInPlace extends GoneRows {
+  readonly conflicts: ConflictCounts | undefined;
+}
+
 /** Returns the rows that the destination table had and the source no longer has. */
-export async function putInPlace(load: Load): Promise<GoneRows> {
+export async function putInPlace(load: Load): Promise<PutInPlace> {
   const { context, facts, plan, destination, placing, hasMergeKey } = load;
   const gone = placing.way === 'exchange' ? await countGone(load) : NONE_GONE;
   ensureWithinLimit(load, gone);
   await completeMetadataColumns(destination, facts);
   await enter(load, 'index');
+  let conflicts: ConflictCounts | undefined;
   if (placing.way === 'exchange') {
     const exchanged = { ...placing.exchange, hasMergeKey, isRehearsal: false };
     await completeStaging(exchanged);
@@ -106,6 +115,7 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
       onWait: namesUsers(load),
     };
     await lockAlone(destination, wanted, context.signal);
+    conflicts = await recordReplaced(load);
     await exchange(await seenAgain(exchanged));
   } else {
     const created = {
@@ -122,7 +132,19 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
     await renameIndexes(created);
   }
   await destination.query(analyze(facts.destinationName));
-  return gone;
+  return { ...gone, conflicts };
+}
+
+/** The new table replaces rows that others changed. */
+async function recordReplaced({
+  context,
+  facts,
+  plan,
+  destination,
+}: Load): Promise<ConflictCounts | undefined> {
+  const conflictLog = conflictLogOf(facts, context);
+  const merge = conflictLog && commonMerge(mergeOf(facts, plan.source), facts, plan.source);
+  return merge && recordConflicts(destination, { ...merge, conflictLog });
 }
 
 /** Counts under a lock, and rolls back to release it. Otherwise increp and a session that waits for the lock could deadlock. */

@@ -1,4 +1,5 @@
 /** The tables of one run that foreign keys of the destination connect. */
+import { addConflicts } from '../../conflicts.ts';
 import type { TableOutcome } from '../../events.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
@@ -66,6 +67,7 @@ export function combined(first: TableOutcome, again: TableOutcome): TableOutcome
     rowsUnchanged: first.rowsUnchanged + again.rowsUnchanged,
     rowsDeleted: first.rowsDeleted + again.rowsDeleted,
     rowsNewer: first.rowsNewer + again.rowsNewer,
+    conflicts: addConflicts(first.conflicts, again.conflicts),
     bytes: first.bytes + again.bytes,
     durationSeconds: first.durationSeconds + again.durationSeconds,
     cursorBefore: first.cursorBefore,

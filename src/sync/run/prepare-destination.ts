@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { isAboutOneStatement } from '../../postgres/server-errors.ts';
 import { createSchema } from '../../sql/destination.ts';
+import { createConflictsTable, hasConflictsTable } from '../../sql/conflicts.ts';
 import { createLoadTables, haveLoadTables } from '../../sql/loads.ts';
 import { asUsual } from '../../sql/search-path.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../../sql/state.ts';
@@ -19,6 +20,7 @@ interface Lack {
   readonly lacksState: boolean;
   readonly lacksRuns: boolean;
   readonly lacksLoads: boolean;
+  readonly lacksConflicts: boolean;
 }
 
 /** Returns, by schema, why none of its tables can be synced. @throws IncrepError if another attempt may succeed */
@@ -43,8 +45,9 @@ export async function prepareDestination(
       lacksRuns: schema === home && !found.hasRunsTable && canCreateTables(found),
       lacksLoads:
         !found.hasLoadTables && tables.some(({ settings: { chunk } }) => chunk) && canCreateTables(found),
+      lacksConflicts: !found.hasConflictsTable && tables.some(({ settings }) => settings.conflictLog),
     };
-    return lack.lacksState || lack.lacksRuns || lack.lacksLoads ? [lack] : [];
+    return lack.lacksState || lack.lacksRuns || lack.lacksLoads || lack.lacksConflicts ? [lack] : [];
   });
   for (const lack of lacks) {
     try {
@@ -71,11 +74,12 @@ async function create(client: pg.ClientBase, lack: Lack): Promise<void> {
   // Event triggers of users fire for these statements, so they run under the usual search_path.
   if (lack.lacksState) await client.query(asUsual(createStateTable(schema)));
   if (lack.lacksRuns) await client.query(asUsual(createRunsTable(schema)));
-  if (lack.lacksLoads) await ensureLoadTables(client, schema);
+  if (lack.lacksConflicts) await ensure(client, hasConflictsTable(schema), createConflictsTable(schema));
+  if (lack.lacksLoads) await ensure(client, haveLoadTables(schema), createLoadTables(schema));
 }
 
 /** Checks again: another run may have created the tables while this run waited, and may be using them for a load. */
-async function ensureLoadTables(client: pg.ClientBase, schema: string): Promise<void> {
-  const { rows } = await client.query<{ areThere: boolean }>(haveLoadTables(schema));
-  if (rows[0]?.areThere !== true) await client.query(asUsual(createLoadTables(schema)));
+async function ensure(client: pg.ClientBase, areThere: string, statements: string): Promise<void> {
+  const { rows } = await client.query<{ areThere: boolean }>(areThere);
+  if (rows[0]?.areThere !== true) await client.query(asUsual(statements));
 }

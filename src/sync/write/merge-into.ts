@@ -18,6 +18,7 @@ import { lockWholly } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { waitingForUsers } from '../lock/lock-holders.ts';
 import { mergeOf, mergeStaging, type MergeCounts, type MergeOrder, type Share } from './merge-staging.ts';
+import { conflictLogOf } from './record-conflicts.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import {
   findRowsInTheWay,
@@ -36,7 +37,7 @@ import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
 
 export interface Merging {
-  readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'syncReferenced'>;
+  readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'syncReferenced' | 'runId'>;
   readonly facts: TableFacts;
   readonly relation: Relation;
   readonly destination: pg.ClientBase;
@@ -62,8 +63,8 @@ interface MergeAttempt {
 }
 
 export async function mergeInto(merging: Merging): Promise<MergedInto> {
-  const { facts, relation, destination, share } = merging;
-  const merge = mergeOf(facts, relation);
+  const { context, facts, relation, destination, share } = merging;
+  const merge = { ...mergeOf(facts, relation), conflictLog: conflictLogOf(facts, context) };
   let attempt: MergeAttempt = {
     order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
     indexes: [],

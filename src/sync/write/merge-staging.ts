@@ -24,6 +24,8 @@ import { addMissing, removeSurplus } from '../../sql/merge-keyless.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
+import { addConflicts, type ConflictCounts } from '../../conflicts.ts';
+import { recordConflicts } from './record-conflicts.ts';
 import { rowVersionsOf } from './row-versions.ts';
 import { isSameList } from '../../schema/columns.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
@@ -34,6 +36,8 @@ export interface MergeCounts {
   readonly deleted: number;
   /** Rows that stay because the row of the destination is newer. */
   readonly newer: number;
+  /** Undefined if conflicts are not recorded. */
+  readonly conflicts?: ConflictCounts | undefined;
 }
 
 export const NO_COUNTS: MergeCounts = { inserted: 0, updated: 0, deleted: 0, newer: 0 };
@@ -117,12 +121,15 @@ export async function mergeStaging(
   beside: Beside = {},
 ): Promise<MergeCounts> {
   const steps = mergeSteps(merge, share, order);
-  if (merge.yieldsToNewer) return besideWriters(client, merge, steps, beside);
+  if (hasWriters(merge)) return besideWriters(client, merge, steps, beside);
   const { before = [], after = [] } = beside;
   const sent = usually(...steps.flatMap((step) => step.sent));
   const answers = await queryEach(client, [...before, ...sent, ...after]);
   return countsIn(steps, answers.slice(before.length + USUALLY_AT));
 }
+
+/** Whether the settings expect that others write to the destination table. */
+const hasWriters = ({ yieldsToNewer, versions }: Merge): boolean => yieldsToNewer || versions !== undefined;
 
 /**
  * Another session may have inserted the same row after the statement searched for it. A retry then updates that row. Each
@@ -130,21 +137,21 @@ export async function mergeStaging(
  */
 const besideWriters = (
   client: pg.ClientBase,
-  { destination }: Merge,
+  merge: Merge,
   steps: readonly MergeStep[],
   beside: Beside,
 ): Promise<MergeCounts> =>
   onUsualPath(
     client,
     async () => {
-      let counts = NO_COUNTS;
+      let counts: MergeCounts = { ...NO_COUNTS, conflicts: await recordConflicts(client, merge) };
       for (const step of steps) {
         try {
           counts = plus(counts, countsIn([step], await queryEach(client, step.sent)));
         } catch (error) {
           if (!step.mayConflict || codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
           throw new IncrepError('CONFLICT', {
-            what: `a row of the source conflicts with another row of ${printName(destination)}: ${error instanceof Error ? error.message : ''}`,
+            what: `a row of the source conflicts with another row of ${printName(merge.destination)}: ${error instanceof Error ? error.message : ''}`,
             next: 'Run increp again. If the error stays, drop the unique index or change the row that has the value at the destination.',
             sqlstate: SQLSTATE.uniqueViolation,
             cause: error,
@@ -240,6 +247,7 @@ const plus = (counts: MergeCounts, more: Partial<MergeCounts>): MergeCounts => (
   updated: counts.updated + (more.updated ?? 0),
   deleted: counts.deleted + (more.deleted ?? 0),
   newer: counts.newer + (more.newer ?? 0),
+  conflicts: addConflicts(counts.conflicts, more.conflicts),
 });
 
 /** Returns how many older rows with the same unique key were left out. If the source enforces the key, there are none. */

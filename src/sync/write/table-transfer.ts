@@ -30,12 +30,16 @@ export const NOTHING_MOVED: TableTransfer = {
   refusal: undefined,
 };
 
-export const countsOf = ({ inserted, updated, deleted, newer }: MergeCounts, distinctRows: number) => ({
+export const countsOf = (
+  { inserted, updated, deleted, newer, conflicts }: MergeCounts,
+  distinctRows: number,
+) => ({
   rowsInserted: inserted,
   rowsUpdated: updated,
   rowsUnchanged: distinctRows - inserted - updated - newer,
   rowsDeleted: deleted,
   rowsNewer: newer,
+  conflicts,
 });
 
 export const olderWarning = (rows: number, settings: TableFacts['settings']): string[] =>

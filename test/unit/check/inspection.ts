@@ -102,6 +102,7 @@ export function inspection(
     withoutIdentity: new Map(),
     deletionLogs: new Map(),
     copies: new Map(),
+    conflictLogs: new Map(),
     keyTriggers: new Map(),
     eventTriggers: [],
     dependents: new Map(),

@@ -50,6 +50,7 @@ describe('a table', () => {
         onConflict: 'source_wins',
         merge: [],
         conflictLog: false,
+        conflictRetentionSeconds: 7_776_000,
         skipUnchanged: false,
         types: 'text',
         indexes: 'ignore',
@@ -116,6 +117,7 @@ describe('a table', () => {
         metadataColumns: ['_synced_at', '_source'],
         merge: [],
         conflictLog: false,
+        conflictRetentionSeconds: 7_776_000,
         onConflict: 'source_wins',
         skipUnchanged: false,
         types: 'native',
@@ -488,6 +490,21 @@ describe('how rows are written', () => {
       { merge: { note: 'source.note' }, null_keys: 'include' },
       'null_keys',
       'a row without a replication key has no version, so merge could merge it twice',
+    ],
+    [
+      { conflict_log: true, mode: 'incremental-append' },
+      'conflict_log',
+      'mode "incremental-append" replaces no row, so there are no conflicts',
+    ],
+    [
+      { conflict_log: true, mode: 'full-refresh' },
+      'conflict_log',
+      'a table in mode "full-refresh" has no replication key that tells versions apart',
+    ],
+    [
+      { conflict_retention: '1h' },
+      'conflict_retention',
+      'has no effect without conflict_log; set conflict_log to true',
     ],
     [{ merge: { id: '1' } }, 'merge.id', 'unique_cols identify the row, so merge cannot change "id"'],
     [

@@ -19,6 +19,7 @@ test('a table that went well', () => {
     rows_unchanged: 0,
     rows_deleted: 0,
     rows_newer: 0,
+    conflicts: null,
     bytes: 99,
     duration_s: 0.4,
     cursor: '2026-03-01 09:59:59.123456+00',

@@ -21,10 +21,22 @@ test('rows and bytes add up, and the end of the sync is its success', () => {
       name: 'orders',
       ...{ rowsRead: 10, rowsInserted: 4, rowsUpdated: 2, rowsUnchanged: 4, rowsDeleted: 0, bytes: 200 },
       ...{ failures: 0, lastSuccessAt: '2026-03-01T10:00:00.400Z', unchangedAt: null, durationSeconds: 0.4 },
+      conflicts: null,
     },
   ]);
   expect(twice.lastSuccessAt).toBe('2026-03-01T10:00:04.200Z');
   expect(countersSchema.parse(JSON.parse(JSON.stringify(twice)))).toEqual(twice);
+});
+
+test('conflicts add up by resolution, once a run has counted some', () => {
+  const counted = { ...done, conflicts: { source: 2, destination: 0, merged: 1 } };
+  const once = tallied(newCounters('shop'), summary({ tables: [done] }), ['orders']);
+  const then = [counted, done, counted].reduce(
+    (before, table) => tallied(before, summary({ tables: [table] }), ['orders']),
+    once,
+  );
+  expect(once.tables[0]?.conflicts).toBeNull();
+  expect(then.tables[0]?.conflicts).toEqual({ source: 4, destination: 0, merged: 2 });
 });
 
 test('a failure counts, keeps the last success, and what it did move', () => {

@@ -150,7 +150,7 @@ test.each<[string, Partial<TableFacts>, 'create' | 'swap']>([
 ])('an interrupted load starts again for a new column if %s', (_why, change, way) => {
   const { chunking, reason } = choose(
     { settings: evolving, pendingLoad: began(), source: wider, ...change },
-    { way },
+    { isNew: way === 'create' },
   );
   expect(chunking).toMatchObject({ resumed: undefined });
   expect(reason).toContain('altered meanwhile');

@@ -116,6 +116,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     onConflict: 'source_wins',
     merge: [],
     conflictLog: false,
+    conflictRetentionSeconds: 7_776_000,
     types: 'text',
     indexes: 'ignore',
     constraints: 'ignore',

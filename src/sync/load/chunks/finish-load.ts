@@ -82,6 +82,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
         ...NO_COUNTS,
         inserted: caught.rows,
         deleted: counts.gone,
+        conflicts: counts.conflicts,
         refusal: undefined,
       },
       warnings: [

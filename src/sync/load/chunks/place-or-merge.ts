@@ -1,4 +1,5 @@
 /** The end of a load in chunks: the complete staging table becomes the destination table or is merged into it. */
+import type { ConflictCounts } from '../../../conflicts.ts';
 import { analyze, dropTable } from '../../../sql/destination.ts';
 import { prepareMarks } from '../../write/metadata-columns.ts';
 import type { MergedInto } from '../../write/merge-into.ts';
@@ -12,6 +13,8 @@ export interface PlacedLoad {
   readonly merged: MergedInto | undefined;
   /** Rows of the table that the source no longer has. */
   readonly gone: number;
+  /** In a table that was replaced. */
+  readonly conflicts?: ConflictCounts | undefined;
 }
 
 export async function placeOrMerge(load: Load): Promise<PlacedLoad> {
@@ -19,8 +22,8 @@ export async function placeOrMerge(load: Load): Promise<PlacedLoad> {
   const warnings = await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source);
   if (becomesTable(placing)) {
     await prepareMarks(destination, facts);
-    const { gone } = await putInPlace(load);
-    return { warnings, merged: undefined, gone };
+    const { gone, conflicts } = await putInPlace(load);
+    return { warnings, merged: undefined, gone, conflicts };
   }
   await destination.query(analyze(facts.stagingName));
   const merged = await mergeWhole(load);
