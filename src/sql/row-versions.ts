@@ -28,6 +28,8 @@ export interface RowVersions {
   readonly key: { readonly name: string; readonly type: string };
   /** Identifies the names and types of the columns. */
   readonly shape: string;
+  /** Whether all expressions give the same value again, so that a row with an unknown version can be merged. */
+  readonly isRepeatable?: boolean;
   /** Whether [2] is needed. */
   readonly recordsWritten: boolean;
 }
@@ -52,7 +54,7 @@ export function isNewVersion(versions: RowVersions): string {
     `coalesce(${ours} ${GREATER} ${before}, ${before} IS NULL AND ${ours} IS NOT NULL)`;
   const isOther = `coalesce(${recorded(5)} ${EQUALS} ${literal(versions.shape)} AND ${recorded(1)} ${DIFFERS_FROM} ${hashOfRow(versions, 's')}, false)`;
   return `(${record} IS NULL OR CASE WHEN coalesce(${recorded(4)} ${EQUALS} ${keyTag(versions)}, false)
-    THEN ${isLater(last)} OR (${isOther} AND NOT coalesce(${ours} ${LESS} ${last}, false)) ELSE ${isLater(theirs)} END)`;
+    THEN ${isLater(last)} OR (${isOther} AND NOT coalesce(${ours} ${LESS} ${last}, false)) ELSE ${versions.isRepeatable === true ? 'true' : isLater(theirs)} END)`;
 }
 
 /**

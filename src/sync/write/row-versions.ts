@@ -2,7 +2,7 @@
 import { carriedType, withoutModifier } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { isRowVersion } from '../../schema/metadata-columns.ts';
-import { tracksVersions } from '../../schema/merged-columns.ts';
+import { converges, tracksVersions } from '../../schema/merged-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { sourceColumn } from '../../schema/selection.ts';
 import { digestOf } from '../../schema/shape.ts';
@@ -63,6 +63,7 @@ export function rowVersionsOf(
     destinationColumns: [...new Set([...(destination?.columns ?? []).map(({ name }) => name), ...names])],
     key: { name: key.name, type: SQL_TYPES[keyType] },
     shape: digestOf(names.map((name, place) => [name, types[place]])),
+    isRepeatable: settings.merge.length > 0 && settings.merge.every(converges),
     recordsWritten: settings.conflictLog,
   };
 }
