@@ -234,7 +234,7 @@ slowTest('two opposite pipelines record only real conflicts', { timeout: 60_000 
   await using there = await freshPair({ ...ordersPreset, tables: [table] });
   await sync(there);
   await using back = await oppositeOf(there, table);
-  await sync(back, 'orders --adopt');
+  await sync(back, 'orders --adopt --force');
   const settle = async () => {
     for (const pair of [there, back, there, back]) await sync(pair);
   };

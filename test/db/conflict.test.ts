@@ -124,7 +124,7 @@ slowTest('two opposite pipelines with writers on both sides settle', { timeout: 
   await using there = await freshPair(newest());
   await sync(there);
   await using back = await oppositeOf(there, NEWEST);
-  await sync(back, 'orders --adopt');
+  await sync(back, 'orders --adopt --force');
   let isWriting = true;
   const write = async (client: Pair['source'], name: string, firstId: number) => {
     for (let turn = 0; isWriting; turn += 1) {

@@ -292,7 +292,7 @@ describe('two opposite pipelines', () => {
       await using there = await freshPair({ tables: [GREATEST], sourceSql: STOCK });
       await sync(there);
       await using back = await oppositeOf(there, GREATEST);
-      await sync(back, 'stock --adopt');
+      await sync(back, 'stock --adopt --force');
       let isWriting = true;
       const most = new Map<number, number>();
       const write = async (client: Pair['source'], parity: number) => {
@@ -325,7 +325,7 @@ describe('two opposite pipelines', () => {
     await using there = await freshPair({ tables: [GREATEST], sourceSql: STOCK });
     await sync(there);
     await using back = await oppositeOf(there, STOCK_CONFIG);
-    const { error } = (await trySync(back, 'stock --adopt')).table();
+    const { error } = (await trySync(back, 'stock --adopt --force')).table();
     expect(error).toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(
@@ -333,7 +333,7 @@ describe('two opposite pipelines', () => {
       ),
     });
     await back.writeTables([GREATEST]);
-    await sync(back, 'stock --adopt');
+    await sync(back, 'stock --adopt --force');
     await there.writeTables([STOCK_CONFIG]);
     expect((await trySync(there)).table().error?.message).toContain('the opposite pipeline "back"');
   });
