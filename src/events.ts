@@ -1,6 +1,6 @@
 /**
  * The events between the work and its listeners. `sync/` emits them and does not know the log, the terminal, the
- * history or the webhook. These listeners are connected in `commands/watch/watch-run.ts`.
+ * history or the webhook. These listeners are connected in `pipeline/run-listeners.ts` and `commands/watch/watch-run.ts`.
  */
 import type { ConflictCounts } from './conflicts.ts';
 import type { ErrorCode } from './errors.ts';

@@ -5,8 +5,8 @@ import { tablesCommand } from '../shell-word.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import type { PlanRequest } from '../sync/plan/plan.ts';
 import { withContext, type ContextOptions } from './pipeline/context.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 
 interface Claims {
   readonly adopt: boolean;

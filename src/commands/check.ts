@@ -6,10 +6,10 @@ import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { check } from '../check/check.ts';
 import type { Finding } from '../check/finding.ts';
 import { withContext } from './pipeline/context.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 
 export interface CheckOptions extends GlobalOptions {
   readonly destination: readonly string[];

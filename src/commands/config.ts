@@ -12,7 +12,7 @@ import { redactedJson, redactor } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { version } from '../version.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { ensureKnown } from './pipeline/select-tables.ts';
+import { ensureKnown } from '../pipeline/select-tables.ts';
 
 export interface ConfigOptions extends GlobalOptions {
   readonly json: boolean;

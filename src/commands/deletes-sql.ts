@@ -9,8 +9,8 @@ import { pruneDeletions, recordDeletions, type RecordedTable } from '../sql/dele
 import { logTable } from '../sync/facts/deletion-log.ts';
 import { keysAtSource } from '../sync/facts/keys-at-source.ts';
 import { withContext } from './pipeline/context.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 

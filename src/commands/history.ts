@@ -7,12 +7,13 @@ import { redactedJson } from '../redact.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
-import { withContext, type Pipeline } from './pipeline/context.ts';
-import { recordNameIn, nameIn } from './pipeline/record-names.ts';
+import { withContext } from './pipeline/context.ts';
+import type { Pipeline } from '../pipeline/context.ts';
+import { recordNameIn, nameIn } from '../pipeline/record-names.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { matching, selectTables } from './pipeline/select-tables.ts';
+import { matching, selectTables } from '../pipeline/select-tables.ts';
 import { warnUnreachable } from './pipeline/warn-unreachable.ts';
 
 export interface HistoryOptions extends GlobalOptions {

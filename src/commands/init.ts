@@ -12,7 +12,7 @@ import { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { isSample } from '../init/config-text.ts';
 import { readFormerConfig } from '../init/former-config.ts';
 import type { Visit } from '../init/test-connections.ts';
-import { withoutSecrets } from './pipeline/context.ts';
+import { withoutSecrets } from '../pipeline/context.ts';
 import { formatReport, reportJson, warningsOf, type InitReport } from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';

@@ -17,11 +17,12 @@ import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { writeFault } from '../state/state-files.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
-import { withContext, type Pipeline } from './pipeline/context.ts';
+import { withContext } from './pipeline/context.ts';
+import type { Pipeline } from '../pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { sayRemarks, warnRefused, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface PlanOptions extends GlobalOptions {

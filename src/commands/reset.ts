@@ -7,9 +7,9 @@ import { goneAtSource } from '../reset/gone-tables.ts';
 import { forgetTable, sourceSight, type Forgotten } from '../reset/reset-table.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination } from './pipeline/each-destination.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface ResetOptions extends GlobalOptions {

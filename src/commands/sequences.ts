@@ -6,8 +6,8 @@ import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { setSequences, type SequenceResult } from '../sequences/sequences.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 

@@ -7,9 +7,9 @@ import { writeFault } from '../state/state-files.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../status/table-status.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { sayRemarks, warnUnreachable, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface StatusOptions extends GlobalOptions {

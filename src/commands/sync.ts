@@ -8,17 +8,18 @@ import { formatEnding, formatProblems, hasProblems, warningsIn, withWarnings } f
 import { reportDue } from '../schema/standing-warnings.ts';
 import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';
-import { exitCodeOf, run } from '../sync/run/run.ts';
-import type { RunRequest } from '../sync/run/run-request.ts';
+import { exitCodeOf } from '../sync/run/run.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
-import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
-import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tables.ts';
+import { withContext, type Context } from './pipeline/context.ts';
+import type { Pipeline } from '../pipeline/context.ts';
+import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
+import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { planCommand } from './plan.ts';
 import type { Iteration } from './watch/iteration.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { watchRun } from './watch/watch-run.ts';
 
 export interface SyncOptions extends GlobalOptions {
@@ -75,7 +76,7 @@ async function syncOnce(
       if (verbosity !== 'quiet' && !options.json) context.terminal.out(head);
       await using watch = await watchRun(context, { isJson: options.json, verbosity });
       if (notice !== undefined) watch.warn(notice);
-      const summary = await runAll(context, {
+      const summary = await runPipeline(context, {
         tables: chosen,
         noTables: expanded.noTables,
         isFullRefresh: options.fullRefresh,
@@ -113,12 +114,6 @@ function repeatCommandOf(tables: readonly string[], options: SyncOptions): strin
   return tablesCommand('sync', tables, [...flags, ...given({ '--force': force }), ...selected]);
 }
 
-/** Warnings about patterns belong to the run: to its summary, its log and its messages. */
-const withRemarks = ({ context, remarks }: Expanded): Context =>
-  remarks.length === 0
-    ? context
-    : mapSettings(context, (settings) => ({ ...settings, warnings: [...settings.warnings, ...remarks] }));
-
 /** An unknown name may be a table that only the source knows. */
 function chosenTables(
   { context: { settings }, problem, noTables }: Expanded,
@@ -131,19 +126,6 @@ function chosenTables(
   } catch (error) {
     throw problem ?? error;
   }
-}
-
-/** A single destination has no name, and shares its reads with no other. */
-async function runAll(
-  { runContext, pipelines, emit, openSource }: Context,
-  request: RunRequest,
-): Promise<RunSummary> {
-  const destinations = pipelines.flatMap(({ name, runContext: of }) =>
-    name === undefined ? [] : [{ name, context: of }],
-  );
-  if (destinations.length === 0) return run(runContext, request);
-  const { runSeveral } = await import('../sync/run/run-destinations.ts');
-  return runSeveral({ destinations, emit, openSource }, request);
 }
 
 const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>

@@ -15,11 +15,12 @@ import { repairTable, type Repaired } from '../verify/repair.ts';
 import { repairWhole } from '../verify/repair-keyless.ts';
 import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
-import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
+import { withContext, type Context } from './pipeline/context.ts';
+import type { Pipeline } from '../pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
-import { expandTables } from './pipeline/expand-tables.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { selectTables } from './pipeline/select-tables.ts';
+import { selectTables } from '../pipeline/select-tables.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface VerifyOptions extends GlobalOptions {

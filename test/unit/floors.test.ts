@@ -6,9 +6,11 @@ import { expect, test } from 'vitest';
 const SRC = resolve(import.meta.dirname, '../../src');
 
 const FLOORS: Readonly<Record<string, number>> = {
-  'process.ts': 10,
-  'cli.ts': 9,
-  commands: 8,
+  'process.ts': 11,
+  'cli.ts': 10,
+  commands: 9,
+  // What a run needs besides its stages, without a terminal.
+  pipeline: 8,
   // The verbs: none knows another one.
   ...{ check: 7, demo: 7, init: 7, preview: 7, reset: 7, sequences: 7, status: 7, verify: 7 },
   sync: 6,

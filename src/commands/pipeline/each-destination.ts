@@ -3,7 +3,8 @@ import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
 import { destinationHeading } from '../../report/destination.ts';
 import { errorToJson } from '../../report/summary-json.ts';
-import { withoutSecrets, type Context, type Pipeline } from './context.ts';
+import type { Context } from './context.ts';
+import { withoutSecrets, type Pipeline } from '../../pipeline/context.ts';
 
 export interface DestinationResults<T> {
   /** The results of the destinations that could be reached, with their names if there are several. */

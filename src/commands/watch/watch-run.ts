@@ -1,7 +1,5 @@
-/** The listeners of a run: the log, the live line, both histories, metrics, the webhook, the healthcheck. */
+/** The listeners of a run that a command shows: the log and the live line, beside those of every run. */
 import type { Listener, RunEvent } from '../../events.ts';
-import { healthcheckListener } from '../../notify/healthcheck.ts';
-import { webhookListener } from '../../notify/webhook.ts';
 import { jsonListener } from '../../observe/json-lines.ts';
 import { createLogger, effectiveLevel, type Verbosity } from '../../observe/log.ts';
 import { logListener, retryListener } from '../../observe/log-listener.ts';
@@ -9,15 +7,8 @@ import { createProgress, type ProgressDisplay } from '../../observe/progress.ts'
 import type { Redact } from '../../redact.ts';
 import type { Style } from '../../report/style.ts';
 import { summaryByTable } from '../../report/summary.ts';
-import { Database } from '../../postgres/database.ts';
-import { historyListener } from '../../observe/history-listener.ts';
-import { destinationHistory } from '../../postgres/run-history.ts';
-import { localHistory } from '../../state/local-history.ts';
-import { markRunning } from '../../state/running-runs.ts';
-import { exitCodeOf } from '../../sync/run/run.ts';
+import { listenToRun } from '../../pipeline/run-listeners.ts';
 import type { Context } from '../pipeline/context.ts';
-import { recordNameIn } from '../pipeline/record-names.ts';
-import { runMetrics } from './run-metrics.ts';
 
 interface WatchOptions {
   readonly isJson: boolean;
@@ -32,58 +23,17 @@ export interface Watch extends AsyncDisposable {
   readonly warnings: readonly string[];
 }
 
-const TEST_WEBHOOK = 'Test WEBHOOK_URL with "increp check --webhook".';
-const CHECK_URL = 'Check HEALTHCHECK_URL.';
-
-/** A new listener needs a change of this function and a file of its own. */
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
-  const { settings, terminal, redact, signal, listen } = context;
-  const { timing } = context.runContext;
+  const { terminal, redact, listen } = context;
   const { isJson, verbosity } = options;
   const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
   const warnings: string[] = [];
   const warn = await wireLog(context, options, { progress, warnings });
-  const warnWith = (next: string) => (message: string) => warn(`${message}. ${next}`);
   if (progress) listen(progress.listener);
   if (isJson) listen(jsonListener(terminal.out, redact));
   const isAboveLine = progress !== undefined && terminal.screen?.isStdout === true;
   if (!isJson && verbosity !== 'quiet' && !isAboveLine) listen(tableLinesListener(context));
-  // The metrics come before listeners that wait for a server, because after a signal there is little time.
-  if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
-  const { webhook, healthcheckUrl: url } = settings;
-  // These connections stay open when a signal ends the others.
-  const histories = context.pipelines.map(
-    ({ settings: of, runContext: { destination } }) =>
-      new Database(of.destination, { ...of, timing, tunnels: destination.tunnels }),
-  );
-  const marks = context.pipelines.map((pipeline, index) => {
-    const { stateDirectory: directory } = pipeline.settings;
-    const destinationNameOf = recordNameIn(pipeline.settings);
-    const database = histories[index];
-    const mark = markRunning({ directory, destinationNameOf });
-    pipeline.listen(mark.listener);
-    const stores = [
-      localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
-      ...(database
-        ? [
-            destinationHistory({
-              database,
-              runDatabase: pipeline.runContext.destination,
-              onFailure: warn,
-            }),
-          ]
-        : []),
-    ];
-    for (const store of stores)
-      pipeline.listen(historyListener({ store, destinationNameOf, redact, timing }));
-    return mark;
-  });
-  if (webhook)
-    listen(webhookListener({ webhook, redact, onFailure: warnWith(TEST_WEBHOOK), signal, timing }));
-  // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at
-  // its turn.
-  if (url !== undefined)
-    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warnWith(CHECK_URL), signal, timing }));
+  const listening = listenToRun(context, { warn, isWhole: true });
   const stop = () => progress?.stop();
   return {
     stop,
@@ -91,7 +41,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     warnings,
     [Symbol.asyncDispose]: async () => {
       stop();
-      await Promise.all([...histories, ...marks].map((resource) => resource[Symbol.asyncDispose]()));
+      await listening[Symbol.asyncDispose]();
     },
   };
 }

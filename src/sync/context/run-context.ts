@@ -1,4 +1,4 @@
-/** The resources and settings of a run. `commands/context.ts` creates them. */
+/** The resources and settings of a run. `pipeline/context.ts` creates them. */
 import type { Settings } from '../../config/settings.ts';
 import type { Emit } from '../../events.ts';
 import type { ClientTools } from '../../postgres/client-tools.ts';

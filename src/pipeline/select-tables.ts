@@ -1,9 +1,9 @@
-import type { TableSettings } from '../../config/settings.ts';
-import { IncrepError } from '../../errors.ts';
-import { LISTED, listed } from '../../format.ts';
-import { nearest } from '../../nearest.ts';
-import { printName } from '../../schema/names.ts';
-import { isMatch, readPattern, starsOf } from '../../schema/patterns.ts';
+import type { TableSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { LISTED, listed } from '../format.ts';
+import { nearest } from '../nearest.ts';
+import { printName } from '../schema/names.ts';
+import { isMatch, readPattern, starsOf } from '../schema/patterns.ts';
 
 const CONFIGURED = 'tables-config.json';
 

@@ -1,6 +1,6 @@
 /** Maps table names in messages to the names of destination tables in the histories. */
-import { recordNameOf } from '../../config/tables/table-mapping.ts';
-import type { Settings } from '../../config/settings.ts';
+import { recordNameOf } from '../config/tables/table-mapping.ts';
+import type { Settings } from '../config/settings.ts';
 
 export function recordNameIn(settings: Settings): (name: string) => string {
   const names = new Map(settings.tables.map((table) => [table.name, recordNameOf(settings, table)]));

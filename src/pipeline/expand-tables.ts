@@ -2,16 +2,16 @@
  * Replaces patterns by tables. This happens in one place: after the settings are loaded, and before tables are
  * selected by name.
  */
-import { expandPatterns } from '../../config/tables/expand-patterns.ts';
-import type { Settings } from '../../config/settings.ts';
-import { labelOf } from '../../config/tables/table-mapping.ts';
-import { asIncrepError, IncrepError } from '../../errors.ts';
-import { distinctTables, printName, type TableName } from '../../schema/names.ts';
-import type { StateRecord } from '../../schema/state-record.ts';
-import { tableCommand } from '../../shell-word.ts';
-import { findTables, goneTables, rememberedTables } from '../../sync/facts/find-tables.ts';
-import { withSourceTimeout } from '../../sync/context/source-timeout.ts';
-import type { Context } from './context.ts';
+import { expandPatterns } from '../config/tables/expand-patterns.ts';
+import type { Settings } from '../config/settings.ts';
+import { labelOf } from '../config/tables/table-mapping.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
+import { distinctTables, printName, type TableName } from '../schema/names.ts';
+import type { StateRecord } from '../schema/state-record.ts';
+import { tableCommand } from '../shell-word.ts';
+import { findTables, goneTables, rememberedTables } from '../sync/facts/find-tables.ts';
+import { withSourceTimeout } from '../sync/context/source-timeout.ts';
+import type { PipelineContext } from './context.ts';
 
 interface Asking {
   /**
@@ -25,9 +25,9 @@ interface Asking {
   readonly isLocal?: boolean;
 }
 
-export interface Expanded {
+export interface Expanded<C extends PipelineContext = PipelineContext> {
   /** With every table in its settings. */
-  readonly context: Context;
+  readonly context: C;
   /** Why the source could not be queried. Then the tables are those of earlier syncs. */
   readonly problem: IncrepError | undefined;
   /** Patterns that match no table. */
@@ -39,7 +39,10 @@ export interface Expanded {
 }
 
 /** Without patterns, no server is queried. */
-export async function expandTables(context: Context, asking: Asking): Promise<Expanded> {
+export async function expandTables<C extends PipelineContext>(
+  context: C,
+  asking: Asking,
+): Promise<Expanded<C>> {
   if (context.settings.patterns.length === 0)
     return { context, problem: undefined, unmatched: [], remarks: [], noTables: undefined };
   const { found, problem } = await tablesFor(context, asking);
@@ -70,7 +73,10 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
 }
 
 /** Changes the settings of all destinations. */
-export function mapSettings(context: Context, change: (settings: Settings) => Settings): Context {
+export function mapSettings<C extends PipelineContext>(
+  context: C,
+  change: (settings: Settings) => Settings,
+): C {
   const pipelines = context.pipelines.map(({ settings: before, runContext, ...pipeline }) => {
     const settings = change(before);
     return { ...pipeline, settings, runContext: { ...runContext, settings } };
@@ -85,7 +91,7 @@ export function mapSettings(context: Context, change: (settings: Settings) => Se
 }
 
 async function tablesFor(
-  { runContext, settings, pipelines }: Context,
+  { runContext, settings, pipelines }: PipelineContext,
   { source, withGone = false, isLocal = false }: Asking,
 ): Promise<{ readonly found: readonly TableName[]; readonly problem?: IncrepError }> {
   const remembered = async (isLocalOnly: boolean) =>

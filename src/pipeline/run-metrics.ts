@@ -1,17 +1,17 @@
-import { metricsListener } from '../../observe/metrics/listener.ts';
-import type { TableMetrics } from '../../observe/metrics/families.ts';
-import type { TableSettings } from '../../config/settings.ts';
-import type { Listener } from '../../events.ts';
-import { labelOf } from '../../format.ts';
-import { updateCounters } from '../../state/counters-file.ts';
-import { recordInFile } from '../../status/state-file-record.ts';
-import { exitCodeOf } from '../../sync/run/run.ts';
-import { version } from '../../version.ts';
-import type { Context, Pipeline } from '../pipeline/context.ts';
+import { metricsListener } from '../observe/metrics/listener.ts';
+import type { TableMetrics } from '../observe/metrics/families.ts';
+import type { TableSettings } from '../config/settings.ts';
+import type { Listener } from '../events.ts';
+import { labelOf } from '../format.ts';
+import { updateCounters } from '../state/counters-file.ts';
+import { recordInFile } from '../status/state-file-record.ts';
+import { exitCodeOf } from '../sync/run/run.ts';
+import { version } from '../version.ts';
+import type { Pipeline, PipelineContext } from './context.ts';
 
 /** The listener that writes METRICS_TEXTFILE. */
 export function runMetrics(
-  { settings, pipelines }: Context,
+  { settings, pipelines }: PipelineContext,
   path: string,
   onFailure: (message: string) => void,
 ): Listener {

@@ -1,6 +1,6 @@
-import type { NamedDestination, Settings } from '../../config/settings.ts';
-import { IncrepError } from '../../errors.ts';
-import { nearest } from '../../nearest.ts';
+import type { NamedDestination, Settings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 
 /**
  * The destinations that --destination names, in the order of the configuration; none if the pipeline has only one.

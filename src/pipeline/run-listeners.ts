@@ -1,0 +1,70 @@
+/** The listeners of a run that need no terminal: both histories, metrics, the webhook, the healthcheck. */
+import { healthcheckListener } from '../notify/healthcheck.ts';
+import { webhookListener } from '../notify/webhook.ts';
+import { historyListener } from '../observe/history-listener.ts';
+import { Database } from '../postgres/database.ts';
+import { destinationHistory } from '../postgres/run-history.ts';
+import { localHistory } from '../state/local-history.ts';
+import { markRunning } from '../state/running-runs.ts';
+import { exitCodeOf } from '../sync/run/run.ts';
+import type { PipelineContext } from './context.ts';
+import { recordNameIn } from './record-names.ts';
+import { runMetrics } from './run-metrics.ts';
+
+interface ListeningOptions {
+  readonly warn: (message: string) => void;
+  /** False for a run of some tables: METRICS_TEXTFILE and HEALTHCHECK_URL are about all of them. */
+  readonly isWhole: boolean;
+}
+
+const TEST_WEBHOOK = 'Test WEBHOOK_URL with "increp check --webhook".';
+const CHECK_URL = 'Check HEALTHCHECK_URL.';
+
+/** A new listener needs a change of this function and a file of its own. Dispose it at the end of the run. */
+export function listenToRun(context: PipelineContext, options: ListeningOptions): AsyncDisposable {
+  const { settings, redact, signal, listen } = context;
+  const { timing } = context.runContext;
+  const { warn, isWhole } = options;
+  const warnWith = (next: string) => (message: string) => warn(`${message}. ${next}`);
+  // The metrics come before listeners that wait for a server, because after a signal there is little time.
+  if (isWhole && settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
+  const { webhook, healthcheckUrl: url } = settings;
+  // These connections stay open when a signal ends the others.
+  const histories = context.pipelines.map(
+    ({ settings: of, runContext: { destination } }) =>
+      new Database(of.destination, { ...of, timing, tunnels: destination.tunnels }),
+  );
+  const marks = context.pipelines.map((pipeline, index) => {
+    const { stateDirectory: directory } = pipeline.settings;
+    const destinationNameOf = recordNameIn(pipeline.settings);
+    const database = histories[index];
+    const mark = markRunning({ directory, destinationNameOf });
+    pipeline.listen(mark.listener);
+    const stores = [
+      localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
+      ...(database
+        ? [
+            destinationHistory({
+              database,
+              runDatabase: pipeline.runContext.destination,
+              onFailure: warn,
+            }),
+          ]
+        : []),
+    ];
+    for (const store of stores)
+      pipeline.listen(historyListener({ store, destinationNameOf, redact, timing }));
+    return mark;
+  });
+  if (webhook)
+    listen(webhookListener({ webhook, redact, onFailure: warnWith(TEST_WEBHOOK), signal, timing }));
+  // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at
+  // its turn.
+  if (isWhole && url !== undefined)
+    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warnWith(CHECK_URL), signal, timing }));
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...histories, ...marks].map((resource) => resource[Symbol.asyncDispose]()));
+    },
+  };
+}
