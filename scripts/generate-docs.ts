@@ -9,7 +9,7 @@ import {
   tablesJsonSchema,
 } from '../src/config/tables/tables-schema.ts';
 import type { Variable } from '../src/config/environment/variables.ts';
-import { VARIABLES } from '../src/config/environment/variables.ts';
+import { SERVICE_VARIABLES, VARIABLES } from '../src/config/environment/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
 import { errorPages, linkTo } from './error-pages/error-pages.ts';
 import { fill, pretty } from './generated-parts.ts';
@@ -27,12 +27,12 @@ function markdownTable(head: Cells, rows: readonly Cells[]): string {
 const code = (text: string) => `\`${text}\``;
 
 function defaultOf(variable: Variable): string {
-  if (variable.isRequired) return '**required**, or the URL';
+  if (variable.isRequired) return variable.isSecret ? '**required**' : '**required**, or the URL';
   return variable.default === undefined ? (variable.defaultInWords ?? 'none') : code(variable.default);
 }
 
-function variablesTable(): string {
-  const rows = VARIABLES.map((variable) => [
+function variablesTable(variables: readonly Variable[]): string {
+  const rows = variables.map((variable) => [
     code(variable.name),
     variable.meaning,
     defaultOf(variable),
@@ -128,10 +128,11 @@ const GENERATED: Readonly<Record<string, (text: string) => string>> = {
   'tables-config.schema.json': () => JSON.stringify(tablesJsonSchema()),
   'docs/configuration.md': (text) =>
     fill(text, {
-      'environment variables': variablesTable(),
+      'environment variables': variablesTable(VARIABLES),
       'table options': optionsTable(),
       'file keys': fileKeysTable(),
     }),
+  'docs/service.md': (text) => fill(text, { 'service variables': variablesTable(SERVICE_VARIABLES) }),
   'docs/errors.md': (text) => fill(text, { 'error pages': errorPages() }),
   'docs/exit-codes.md': (text) => fill(text, { 'exit codes': exitCodesTable() }),
   'man/increp.1': () =>

@@ -4,7 +4,7 @@ import { argumentOf, notesOf, type CommandDescription } from '../src/commands/de
 import { globalOptions } from '../src/commands/descriptions/global.ts';
 import { COMMAND_GROUPS, FIRST_STEPS } from '../src/commands/descriptions/groups.ts';
 import { commands } from '../src/commands/program/registry.ts';
-import { VARIABLES, type Variable } from '../src/config/environment/variables.ts';
+import { SERVICE_VARIABLES, VARIABLES, type Variable } from '../src/config/environment/variables.ts';
 import { version } from '../src/version.ts';
 import { bold, entry, lines, paragraph, prose, roff, section, subsection } from './roff.ts';
 
@@ -32,7 +32,13 @@ export const manPage = (endings: readonly Ending[]): string =>
     section('COMMANDS', ...inOrder.map(commandPart)),
     section('GLOBAL OPTIONS', ...globalOptions().map(optionPart), ...OWN_OPTIONS),
     section('FILES', ...Object.entries(FILES).map(([name, meaning]) => entry(bold(name), prose(meaning)))),
-    section('ENVIRONMENT', paragraph(prose(ENVIRONMENT)), ...VARIABLES.map(variablePart)),
+    section(
+      'ENVIRONMENT',
+      paragraph(prose(ENVIRONMENT)),
+      ...VARIABLES.map(variablePart),
+      paragraph(prose(SERVICE_ENVIRONMENT)),
+      ...SERVICE_VARIABLES.map(variablePart),
+    ),
     section('EXIT STATUS', ...exitCodes(endings)),
     section('EXAMPLES', ...examples()),
     section('SEE ALSO', SEE_ALSO),
@@ -59,6 +65,9 @@ const FILES: Readonly<Record<string, string>> = {
 const ENVIRONMENT =
   'These are read from the environment, else from `.env`. Any variable X can also be read from a file that X_FILE names, or from $CREDENTIALS_DIRECTORY/X. `INCREP_DIR` and `NO_COLOR` are read from the environment alone.';
 
+const SERVICE_ENVIRONMENT =
+  '`serve` and `work` read these from the environment alone. The variables of a pipeline begin with its name there, as in `SHOP_SOURCE_URL`.';
+
 const SEE_ALSO = String.raw`.BR pg_dump (1),
 .BR psql (1)
 .PP
@@ -71,7 +80,10 @@ function commandPart(description: CommandDescription): string {
     words.filter(Boolean).join(' '),
     ...textPart(description.description),
     ...(argument ? [entry(bold(argument.name()), roff(`${argument.description}${notesOf(argument)}`))] : []),
-    ...Object.values(description.options).flat().map(optionPart),
+    ...Object.values(description.options)
+      .flat()
+      .filter(({ hidden }) => !hidden)
+      .map(optionPart),
   );
 }
 

@@ -23,6 +23,8 @@ const FILE_FAULTS: Readonly<Record<string, string>> = {
 /** These need no name of a host, so they are right for any connection. */
 const NETWORK_FAULTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
+  EADDRINUSE: 'the port is in use',
+  EADDRNOTAVAIL: 'this machine has no such address',
   ECONNRESET: 'the connection was closed by the other side',
   ECONNABORTED: 'the connection was closed by this machine',
   EPIPE: 'the connection was closed by the other side',

@@ -113,6 +113,31 @@ export interface Timing {
   };
   /** How often the history of a run is written. A failure is written at once. */
   readonly historyInterval: number;
+  /** `serve` and `work`. */
+  readonly serve: {
+    /** Between two questions of an idle worker for work. */
+    readonly claimPoll: number;
+    /** Between two questions which schedules are due. */
+    readonly schedulePoll: number;
+    /** Between two looks for new pipelines, and for changed files. */
+    readonly configPoll: number;
+    /** Without a sign of life for this long, a worker has lost its job, and another one gets it. At least 10. */
+    readonly heartbeat: number;
+    /** Between two signs of life. */
+    readonly beat: number;
+    /** Between two searches for jobs of lost workers. A whole number. */
+    readonly monitor: number;
+    /** How long a worker that must stop lets its syncs finish, unless --drain sets it. */
+    readonly drain: number;
+    /** The server ends a session of the control database that waits for its program inside a transaction. */
+    readonly idleTransaction: number;
+    /** One statement in the control database, at the server. */
+    readonly statement: number;
+    /** The same, with the network. */
+    readonly query: number;
+    /** Between two attempts to start the worker process of `serve` again. */
+    readonly respawn: Backoff;
+  };
   /** How long pg_dump and pg_restore may take to stop before they are killed. */
   readonly childKillDelay: number;
 }
@@ -154,5 +179,18 @@ export const DEFAULT_TIMING: Timing = {
     healthcheckStart: 5,
   },
   historyInterval: 2,
+  serve: {
+    claimPoll: 1,
+    schedulePoll: 1,
+    configPoll: 5,
+    heartbeat: 30,
+    beat: 10,
+    monitor: 10,
+    drain: 30,
+    idleTransaction: 5,
+    statement: 15,
+    query: 30,
+    respawn: { base: 1, max: 30 },
+  },
   childKillDelay: 2,
 };

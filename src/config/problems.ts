@@ -80,6 +80,15 @@ export function configError(
   });
 }
 
+/** The same for `serve` and `work`, which read only variables. */
+export const serviceError = (problems: readonly Problem[]): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: ['the service cannot start with these variables:', ...groupsOf(problems).map(problemText)].join(
+      '\n',
+    ),
+    next: 'Set the variables, then run the command again. "increp help service" describes them.',
+  });
+
 const LONGEST_SHOWN = 60;
 
 const cut = (text: string) =>

@@ -95,8 +95,11 @@ export interface Bastion {
   readonly variable: string;
 }
 
+/** What a database is for increp, in the words of messages. */
+export type DatabaseSide = 'source' | 'destination' | 'control database';
+
 export interface ConnectionSettings extends ServerAddress {
-  readonly side: 'source' | 'destination';
+  readonly side: DatabaseSide;
   readonly host: string;
   readonly port: number;
   readonly user: string;

@@ -31,8 +31,8 @@ export function effectiveLevel({ level, verbosity, hasProgress }: Talk): LogLeve
 export interface LoggerOptions {
   readonly log: LogSettings;
   readonly level: LogLevel;
-  readonly runId: string;
-  readonly pipeline: string;
+  /** In every line. */
+  readonly base: Readonly<Record<string, string>>;
   readonly redact: Redact;
   /** Whether stderr is a terminal. */
   readonly isTerminal: boolean;
@@ -84,7 +84,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   return pino(
     {
       level,
-      base: { run_id: options.runId, pipeline: options.pipeline },
+      base: options.base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },

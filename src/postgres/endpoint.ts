@@ -3,7 +3,7 @@
  * outer one.
  */
 import type pg from 'pg';
-import type { ConnectionSettings } from '../config/settings.ts';
+import type { ConnectionSettings, DatabaseSide } from '../config/settings.ts';
 import { serverTarget, sshCommand } from '../config/connection/bastion.ts';
 import { serverNames } from '../config/connection/servers.ts';
 import { shellWord } from '../shell-word.ts';
@@ -12,7 +12,7 @@ type EndpointLogin = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' 
   Partial<Pick<ConnectionSettings, 'otherServers' | 'hostAddress' | 'bastion'>>;
 
 export interface Endpoint {
-  readonly side: 'source' | 'destination';
+  readonly side: DatabaseSide;
   /** host:port/database, without credentials. */
   readonly address: string;
   readonly role: string;

@@ -15,7 +15,9 @@ const LOSSES = {
     'increp finds late commits by pg_locks and changed rows by xmin. Without them, rows would be missing at the destination without an error.',
   destination:
     'increp loads a table in one transaction that also creates and locks it. Another server may keep a part of a failed run.',
-} as const;
+  'control database':
+    'The queue depends on locks of rows and on partial indexes. Another server may give a table to two workers.',
+} as const satisfies Record<Endpoint['side'], string>;
 
 /** @throws IncrepError NOT_POSTGRES */
 export function ensurePostgres({ side, address }: Place, signs: ServerSigns): void {

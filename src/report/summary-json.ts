@@ -9,7 +9,7 @@ export const FORMAT_VERSION = 1;
 
 const inMilliseconds = (seconds: number) => Math.round(seconds * 1000) / 1000;
 
-function failureToJson(failure: Failure) {
+export function failureToJson(failure: Failure) {
   return {
     code: failure.code,
     message: failure.message,

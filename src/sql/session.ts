@@ -163,7 +163,7 @@ export const SERVER_SIGNS = {
  * source needs pg_locks.
  */
 export const serverIdentity = (
-  side: 'source' | 'destination',
+  side: string,
 ): string => /* sql */ `BEGIN READ ONLY; ${FIRST}; ${RESET_TIME_ZONE};
   SELECT current_setting('server_version_num')::int AS version,
          version() AS "versionText",

@@ -248,9 +248,18 @@ export const lockHolder = (table: TableName): string => /* sql */ `
   SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, a.xact_start AS since,
          coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  WHERE ${holdsLock(table)}`;
+
+const holdsLock = (table: TableName): string => /* sql */ `
+  l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid = ((${lockKey(table)} >> 32) & 4294967295)::oid AND l.objid = (${lockKey(table)} & 4294967295)::oid`;
+
+/** Ends the session that holds the lock, if it belongs to one of these programs. */
+export const endLostHolder = (table: TableName, programs: readonly string[]): string => /* sql */ `
+  SELECT pg_terminate_backend(l.pid)
+  FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE ${holdsLock(table)} AND a.application_name IN (${programs.map(literal).join(', ')})`;
 
 /** The destination tables whose lock is held. */
 export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `

@@ -23,11 +23,12 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   sequences: ['sequences', '--dry-run'],
   completion: ['completion', 'bash'],
   help: ['help', 'sync'],
+  serve: ['serve', '--print-sql'],
 };
 const BIN = join(PROJECT, 'bin', 'increp.js');
 
 /** With servers of its own, or in an empty directory. */
-const ELSEWHERE = ['demo', 'init'];
+const ELSEWHERE = ['demo', 'init', 'work'];
 
 test('every command is among them, demo in a test of its own', () => {
   const names = commands().map(({ description }) => description.name);

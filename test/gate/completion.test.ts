@@ -137,7 +137,9 @@ describe('what is offered', () => {
 
   test('is each flag of the command, and those of all commands', async () => {
     for (const { description } of commands()) {
-      const flags = Object.values(description.options).flat();
+      const flags = Object.values(description.options)
+        .flat()
+        .filter(({ hidden }) => !hidden);
       const wanted = [...flags.map(({ long }) => long), '--directory', '--no-color', '--help'];
       expect(await names(description.name, '-')).toEqual(wanted);
     }

@@ -59,10 +59,10 @@ describe('the package', () => {
       expect(await readFile(join(PROJECT, 'dist', file), 'utf8')).not.toMatch(/^import .* from "node:/m);
     expect(files.filter((name) => name.endsWith('.js')).length).toBeLessThan(60);
     expect(Object.keys(manifest['dependencies'] as object).toSorted()).toEqual(
-      ['@clack/core', '@clack/prompts', 'execa', 'pino', 'pino-pretty', 'undici'].toSorted(),
+      ['@clack/core', '@clack/prompts', 'execa', 'pg-boss', 'pino', 'pino-pretty', 'undici'].toSorted(),
     );
     const licenses = await readFile(join(PROJECT, 'dist', 'LICENSES.txt'), 'utf8');
-    for (const name of ['commander', 'dotenv', 'pg', 'pg-copy-streams', 'zod'])
+    for (const name of ['commander', 'croner', 'dotenv', 'pg', 'pg-copy-streams', 'zod'])
       expect(licenses).toMatch(new RegExp(`^${name} \\d`, 'm'));
   });
 

@@ -19,7 +19,7 @@ const remembered = new Map<string, Canaries>();
 const SHORTEST = 8;
 
 const SECRET_NAMES =
-  /^(SOURCE|DEST)_(PASSWORD|URL)$|^DEST_URLS$|^COPY_\w+_URL$|^WEBHOOK_(URL|SECRET)$|^HEALTHCHECK_URL$/;
+  /^(SOURCE|DEST)_(PASSWORD|URL)$|^DEST_URLS$|^COPY_\w+_URL$|^WEBHOOK_(URL|SECRET)$|^HEALTHCHECK_URL$|^SERVE_DATABASE_URL$/;
 
 export const forgetSecrets = (): void => remembered.clear();
 

@@ -47,7 +47,7 @@ export async function callMain(call: Call): Promise<Called> {
   }
 }
 
-class Captured extends Writable {
+export class Captured extends Writable {
   text = '';
 
   constructor() {

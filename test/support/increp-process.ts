@@ -61,7 +61,7 @@ export type Place = Pick<Pair, 'directory'>;
 export const TIMEOUT_MS = 50_000;
 
 /** Hundreds of processes start in a test run; each compiles only what is new. */
-const COMPILE_CACHE = join(PROJECT, 'node_modules', '.cache', 'increp-compiled');
+export const COMPILE_CACHE = join(PROJECT, 'node_modules', '.cache', 'increp-compiled');
 
 export const wordsOf = (args: string | readonly string[]): readonly string[] =>
   typeof args === 'string' ? args.split(/\s+/).filter(Boolean) : args;

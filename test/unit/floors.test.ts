@@ -6,9 +6,10 @@ import { expect, test } from 'vitest';
 const SRC = resolve(import.meta.dirname, '../../src');
 
 const FLOORS: Readonly<Record<string, number>> = {
-  'process.ts': 11,
-  'cli.ts': 10,
-  commands: 9,
+  'process.ts': 12,
+  'cli.ts': 11,
+  commands: 10,
+  serve: 9,
   // What a run needs besides its stages, without a terminal.
   pipeline: 8,
   // The verbs: none knows another one.

@@ -6,6 +6,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
   Inspect: ['status', 'history', 'verify'],
   Repair: ['reset'],
   Move: ['sequences'],
+  Serve: ['serve', 'work'],
   'Try it': ['demo', 'help', 'completion'],
 };
 

@@ -11,6 +11,7 @@ import { history } from '../descriptions/history.ts';
 import { plan } from '../descriptions/plan.ts';
 import { reset } from '../descriptions/reset.ts';
 import { sequences } from '../descriptions/sequences.ts';
+import { serve, work } from '../descriptions/service.ts';
 import { status } from '../descriptions/status.ts';
 import { sync } from '../descriptions/sync.ts';
 import { verify } from '../descriptions/verify.ts';
@@ -43,6 +44,8 @@ export const commands = (): readonly Registered[] => [
     description: sequences(),
     load: async () => (await import('../sequences.ts')).sequencesCommand,
   },
+  { description: serve(), load: async () => (await import('../serve.ts')).serveCommand },
+  { description: work(), load: async () => (await import('../work.ts')).workCommand },
   { description: init(), load: async () => (await import('../init.ts')).initCommand },
   { description: config(), load: async () => (await import('../config.ts')).configCommand },
   { description: demo(), load: async () => (await import('../demo.ts')).demoCommand },

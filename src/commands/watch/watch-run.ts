@@ -83,8 +83,7 @@ async function wireLog(
     createLogger({
       log: log.format === 'auto' && !isJson ? { ...log, format: 'pretty' } : log,
       level: effectiveLevel({ level: log.level, verbosity, hasProgress: isBesideSummary }),
-      runId,
-      pipeline,
+      base: { run_id: runId, pipeline },
       redact,
       say: terminal.say,
       isTerminal: terminal.isStderrTerminal,

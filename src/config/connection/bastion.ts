@@ -2,7 +2,7 @@
 import { readCommand, shellWord } from '../../shell-word.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, textOf } from '../environment/reading.ts';
-import type { Prefix, VariableName } from '../environment/variables.ts';
+import type { ConnectionPrefix, VariableName } from '../environment/variables.ts';
 import type { Bastion, ServerAddress } from '../settings.ts';
 
 /** The word of ssh for "no proxy". */
@@ -48,7 +48,7 @@ const SPECIAL_IN_PATH = /[%$:\\[\]]/;
 /** Undefined if the side has no bastion. Null if a problem was reported. */
 export function readBastion(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   servers: readonly Pick<ServerAddress, 'host'>[],
 ): Bastion | undefined | null {
   const [name, commandName] = [`${prefix}_SSH`, `${prefix}_SSH_COMMAND`] as const;

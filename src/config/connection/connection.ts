@@ -17,16 +17,18 @@ import { readCredential } from './credential.ts';
 import { readTls } from './tls.ts';
 import { valueWithService } from './service-file.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
-import type { AddressField, Prefix, SessionField, VariableName } from '../environment/variables.ts';
+import type { AddressField, ConnectionPrefix, SessionField, VariableName } from '../environment/variables.ts';
 
 type Address = ServerAddress & Pick<ConnectionSettings, 'otherServers' | 'user' | 'database'>;
 
 const ADDRESS_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'PASSWORD', 'DB'];
 
+const SIDES = { SOURCE: 'source', DEST: 'destination', SERVE_DATABASE: 'control database' } as const;
+
 /** Undefined if a problem was reported. */
 export async function readConnection(
   given: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
 ): Promise<ConnectionSettings | undefined> {
   const reading = await withService(given, `${prefix}_URL`);
   const hasUrl = isSet(reading, `${prefix}_URL`);
@@ -41,7 +43,7 @@ export async function readConnection(
   const bastion = readBastion(reading, prefix, servers);
   if (!address || schema === undefined || !tls || bastion === null) return undefined;
   const isSchemaGiven = isSet(reading, `${prefix}_SCHEMA`);
-  const side = prefix === 'SOURCE' ? 'source' : 'destination';
+  const side = SIDES[prefix];
   const parameters = readSession(reading, prefix, url?.session);
   if (!parameters) return undefined;
   for (const name of url?.repeated ?? [])
@@ -74,7 +76,7 @@ const SESSION_FIELDS: readonly SessionField[] = [
 /** The parameters of the URL, and variables for those that the URL does not have. */
 function readSession(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   inUrl: Conninfo = new Map(),
 ): SessionParameters | undefined {
   const session = new Map(inUrl);
@@ -98,7 +100,7 @@ function readSession(
     : undefined;
 }
 
-function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined {
+function readUrl(reading: SettingsReading, prefix: ConnectionPrefix): UrlParts | undefined {
   const name: VariableName = `${prefix}_URL`;
   const extra = ADDRESS_FIELDS.map((field): VariableName => `${prefix}_${field}`).filter((field) =>
     isSet(reading, field),
@@ -114,7 +116,7 @@ function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined
 
 function addressOfUrl(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   url: UrlParts,
   credential: Credential | undefined,
 ): Address | undefined {
@@ -130,7 +132,7 @@ function addressOfUrl(
 
 function addressOfVariables(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   credential: Credential | undefined,
 ): Address | undefined {
   // A URL is the shorter way to set all of them.
@@ -243,7 +245,7 @@ function checkDatabase(
 }
 
 /** The schema of the destination defaults to the name of the source schema. */
-function readSchema(reading: SettingsReading, prefix: Prefix): string | undefined {
+function readSchema(reading: SettingsReading, prefix: ConnectionPrefix): string | undefined {
   const name = isSet(reading, `${prefix}_SCHEMA`) ? (`${prefix}_SCHEMA` as const) : 'SOURCE_SCHEMA';
   const schema = textOf(reading, name);
   if (schema === undefined || isIdentifier(schema)) return schema;

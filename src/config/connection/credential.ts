@@ -3,7 +3,7 @@ import { parseDuration, DURATION_FORMS } from '../../duration.ts';
 import { readCommand } from '../../shell-word.ts';
 import type { SettingsReading, PrintedPassword } from '../environment/reading.ts';
 import { isSet, refuse, textOf } from '../environment/reading.ts';
-import type { Prefix, VariableName } from '../environment/variables.ts';
+import type { ConnectionPrefix, VariableName } from '../environment/variables.ts';
 import { show } from '../problems.ts';
 import type { Credential, CredentialWait } from '../settings.ts';
 import { parseConnectionUrl } from './connection-url.ts';
@@ -64,7 +64,7 @@ export function changingCredential({
 /** @param inUrl the password of the URL. Undefined if a problem was reported. */
 export function readCredential(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   inUrl: string | undefined,
 ): Credential | undefined {
   if (isSet(reading, `${prefix}_PASSWORD_COMMAND`)) return ofCommand(reading, prefix, inUrl);
@@ -95,7 +95,7 @@ function passwordOfUrl(text: string): string | undefined {
 
 function ofCommand(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   inUrl: string | undefined,
 ): Credential | undefined {
   const name: VariableName = `${prefix}_PASSWORD_COMMAND`;
@@ -126,7 +126,7 @@ function ofCommand(
 /** The other place of a password, with its origin. */
 function otherPassword(
   { values }: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   inUrl: string | undefined,
 ): string | undefined {
   const password = values.get(`${prefix}_PASSWORD`);
@@ -134,7 +134,7 @@ function otherPassword(
   return inUrl === undefined ? undefined : `the password in ${prefix}_URL`;
 }
 
-function readTtl(reading: SettingsReading, prefix: Prefix): number | undefined {
+function readTtl(reading: SettingsReading, prefix: ConnectionPrefix): number | undefined {
   const text = textOf(reading, `${prefix}_PASSWORD_TTL`);
   if (text === undefined) return Infinity;
   const seconds = parseDuration(text);

@@ -8,7 +8,7 @@ import { systemRoots } from './system-roots.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { choose, isSet, refuse, textOf } from '../environment/reading.ts';
 import type { SslMode, TlsSettings } from '../settings.ts';
-import type { Prefix, TlsField, VariableName } from '../environment/variables.ts';
+import type { ConnectionPrefix, TlsField, VariableName } from '../environment/variables.ts';
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
@@ -21,7 +21,7 @@ interface FoundVariable {
 /** Undefined if a problem was reported. */
 export async function readTls(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   inUrl: Readonly<Partial<Record<TlsField, string>>>,
 ): Promise<TlsSettings | undefined> {
   refuseTwice(reading, prefix, inUrl);
@@ -50,7 +50,7 @@ export async function readTls(
 
 function refuseTwice(
   reading: SettingsReading,
-  prefix: Prefix,
+  prefix: ConnectionPrefix,
   inUrl: Readonly<Partial<Record<TlsField, string>>>,
 ) {
   for (const field of TLS_PARAMETER_FIELDS) {

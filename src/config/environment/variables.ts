@@ -4,6 +4,8 @@
 export const STATE_DIRECTORY = 'sync-state';
 
 export type Prefix = 'SOURCE' | 'DEST';
+/** Of the variables of any connection; the third one is that of the service. */
+export type ConnectionPrefix = Prefix | 'SERVE_DATABASE';
 export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY' | 'SSLPASSWORD' | 'SSLCRL';
 /** Parameters of libpq with the same name in lower case. */
 export type SessionField = 'CONNECT_TIMEOUT' | 'CHANNEL_BINDING' | 'REQUIRE_AUTH' | 'TARGET_SESSION_ATTRS';
@@ -12,7 +14,7 @@ export type SshField = 'SSH' | 'SSH_COMMAND';
 export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
 
 export type VariableName =
-  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | PasswordField | SshField | TlsField | SessionField}`
+  | `${ConnectionPrefix}_${'URL' | 'SCHEMA' | AddressField | PasswordField | SshField | TlsField | SessionField}`
   | 'DEST_URLS'
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
@@ -243,6 +245,35 @@ export const VARIABLES: readonly Variable[] = [
   },
 ];
 
-const byName: ReadonlyMap<string, Variable> = new Map(VARIABLES.map((variable) => [variable.name, variable]));
+/** The variables of `serve` and `work`. They are not about one pipeline, so `.env` has none of them. */
+export const SERVICE_VARIABLES: readonly Variable[] = [
+  {
+    name: 'SERVE_DATABASE_URL',
+    meaning:
+      'The control database of `increp serve` and `increp work`, as a URL or as `host=... dbname=...`.',
+    example: 'postgresql://increp:secret@db.example.com:5432/increp_control?sslmode=require',
+    isRequired: true,
+    isSecret: true,
+  },
+  {
+    name: 'SERVE_DATABASE_PASSWORD_COMMAND',
+    meaning: 'Program that prints the password of that role as its first line of output.',
+    example: 'pass show increp/control',
+  },
+  {
+    name: 'SERVE_DATABASE_SSLMODE',
+    meaning: 'As `SOURCE_SSLMODE`, if the URL has no `sslmode`.',
+    default: 'prefer',
+  },
+  {
+    name: 'SERVE_DATABASE_SSLROOTCERT',
+    meaning: 'PEM file with the root certificates to trust, or `system`, if the URL has no `sslrootcert`.',
+    example: '/etc/ssl/certs/control-ca.pem',
+  },
+];
+
+const byName: ReadonlyMap<string, Variable> = new Map(
+  [...VARIABLES, ...SERVICE_VARIABLES].map((variable) => [variable.name, variable]),
+);
 
 export const variable = (name: string): Variable | undefined => byName.get(name);

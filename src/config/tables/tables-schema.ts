@@ -3,13 +3,13 @@
  * in the documentation. A message states what is allowed. The caller adds the value and its location.
  */
 import * as z from 'zod';
-import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../../duration.ts';
 import { excerptAt } from '../../excerpt.ts';
 import { faultIn, withoutEnd } from '../../sql/user-sql.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from '../chunk-size.ts';
 import { JOBS, MAX_JOBS } from '../jobs.ts';
 import { METADATA_COLUMNS } from '../../schema/metadata-columns.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
+import { duration, pipelineScheduleSchema, scheduleSchema } from './schedule-schema.ts';
 
 const identifier = z
   .string({ error: IDENTIFIER })
@@ -72,15 +72,6 @@ const deletionLog = z
   )
   .refine((log) => typeof log === 'string' || (log.table === undefined) !== (log.query === undefined), {
     error: DELETION_LOG,
-  });
-
-const duration = z
-  .string({ error: DURATION_FORMS })
-  .meta({ pattern: DURATION_PATTERN.source })
-  .transform((text, context) => {
-    const seconds = parseDuration(text);
-    if (seconds === undefined) context.addIssue(DURATION_FORMS);
-    return seconds ?? z.NEVER;
   });
 
 const chunkSize = z
@@ -263,6 +254,11 @@ export const tableSchema = z.strictObject(
       .describe(
         'A shorter time than `max_staleness`, after which `status` reports the table as late and a metric allows a warning.',
       ),
+    schedule: scheduleSchema
+      .optional()
+      .describe(
+        'When `increp serve` syncs the table. Default: with the pipeline. `{ "every": "30s" }`, or `cron` and `time_zone`.',
+      ),
     enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` skips the table.'),
   },
   { error: 'an object with a name and, unless mode is full-refresh, a replication_key and unique_cols' },
@@ -276,8 +272,10 @@ export const NEEDED_KEYS = [
 
 export type TableEntry = z.output<typeof tableSchema>;
 
-/** Options that can have defaults. `name`, `dest_name` and `query` belong to one table. */
-export const defaultsSchema = tableSchema.omit({ name: true, dest_name: true, query: true }).partial();
+/** Options that can have defaults. The rest belong to one table. */
+export const defaultsSchema = tableSchema
+  .omit({ name: true, dest_name: true, query: true, schedule: true })
+  .partial();
 
 const VARIABLE = 'the name of an environment variable';
 
@@ -304,7 +302,7 @@ export const destinationSchema = z.strictObject(
 );
 
 const TABLES =
-  'an array of tables, or an object with "tables" and optional "defaults", "destinations" and "jobs"';
+  'an array of tables, or an object with "tables" and optional "defaults", "destinations", "jobs" and "schedule"';
 
 const jobsSchema = z
   .int({ error: JOBS })
@@ -320,6 +318,7 @@ export const envelopeSchema = z.strictObject(
     defaults: z.record(z.string(), z.unknown(), { error: 'an object of table options' }).optional(),
     destinations: z.array(z.unknown(), { error: 'an array of destinations' }).optional(),
     jobs: jobsSchema,
+    schedule: pipelineScheduleSchema,
     tables: z.array(z.unknown(), { error: 'an array of tables' }),
   },
   { error: TABLES },

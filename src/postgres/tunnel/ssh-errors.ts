@@ -2,7 +2,7 @@
 import { formatDuration } from '../../duration.ts';
 import { IncrepError, reworded } from '../../errors.ts';
 import { bastionName, sshCommand } from '../../config/connection/bastion.ts';
-import type { Bastion } from '../../config/settings.ts';
+import type { Bastion, DatabaseSide } from '../../config/settings.ts';
 
 export interface EndedSsh {
   readonly exitCode: number | undefined;
@@ -14,7 +14,7 @@ export interface EndedSsh {
 }
 
 interface SshPlace {
-  readonly side: 'source' | 'destination';
+  readonly side: DatabaseSide;
   readonly bastion: Bastion;
 }
 

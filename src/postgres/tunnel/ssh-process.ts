@@ -7,13 +7,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sshLogin, sshWords } from '../../config/connection/bastion.ts';
 import { startDirectory } from '../../config/directory.ts';
 import { withoutOwnSecrets } from '../../config/connection/password-command.ts';
-import type { Bastion } from '../../config/settings.ts';
+import type { Bastion, DatabaseSide } from '../../config/settings.ts';
 import { searchPathOf, type Environment } from '../../environment.ts';
 import { IncrepError } from '../../errors.ts';
 import { loginError, type EndedSsh } from './ssh-errors.ts';
 
 export interface SshRequest {
-  readonly side: 'source' | 'destination';
+  readonly side: DatabaseSide;
   readonly bastion: Bastion;
   /** `HOST:PORT` or the path of a socket, as the bastion sees them. */
   readonly targets: readonly string[];

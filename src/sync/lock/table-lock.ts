@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { sleep } from '../../backoff.ts';
 import { printName } from '../../schema/names.ts';
-import { lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
+import { endLostHolder, lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
 import type { Timing } from '../../timing.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { generationOf } from '../facts/saved-state.ts';
@@ -16,6 +16,8 @@ export interface LockWait {
   /** The limit of all waits. It also limits the grace for a holder that is about to end. */
   readonly atMostSeconds?: number;
   readonly signal: AbortSignal | undefined;
+  /** The programs of earlier runs that were lost, such as a frozen worker. Their sessions must not hold the table any more. */
+  readonly lostPrograms?: readonly string[] | undefined;
   /** Called once, if there is a wait, with a description of the other run. */
   readonly onWait?: (holder: string) => Promise<void>;
 }
@@ -53,11 +55,12 @@ export async function lockTable(
   { stateName }: Pick<TableFacts, 'stateName'>,
   lockWait: LockWait,
 ): Promise<void> {
-  const { waitSeconds, atMostSeconds = Infinity, timing } = lockWait;
+  const { waitSeconds, atMostSeconds = Infinity, timing, lostPrograms = [] } = lockWait;
   const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
   for (let isReported = false; ; isReported = true) {
     if (isTaken(await client.query(tryLock(stateName)))) return;
+    if (lostPrograms.length > 0) await client.query(endLostHolder(stateName, lostPrograms));
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
     if (!isReported) await lockWait.onWait?.(await otherRun(client, stateName));
     await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), lockWait.signal);

@@ -44,6 +44,8 @@ export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> 
   readonly waitLockSeconds: number;
   /** The command of this run, if a sync without its flags does less. Undefined otherwise. */
   readonly repeatCommand?: string | undefined;
+  /** The application names of earlier runs of the table that were lost. */
+  readonly lostPrograms?: readonly string[] | undefined;
 }
 
 export interface Applied {
@@ -78,6 +80,7 @@ export async function applyPlan(
     waitSeconds: request.waitLockSeconds,
     atMostSeconds: context.timeLimit.remainingSeconds,
     signal: context.signal,
+    lostPrograms: request.lostPrograms,
     onWait: (waitsFor: string) => {
       context.group?.leave();
       return enterPhase(context, planned, 'lock', { waitsFor });

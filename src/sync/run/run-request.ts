@@ -9,6 +9,8 @@ export interface RunRequest extends TableRequest {
   readonly jobs: number;
   /** Set if there are no tables: why. */
   readonly noTables?: IncrepError | undefined;
+  /** Only find the tables without changes. The summary has no other table. */
+  readonly isLook?: boolean;
   /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
 }

@@ -101,6 +101,7 @@ async function syncTables(
       if (isHeld(table)) pass.held.set(table, outcome);
       else await finish(outcome);
     }
+    if (request.isLook === true) return;
     const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle);
     if (!isComplete) return;
     await syncAgain(pass);

@@ -590,7 +590,7 @@ describe('every table has a place of its own', () => {
 
 describe('a document is refused', () => {
   const allowed =
-    'an array of tables, or an object with "tables" and optional "defaults", "destinations" and "jobs"';
+    'an array of tables, or an object with "tables" and optional "defaults", "destinations", "jobs" and "schedule"';
 
   test.each([
     [[], 'tables-config.json: there are no tables'],

@@ -9,8 +9,7 @@ async function capture(options: Partial<LoggerOptions> = {}) {
   const logger = await createLogger({
     log: { level: 'info', format: 'auto' },
     level: 'debug',
-    runId: 'run-1',
-    pipeline: 'shop',
+    base: { run_id: 'run-1', pipeline: 'shop' },
     redact: redactor(['s3cr3t p@ss']),
     isTerminal: false,
     color: false,

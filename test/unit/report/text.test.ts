@@ -72,7 +72,9 @@ test('so are the commands for a pipeline, and no others', () => {
   const typed = names.filter(
     (name) => wrap(`increp ${name}`, { width: 80, typedCommand })[0] === `npx increp ${name}`,
   );
-  expect(names.filter((name) => !typed.includes(name)).toSorted()).toEqual(['completion', 'demo']);
+  expect(names.filter((name) => !typed.includes(name)).toSorted()).toEqual([
+    ...['completion', 'demo', 'serve', 'work'],
+  ]);
 });
 
 test.each([

@@ -1,0 +1,36 @@
+/** `increp serve`: schedules, probes and a worker, for every pipeline below one directory. */
+import { asIncrepError } from '../errors.ts';
+import { withService, type ServiceOptions } from './service/with-service.ts';
+import { sqlFor } from './service/print-sql.ts';
+
+export interface ServeCommandOptions extends ServiceOptions {
+  readonly listen: string;
+  readonly printSql: boolean;
+  /** False for --no-worker. */
+  readonly worker: boolean;
+}
+
+export async function serveCommand(_words: readonly string[], options: ServeCommandOptions): Promise<number> {
+  const { terminal, signal } = options;
+  if (options.printSql) {
+    terminal.out(await sqlFor(options));
+    return 0;
+  }
+  const { readListenAddress } = await import('../serve/http.ts');
+  const listen = readListenAddress(options.listen);
+  return withService('serve', options, async ({ root, ...service }) => {
+    const { serve } = await import('../serve/serve.ts');
+    const { keepWorker } = await import('../serve/child-worker.ts');
+    const args = ['--pipelines', root, '--jobs', String(options.jobs), '--drain', `${options.drain}s`];
+    const child = {
+      ...{ args, signal, say: terminal.say, log: service.log, timing: options.timing.serve },
+      ...{ environment: options.environment, workingDirectory: options.workingDirectory },
+    };
+    await serve({
+      ...{ ...service, root, listen, signal, timing: options.timing },
+      keepWorker: options.worker ? () => keepWorker(child) : undefined,
+    });
+    service.log.info(`stopped: ${asIncrepError(signal.reason).message}`);
+    return 0;
+  });
+}

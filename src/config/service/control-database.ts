@@ -1,0 +1,58 @@
+/** The settings of `serve` and `work`, which come from the environment alone. */
+import type { Environment } from '../../environment.ts';
+import { readConnection } from '../connection/connection.ts';
+import { choiceOf, type SettingsReading } from '../environment/reading.ts';
+import { secretsOf } from '../environment/secrets.ts';
+import { readNamedValues, type Value } from '../environment/values.ts';
+import type { VariableName } from '../environment/variables.ts';
+import { SERVICE_VARIABLES } from '../environment/variables.ts';
+import { serviceError, type Problem } from '../problems.ts';
+import type { ConnectionSettings, LogSettings } from '../settings.ts';
+
+export interface ServiceSettings {
+  readonly control: ConnectionSettings;
+  readonly log: LogSettings;
+  /** The list grows when a password changes. */
+  readonly secrets: readonly string[];
+}
+
+const NAMES: readonly VariableName[] = [
+  ...SERVICE_VARIABLES.map(({ name }) => name),
+  'LOG_LEVEL',
+  'LOG_FORMAT',
+];
+
+/** @throws IncrepError with all problems */
+export async function readServiceSettings(
+  directory: string,
+  environment: Environment,
+): Promise<ServiceSettings> {
+  const problems: Problem[] = [];
+  const report = (problem: Problem) => void problems.push(problem);
+  const found = await readNamedValues(NAMES, { directory, environment, envFile: {}, report });
+  const values = found as ReadonlyMap<VariableName, Value>;
+  const secrets: string[] = [];
+  const passwords = { printed: new Map(), learn: (password: string) => void secrets.push(password) };
+  const reading: SettingsReading = {
+    directory,
+    values,
+    environment,
+    passwords,
+    report,
+    warn: () => undefined,
+  };
+  if (!values.has('SERVE_DATABASE_URL'))
+    report({
+      where: 'SERVE_DATABASE_URL',
+      what: 'not set; it names the control database, such as postgresql://increp:secret@db.example.com/increp_control',
+    });
+  const control = values.has('SERVE_DATABASE_URL')
+    ? await readConnection(reading, 'SERVE_DATABASE')
+    : undefined;
+  const level = choiceOf(reading, 'LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent']);
+  const format = choiceOf(reading, 'LOG_FORMAT', ['auto', 'pretty', 'json']);
+  secrets.push(...secretsOf(undefined, values, [...found.values()]));
+  if (control?.credential.known !== undefined) secrets.push(control.credential.known);
+  if (problems.length > 0 || !control || !level || !format) throw serviceError(problems);
+  return { control, log: { level, format }, secrets };
+}

@@ -1,0 +1,44 @@
+/** What the service reads of a tables-config.json without any connection: the schedules and the number of jobs. */
+import * as z from 'zod';
+import type { SyncSchedule } from '../../schema/schedule.ts';
+import { configError, type Problem } from '../problems.ts';
+import type { IncrepError } from '../../errors.ts';
+import { readTables, readTablesFile } from '../tables/tables.ts';
+import { scheduleOf, scheduleSchema } from '../tables/schedule-schema.ts';
+
+export interface ScheduledEntry {
+  /** The name of the entry as it is written. Empty for the pipeline. */
+  readonly entry: string;
+  readonly schedule: SyncSchedule;
+}
+
+export interface PipelineOutline {
+  readonly jobs: number;
+  readonly schedules: readonly ScheduledEntry[];
+  /** What is wrong with the file. */
+  readonly problem: IncrepError | undefined;
+}
+
+/** Only for the check of names: the schemas of both sides are not known here. */
+const HOMES = {
+  source: { schema: 'public', isSchemaGiven: false },
+  destination: { schema: 'public', isSchemaGiven: false },
+} as const;
+
+const scheduled = z.object({ name: z.string().default(''), schedule: scheduleSchema });
+
+export async function readOutline(directory: string): Promise<PipelineOutline> {
+  const problems: Problem[] = [];
+  const report = (problem: Problem) => void problems.push(problem);
+  const file = await readTablesFile(directory, report);
+  const { entries, jobs } = readTables(file, HOMES, report, () => undefined);
+  const written = [file.document?.value, ...entries.map(({ value }) => value)];
+  return {
+    jobs,
+    schedules: written.flatMap((value, index) => {
+      const { data } = scheduled.safeParse(value);
+      return data ? [{ entry: index === 0 ? '' : data.name, schedule: scheduleOf(data.schedule) }] : [];
+    }),
+    problem: problems.length === 0 ? undefined : configError(problems, directory),
+  };
+}

@@ -1,0 +1,73 @@
+/** The schemas in the control database: `serve` creates and migrates them, `work` only checks them. */
+import * as z from 'zod';
+import { IncrepError } from '../errors.ts';
+import type { ControlSession } from '../postgres/control-database.ts';
+import {
+  CONTROL_SCHEMA,
+  CONTROL_VERSION,
+  CONTROL_VERSION_FOUND,
+  CREATE_CONTROL,
+  FIND_SCHEMAS,
+  QUEUE_SCHEMA,
+  QUEUE_VERSION_FOUND,
+} from '../sql/control/schema.ts';
+import { queueSql, QUEUE_VERSION } from './queue.ts';
+
+interface FoundVersions {
+  /** Undefined if the schema is missing. */
+  readonly control: number | undefined;
+  readonly queue: number | undefined;
+}
+
+const schemaRow = z.object({ schema: z.string() });
+const versionRow = z.object({ version: z.number() });
+
+export async function findVersions(session: ControlSession): Promise<FoundVersions> {
+  const schemas = z.array(schemaRow).parse((await session.query(FIND_SCHEMAS)).rows);
+  const versionIn = async (schema: string, statement: string) =>
+    schemas.some((each) => each.schema === schema)
+      ? versionRow.optional().parse((await session.query(statement)).rows[0])?.version
+      : undefined;
+  return {
+    control: await versionIn(CONTROL_SCHEMA, CONTROL_VERSION_FOUND),
+    queue: await versionIn(QUEUE_SCHEMA, QUEUE_VERSION_FOUND),
+  };
+}
+
+/** The statements that are missing, for an administrator. Empty if there are none. */
+export async function missingSql({ control, queue }: FoundVersions): Promise<string> {
+  const parts = [await queueSql(queue), control === undefined ? `BEGIN;\n${CREATE_CONTROL}\nCOMMIT;\n` : ''];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+/** A newer version of increp has been here. @throws IncrepError CONFIG_INVALID */
+export function ensureNotNewer({ control = 0, queue = 0 }: FoundVersions): void {
+  if (control <= CONTROL_VERSION && queue <= QUEUE_VERSION) return;
+  throw new IncrepError('CONFIG_INVALID', {
+    what: `the control database was made by a newer increp (${versionsText({ control, queue })})`,
+    next: 'Install the same version of increp on every machine of the service.',
+  });
+}
+
+/** @throws IncrepError CONFIG_INVALID */
+export function ensureCurrent(found: FoundVersions): void {
+  ensureNotNewer(found);
+  if (found.control === CONTROL_VERSION && found.queue === QUEUE_VERSION) return;
+  const isMissing = found.control === undefined || found.queue === undefined;
+  throw new IncrepError('CONFIG_INVALID', {
+    what: isMissing
+      ? 'the control database has no tables of increp yet'
+      : `the control database has an older version (${versionsText(found)})`,
+    next: 'Start "increp serve" of this version first. It creates and migrates the tables. "increp serve --print-sql" prints the statements.',
+  });
+}
+
+const versionsText = ({ control, queue }: FoundVersions): string =>
+  `${CONTROL_SCHEMA} ${control ?? 'missing'}, this version needs ${CONTROL_VERSION}; ${QUEUE_SCHEMA} ${queue ?? 'missing'}, this version needs ${QUEUE_VERSION}`;
+
+/** Two \`serve\` that start at the same time take turns. */
+export async function createControl(session: ControlSession): Promise<void> {
+  await session.query(`SELECT pg_advisory_xact_lock(hashtextextended('increp schema', 0))`);
+  const { control } = await findVersions(session);
+  if (control === undefined) await session.query(CREATE_CONTROL);
+}

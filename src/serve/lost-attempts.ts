@@ -1,0 +1,55 @@
+/** The attempts of workers that were lost: killed, frozen, or without a network. */
+import * as z from 'zod';
+import type { ControlSession } from '../postgres/control-database.ts';
+import { COUNT_CRASH, MARK_CRASHED, PAUSE, RECORD_EVENT, TAKE_LOST_ATTEMPTS } from '../sql/control/claims.ts';
+import { END_WAITING_TABLE } from '../sql/control/runs.ts';
+import type { Queue } from './queue.ts';
+import { endRuns, requeueRuns } from './waiting-runs.ts';
+
+/** Crashes of workers at one table before the table is paused. */
+export const MOST_CRASHES = 5;
+
+const lostSchema = z.object({
+  id: z.string(),
+  pipeline: z.string(),
+  table: z.string().nullable(),
+  worker: z.string(),
+  phase: z.string().nullable(),
+});
+export type LostAttempt = z.infer<typeof lostSchema> & { readonly crashes: number };
+
+/** In a transaction. Finds the attempts of lost workers. A table at which workers crash again and again is paused. */
+export async function settleLost(session: ControlSession, queue: Queue): Promise<readonly LostAttempt[]> {
+  const lost = z.array(lostSchema).parse((await session.query(TAKE_LOST_ATTEMPTS)).rows);
+  const counted: LostAttempt[] = [];
+  for (const one of lost) {
+    await requeueRuns(session, one.id);
+    const crashes = await countCrash(session, queue, one);
+    counted.push({ ...one, crashes });
+    const { id, pipeline, table, worker, phase } = one;
+    const isPaused = crashes >= MOST_CRASHES;
+    const code = isPaused ? 'table-crashed' : 'worker-lost';
+    await session.query(RECORD_EVENT, [
+      ...[isPaused ? 'error' : 'warn', code, pipeline, table, id, worker],
+      { phase, crashes },
+    ]);
+  }
+  return counted;
+}
+
+async function countCrash(
+  session: ControlSession,
+  queue: Queue,
+  { pipeline, table, worker, phase }: z.infer<typeof lostSchema>,
+): Promise<number> {
+  if (table === null) return 0;
+  const { crashes } = z
+    .object({ crashes: z.number() })
+    .parse((await session.query(COUNT_CRASH, [pipeline, table])).rows[0]);
+  if (crashes < MOST_CRASHES) return crashes;
+  await session.query(MARK_CRASHED, [pipeline, table]);
+  await session.query(PAUSE, [pipeline, table, 'crashed', { worker, phase, crashes }, 'increp']);
+  await queue.removeWaiting(session, pipeline, table);
+  await endRuns(session, await session.query(END_WAITING_TABLE, [pipeline, table]));
+  return crashes;
+}

@@ -1,0 +1,78 @@
+/** Metrics of the service, from the control database. */
+import * as z from 'zod';
+import { exposition, type Family, type Sample } from '../observe/metrics/exposition.ts';
+import type { ControlSession } from '../postgres/control-database.ts';
+import { PIPELINE_METRICS, TABLE_METRICS, WORKER_METRICS } from '../sql/control/runs.ts';
+import { version } from '../version.ts';
+
+const pipelineRow = z.object({
+  pipeline: z.string(),
+  hasProblem: z.boolean(),
+  queued: z.number(),
+  running: z.number(),
+  queueAge: z.number().nullable(),
+});
+const tableRow = z.object({
+  pipeline: z.string(),
+  table: z.string(),
+  state: z.string(),
+  crashes: z.number(),
+  lastSuccess: z.number().nullable(),
+  lastAttempt: z.number().nullable(),
+});
+const workerRow = z.object({ workers: z.number(), capacity: z.number() });
+
+export async function serviceMetrics(session: ControlSession, silentSeconds: number): Promise<string> {
+  const pipelines = z.array(pipelineRow).parse((await session.query(PIPELINE_METRICS)).rows);
+  const tables = z.array(tableRow).parse((await session.query(TABLE_METRICS)).rows);
+  const workers = workerRow.parse((await session.query(WORKER_METRICS, [silentSeconds])).rows[0]);
+  const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
+    ...{ name: `increp_service_${name}`, help, type: 'gauge', samples },
+  });
+  const ofPipelines = (value: (row: z.infer<typeof pipelineRow>) => number | undefined) =>
+    pipelines.map((row) => ({ labels: { pipeline: row.pipeline }, value: value(row) }));
+  const ofTables = (value: (row: z.infer<typeof tableRow>) => number | undefined) =>
+    tables.map((row) => ({ labels: { pipeline: row.pipeline, table: row.table }, value: value(row) }));
+  return exposition([
+    gauge('info', 'The version of the service.', [{ labels: { version: version() }, value: 1 }]),
+    gauge('workers', 'Workers with a recent sign of life.', [{ labels: {}, value: workers.workers }]),
+    gauge('worker_capacity', 'Tables that these workers can sync at the same time.', [
+      { labels: {}, value: workers.capacity },
+    ]),
+    gauge(
+      'pipeline_problem',
+      'Whether tables-config.json of the pipeline cannot be used.',
+      ofPipelines(({ hasProblem }) => Number(hasProblem)),
+    ),
+    gauge(
+      'queue_jobs',
+      'Jobs that wait for a worker.',
+      ofPipelines(({ queued }) => queued),
+    ),
+    gauge(
+      'running_jobs',
+      'Jobs of workers.',
+      ofPipelines(({ running }) => running),
+    ),
+    gauge(
+      'queue_age_seconds',
+      'Age of the oldest job that waits for a worker.',
+      ofPipelines(({ queueAge }) => queueAge ?? undefined),
+    ),
+    gauge(
+      'table_last_success_timestamp_seconds',
+      'When the last sync of the table succeeded, or found no changes.',
+      ofTables(({ lastSuccess }) => lastSuccess ?? undefined),
+    ),
+    gauge(
+      'table_failing',
+      'Whether the last sync of the table failed.',
+      ofTables(({ state }) => Number(state !== 'ok')),
+    ),
+    gauge(
+      'table_crashes',
+      'Workers that were lost at the table since its last sync.',
+      ofTables(({ crashes }) => crashes),
+    ),
+  ]);
+}

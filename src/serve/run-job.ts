@@ -1,0 +1,143 @@
+/** The work of a job: a look at a pipeline, or the sync of one table. It runs where the worker runs, without a terminal. */
+import type { TableSettings } from '../config/settings.ts';
+import type { ScheduledEntry } from '../config/service/schedules.ts';
+import type { Listener, RunSummary } from '../events.ts';
+import { withPipeline, type PipelineContext } from '../pipeline/context.ts';
+import { expandTables } from '../pipeline/expand-tables.ts';
+import { listenToRun } from '../pipeline/run-listeners.ts';
+import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
+import { serverNames } from '../config/connection/servers.ts';
+import { mapStrings, inFields } from '../redact.ts';
+import { printName } from '../schema/names.ts';
+import type { RunRequest } from '../sync/run/run-request.ts';
+import { waitsForOthers } from '../sync/run/foreign-keys.ts';
+import type { Timing } from '../timing.ts';
+import type { RunScope } from './claim.ts';
+import type { OwnPipeline } from './own-pipelines.ts';
+import type { LookResult } from './settle.ts';
+
+export interface JobPlace {
+  readonly pipeline: OwnPipeline;
+  readonly timing: Timing;
+  readonly signal: AbortSignal;
+  readonly warn: (message: string) => void;
+  /** Hears the events of the run. */
+  readonly listener: Listener;
+}
+
+interface LookWork {
+  readonly runs: readonly RunScope[];
+  /** Tables that nobody may sync now. */
+  readonly paused: readonly string[];
+  readonly schedules: readonly ScheduledEntry[];
+}
+
+/** Finds the tables with work, without a sync of any. */
+export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): Promise<LookResult> {
+  return withTables(place, async (context, noTables) => {
+    const enabled = context.settings.tables.filter(
+      ({ isEnabled, name }) => isEnabled && !paused.includes(name),
+    );
+    const scopes = runs.map((run) => ({
+      run,
+      tables: enabled.filter((table) => isIn(run, table, schedules)),
+    }));
+    const wanted = new Set(scopes.flatMap(({ tables }) => tables));
+    const tables = enabled.filter((table) => wanted.has(table));
+    const summary = await runPipeline(context, { ...plainRequest(tables), noTables, isLook: true });
+    const quiet = quietIn(context, summary);
+    const found = scopes.map(({ run, tables: own }) => ({
+      run,
+      withWork: own.filter(({ name }) => !quiet.has(name)).map(({ name }) => name),
+      quiet: own.filter(({ name }) => quiet.has(name)).length,
+    }));
+    return { source: await sourceOf(context), summary: hidden(summary, context), found };
+  });
+}
+
+/** Syncs one table over all destinations. */
+export function syncTable(
+  place: JobPlace,
+  name: string,
+  lostPrograms: readonly string[],
+): Promise<RunSummary> {
+  return withTables(place, async (context, noTables) => {
+    const tables = context.settings.tables.filter((table) => table.name === name);
+    const request = { ...plainRequest(tables), noTables, lostPrograms };
+    const summary = await runPipeline(context, request);
+    if (!summary.tables.some(waitsForOthers)) return hidden(summary, context);
+    // A foreign key of the destination needs newer rows of other tables, so they are synced as "increp sync" does.
+    return hidden(await runPipeline(context, { ...request, tables: context.settings.tables }), context);
+  });
+}
+
+function withTables<T>(
+  { pipeline, timing, signal, warn, listener }: JobPlace,
+  work: (context: PipelineContext, noTables: RunRequest['noTables']) => Promise<T>,
+): Promise<T> {
+  const { directory, environment } = pipeline;
+  return withPipeline(
+    { directory, environment, workingDirectory: directory, timing, signal },
+    async (configured) => {
+      const expanded = await expandTables(configured, { source: 'may' });
+      const context = withRemarks(expanded);
+      context.listen(listener);
+      await using _ = listenToRun(context, { warn, isWhole: false });
+      // Without "await", the listeners would end before the work.
+      return await work(context, expanded.noTables);
+    },
+  );
+}
+
+const plainRequest = (tables: readonly TableSettings[]): RunRequest => ({
+  tables,
+  isFullRefresh: false,
+  areDeletesForced: false,
+  isForced: false,
+  isVerified: false,
+  now: new Date(),
+  isFailFast: false,
+  jobs: 1,
+  waitLockSeconds: 0,
+});
+
+/** A table with a schedule of its own does not follow that of the pipeline. A request without tables is about all. */
+function isIn(
+  { entry, tables }: RunScope,
+  table: TableSettings,
+  schedules: readonly ScheduledEntry[],
+): boolean {
+  if (entry === null) return tables === null || tables.includes(table.name);
+  const own = schedules.find((each) => each.entry !== '' && namesOf(table).includes(each.entry));
+  return (own?.entry ?? '') === entry;
+}
+
+const namesOf = ({ name, pattern, source }: TableSettings): readonly string[] => [
+  name,
+  printName(source),
+  ...(pattern === undefined ? [] : [pattern, `${source.schema}.${pattern}`]),
+];
+
+/** A table is quiet if it is quiet for every destination. */
+function quietIn({ pipelines }: PipelineContext, { tables }: RunSummary): ReadonlySet<string> {
+  const counts = new Map<string, number>();
+  for (const { name, isQuiet } of tables) if (isQuiet) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return new Set([...counts].filter(([, count]) => count === pipelines.length).map(([name]) => name));
+}
+
+/** Two pipelines of one server share its limit. */
+async function sourceOf({ runContext: { source } }: PipelineContext): Promise<string> {
+  const identity = await source.identity().catch(() => undefined);
+  return identity?.systemIdentifier ?? serverNames(source.settings);
+}
+
+/** What leaves this process holds no secret. */
+const hidden = (summary: RunSummary, { redact }: PipelineContext): RunSummary => ({
+  ...summary,
+  tables: summary.tables.map((table) => ({
+    ...table,
+    warnings: table.warnings.map(redact),
+    error: table.error && (mapStrings(table.error, inFields(redact)) as typeof table.error),
+  })),
+  error: summary.error && (mapStrings(summary.error, inFields(redact)) as typeof summary.error),
+});

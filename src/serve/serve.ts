@@ -1,0 +1,80 @@
+/** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
+import type { ControlDatabase } from '../postgres/control-database.ts';
+import { PRUNE } from '../sql/control/runs.ts';
+import type { Timing } from '../timing.ts';
+import { openDoor, type ListenAddress } from './http.ts';
+import { createControl, ensureNotNewer, findVersions } from './install.ts';
+import { keepDoing } from './keep-doing.ts';
+import { knownPipelines } from './known-pipelines.ts';
+import { serviceMetrics } from './metrics.ts';
+import type { Queue } from './queue.ts';
+import type { ServiceLog } from './service-log.ts';
+import { settleLost } from './lost-attempts.ts';
+import { runDueSchedules } from './trigger.ts';
+
+export interface ServeOptions {
+  readonly control: ControlDatabase;
+  readonly queue: Queue;
+  readonly root: string;
+  readonly listen: ListenAddress;
+  readonly timing: Timing;
+  readonly signal: AbortSignal;
+  readonly log: ServiceLog;
+  /** Keeps a worker process alive until the signal. Undefined if workers run elsewhere. */
+  readonly keepWorker: (() => Promise<void>) | undefined;
+}
+
+const HOUR = 3600;
+
+/** Resolves after the signal. @throws IncrepError if it cannot start */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { control, queue, root, timing, signal, log } = options;
+  ensureNotNewer(await findVersions(control));
+  await control.transaction(createControl);
+  await queue.start();
+  const pipelines = knownPipelines(root, control, queue);
+  const refused = new Set<string>();
+  const refresh = async () => {
+    for (const name of await pipelines.refresh())
+      if (!refused.has(name)) {
+        refused.add(name);
+        log.warn(
+          `the directory "${name}" is no pipeline of the service: use only letters, digits, ".", "-" and "_"`,
+        );
+      }
+  };
+  await refresh();
+  await using door = await openDoor(options.listen, {
+    notReady: () => notReady(control),
+    metrics: () => serviceMetrics(control, timing.serve.heartbeat * 2),
+  });
+  log.info(`listening on ${door.url}`);
+  const repeat = (everySeconds: number, work: () => Promise<unknown>) =>
+    keepDoing({ everySeconds, signal, work, onError: log.outage });
+  await Promise.all([
+    repeat(timing.serve.configPoll, refresh),
+    repeat(timing.serve.schedulePoll, async () => {
+      // The rest comes at once, without a pause.
+      while ((await runDueSchedules(control, queue)) > 0) log.recovered();
+      log.recovered();
+    }),
+    repeat(timing.serve.monitor, async () =>
+      (await control.transaction((session) => settleLost(session, queue))).forEach(log.lost),
+    ),
+    repeat(HOUR, () => prune(control)),
+    options.keepWorker?.(),
+  ]);
+}
+
+async function notReady(control: ControlDatabase): Promise<string | undefined> {
+  try {
+    await control.query('SELECT 1');
+    return undefined;
+  } catch {
+    return 'the control database does not answer';
+  }
+}
+
+async function prune(control: ControlDatabase): Promise<void> {
+  for (const statement of PRUNE) await control.query(statement);
+}

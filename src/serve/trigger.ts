@@ -1,0 +1,74 @@
+/** Requests: a run of a pipeline, now or because a schedule is due. */
+import * as z from 'zod';
+import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
+import type { SyncSchedule } from '../schema/schedule.ts';
+import { ADD_RUN, DUE_SCHEDULES, JOIN_WAITING_RUN, MOVE_SCHEDULE } from '../sql/control/runs.ts';
+import { passDue } from './next-due.ts';
+import type { Queue } from './queue.ts';
+
+export interface RunOrder {
+  readonly pipeline: string;
+  readonly entry?: string;
+  readonly tables?: readonly string[];
+  readonly origin: 'schedule' | 'request';
+  readonly by: string;
+  readonly dueAt?: Date;
+  readonly missed?: number;
+}
+
+const idRow = z.object({ id: z.string() });
+
+/** The run waits for the next look at the pipeline. */
+export async function requestRun(session: ControlSession, queue: Queue, order: RunOrder): Promise<string> {
+  const { pipeline, entry, tables, origin, by, dueAt, missed = 0 } = order;
+  const values = [pipeline, entry ?? null, tables ?? null, origin, by, dueAt ?? null, missed];
+  const { id } = idRow.parse((await session.query(ADD_RUN, values)).rows[0]);
+  await queue.sendLook(session, pipeline);
+  return id;
+}
+
+const dueRow = z.object({
+  pipeline: z.string(),
+  entry: z.string(),
+  kind: z.enum(['every', 'cron']),
+  seconds: z.number().nullable(),
+  expression: z.string().nullable(),
+  timeZone: z.string().nullable(),
+  dueAt: z.date(),
+  now: z.date(),
+});
+const pausedRow = dueRow.extend({ isPaused: z.boolean() });
+
+export type ScheduleRow = z.infer<typeof dueRow>;
+export const scheduleRows = z.array(dueRow.omit({ pipeline: true }));
+
+export const scheduleIn = ({
+  kind,
+  seconds,
+  expression,
+  timeZone,
+}: Pick<ScheduleRow, 'kind' | 'seconds' | 'expression' | 'timeZone'>): SyncSchedule =>
+  kind === 'every'
+    ? { kind, seconds: seconds ?? 0 }
+    : { kind, expression: expression ?? '', timeZone: timeZone ?? '' };
+
+/** Each due time leads to one run, whichever of several `serve` sees it first. Returns the number of runs. */
+export async function runDueSchedules(control: ControlDatabase, queue: Queue): Promise<number> {
+  return control.transaction(async (session) => {
+    const rows = z.array(pausedRow).parse((await session.query(DUE_SCHEDULES)).rows);
+    let runs = 0;
+    for (const row of rows) {
+      const { pipeline, entry } = row;
+      const { dueAt, missed, next } = passDue(scheduleIn(row), row.dueAt, row.now);
+      await session.query(MOVE_SCHEDULE, [pipeline, entry, next]);
+      if (row.isPaused) continue;
+      const joined = await session.query(JOIN_WAITING_RUN, [pipeline, entry, dueAt, missed]);
+      if (joined.rows.length > 0) continue;
+      await requestRun(session, queue, {
+        ...{ pipeline, entry, origin: 'schedule', by: 'schedule', dueAt, missed },
+      });
+      runs += 1;
+    }
+    return runs;
+  });
+}

@@ -1,0 +1,212 @@
+/** A worker: it takes jobs from the queue as long as it has room, and syncs their tables. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { readOutline } from '../config/service/schedules.ts';
+import type { Environment } from '../environment.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
+import type { ControlDatabase } from '../postgres/control-database.ts';
+import { RECORD_EVENT } from '../sql/control/claims.ts';
+import { SAVE_WORKER } from '../sql/control/runs.ts';
+import type { Timing } from '../timing.ts';
+import { version } from '../version.ts';
+import { claimJob, type ClaimedJob } from './claim.ts';
+import { holdJob } from './hold-job.ts';
+import { keepDoing, pause } from './keep-doing.ts';
+import { settleLost } from './lost-attempts.ts';
+import type { ServiceLog } from './service-log.ts';
+import { ownPipelines, type OwnPipelines } from './own-pipelines.ts';
+import type { Queue } from './queue.ts';
+import { lookAt, syncTable } from './run-job.ts';
+import { giveBack, markSuperseded, settleLook, settleTable, type JobEnd } from './settle.ts';
+
+interface WorkerOptions {
+  readonly control: ControlDatabase;
+  readonly queue: Queue;
+  /** The directory of the pipelines. */
+  readonly root: string;
+  readonly environment: Environment;
+  /** Tables that this worker syncs at the same time. */
+  readonly capacity: number;
+  readonly drainSeconds: number;
+  readonly timing: Timing;
+  /** Aborts when the worker must stop. */
+  readonly signal: AbortSignal;
+  readonly log: ServiceLog;
+}
+
+/** Resolves after the signal, when every job has been finished or given back. */
+export async function work(options: WorkerOptions): Promise<void> {
+  const { control, queue, timing, signal, log } = options;
+  const worker = { ...options, id: randomUUID(), read: ownPipelines(options.root, options.environment) };
+  let own: OwnPipelines = await worker.read();
+  const state = () => (signal.aborted ? 'stopping' : 'working');
+  sayPipelines(log, undefined, own);
+  await saveWorker(worker, state(), own);
+  const refresh = async () => {
+    const before = own;
+    own = await worker.read();
+    sayPipelines(log, before, own);
+    await saveWorker(worker, state(), own);
+  };
+  const stop = new AbortController();
+  const onError = (error: unknown) => log.outage(error);
+  const repeat = (everySeconds: number, task: () => Promise<unknown>) =>
+    keepDoing({ everySeconds, signal, work: task, onError });
+  const hands = Array.from({ length: options.capacity }, () => repeatClaims(worker, stop.signal, () => own));
+  const chores = [
+    repeat(timing.serve.configPoll, refresh),
+    repeat(timing.serve.monitor, async () =>
+      (await control.transaction((session) => settleLost(session, queue))).forEach(log.lost),
+    ),
+  ];
+  const draining = drain(options, stop);
+  await Promise.all([...hands, ...chores]);
+  stop.abort();
+  await draining;
+  await saveWorker(worker, 'stopped', own).catch(() => undefined);
+}
+
+type ActiveWorker = WorkerOptions & { readonly id: string };
+
+/** After the signal, syncs may finish for a while. Then they are rolled back. */
+async function drain({ signal, drainSeconds }: WorkerOptions, stop: AbortController): Promise<void> {
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      stop.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  await pause(drainSeconds, stop.signal);
+  stop.abort(
+    new IncrepError('INTERRUPTED', {
+      what: 'the worker was stopped',
+      next: 'Unfinished work was rolled back. Another worker syncs the table.',
+    }),
+  );
+}
+
+/** One of the jobs that a worker does at the same time. */
+async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: () => OwnPipelines): Promise<void> {
+  const { control, queue, id, timing, signal, log } = worker;
+  while (!signal.aborted) {
+    try {
+      const { serves } = own();
+      const claimant = {
+        worker: id,
+        pipelines: [...serves.keys()],
+        programOf: (pipeline: string) => serves.get(pipeline)?.program ?? '',
+      };
+      const { claim, lost } = await claimJob(control, queue, claimant);
+      lost.forEach(log.lost);
+      log.recovered();
+      if (claim) await doJob(worker, stop, claim, own());
+      else await pause(timing.serve.claimPoll, signal);
+    } catch (error) {
+      log.outage(error);
+      await pause(timing.serve.claimPoll, signal);
+    }
+  }
+}
+
+async function doJob(
+  worker: ActiveWorker,
+  stop: AbortSignal,
+  claim: ClaimedJob,
+  { serves }: OwnPipelines,
+): Promise<void> {
+  const { control, queue, timing, log } = worker;
+  const pipeline = serves.get(claim.pipeline);
+  if (!pipeline) throw new Error(`a job of pipeline ${claim.pipeline}, which this worker does not serve`);
+  const held = holdJob(claim, { control, queue, timing: timing.serve, stop, onError: log.outage });
+  let settle: () => Promise<JobEnd>;
+  try {
+    const { signal, listener } = held;
+    const warn = (message: string) => log.warn(message, { pipeline: claim.pipeline });
+    const place = { pipeline, timing, signal, listener, warn };
+    if (claim.kind === 'look') {
+      const { schedules } = await readOutline(pipeline.directory);
+      const result = await lookAt(place, { ...claim, schedules });
+      signal.throwIfAborted();
+      log.looked(claim, result);
+      settle = () => settleLook(control, queue, claim, result);
+    } else {
+      const summary = await syncTable(place, claim.table, claim.lostPrograms);
+      // A sync that was stopped has not ended, whatever its summary says.
+      if (summary.error?.code === 'INTERRUPTED') signal.throwIfAborted();
+      log.synced(claim, summary);
+      settle = () => settleTable(control, queue, claim, summary);
+    }
+  } catch (error) {
+    settle = () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
+  }
+  try {
+    const settled = await untilAnswered(worker, claim, settle);
+    if (settled === 'superseded') await supersede(worker, claim);
+  } finally {
+    await held[Symbol.asyncDispose]();
+  }
+}
+
+/** The configuration of the pipeline may have become wrong since it was read, or the worker must stop. */
+async function failed(
+  { control, queue, log, timing, signal }: ActiveWorker,
+  stop: AbortSignal,
+  claim: ClaimedJob,
+  error: unknown,
+): Promise<JobEnd> {
+  if (!stop.aborted) {
+    log.failed(claim, asIncrepError(error));
+    // Without the wait, the same worker would take the job again at once.
+    await pause(timing.serve.claimPoll, signal);
+  }
+  return giveBack(control, queue, claim);
+}
+
+/** The control database may be away for a minute. The result waits, and no new job begins here. */
+async function untilAnswered(
+  { timing, log, signal }: ActiveWorker,
+  claim: ClaimedJob,
+  settle: () => Promise<JobEnd>,
+): Promise<JobEnd> {
+  const deadline = performance.now() + timing.serve.heartbeat * 10_000;
+  for (;;) {
+    try {
+      return await settle();
+    } catch (error) {
+      log.outage(error);
+      // A worker that must stop does not wait: the queue gives the table to another worker.
+      if (signal.aborted || performance.now() > deadline) throw error;
+      await pause(timing.serve.claimPoll, signal);
+    }
+  }
+}
+
+async function supersede({ control, log, id }: ActiveWorker, claim: ClaimedJob): Promise<JobEnd> {
+  log.superseded(claim);
+  await markSuperseded(control, claim);
+  const table = claim.kind === 'table' ? claim.table : null;
+  await control.query(RECORD_EVENT, [
+    ...['warn', 'superseded', claim.pipeline, table, claim.attempt, id],
+    {},
+  ]);
+  return 'done';
+}
+
+async function saveWorker(
+  { control, id, capacity }: ActiveWorker,
+  state: 'working' | 'stopping' | 'stopped',
+  { serves, lacks }: OwnPipelines,
+): Promise<void> {
+  await control.query(SAVE_WORKER, [
+    ...[id, hostname(), process.pid, version(), capacity, state],
+    ...[[...serves.keys()], Object.fromEntries(lacks)],
+  ]);
+}
+
+/** Each change once. */
+function sayPipelines(log: ServiceLog, before: OwnPipelines | undefined, now: OwnPipelines): void {
+  for (const [name, why] of now.lacks)
+    if (before?.lacks.get(name) !== why)
+      log.warn(`this worker leaves pipeline ${name} to other workers: ${why}`, { pipeline: name });
+  for (const name of now.serves.keys())
+    if (!before?.serves.has(name)) log.info(`this worker serves pipeline ${name}`, { pipeline: name });
+}

@@ -1,0 +1,110 @@
+/** How a worker takes a job, and what becomes of it. Parameters are in the order of the comments. */
+import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
+
+/**
+ * All claims of all workers take turns, so each one sees what the others have taken. Otherwise two workers would both find
+ * room for one more table of a source.
+ */
+export const LOCK_CLAIMS = /* sql */ `SELECT pg_advisory_xact_lock(hashtextextended('increp claims', 0))`;
+
+/** True for a pipeline `p` that is paused, or if everything is. */
+const isPaused = (pipeline: string): string => /* sql */ `EXISTS (
+  SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = ${pipeline})
+    AND (z.ends_at IS NULL OR z.ends_at > now()))`;
+
+/**
+ * The queue with the next job for a worker that serves these pipelines ($1). A job of a table has the source as its group. It
+ * waits while as many tables of the source are being synced as the pipeline has jobs.
+ */
+export const NEXT_JOB = /* sql */ `
+  SELECT p.name AS pipeline, p.queue, CASE WHEN j.group_id IS NULL THEN 'look' ELSE 'table' END AS kind
+  FROM ${Q}.job j JOIN ${S}.pipelines p ON p.queue = j.name
+  WHERE p.name = ANY ($1::text[]) AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now()
+    AND NOT ${isPaused('p.name')}
+    AND NOT EXISTS (SELECT FROM ${Q}.job a WHERE a.name = j.name AND a.state = 'active' AND a.singleton_key = j.singleton_key)
+    AND (j.group_id IS NULL
+      OR (SELECT count(*) FROM ${Q}.job a WHERE a.state = 'active' AND a.group_id = j.group_id) < p.jobs)
+  ORDER BY j.priority DESC, j.created_on LIMIT 1`;
+
+/** pipeline, table, queue, job, attempt of the job, worker, program. */
+export const BEGIN_ATTEMPT = /* sql */ `
+  INSERT INTO ${S}.attempts (pipeline, table_name, queue, job_id, job_attempt, worker_id, program)
+  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id::text`;
+
+/** pipeline, table, attempt: every run that waits for this table gets its result. */
+export const TAKE_RUN_TABLES = /* sql */ `
+  UPDATE ${S}.run_tables SET state = 'running', attempt_id = $3
+  WHERE pipeline = $1 AND table_name = $2 AND state = 'queued'`;
+
+/** pipeline, attempt: this look answers all runs that wait for one. */
+export const TAKE_RUNS = /* sql */ `
+  UPDATE ${S}.runs SET state = 'looking', looked_by = $2, started_at = coalesce(started_at, now())
+  WHERE pipeline = $1 AND state = 'queued' RETURNING id, entry, tables`;
+
+/** pipeline, table, attempt: the programs of earlier attempts that were lost. */
+export const LOST_PROGRAMS = /* sql */ `
+  SELECT DISTINCT program FROM ${S}.attempts
+  WHERE pipeline = $1 AND table_name = $2 AND id <> $3 AND state IN ('crashed', 'superseded')
+    AND started_at > now() - interval '2 days'`;
+
+/** attempt, state, outcome. No row if the attempt has ended already. */
+export const END_ATTEMPT = /* sql */ `
+  UPDATE ${S}.attempts SET state = $2, finished_at = now(), outcome = $3
+  WHERE id = $1 AND state = 'running' RETURNING id`;
+
+/** attempt, phase, progress. */
+export const REPORT_PROGRESS = /* sql */ `
+  UPDATE ${S}.attempts SET phase_at = CASE WHEN phase IS DISTINCT FROM $2 THEN now() ELSE phase_at END, phase = $2, progress = $3
+  WHERE id = $1 AND state = 'running'`;
+
+/** attempt: the runs wait for another attempt. */
+export const REQUEUE_RUN_TABLES = /* sql */ `
+  UPDATE ${S}.run_tables SET state = 'queued', attempt_id = NULL WHERE attempt_id = $1 AND state = 'running'`;
+export const REQUEUE_RUNS = /* sql */ `
+  UPDATE ${S}.runs SET state = 'queued', looked_by = NULL WHERE looked_by = $1 AND state = 'looking'`;
+
+/** attempt, state. */
+export const END_RUN_TABLES = /* sql */ `
+  UPDATE ${S}.run_tables SET state = $2 WHERE attempt_id = $1 AND state = 'running' RETURNING run_id`;
+
+/** Attempts whose jobs are no longer theirs: the queue has lost the sign of life of their workers. */
+export const TAKE_LOST_ATTEMPTS = /* sql */ `
+  UPDATE ${S}.attempts a SET state = 'crashed', finished_at = now()
+  WHERE a.state = 'running' AND NOT EXISTS (
+    SELECT FROM ${Q}.job j
+    WHERE j.name = a.queue AND j.id = a.job_id AND j.state = 'active' AND j.retry_count = a.job_attempt)
+  RETURNING a.id::text, a.pipeline, a.table_name AS "table", a.worker_id AS worker, a.phase`;
+
+/** pipeline, table. */
+export const COUNT_CRASH = /* sql */ `
+  INSERT INTO ${S}.tables AS t (pipeline, table_name, state, crashes, last_attempt_at) VALUES ($1, $2, 'failing', 1, now())
+  ON CONFLICT (pipeline, table_name) DO UPDATE SET crashes = t.crashes + 1, last_attempt_at = now()
+  RETURNING crashes`;
+
+/** pipeline, table. */
+export const MARK_CRASHED = /* sql */ `
+  UPDATE ${S}.tables SET state = 'crashed', state_since = now() WHERE pipeline = $1 AND table_name = $2`;
+
+/** pipeline, table, reason, detail, by. */
+export const PAUSE = /* sql */ `
+  INSERT INTO ${S}.pauses (pipeline, table_name, reason, detail, made_by) VALUES ($1, $2, $3, $4, $5)`;
+
+/** pipeline: its paused tables. */
+export const PAUSED_TABLES = /* sql */ `
+  SELECT table_name AS "table" FROM ${S}.pauses
+  WHERE pipeline = $1 AND table_name IS NOT NULL AND (ends_at IS NULL OR ends_at > now())`;
+
+/** pipeline, table, whether it succeeded, outcome, end of the sync. */
+export const RECORD_TABLE = /* sql */ `
+  INSERT INTO ${S}.tables AS t (pipeline, table_name, state, last_success_at, last_attempt_at, outcome)
+  SELECT $1, r.name, CASE WHEN r.ok THEN 'ok' ELSE 'failing' END, CASE WHEN r.ok THEN now() END, now(), r.outcome
+  FROM jsonb_to_recordset($2::jsonb) r(name text, ok boolean, outcome jsonb)
+  ON CONFLICT (pipeline, table_name) DO UPDATE SET
+    state = excluded.state, crashes = 0, last_attempt_at = excluded.last_attempt_at, outcome = excluded.outcome,
+    state_since = CASE WHEN t.state = excluded.state THEN t.state_since ELSE excluded.state_since END,
+    last_success_at = coalesce(excluded.last_success_at, t.last_success_at)`;
+
+/** level, code, pipeline, table, attempt, worker, detail. */
+export const RECORD_EVENT = /* sql */ `
+  INSERT INTO ${S}.events (level, code, pipeline, table_name, attempt_id, worker_id, detail)
+  VALUES ($1, $2, $3, $4, $5, $6, $7)`;

@@ -1,0 +1,117 @@
+/** Runs, schedules, pipelines and workers of the service. Parameters are in the order of the comments. */
+import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
+
+/** pipeline, entry, tables, origin, by, due time, missed. */
+export const ADD_RUN = /* sql */ `
+  INSERT INTO ${S}.runs (pipeline, entry, tables, origin, requested_by, due_at, missed)
+  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`;
+
+/** pipeline, entry, due time, missed: a run that still waits stands for this due time, too. */
+export const JOIN_WAITING_RUN = /* sql */ `
+  UPDATE ${S}.runs SET due_at = $3, missed = missed + 1 + $4
+  WHERE pipeline = $1 AND entry = $2 AND origin = 'schedule' AND state = 'queued' RETURNING id`;
+
+/** run, pipeline, tables. */
+export const ADD_RUN_TABLES = /* sql */ `
+  INSERT INTO ${S}.run_tables (run_id, pipeline, table_name) SELECT $1, $2, unnest($3::text[])`;
+
+/** run, quiet tables, error. Without tables that have work, the run ends here. */
+export const END_LOOK = /* sql */ `
+  UPDATE ${S}.runs r SET quiet = $2, error = $3,
+    state = CASE WHEN $3::jsonb IS NOT NULL THEN 'failed' WHEN w.found THEN 'running' ELSE 'ok' END,
+    finished_at = CASE WHEN $3::jsonb IS NULL AND w.found THEN NULL ELSE now() END
+  FROM (SELECT EXISTS (SELECT FROM ${S}.run_tables WHERE run_id = $1) AS found) w
+  WHERE r.id = $1 AND r.state = 'looking'`;
+
+/** runs: ends those whose last table has ended. */
+export const END_RUNS = /* sql */ `
+  UPDATE ${S}.runs r SET finished_at = now(),
+    state = CASE WHEN w.failed = 0 THEN 'ok' WHEN w.failed = w.total AND r.quiet = 0 THEN 'failed' ELSE 'partial' END
+  FROM (SELECT run_id, count(*) AS total, count(*) FILTER (WHERE state = 'failed') AS failed,
+               count(*) FILTER (WHERE state IN ('queued', 'running')) AS waiting
+        FROM ${S}.run_tables WHERE run_id = ANY ($1::uuid[]) GROUP BY run_id) w
+  WHERE r.id = w.run_id AND w.waiting = 0 AND r.state = 'running'`;
+
+/** pipeline, table: fails the waiting requests for a table that was paused. */
+export const END_WAITING_TABLE = /* sql */ `
+  UPDATE ${S}.run_tables SET state = 'failed'
+  WHERE pipeline = $1 AND table_name = $2 AND state IN ('queued', 'running') RETURNING run_id`;
+
+/** name, queue, jobs, problem. */
+export const SAVE_PIPELINE = /* sql */ `
+  INSERT INTO ${S}.pipelines AS p (name, queue, jobs, problem) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (name) DO UPDATE SET jobs = excluded.jobs, problem = excluded.problem, removed_at = NULL`;
+
+/** The names of the pipelines that still have a directory. */
+export const REMOVE_PIPELINES = /* sql */ `
+  WITH gone AS (
+    UPDATE ${S}.pipelines SET removed_at = now() WHERE removed_at IS NULL AND name <> ALL ($1::text[]) RETURNING name)
+  DELETE FROM ${S}.schedules WHERE pipeline IN (SELECT name FROM gone)`;
+
+/** pipeline: with the time of the database. */
+export const READ_SCHEDULES = /* sql */ `
+  SELECT entry, kind, seconds, expression, time_zone AS "timeZone", due_at AS "dueAt", now() AS now
+  FROM ${S}.schedules WHERE pipeline = $1 FOR UPDATE`;
+
+/** pipeline, entry, kind, seconds, expression, time zone, due time, problem. */
+export const SAVE_SCHEDULE = /* sql */ `
+  INSERT INTO ${S}.schedules AS s (pipeline, entry, kind, seconds, expression, time_zone, due_at, problem)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  ON CONFLICT (pipeline, entry) DO UPDATE SET kind = excluded.kind, seconds = excluded.seconds,
+    expression = excluded.expression, time_zone = excluded.time_zone, due_at = excluded.due_at, problem = excluded.problem`;
+
+/** pipeline, entries that stay. */
+export const REMOVE_SCHEDULES = /* sql */ `
+  DELETE FROM ${S}.schedules WHERE pipeline = $1 AND entry <> ALL ($2::text[])`;
+
+export const DATABASE_TIME = /* sql */ `SELECT now() AS now`;
+
+/**
+ * The schedules that are due, by the clock of the database. Another \`serve\` skips them. An interval that seems to be due later
+ * than one interval from now is due, too: the clock was set back.
+ */
+export const DUE_SCHEDULES = /* sql */ `
+  SELECT s.pipeline, s.entry, s.kind, s.seconds, s.expression, s.time_zone AS "timeZone", s.due_at AS "dueAt", now() AS now,
+         EXISTS (SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = s.pipeline)
+           AND (z.ends_at IS NULL OR z.ends_at > now())) AS "isPaused"
+  FROM ${S}.schedules s
+  WHERE s.problem IS NULL AND (s.due_at <= now() OR s.due_at > now() + make_interval(secs => s.seconds))
+  ORDER BY s.due_at LIMIT 100 FOR UPDATE OF s SKIP LOCKED`;
+
+/** pipeline, entry, due time. */
+export const MOVE_SCHEDULE = /* sql */ `
+  UPDATE ${S}.schedules SET due_at = $3 WHERE pipeline = $1 AND entry = $2`;
+
+/** id, host, process, version, capacity, state, serves, lacks. */
+export const SAVE_WORKER = /* sql */ `
+  INSERT INTO ${S}.workers AS w (id, host, process, version, capacity, state, serves, lacks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  ON CONFLICT (id) DO UPDATE SET seen_at = now(), state = excluded.state, serves = excluded.serves, lacks = excluded.lacks`;
+
+/** Old records. A run without work says only that there was none. */
+export const PRUNE = [
+  /* sql */ `DELETE FROM ${S}.runs WHERE requested_at < now() - interval '30 days'
+    OR (requested_at < now() - interval '2 days' AND state = 'ok' AND NOT EXISTS (SELECT FROM ${S}.run_tables t WHERE t.run_id = runs.id))`,
+  /* sql */ `DELETE FROM ${S}.attempts WHERE state <> 'running' AND (started_at < now() - interval '30 days'
+    OR (table_name IS NULL AND started_at < now() - interval '2 days'))`,
+  /* sql */ `DELETE FROM ${S}.events WHERE at < now() - interval '30 days'`,
+  /* sql */ `DELETE FROM ${S}.workers WHERE seen_at < now() - interval '7 days'`,
+] as const;
+
+/** For the metrics, one row for each pipeline. */
+export const PIPELINE_METRICS = /* sql */ `
+  SELECT p.name AS pipeline, p.problem IS NOT NULL AS "hasProblem",
+    (SELECT count(*)::int FROM ${Q}.job j WHERE j.name = p.queue AND j.state < 'active') AS queued,
+    (SELECT count(*)::int FROM ${Q}.job j WHERE j.name = p.queue AND j.state = 'active') AS running,
+    (SELECT extract(epoch FROM now() - min(j.created_on))::float8 FROM ${Q}.job j
+      WHERE j.name = p.queue AND j.state < 'active') AS "queueAge"
+  FROM ${S}.pipelines p WHERE p.removed_at IS NULL ORDER BY p.name`;
+
+export const TABLE_METRICS = /* sql */ `
+  SELECT pipeline, table_name AS "table", state, crashes,
+    extract(epoch FROM last_success_at)::float8 AS "lastSuccess", extract(epoch FROM last_attempt_at)::float8 AS "lastAttempt"
+  FROM ${S}.tables ORDER BY 1, 2`;
+
+/** Seconds without a sign of life after which a worker does not count. */
+export const WORKER_METRICS = /* sql */ `
+  SELECT count(*)::int AS workers, coalesce(sum(capacity), 0)::int AS capacity
+  FROM ${S}.workers WHERE state = 'working' AND seen_at > now() - make_interval(secs => $1)`;

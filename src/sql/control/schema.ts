@@ -1,0 +1,168 @@
+/** The tables of the service in its control database. The queue has a schema of its own, which pg-boss creates. */
+
+export const CONTROL_SCHEMA = 'increp_serve';
+export const QUEUE_SCHEMA = 'increp_queue';
+
+/** Grows with each change of CREATE_CONTROL. Migrations from older versions come before it. */
+export const CONTROL_VERSION = 1;
+
+/**
+ * Everything from nothing, in one transaction. No column holds a password or an address: a worker finds the connections of
+ * a pipeline where it runs.
+ */
+export const CREATE_CONTROL = /* sql */ `
+CREATE SCHEMA ${CONTROL_SCHEMA};
+
+CREATE TABLE ${CONTROL_SCHEMA}.version (version int NOT NULL);
+INSERT INTO ${CONTROL_SCHEMA}.version VALUES (${CONTROL_VERSION});
+
+-- A directory below --pipelines.
+CREATE TABLE ${CONTROL_SCHEMA}.pipelines (
+  name text PRIMARY KEY,
+  queue text NOT NULL UNIQUE,
+  jobs int NOT NULL,
+  problem jsonb,
+  added_at timestamptz NOT NULL DEFAULT now(),
+  -- The directory is gone. The history stays.
+  removed_at timestamptz
+);
+
+-- The empty entry is the schedule of the pipeline. due_at belongs to the clock of this database.
+CREATE TABLE ${CONTROL_SCHEMA}.schedules (
+  pipeline text NOT NULL REFERENCES ${CONTROL_SCHEMA}.pipelines ON DELETE CASCADE,
+  entry text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('every', 'cron')),
+  seconds double precision,
+  expression text,
+  time_zone text,
+  due_at timestamptz NOT NULL,
+  problem text,
+  PRIMARY KEY (pipeline, entry),
+  CHECK ((kind = 'every') = (seconds IS NOT NULL)),
+  CHECK ((kind = 'cron') = (expression IS NOT NULL AND time_zone IS NOT NULL))
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.schedules (due_at);
+
+-- Without a pipeline, everything is paused; without a table, the pipeline.
+CREATE TABLE ${CONTROL_SCHEMA}.pauses (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  pipeline text,
+  table_name text,
+  reason text NOT NULL,
+  detail jsonb NOT NULL DEFAULT '{}',
+  made_by text NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  ends_at timestamptz,
+  CHECK (pipeline IS NOT NULL OR table_name IS NULL)
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.pauses (pipeline, table_name);
+
+CREATE TABLE ${CONTROL_SCHEMA}.workers (
+  id uuid PRIMARY KEY,
+  host text NOT NULL,
+  process int NOT NULL,
+  version text NOT NULL,
+  capacity int NOT NULL,
+  state text NOT NULL CHECK (state IN ('working', 'stopping', 'stopped')),
+  started_at timestamptz NOT NULL DEFAULT now(),
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  -- Pipelines that this worker can sync, and why it cannot sync the others.
+  serves text[] NOT NULL DEFAULT '{}',
+  lacks jsonb NOT NULL DEFAULT '{}'
+);
+
+-- One request to sync a pipeline: by a schedule or by a person.
+CREATE TABLE ${CONTROL_SCHEMA}.runs (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  pipeline text NOT NULL,
+  -- The entry of the schedule. Null for a request, which may name tables.
+  entry text,
+  tables text[],
+  origin text NOT NULL CHECK (origin IN ('schedule', 'request')),
+  requested_by text NOT NULL,
+  requested_at timestamptz NOT NULL DEFAULT now(),
+  due_at timestamptz,
+  -- Due times before due_at that this run replaces.
+  missed int NOT NULL DEFAULT 0,
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'looking', 'running', 'ok', 'partial', 'failed')),
+  looked_by bigint,
+  started_at timestamptz,
+  finished_at timestamptz,
+  quiet int NOT NULL DEFAULT 0,
+  error jsonb
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.runs (pipeline, requested_at DESC);
+CREATE INDEX ON ${CONTROL_SCHEMA}.runs (requested_at DESC);
+CREATE INDEX ON ${CONTROL_SCHEMA}.runs (pipeline) WHERE finished_at IS NULL;
+
+-- The tables with work of a run. Several runs may wait for one attempt.
+CREATE TABLE ${CONTROL_SCHEMA}.run_tables (
+  run_id uuid NOT NULL REFERENCES ${CONTROL_SCHEMA}.runs ON DELETE CASCADE,
+  pipeline text NOT NULL,
+  table_name text NOT NULL,
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'ok', 'failed')),
+  attempt_id bigint,
+  PRIMARY KEY (run_id, table_name)
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.run_tables (pipeline, table_name) WHERE state IN ('queued', 'running');
+CREATE INDEX ON ${CONTROL_SCHEMA}.run_tables (attempt_id) WHERE state = 'running';
+
+-- One execution of a job by a worker: of a table, or, without a table, a look at all of them.
+CREATE TABLE ${CONTROL_SCHEMA}.attempts (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  pipeline text NOT NULL,
+  table_name text,
+  queue text NOT NULL,
+  job_id uuid NOT NULL,
+  -- retry_count of the job.
+  job_attempt int NOT NULL,
+  worker_id uuid NOT NULL,
+  -- The application_name of its sessions.
+  program text NOT NULL,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'returned', 'crashed', 'superseded')),
+  started_at timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz,
+  phase text,
+  phase_at timestamptz,
+  progress jsonb NOT NULL DEFAULT '{}',
+  -- For each destination, as in the summary of "increp sync --json".
+  outcome jsonb,
+  UNIQUE (job_id, job_attempt)
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.attempts (pipeline, table_name, started_at DESC);
+CREATE INDEX ON ${CONTROL_SCHEMA}.attempts (id) WHERE state = 'running';
+
+-- The latest of each table.
+CREATE TABLE ${CONTROL_SCHEMA}.tables (
+  pipeline text NOT NULL,
+  table_name text NOT NULL,
+  state text NOT NULL CHECK (state IN ('ok', 'failing', 'crashed')),
+  state_since timestamptz NOT NULL DEFAULT now(),
+  last_success_at timestamptz,
+  last_attempt_at timestamptz,
+  -- Crashes of workers since the last attempt that ended.
+  crashes int NOT NULL DEFAULT 0,
+  outcome jsonb,
+  PRIMARY KEY (pipeline, table_name)
+);
+
+CREATE TABLE ${CONTROL_SCHEMA}.events (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT now(),
+  level text NOT NULL CHECK (level IN ('info', 'warn', 'error')),
+  code text NOT NULL,
+  pipeline text,
+  table_name text,
+  attempt_id bigint,
+  worker_id uuid,
+  detail jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.events (at DESC);
+`;
+
+/** No row if the schema is missing. Not to_regclass(), which fails if the role may not use the schema. */
+export const FIND_SCHEMAS = /* sql */ `
+  SELECT n.nspname AS schema FROM pg_namespace n WHERE n.nspname IN ('${CONTROL_SCHEMA}', '${QUEUE_SCHEMA}')`;
+
+export const CONTROL_VERSION_FOUND = /* sql */ `SELECT version FROM ${CONTROL_SCHEMA}.version`;
+export const QUEUE_VERSION_FOUND = /* sql */ `SELECT version FROM ${QUEUE_SCHEMA}.version`;

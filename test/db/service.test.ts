@@ -1,0 +1,245 @@
+/** `increp serve` and `increp work`: schedules lead to syncs, through the queue, by whichever worker has the connections. */
+import { expect, test } from 'vitest';
+import { ControlDatabase } from '../../src/postgres/control-database.ts';
+import { readServiceSettings } from '../../src/config/service/control-database.ts';
+import { openQueue } from '../../src/serve/queue.ts';
+import { requestRun } from '../../src/serve/trigger.ts';
+import { increp } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
+import { timingWith } from '../support/timing.ts';
+
+const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
+const WORK = 'work --drain 0s';
+const DONE = `SELECT FROM attempts WHERE table_name = 'orders' AND state = 'done'`;
+const IDLE = `SELECT count(*) = 0 FROM job WHERE state <= 'active'`;
+
+/** Asks for runs, as the API will. */
+async function request(control: ControlPlace, count: number): Promise<void> {
+  const timing = timingWith(QUICK);
+  const { control: settings } = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
+  await using database = new ControlDatabase(settings, { program: 'serve', connections: 5, timing });
+  await using queue = await openQueue(
+    { control: database, timing: timing.serve, onError: () => undefined },
+    false,
+  );
+  await queue.start();
+  const one = () =>
+    database.transaction((session) =>
+      requestRun(session, queue, { pipeline: 'shop', origin: 'request', by: 'test' }),
+    );
+  await Promise.all(Array.from({ length: count }, one));
+}
+
+/** A pipeline with the name "shop", known to \`serve\`. */
+async function knownShop(control: ControlPlace, pair: Parameters<ControlPlace['add']>[1]) {
+  await control.add('shop', pair);
+  const serve = control.start(SERVE);
+  await control.until('SELECT FROM pipelines');
+  return serve;
+}
+
+test('a worker syncs a table when its schedule is due, and again when rows have changed', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await pair.writeTables({ schedule: { every: '1s' }, tables: [ORDERS_CONFIG] });
+  await knownShop(control, pair);
+  control.start(WORK);
+  await control.until(`SELECT FROM tables WHERE state = 'ok'`);
+  await expectSameRows(pair, 'orders');
+  await insertOrders(pair, 5);
+  await control.until(`SELECT count(*) > 1 FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
+  await expectSameRows(pair, 'orders');
+});
+
+test('1,000 requests while a table is being synced lead to one more sync, which sees the last row', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await knownShop(control, pair);
+  control.start(WORK, { timing: { ...QUICK, transactionWait: 40 } });
+  await request(control, 1);
+  await control.until(DONE);
+  await control.until(IDLE);
+  await insertOrders(pair, 1);
+  const open = await pair.source.connect();
+  await open.query('BEGIN; SELECT FROM orders');
+  await request(control, 1);
+  await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'running'`);
+  await request(control, 1000);
+  await insertOrders(pair, 1);
+  await control.until(`SELECT count(*) = 0 FROM runs WHERE state IN ('queued', 'looking')`);
+  await open.query('COMMIT');
+  open.release();
+  await control.until(IDLE, 60_000);
+  await expectSameRows(pair, 'orders');
+  expect(await control.rows(`SELECT state FROM attempts WHERE table_name = 'orders'`)).toEqual([
+    ...[{ state: 'done' }, { state: 'done' }, { state: 'done' }],
+  ]);
+  expect(await control.rows(`SELECT state, count(*)::int AS count FROM runs GROUP BY 1`)).toEqual([
+    { state: 'ok', count: 1002 },
+  ]);
+});
+
+test('a worker without the connections of a pipeline leaves its jobs to others, and says so', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
+  await pair.setEnv({ SOURCE_HOST: undefined });
+  await knownShop(control, pair);
+  const without = control.start(WORK);
+  await without.waitForLog('this worker leaves pipeline shop to other workers');
+  await control.until(`SELECT lacks ? 'shop' AND serves = '{}' AS leaves FROM workers`);
+  await pair.setEnv({
+    ...{
+      SOURCE_PORT: undefined,
+      SOURCE_USERNAME: undefined,
+      SOURCE_PASSWORD: undefined,
+      SOURCE_DB: undefined,
+    },
+  });
+  await without.stop();
+  // Variables without the prefix would be about every pipeline, so they count for none.
+  const SHOP_SOURCE_URL = pair.sourceUrl('increp');
+  control.start(WORK, { env: { SHOP_SOURCE_URL, SOURCE_URL: 'postgres://nobody@127.0.0.1:1/none' } });
+  await control.until(DONE);
+  await expectSameRows(pair, 'orders');
+});
+
+test('what happens to a table is a result: it fails, the others are synced, and the next sync heals it', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    tables: [],
+  });
+  await using control = await controlPlace();
+  await pair.writeTables({
+    schedule: { every: '1s' },
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'missing' }],
+  });
+  await knownShop(control, pair);
+  control.start(WORK);
+  await control.until(`SELECT FROM tables WHERE table_name = 'missing' AND state = 'failing'`);
+  await control.until(`SELECT FROM runs WHERE state = 'partial'`);
+  await expectSameRows(pair, 'orders');
+  expect(
+    await control.rows(`SELECT outcome -> 0 -> 'error' ->> 'code' AS code FROM tables WHERE state <> 'ok'`),
+  ).toEqual([{ code: 'TABLE_NOT_FOUND' }]);
+  await pair.source.query(`${ORDERS_SQL.replaceAll('orders', 'missing')};
+    GRANT SELECT ON missing TO ${pair.login('source', 'increp').user}`);
+  await control.until(`SELECT FROM tables WHERE table_name = 'missing' AND state = 'ok' AND crashes = 0`);
+});
+
+test('two serve at once, and intervals without any serve: each due time leads to one run', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await pair.writeTables({
+    schedule: { every: '1s' },
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'items', schedule: { every: '1h' } }],
+  });
+  const first = await knownShop(control, pair);
+  control.start(SERVE);
+  control.start(WORK);
+  await control.until(`SELECT count(*) >= 3 FROM runs WHERE entry = ''`);
+  await first.stop();
+  // Ten intervals ago.
+  await control.rows(`UPDATE schedules SET due_at = now() - interval '10 seconds' WHERE entry = ''`);
+  await control.until(`SELECT FROM runs WHERE missed >= 9`);
+  const runs = await control.rows<{ entry: string; runs: number; times: number }>(
+    `SELECT entry, count(*)::int AS runs, count(DISTINCT due_at)::int AS times FROM runs GROUP BY 1 ORDER BY 1`,
+  );
+  for (const { runs: all, times } of runs) expect(times).toBe(all);
+  expect(runs.map(({ entry, runs: all }) => [entry, all > 1])).toEqual([
+    ['', true],
+    ['items', false],
+  ]);
+});
+
+test('a paused pipeline is left alone, and continues afterwards', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await pair.writeTables({ schedule: { every: '1s' }, tables: [ORDERS_CONFIG] });
+  await knownShop(control, pair);
+  await control.rows(`INSERT INTO pauses (pipeline, reason, made_by) VALUES ('shop', 'maintenance', 'test')`);
+  control.start(WORK);
+  await control.until(`SELECT FROM schedules WHERE due_at > now()`);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect(await control.rows('SELECT FROM attempts')).toEqual([]);
+  await control.rows(`UPDATE pauses SET ends_at = now()`);
+  await control.until(DONE);
+});
+
+test('a table that fails by a foreign key is synced together with the tables that it refers to', async () => {
+  await using pair = await freshPair({
+    sourceSql: `CREATE TABLE customers (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
+      CREATE TABLE bills (id bigint PRIMARY KEY, customer bigint REFERENCES customers, updated_at timestamptz NOT NULL DEFAULT now());
+      CREATE INDEX ON customers (updated_at); CREATE INDEX ON bills (updated_at);
+      INSERT INTO customers VALUES (1); INSERT INTO bills VALUES (1, 1)`,
+  });
+  await using control = await controlPlace();
+  const table = (name: string) => ({ name, replication_key: 'updated_at', unique_cols: ['id'] });
+  await pair.writeTables({ schedule: { every: '1s' }, tables: [table('bills'), table('customers')] });
+  await knownShop(control, pair);
+  control.start(WORK);
+  await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
+  await pair.destination.query('ALTER TABLE bills ADD FOREIGN KEY (customer) REFERENCES customers');
+  await pair.source.query('INSERT INTO customers VALUES (2); INSERT INTO bills VALUES (2, 2)');
+  await control.until(`SELECT count(*) > 2 FROM attempts WHERE table_name IS NOT NULL AND state = 'done'`);
+  await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
+  await control.until(IDLE);
+  await expectSameRows(pair, 'bills');
+});
+
+test('work refuses a control database without tables, and one of another version, with exit code 78', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await control.add('shop', pair);
+  const place = { directory: control.root };
+  const env = { SERVE_DATABASE_URL: control.url };
+  const before = await increp('work', place, { env });
+  expect(before.exitCode).toBe(78);
+  expect(before.stderr).toContain('has no tables of increp yet');
+  const printed = await increp('serve --print-sql', place, { env });
+  await control.pool.query(`SET ROLE ${control.database}`);
+  await control.pool.query(printed.stdout);
+  expect((await increp('serve --print-sql', place, { env })).stdout).toBe('');
+  const worker = control.start(WORK);
+  await control.until('SELECT FROM workers');
+  await worker.stop();
+  await control.rows('UPDATE increp_serve.version SET version = version + 1');
+  const after = await increp('work', place, { env });
+  expect(after.exitCode).toBe(78);
+  expect(after.stderr).toContain('was made by a newer increp');
+  expect((await increp('serve --no-worker', place, { env })).exitCode).toBe(78);
+});
+
+test('the service answers probes and Prometheus on loopback, and under no other name', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
+  const serve = await knownShop(control, pair);
+  await serve.waitForLog('listening on');
+  const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
+  control.start(WORK);
+  await control.until(DONE);
+  const get = async (path: string, headers = {}) => {
+    const response = await fetch(`${url}${path}`, { headers });
+    return { status: response.status, text: await response.text() };
+  };
+  expect(await get('/healthz')).toEqual({ status: 200, text: 'ok\n' });
+  expect(await get('/readyz')).toEqual({ status: 200, text: 'ready\n' });
+  const { text } = await get('/metrics');
+  expect(text).toContain('increp_service_workers 1');
+  expect(text).toMatch(
+    /increp_service_table_last_success_timestamp_seconds\{pipeline="shop",table="orders"\} \d+/,
+  );
+  expect((await get('/')).status).toBe(404);
+  const elsewhere = await increp(
+    'serve --listen 0.0.0.0:0',
+    { directory: control.root },
+    {
+      env: { SERVE_DATABASE_URL: control.url },
+    },
+  );
+  expect(elsewhere.exitCode).toBe(78);
+});

@@ -1,0 +1,87 @@
+/** The service as it is installed, and without its control database. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { expect, test } from 'vitest';
+import { startServer } from '../../src/demo/embedded-server.ts';
+import { processes, waitUntil } from '../support/activity.ts';
+import { startIncrep } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import { controlPlace } from '../support/service.ts';
+import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
+
+test('serve starts a worker, starts it again when it is killed, and both end together', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await control.add('shop', pair);
+  await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
+  const workers = () => processes(`work --pipelines ${control.root}`);
+  await using serve = startIncrep(
+    ['serve', '--pipelines', control.root, '--listen', '127.0.0.1:0', '--drain', '0s'],
+    { directory: control.root },
+    { env: { SERVE_DATABASE_URL: control.url, LOG_FORMAT: 'json' } },
+  );
+  await control.until(`SELECT FROM tables WHERE state = 'ok'`);
+  await control.until(`SELECT count(*) = 0 FROM job WHERE state <= 'active'`);
+  const [first = ''] = await workers();
+  process.kill(Number(first.trim().split(/\s+/)[0]), 'SIGKILL');
+  await serve.waitForStderr('the worker process ended (SIGKILL)');
+  await control.until(`SELECT count(*) = 2 FROM workers`);
+  await insertOrders(pair, 3);
+  // A schedule that has changed is due at once.
+  await pair.writeTables({ schedule: { every: '2h' }, tables: [ORDERS_CONFIG] });
+  await control.until(`SELECT count(*) > 1 FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
+  serve.kill('SIGTERM');
+  expect((await serve.wait()).exitCode).toBe(0);
+  expect(await workers()).toEqual([]);
+  expect(await control.rows(`SELECT FROM job WHERE state = 'active' AND group_id IS NOT NULL`)).toEqual([]);
+  await expectSameRows(pair, 'orders');
+});
+
+test('kill -9 of serve ends its worker too', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await control.add('shop', pair);
+  const workers = () => processes(`work --pipelines ${control.root}`);
+  await using serve = startIncrep(
+    ['serve', '--pipelines', control.root, '--listen', '127.0.0.1:0', '--drain', '0s'],
+    { directory: control.root },
+    { env: { SERVE_DATABASE_URL: control.url } },
+  );
+  await control.until('SELECT FROM workers');
+  serve.kill('SIGKILL');
+  await serve.wait();
+  await waitUntil('the end of the worker', async () => (await workers()).length === 0);
+  expect(await control.rows(`SELECT state FROM workers`)).toEqual([{ state: 'stopped' }]);
+});
+
+test('a control database that is away for a while: jobs stay, and the service recovers alone', async () => {
+  await using server = await startServer({ name: 'control', settings: {} });
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace({ isOn: server.url('postgres') });
+  await control.add('shop', pair);
+  await pair.writeTables({ schedule: { every: '1s' }, tables: [ORDERS_CONFIG] });
+  const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
+  await control.until('SELECT FROM schedules');
+  control.start('work --drain 0s');
+  await control.until(`SELECT FROM tables WHERE state = 'ok'`);
+  const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
+  const statusOf = async (path: string) => (await fetch(`${url}${path}`)).status;
+  const admin = new Client({ connectionString: server.url('postgres') });
+  await admin.connect();
+  const allow = (isAllowed: boolean) =>
+    admin.query(`ALTER DATABASE ${control.database} WITH ALLOW_CONNECTIONS ${isAllowed}`);
+  await allow(false);
+  await admin.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${control.database}'`,
+  );
+  await waitUntil('503', async () => (await statusOf('/readyz')) === 503);
+  expect(await statusOf('/healthz')).toBe(200);
+  await insertOrders(pair, 3);
+  await sleep(3000);
+  await allow(true);
+  await admin.end();
+  await waitUntil('200', async () => (await statusOf('/readyz')) === 200);
+  await control.until(`SELECT count(*) > 1 FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
+  await expectSameRows(pair, 'orders');
+});

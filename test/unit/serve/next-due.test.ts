@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import type { SyncSchedule } from '../../../src/schema/schedule.ts';
+import { nextDue, passDue } from '../../../src/serve/next-due.ts';
+
+const BERLIN = 'Europe/Berlin';
+const cron = (expression: string, timeZone = 'UTC'): SyncSchedule => ({ kind: 'cron', expression, timeZone });
+const every = (seconds: number): SyncSchedule => ({ kind: 'every', seconds });
+
+function dueTimes(schedule: SyncSchedule, from: string, count: number): string[] {
+  let at = new Date(from);
+  return Array.from({ length: count }, () => (at = nextDue(schedule, at)).toISOString().slice(0, 16));
+}
+
+test('a fixed hour is due once a day, also if clocks skip it or show it twice', () => {
+  // 02:30 does not exist on 29 March 2026, and comes twice on 25 October.
+  expect(dueTimes(cron('30 2 * * *', BERLIN), '2026-03-28T00:00:00Z', 3)).toEqual([
+    ...['2026-03-28T01:30', '2026-03-29T01:00', '2026-03-30T00:30'],
+  ]);
+  expect(dueTimes(cron('30 2 * * *', BERLIN), '2026-10-24T00:00:00Z', 3)).toEqual([
+    ...['2026-10-24T00:30', '2026-10-25T00:30', '2026-10-26T01:30'],
+  ]);
+});
+
+test('every half hour stays every half hour when clocks change', () => {
+  expect(dueTimes(cron('*/30 * * * *', BERLIN), '2026-10-25T00:10:00Z', 4)).toEqual([
+    ...['2026-10-25T00:30', '2026-10-25T01:00', '2026-10-25T01:30', '2026-10-25T02:00'],
+  ]);
+});
+
+const at = (seconds: number) => new Date(1_800_000_000_000 + seconds * 1000);
+
+test('due times that are over become one run, and the next one keeps the rhythm', () => {
+  expect(passDue(every(30), at(0), at(5))).toEqual({ dueAt: at(0), missed: 0, next: at(30) });
+  expect(passDue(every(30), at(0), at(305))).toEqual({ dueAt: at(300), missed: 10, next: at(330) });
+  const hourly = cron('0 * * * *');
+  const due = new Date('2026-05-01T10:00:00Z');
+  expect(passDue(hourly, due, new Date('2026-05-01T12:30:00Z'))).toEqual({
+    ...{ dueAt: new Date('2026-05-01T12:00:00Z'), missed: 2, next: new Date('2026-05-01T13:00:00Z') },
+  });
+});
+
+test('if the clock of the database was set back, an interval begins again', () => {
+  expect(passDue(every(30), at(3600), at(0))).toEqual({ dueAt: at(0), missed: 0, next: at(30) });
+});
+
+test('fields without a meaning, and a date that never comes, are errors', () => {
+  expect(() => nextDue(cron('99 * * * *'), at(0))).toThrow('minute');
+  expect(() => nextDue(cron('0 0 31 2 *'), at(0))).toThrow('never due');
+});
