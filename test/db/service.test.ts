@@ -7,7 +7,7 @@ import { requestRun } from '../../src/serve/trigger.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
+import { controlPlace, QUICK, waitForRows, type ControlPlace } from '../support/service.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { timingWith } from '../support/timing.ts';
 
@@ -50,7 +50,7 @@ test('a worker syncs a table when its schedule is due, and again when rows have 
   await control.until(`SELECT FROM tables WHERE state = 'ok'`);
   await expectSameRows(pair, 'orders');
   await insertOrders(pair, 5);
-  await control.until(`SELECT count(*) > 1 FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
+  await waitForRows(pair, 'orders', 15);
   await expectSameRows(pair, 'orders');
 });
 
@@ -184,7 +184,7 @@ test('a table that fails by a foreign key is synced together with the tables tha
   await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
   await pair.destination.query('ALTER TABLE bills ADD FOREIGN KEY (customer) REFERENCES customers');
   await pair.source.query('INSERT INTO customers VALUES (2); INSERT INTO bills VALUES (2, 2)');
-  await control.until(`SELECT count(*) > 2 FROM attempts WHERE table_name IS NOT NULL AND state = 'done'`);
+  await waitForRows(pair, 'bills', 2);
   await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
   await control.until(IDLE);
   await expectSameRows(pair, 'bills');

@@ -7,7 +7,7 @@ import { processes, waitUntil } from '../support/activity.ts';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import { controlPlace } from '../support/service.ts';
+import { controlPlace, waitForRows } from '../support/service.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 
 test('serve starts a worker, starts it again when it is killed, and both end together', async () => {
@@ -30,7 +30,7 @@ test('serve starts a worker, starts it again when it is killed, and both end tog
   await insertOrders(pair, 3);
   // A schedule that has changed is due at once.
   await pair.writeTables({ schedule: { every: '2h' }, tables: [ORDERS_CONFIG] });
-  await control.until(`SELECT count(*) > 1 FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
+  await waitForRows(pair, 'orders', 13);
   serve.kill('SIGTERM');
   expect((await serve.wait()).exitCode).toBe(0);
   expect(await workers()).toEqual([]);
@@ -82,6 +82,6 @@ test('a control database that is away for a while: jobs stay, and the service re
   await allow(true);
   await admin.end();
   await waitUntil('200', async () => (await statusOf('/readyz')) === 200);
-  await control.until(`SELECT count(*) > 1 FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
+  await waitForRows(pair, 'orders', 13);
   await expectSameRows(pair, 'orders');
 });

@@ -10,6 +10,7 @@ import { inject } from 'vitest';
 import { main } from '../../src/cli.ts';
 import { IncrepError } from '../../src/errors.ts';
 import { COMPILE_CACHE } from './increp-process.ts';
+import { waitUntil } from './activity.ts';
 import { expectNoSecret, rememberSecrets } from './canaries.ts';
 import { Captured } from './in-process.ts';
 import type { Pair } from './pair.ts';
@@ -237,3 +238,10 @@ async function waitFor(
     await sleep(20);
   }
 }
+
+/** The number of attempts says nothing of it: the first look after a load may find work of its own. */
+export const waitForRows = (pair: Pair, table: string, rows: number): Promise<void> =>
+  waitUntil(`${rows} rows of ${table}`, async () => {
+    const { rowCount } = await pair.destination.query(`SELECT FROM ${table}`);
+    return rowCount === rows;
+  });
