@@ -59,12 +59,14 @@ export function isNewVersion(versions: RowVersions): string {
 
 /**
  * Whether others have changed the destination row: it differs from what increp last left there. If that is unknown, a row
- * counts as changed if its replication key is higher than that of the source row.
+ * counts as changed if its replication key is not that of the version that increp last brought, or is higher than that of
+ * the source row. A change of shape makes the hash unknown, but not the key.
  */
 export function isChangedByOthers(versions: RowVersions): string {
   const key = ident(versions.key.name);
   const isKnown = `coalesce(${recorded(5)} ${EQUALS} ${literal(versions.shape)} AND ${recorded(2)} IS NOT NULL, false)`;
   return `(${record} IS NULL OR CASE WHEN ${isKnown} THEN ${recorded(2)} ${DIFFERS_FROM} ${hashOfRow(versions, 't')}
+    WHEN coalesce(${recorded(4)} ${EQUALS} ${keyTag(versions)}, false) AND t.${key} ${DIFFERS_FROM} ${recorded(3)}::${versions.key.type} THEN true
     ELSE coalesce(t.${key} ${GREATER} s.${key}, false) END)`;
 }
 
