@@ -159,7 +159,10 @@ async function printResult(
   if (verbosityOf(options) !== 'quiet') return print(formatEnding(summary, count, terminal.style));
   const due = await withDueWarnings(summary, settings.stateDirectory);
   if (!hasProblems(due)) return;
-  print(`${head}${formatProblems(due, count, await lastSuccesses(pipelines, summary), terminal.style)}`);
+  const unsaid = summary.tables.length - due.tables.length;
+  print(
+    `${head}${formatProblems(due, count - unsaid, await lastSuccesses(pipelines, summary), terminal.style)}`,
+  );
 }
 
 /** A warning that stays would be mailed after every run, so it is reported rarely. */

@@ -88,23 +88,38 @@ const lastDetails = (last: Date | undefined, now: Date): Detail[] =>
       ]
     : [];
 
-/** The warnings of a run and of its tables. */
+/** Instead of the error, whose process and time differ from run to run. */
+const HELD = 'another run holds the table';
+
+const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
+
+/** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
   ...warnings.map((text) => ({ table: null, text })),
-  ...tables.flatMap((table) => table.warnings.map((text) => ({ table: labelOf(table), text }))),
+  ...tables.flatMap((table) =>
+    [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({ table: labelOf(table), text })),
+  ),
 ];
 
 /** The same run with these warnings alone. */
 export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]): RunSummary {
   const isDue = (table: string | null, text: string) =>
     due.some((warning) => warning.table === table && warning.text === text);
-  return {
-    ...summary,
-    warnings: summary.warnings.filter((text) => isDue(null, text)),
-    tables: summary.tables.map((table) => ({
+  const tables = summary.tables
+    .filter((table) => !isHeld(table) || isDue(labelOf(table), HELD))
+    .map((table) => ({
       ...table,
       warnings: table.warnings.filter((text) => isDue(labelOf(table), text)),
-    })),
+    }));
+  const isSilent =
+    tables.length < summary.tables.length &&
+    !tables.some(({ status }) => status === 'failed') &&
+    (summary.error ?? { code: 'RUN_LOCKED' }).code === 'RUN_LOCKED';
+  return {
+    ...summary,
+    ...(isSilent && { status: 'ok', error: undefined }),
+    warnings: summary.warnings.filter((text) => isDue(null, text)),
+    tables,
   };
 }
 

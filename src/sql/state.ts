@@ -245,7 +245,8 @@ export const tryLock = (table: TableName): string => /* sql */ `
 
 /** The holder of the lock. pg_locks shows an advisory lock on one bigint as classid and objid, with objsubid 1. */
 export const lockHolder = (table: TableName): string => /* sql */ `
-  SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, a.xact_start AS since,
+  SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, 
+         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
          coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE ${holdsLock(table)}`;

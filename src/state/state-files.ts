@@ -18,7 +18,13 @@ export type StateFile =
   /** The older format: one ISO timestamp in UTC with milliseconds. */
   | { readonly kind: 'legacy'; readonly cursor: string; readonly path: string }
   /** Incomplete, empty, of a newer version, or not a state file of increp. */
-  | { readonly kind: 'unreadable'; readonly path: string; readonly why: string };
+  | {
+      readonly kind: 'unreadable';
+      readonly path: string;
+      readonly why: string;
+      /** All files of the directory have the same fault. */
+      readonly isShared?: true;
+    };
 
 export interface StateFiles {
   pathOf(table: string): string;

@@ -202,7 +202,7 @@ const isHost = (text: string): string | undefined =>
         : isName(text);
 
 const NO_HOST =
-  'This is not a host. increp accepts a name, an address, the directory of a socket, a URL, host=... dbname=..., or a psql command with one of these.';
+  'This is not a host. increp accepts a name, an address, the directory of a socket, a URL, host=... dbname=..., or a psql command with a URL or -h.';
 
 const isPort = (text: string): string | undefined =>
   text.split(',').every((port) => /^\s*\d{1,5}\s*$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)

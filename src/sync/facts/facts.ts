@@ -297,7 +297,11 @@ function withKeysOf(settings: TableSettings, relation: Relation | undefined): Ta
 const deniedFile = (path: string, { cause }: IncrepError): StateFile => ({
   kind: 'unreadable',
   path,
-  why: hasCode(cause, 'EACCES') ? `${fileFault(cause)}; ${takeCommand([dirname(path)])}` : fileFault(cause),
+  why: fileFault(cause),
+  ...(hasCode(cause, 'EACCES') && {
+    why: `${fileFault(cause)}; ${takeCommand([dirname(path)])}`,
+    isShared: true as const,
+  }),
 });
 
 function selectedOf(

@@ -1,4 +1,5 @@
 /** Decides whether the state row or the state file of a table counts. Pure. */
+import { dirname } from 'node:path';
 import type { NoCursor } from '../../reasons.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable, printName } from '../../schema/names.ts';
@@ -169,8 +170,9 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
     : ['the state file was edited; increp uses the state at the destination'];
 }
 
-const unreadable = ({ path, why }: { path: string; why: string }): string =>
-  `increp ignores the state file ${path}: ${why}`;
+/** The same fault of many files is one warning. */
+const unreadable = ({ path, why, isShared }: Extract<StateFile, { kind: 'unreadable' }>): string =>
+  `increp ignores the state file ${isShared ? `of this table in ${dirname(path)}` : path}: ${why}`;
 
 const unreadableRow = ({ label, destination }: ExpectedState): SavedState => ({
   kind: 'foreign',

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { sleep } from '../../backoff.ts';
+import { formatSeconds } from '../../format.ts';
 import { printName } from '../../schema/names.ts';
 import { endLostHolder, lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
 import type { Timing } from '../../timing.ts';
@@ -71,7 +72,8 @@ const holderRow = z.object({
   pid: z.number().nullable(),
   application: z.string().nullable(),
   host: z.string().nullable(),
-  since: z.date().nullable(),
+  /** Since its transaction began. */
+  seconds: z.number().nullable(),
   /** Its commit waits for the confirmation of a synchronous standby. */
   waitsForStandby: z.boolean(),
 });
@@ -118,11 +120,11 @@ export function describeRun({
   pid,
   application,
   host,
-  since,
+  seconds,
 }: Omit<z.infer<typeof holderRow>, 'waitsForStandby'>): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const details = [
-    ...(since === null ? [] : [`since ${since.toISOString()}`]),
+    ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
     `backend ${pid ?? 'unknown'} of the destination`,
   ].join(', ');
   const terminate = pid === null ? '' : `run at the destination: SELECT pg_terminate_backend(${pid})`;

@@ -3,7 +3,7 @@ import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
-import { printName } from '../../schema/names.ts';
+import { printName, type TableName } from '../../schema/names.ts';
 import { tracksVersions } from '../../schema/merged-columns.ts';
 import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
@@ -62,7 +62,7 @@ function tableNotFound(now: TableFacts): IncrepError {
     return tableGone(now, `which increp last synced at ${timeOf(saved.record.syncedAt)}`);
   if (saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset')
     return tableGone(now, `which increp synced before the reset of ${timeOf(saved.why.at)}`);
-  const near = nearest(sourceName.table, otherSourceNames);
+  const near = withoutSchema(sourceName, otherSourceNames) ?? nearest(sourceName.table, otherSourceNames);
   if (destination)
     return new IncrepError('TABLE_NOT_FOUND', {
       what: `the source has no table ${printName(sourceName)}, but the destination has ${printName(destination.name)}`,
@@ -73,6 +73,10 @@ function tableNotFound(now: TableFacts): IncrepError {
     next: 'Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
   });
 }
+
+/** The name may contain the schema, as in psql. */
+const withoutSchema = ({ schema, table }: TableName, others: readonly string[]): string | undefined =>
+  others.find((name) => table === `${schema}.${name}`);
 
 /** increp synced the table before, so its name is not a typing error. */
 const tableGone = (

@@ -16,7 +16,12 @@ test.each([
     `host=db.example.com dbname=shop user=ann password='a b'`,
   ],
   [`host=db options='-c a=b'`, `host=db options='-c a=b'`],
-  ['psql -h db shop', 'psql -h db shop'],
+  ['psql -h db shop', 'host=db dbname=shop'],
+  ['psql -h db -p 6612 -U ann shop', 'host=db port=6612 user=ann dbname=shop'],
+  ['psql --host=db -Uann -d shop -X', 'host=db user=ann dbname=shop'],
+  [`psql -h db 'my shop' ann`, `host=db user=ann dbname='my shop'`],
+  ['psql -h db', 'host=db'],
+  ['psql shop', 'psql shop'],
   ['psql.example.com', 'psql.example.com'],
 ])('%s', (pasted, connection) => {
   expect(pastedConnection(pasted)).toBe(connection);

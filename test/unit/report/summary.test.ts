@@ -2,7 +2,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { RunSummary, TableOutcome } from '../../../src/events.ts';
 import type { Style } from '../../../src/report/style.ts';
-import { formatEnding, formatProblems, hasProblems, summaryByTable } from '../../../src/report/summary.ts';
+import {
+  formatEnding,
+  formatProblems,
+  hasProblems,
+  summaryByTable,
+  warningsIn,
+  withWarnings,
+} from '../../../src/report/summary.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
 import { failure, outcome, summary } from './outcomes.ts';
 
@@ -332,4 +339,19 @@ test('a run that only met another run, or that a signal ended, is not called fai
   expect(headOf({ status: 'failed', tables: [ended('RUN_LOCKED')] })).toBe('pipeline shop: busy');
   const error = failure({ code: 'INTERRUPTED' });
   expect(headOf({ status: 'failed', tables: [outcome()], error })).toBe('pipeline shop: interrupted');
+});
+
+test('a table that another run still holds is reported like a standing warning, and a failure always', () => {
+  const busy = outcome({ name: 'big', status: 'failed', error: failure({ code: 'RUN_LOCKED' }) });
+  const held = summary({ status: 'partial', tables: [busy, outcome()] });
+  expect(warningsIn(held)).toEqual([{ table: 'big', text: 'another run holds the table' }]);
+  expect(withWarnings(held, warningsIn(held))).toEqual(held);
+  expect(hasProblems(withWarnings(held, []))).toBe(false);
+  const failed = outcome({ name: 'bad', status: 'failed', error: failure() });
+  const mixed = withWarnings(summary({ status: 'failed', tables: [busy, failed], error: failure() }), []);
+  expect(mixed).toMatchObject({
+    status: 'failed',
+    tables: [{ name: 'bad' }],
+    error: { code: 'PRIVILEGE_MISSING' },
+  });
 });

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { programName } from '../../../src/postgres/connect.ts';
 import { describeRun } from '../../../src/sync/lock/table-lock.ts';
 
-const session = { pid: 7, host: '10.0.0.1', since: new Date('2026-03-01T10:00:00Z') };
+const session = { pid: 7, host: '10.0.0.1', seconds: 75 };
 
 test('a run of increp is a process on a host, and is ended there', () => {
   expect(describeRun({ ...session, application: 'increp my shop 4242@worker-1 suffix' })).toEqual({
-    text: 'process 4242 on host worker-1 (pipeline my shop), since 2026-03-01T10:00:00.000Z, backend 7 of the destination',
+    text: 'process 4242 on host worker-1 (pipeline my shop), for 1 min 15 s, backend 7 of the destination',
     end: ': kill 4242 on host worker-1. If that process is gone, run at the destination: SELECT pg_terminate_backend(7)',
   });
   expect(describeRun({ ...session, application: programName('shop') }).text).toMatch(
@@ -17,7 +17,7 @@ test('a run of increp is a process on a host, and is ended there', () => {
 
 test('another program is named, and its backend is terminated', () => {
   expect(describeRun({ ...session, application: 'psql' })).toEqual({
-    text: 'psql from 10.0.0.1, since 2026-03-01T10:00:00.000Z, backend 7 of the destination',
+    text: 'psql from 10.0.0.1, for 1 min 15 s, backend 7 of the destination',
     end: '; run at the destination: SELECT pg_terminate_backend(7)',
   });
 });
