@@ -80,7 +80,7 @@ test('increp alone says what there is, and that nothing was asked for', async ()
 });
 
 /** These are played from end to end elsewhere, by tests that answer or watch them. */
-const PLAYED_ELSEWHERE = ['demo', 'init'];
+const PLAYED_ELSEWHERE = ['demo', 'init', 'serve', 'work'];
 
 const TABLES = ['orders', 'customers', 'events'] as const;
 const shop = {

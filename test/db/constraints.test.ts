@@ -191,25 +191,28 @@ describe('a constraint that the source no longer has', () => {
   });
 });
 
-test('a table whose deleted rows stay gets no foreign key to a table that removes them, and the rest', async () => {
-  await using pair = await freshPair({
-    tables: [
-      { name: 'customers', ...KEYED, deletes: 'hard', deletes_every: '0s' },
-      { name: 'orders', ...KEYED, deletes: 'keep' },
-    ],
-    sourceSql: SHOP,
-  });
-  await sync(pair);
-  await pair.source.query('DELETE FROM orders WHERE customer_id = 10; DELETE FROM customers WHERE id = 10');
-  expect((await sync(pair)).table('customers')).toMatchObject({ rows_deleted: 1, warnings: [] });
-  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
-    /leave out: foreign key "of_customer": deleted rows are removed from "customers", and rows that refer to them stay/,
-  );
-  const { rows } = await pair.destination.query(
-    `SELECT count(*)::int AS count FROM orders WHERE customer_id = 10`,
-  );
-  expect(rows).toEqual([{ count: 3 }]);
-});
+slowTest(
+  'a table whose deleted rows stay gets no foreign key to a table that removes them, and the rest',
+  async () => {
+    await using pair = await freshPair({
+      tables: [
+        { name: 'customers', ...KEYED, deletes: 'hard', deletes_every: '0s' },
+        { name: 'orders', ...KEYED, deletes: 'keep' },
+      ],
+      sourceSql: SHOP,
+    });
+    await sync(pair);
+    await pair.source.query('DELETE FROM orders WHERE customer_id = 10; DELETE FROM customers WHERE id = 10');
+    expect((await sync(pair)).table('customers')).toMatchObject({ rows_deleted: 1, warnings: [] });
+    expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /leave out: foreign key "of_customer": deleted rows are removed from "customers", and rows that refer to them stay/,
+    );
+    const { rows } = await pair.destination.query(
+      `SELECT count(*)::int AS count FROM orders WHERE customer_id = 10`,
+    );
+    expect(rows).toEqual([{ count: 3 }]);
+  },
+);
 
 test.each(
   oneIn(2, [
@@ -238,26 +241,29 @@ test.each(
   expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(why);
 });
 
-test('another unique key: the primary key of the source becomes a unique constraint, to which foreign keys refer', async () => {
-  await using pair = await freshPair({
-    tables: [
-      { name: 'customers', ...KEYED, unique_cols: ['email'], deletes: 'hard', deletes_every: '0s' },
-      { name: 'orders', ...KEYED, deletes: 'hard', deletes_every: '0s' },
-    ],
-    sourceSql: `${SHOP}; ALTER TABLE customers ALTER email SET NOT NULL`,
-  });
-  const { table } = await sync(pair);
-  expect(changes(table('customers').objects)).toContain('created unique constraint customers_pkey');
-  expect(changes(table('orders').objects)).toContain('validated foreign key of_customer');
-  await pair.source.query(
-    `UPDATE customers SET email = 'moved@' || id, updated_at = clock_timestamp() WHERE id = 4`,
-  );
-  const { summary } = await sync(pair);
-  expect(summary.tables.map(({ status }) => status)).toEqual(['ok', 'ok']);
-  for (const name of TABLES) await expectSameRows(pair, name);
-});
+slowTest(
+  'another unique key: the primary key of the source becomes a unique constraint, to which foreign keys refer',
+  async () => {
+    await using pair = await freshPair({
+      tables: [
+        { name: 'customers', ...KEYED, unique_cols: ['email'], deletes: 'hard', deletes_every: '0s' },
+        { name: 'orders', ...KEYED, deletes: 'hard', deletes_every: '0s' },
+      ],
+      sourceSql: `${SHOP}; ALTER TABLE customers ALTER email SET NOT NULL`,
+    });
+    const { table } = await sync(pair);
+    expect(changes(table('customers').objects)).toContain('created unique constraint customers_pkey');
+    expect(changes(table('orders').objects)).toContain('validated foreign key of_customer');
+    await pair.source.query(
+      `UPDATE customers SET email = 'moved@' || id, updated_at = clock_timestamp() WHERE id = 4`,
+    );
+    const { summary } = await sync(pair);
+    expect(summary.tables.map(({ status }) => status)).toEqual(['ok', 'ok']);
+    for (const name of TABLES) await expectSameRows(pair, name);
+  },
+);
 
-test('ON DELETE CASCADE is not copied, because it would delete rows that the source has', async () => {
+slowTest('ON DELETE CASCADE is not copied, because it would delete rows that the source has', async () => {
   await using pair = await freshPair({
     tables: [
       { name: 'customers', ...KEYED, unique_cols: ['email'], deletes: 'hard', deletes_every: '0s' },
@@ -295,23 +301,26 @@ test('renamed columns and tables: the constraints have their names', async () =>
   ]);
 });
 
-test('rows of the destination that refuse a check: it holds for new rows, and is validated later', async () => {
-  await using pair = await shop({ deletes: 'ignore' });
-  await sync(pair);
-  await pair.destination.query(
-    `ALTER TABLE customers DROP CONSTRAINT has_at; INSERT INTO customers VALUES (99, 'wrong', NULL, '', now())`,
-  );
-  const { table } = await sync(pair);
-  expect(table('customers').warnings).toEqual([
-    expect.stringMatching(
-      /check constraint "has_at" was refused: .* is violated by some row.* Statement: ALTER TABLE "public"."customers" VALIDATE/,
-    ),
-  ]);
-  await pair.destination.query('DELETE FROM customers WHERE id = 99');
-  const later = await sync(pair, '', { timing: { refusedObjectPause: 0 } });
-  expect(changes(later.table('customers').objects)).toEqual(['validated check constraint has_at']);
-  await expectSame(pair);
-});
+slowTest(
+  'rows of the destination that refuse a check: it holds for new rows, and is validated later',
+  async () => {
+    await using pair = await shop({ deletes: 'ignore' });
+    await sync(pair);
+    await pair.destination.query(
+      `ALTER TABLE customers DROP CONSTRAINT has_at; INSERT INTO customers VALUES (99, 'wrong', NULL, '', now())`,
+    );
+    const { table } = await sync(pair);
+    expect(table('customers').warnings).toEqual([
+      expect.stringMatching(
+        /check constraint "has_at" was refused: .* is violated by some row.* Statement: ALTER TABLE "public"."customers" VALIDATE/,
+      ),
+    ]);
+    await pair.destination.query('DELETE FROM customers WHERE id = 99');
+    const later = await sync(pair, '', { timing: { refusedObjectPause: 0 } });
+    expect(changes(later.table('customers').objects)).toEqual(['validated check constraint has_at']);
+    await expectSame(pair);
+  },
+);
 
 test.each(oneIn(2, ['reset', 'evolve', '--full-refresh', '--jobs 2']))(
   'a new shape or a new load keeps the constraints in step: %s',

@@ -6,7 +6,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ordersPreset, ORDERS_CONFIG } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const copying = (sql: string, change: object = {}): PairOptions => ({
   tables: [{ ...ORDERS_CONFIG, initial_load: 'copy', indexes: 'copy', ...change }],
@@ -132,31 +132,34 @@ test('an index that the destination refuses loses no row, and comes when its cau
   await expectSameIndexes(pair);
 });
 
-test('duplicates at the destination: the unique index is tried again after an hour, or after a load', async () => {
-  await using pair = await freshPair(copying('CREATE UNIQUE INDEX once ON orders (total)'));
-  await sync(pair);
-  await pair.source.query('DROP INDEX once; UPDATE orders SET total = 7, updated_at = now() WHERE id < 3');
-  const released = await sync(pair);
-  expect(released.table()).toMatchObject({ status: 'ok', rows_updated: 2 });
-  expect(released.table().warnings).toEqual([
-    expect.stringMatching(/^increp dropped index "once" at the destination, because it was in the way: /),
-  ]);
-  expect(await names(pair)).toEqual(['orders_pkey', 'orders_updated_at_idx']);
-  await pair.destination.query(`INSERT INTO orders VALUES (99, 8.75, 'theirs', now())`);
-  await pair.source.query(
-    'UPDATE orders SET total = 70, updated_at = now() WHERE id = 1; CREATE UNIQUE INDEX once ON orders (total)',
-  );
-  const refused = expect.stringMatching(/index "once" was refused: .*duplicat/s) as unknown;
-  expect((await sync(pair)).table()).toMatchObject({ status: 'ok', rows_updated: 1, warnings: [refused] });
-  expect(await names(pair)).toEqual(['orders_pkey', 'orders_updated_at_idx']);
-  await pair.destination.query('DELETE FROM orders WHERE id = 99');
-  const held = await sync(pair);
-  expect(held.table().warnings).toEqual([expect.stringMatching(/tries again an hour after the refusal/)]);
-  expect((await sync(pair, '', { timing: { refusedObjectPause: 0 } })).table()).toMatchObject({
-    objects: created('once'),
-  });
-  await expectSameIndexes(pair);
-});
+slowTest(
+  'duplicates at the destination: the unique index is tried again after an hour, or after a load',
+  async () => {
+    await using pair = await freshPair(copying('CREATE UNIQUE INDEX once ON orders (total)'));
+    await sync(pair);
+    await pair.source.query('DROP INDEX once; UPDATE orders SET total = 7, updated_at = now() WHERE id < 3');
+    const released = await sync(pair);
+    expect(released.table()).toMatchObject({ status: 'ok', rows_updated: 2 });
+    expect(released.table().warnings).toEqual([
+      expect.stringMatching(/^increp dropped index "once" at the destination, because it was in the way: /),
+    ]);
+    expect(await names(pair)).toEqual(['orders_pkey', 'orders_updated_at_idx']);
+    await pair.destination.query(`INSERT INTO orders VALUES (99, 8.75, 'theirs', now())`);
+    await pair.source.query(
+      'UPDATE orders SET total = 70, updated_at = now() WHERE id = 1; CREATE UNIQUE INDEX once ON orders (total)',
+    );
+    const refused = expect.stringMatching(/index "once" was refused: .*duplicat/s) as unknown;
+    expect((await sync(pair)).table()).toMatchObject({ status: 'ok', rows_updated: 1, warnings: [refused] });
+    expect(await names(pair)).toEqual(['orders_pkey', 'orders_updated_at_idx']);
+    await pair.destination.query('DELETE FROM orders WHERE id = 99');
+    const held = await sync(pair);
+    expect(held.table().warnings).toEqual([expect.stringMatching(/tries again an hour after the refusal/)]);
+    expect((await sync(pair, '', { timing: { refusedObjectPause: 0 } })).table()).toMatchObject({
+      objects: created('once'),
+    });
+    await expectSameIndexes(pair);
+  },
+);
 
 const ENDINGS = [
   [
@@ -307,7 +310,7 @@ test('a partitioned source: the indexes of the whole table', async () => {
   expect((await sync(pair)).table()).toMatchObject({ objects: created('orders_lower_idx'), warnings: [] });
 });
 
-test('several destinations and jobs: each gets its indexes', async () => {
+slowTest('several destinations and jobs: each gets its indexes', async () => {
   await using pair = await freshPair({
     tables: ['a', 'b', 'c'].map((name) => ({ ...ORDERS_CONFIG, name, indexes: 'copy' })),
     sourceSql: `${ordersPreset.sourceSql}; CREATE INDEX by_note ON orders (note);
@@ -363,20 +366,26 @@ const waitingBuilds = async (pair: Pair) =>
     )
   ).rows;
 
-test('time limits of the role do not end a build, and another role gets a warning with the cause', async () => {
-  await using pair = await freshPair({ ...copying('CREATE INDEX by_total ON orders (total)'), isOwn: true });
-  const { user } = pair.login('destination', 'increp');
-  await pair.destination.query(`ALTER ROLE "${user}" SET statement_timeout = '300ms'`);
-  const reader = await pair.destination.connect();
-  await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT');
-  setTimeout(() => void reader.query('COMMIT').then(() => reader.release()), 1500);
-  expect((await sync(pair)).table()).toMatchObject({ warnings: [] });
-  await expectSameIndexes(pair);
-  await pair.destination.query('ALTER TABLE orders OWNER TO CURRENT_USER');
-  await pair.source.query('CREATE INDEX late ON orders (note)');
-  await pair.destination.query(`GRANT ALL ON orders TO "${user}"`);
-  expect((await sync(pair)).table()).toMatchObject({
-    status: 'ok',
-    warnings: [expect.stringMatching(/index "late" was refused: .*must be owner of table orders/)],
-  });
-});
+slowTest(
+  'time limits of the role do not end a build, and another role gets a warning with the cause',
+  async () => {
+    await using pair = await freshPair({
+      ...copying('CREATE INDEX by_total ON orders (total)'),
+      isOwn: true,
+    });
+    const { user } = pair.login('destination', 'increp');
+    await pair.destination.query(`ALTER ROLE "${user}" SET statement_timeout = '300ms'`);
+    const reader = await pair.destination.connect();
+    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT');
+    setTimeout(() => void reader.query('COMMIT').then(() => reader.release()), 1500);
+    expect((await sync(pair)).table()).toMatchObject({ warnings: [] });
+    await expectSameIndexes(pair);
+    await pair.destination.query('ALTER TABLE orders OWNER TO CURRENT_USER');
+    await pair.source.query('CREATE INDEX late ON orders (note)');
+    await pair.destination.query(`GRANT ALL ON orders TO "${user}"`);
+    expect((await sync(pair)).table()).toMatchObject({
+      status: 'ok',
+      warnings: [expect.stringMatching(/index "late" was refused: .*must be owner of table orders/)],
+    });
+  },
+);

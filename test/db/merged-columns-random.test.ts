@@ -162,7 +162,7 @@ const WAYS: readonly (readonly [name: string, options: object])[] = [
   ['evolve and chunks', { on_schema_change: 'evolve', chunk: '10 rows', lookback: '1h' }],
 ];
 
-for (const [name, options] of oneIn(2, WAYS))
+for (const [name, options] of oneIn(4, WAYS))
   test(
     `a short walk with ${name}: each version is merged once (INCREP_TEST_SEED=${seed})`,
     { timeout: 180_000 },

@@ -6,7 +6,7 @@ import { freshPair } from '../support/pair.ts';
 import { freshSeveral } from '../support/several.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const STOCK = /* sql */ `
   CREATE TABLE stock (
@@ -103,7 +103,7 @@ describe('a load of the whole table', () => {
     ['evolve', { on_schema_change: 'evolve' }, '', 'ALTER TABLE stock ADD more int DEFAULT 7'],
   ];
 
-  test.each(LOADS)(
+  test.each(oneIn(3, LOADS))(
     '%s keeps merged values, and merges new versions once',
     async (_, options, args, before) => {
       await using pair = await freshPair(merging(options));
@@ -219,7 +219,7 @@ slowTest('a value that does not fit is refused, not cut', async () => {
   expect((await stock(pair, 'id, code'))[0]).toEqual({ id: 1, code: 'new' });
 });
 
-test('the option can begin and end on a table with rows', async () => {
+slowTest('the option can begin and end on a table with rows', async () => {
   await using pair = await freshPair({ tables: [{ ...STOCK_CONFIG, merge: undefined }], sourceSql: STOCK });
   await sync(pair);
   await pair.writeTables([{ ...STOCK_CONFIG, lookback: '10000d' }]);
@@ -239,7 +239,7 @@ test('the option can begin and end on a table with rows', async () => {
   expect(await quantities(pair)).toEqual([6, 6, 30, 40, 50]);
 });
 
-test('each of several destinations merges its own rows', async () => {
+slowTest('each of several destinations merges its own rows', async () => {
   await using pair = await freshSeveral(merging());
   await sync(pair);
   await pair.copy('two').pool.query('UPDATE stock SET quantity = 0');

@@ -10,6 +10,7 @@ import { freshPair } from '../support/pair.ts';
 import { controlPlace, QUICK, waitForRows, type ControlPlace } from '../support/service.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { timingWith } from '../support/timing.ts';
+import { slowTest } from '../support/tier.ts';
 
 const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
 const WORK = 'work --drain 0s';
@@ -54,33 +55,36 @@ test('a worker syncs a table when its schedule is due, and again when rows have 
   await expectSameRows(pair, 'orders');
 });
 
-test('1,000 requests while a table is being synced lead to one more sync, which sees the last row', async () => {
-  await using pair = await freshPair('orders');
-  await using control = await controlPlace();
-  await knownShop(control, pair);
-  control.start(WORK, { timing: { ...QUICK, transactionWait: 40 } });
-  await request(control, 1);
-  await control.until(DONE);
-  await control.until(IDLE);
-  await insertOrders(pair, 1);
-  const open = await pair.source.connect();
-  await open.query('BEGIN; SELECT FROM orders');
-  await request(control, 1);
-  await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'running'`);
-  await request(control, 1000);
-  await insertOrders(pair, 1);
-  await control.until(`SELECT count(*) = 0 FROM runs WHERE state IN ('queued', 'looking')`);
-  await open.query('COMMIT');
-  open.release();
-  await control.until(IDLE, 60_000);
-  await expectSameRows(pair, 'orders');
-  expect(await control.rows(`SELECT state FROM attempts WHERE table_name = 'orders'`)).toEqual([
-    ...[{ state: 'done' }, { state: 'done' }, { state: 'done' }],
-  ]);
-  expect(await control.rows(`SELECT state, count(*)::int AS count FROM runs GROUP BY 1`)).toEqual([
-    { state: 'ok', count: 1002 },
-  ]);
-});
+slowTest(
+  '1,000 requests while a table is being synced lead to one more sync, which sees the last row',
+  async () => {
+    await using pair = await freshPair('orders');
+    await using control = await controlPlace();
+    await knownShop(control, pair);
+    control.start(WORK, { timing: { ...QUICK, transactionWait: 40 } });
+    await request(control, 1);
+    await control.until(DONE);
+    await control.until(IDLE);
+    await insertOrders(pair, 1);
+    const open = await pair.source.connect();
+    await open.query('BEGIN; SELECT FROM orders');
+    await request(control, 1);
+    await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'running'`);
+    await request(control, 1000);
+    await insertOrders(pair, 1);
+    await control.until(`SELECT count(*) = 0 FROM runs WHERE state IN ('queued', 'looking')`);
+    await open.query('COMMIT');
+    open.release();
+    await control.until(IDLE, 60_000);
+    await expectSameRows(pair, 'orders');
+    expect(await control.rows(`SELECT state FROM attempts WHERE table_name = 'orders'`)).toEqual([
+      ...[{ state: 'done' }, { state: 'done' }, { state: 'done' }],
+    ]);
+    expect(await control.rows(`SELECT state, count(*)::int AS count FROM runs GROUP BY 1`)).toEqual([
+      { state: 'ok', count: 1002 },
+    ]);
+  },
+);
 
 test('a worker without the connections of a pipeline leaves its jobs to others, and says so', async () => {
   await using pair = await freshPair('orders');
@@ -130,7 +134,7 @@ test('what happens to a table is a result: it fails, the others are synced, and 
   await control.until(`SELECT FROM tables WHERE table_name = 'missing' AND state = 'ok' AND crashes = 0`);
 });
 
-test('two serve at once, and intervals without any serve: each due time leads to one run', async () => {
+slowTest('two serve at once, and intervals without any serve: each due time leads to one run', async () => {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();
   await pair.writeTables({
@@ -169,26 +173,29 @@ test('a paused pipeline is left alone, and continues afterwards', async () => {
   await control.until(DONE);
 });
 
-test('a table that fails by a foreign key is synced together with the tables that it refers to', async () => {
-  await using pair = await freshPair({
-    sourceSql: `CREATE TABLE customers (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
+slowTest(
+  'a table that fails by a foreign key is synced together with the tables that it refers to',
+  async () => {
+    await using pair = await freshPair({
+      sourceSql: `CREATE TABLE customers (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
       CREATE TABLE bills (id bigint PRIMARY KEY, customer bigint REFERENCES customers, updated_at timestamptz NOT NULL DEFAULT now());
       CREATE INDEX ON customers (updated_at); CREATE INDEX ON bills (updated_at);
       INSERT INTO customers VALUES (1); INSERT INTO bills VALUES (1, 1)`,
-  });
-  await using control = await controlPlace();
-  const table = (name: string) => ({ name, replication_key: 'updated_at', unique_cols: ['id'] });
-  await pair.writeTables({ schedule: { every: '1s' }, tables: [table('bills'), table('customers')] });
-  await knownShop(control, pair);
-  control.start(WORK);
-  await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
-  await pair.destination.query('ALTER TABLE bills ADD FOREIGN KEY (customer) REFERENCES customers');
-  await pair.source.query('INSERT INTO customers VALUES (2); INSERT INTO bills VALUES (2, 2)');
-  await waitForRows(pair, 'bills', 2);
-  await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
-  await control.until(IDLE);
-  await expectSameRows(pair, 'bills');
-});
+    });
+    await using control = await controlPlace();
+    const table = (name: string) => ({ name, replication_key: 'updated_at', unique_cols: ['id'] });
+    await pair.writeTables({ schedule: { every: '1s' }, tables: [table('bills'), table('customers')] });
+    await knownShop(control, pair);
+    control.start(WORK);
+    await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
+    await pair.destination.query('ALTER TABLE bills ADD FOREIGN KEY (customer) REFERENCES customers');
+    await pair.source.query('INSERT INTO customers VALUES (2); INSERT INTO bills VALUES (2, 2)');
+    await waitForRows(pair, 'bills', 2);
+    await control.until(`SELECT count(*) = 2 FROM tables WHERE state = 'ok'`);
+    await control.until(IDLE);
+    await expectSameRows(pair, 'bills');
+  },
+);
 
 test('work refuses a control database without tables, and one of another version, with exit code 78', async () => {
   await using pair = await freshPair('orders');
