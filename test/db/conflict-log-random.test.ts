@@ -130,7 +130,7 @@ const WAYS: readonly (readonly [name: string, options: object])[] = [
   ['last_update_wins', { on_conflict: 'last_update_wins', lookback: '1h' }],
 ];
 
-for (const [name, options] of oneIn(2, WAYS))
+for (const [name, options] of oneIn(4, WAYS))
   test(`a short walk with ${name}: the log has what was overwritten (INCREP_TEST_SEED=${seed})`, async () => {
     expect(await walk(options, 25)).toBeGreaterThan(0);
   });

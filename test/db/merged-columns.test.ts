@@ -285,7 +285,7 @@ describe('two opposite pipelines', () => {
     merge: { quantity: 'greatest(source.quantity, destination.quantity)', seen: MERGE.seen },
   };
 
-  test(
+  slowTest(
     'with greatest on both sides reach the same rows, and then write nothing',
     { timeout: 120_000 },
     async () => {

@@ -171,7 +171,7 @@ const closeTables = CLOSE.map((name) => ({
   ...(['hard', 'soft', 'numbered', 'lax'].includes(name) && { deletes: name === 'soft' ? 'soft' : 'hard' }),
 }));
 
-test('what fits better than pg_catalog and stands in front of it on the path is never used', async () => {
+slowTest('what fits better than pg_catalog and stands in front of it on the path is never used', async () => {
   await using pair = await freshPair({ sourceSql: '' });
   for (const side of ['source', 'destination'] as const) await pair[side].query(PLANTED_TYPES);
   await pair.source.query(CLOSE_SQL);

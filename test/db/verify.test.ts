@@ -480,7 +480,7 @@ test('the session that holds a table is named', async () => {
   );
 });
 
-test('thousands of differences cost few round trips, in a report and in a removal', async () => {
+slowTest('thousands of differences cost few round trips, in a report and in a removal', async () => {
   await using pair = await freshPair(oldOrders(12_000, { deletes: 'hard', delete_limit: 1 }));
   await sync(pair);
   await pair.destination.query(`UPDATE orders SET note = 'other'`);
@@ -497,7 +497,7 @@ test('thousands of differences cost few round trips, in a report and in a remova
   expect(removing).toBeLessThanOrEqual(45);
 });
 
-test('each table without differences costs three round trips', async () => {
+slowTest('each table without differences costs three round trips', async () => {
   const names = ['a', 'b', 'c', 'd'];
   await using pair = await freshPair({
     tables: names.map((name) => ({ name, replication_key: 'updated_at', unique_cols: ['id'] })),

@@ -9,6 +9,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { controlPlace, waitForRows } from '../support/service.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
+import { slowTest } from '../support/tier.ts';
 
 test('serve starts a worker, starts it again when it is killed, and both end together', async () => {
   await using pair = await freshPair('orders');
@@ -38,7 +39,7 @@ test('serve starts a worker, starts it again when it is killed, and both end tog
   await expectSameRows(pair, 'orders');
 });
 
-test('kill -9 of serve ends its worker too', async () => {
+slowTest('kill -9 of serve ends its worker too', async () => {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();
   await control.add('shop', pair);
@@ -55,33 +56,36 @@ test('kill -9 of serve ends its worker too', async () => {
   expect(await control.rows(`SELECT state FROM workers`)).toEqual([{ state: 'stopped' }]);
 });
 
-test('a control database that is away for a while: jobs stay, and the service recovers alone', async () => {
-  await using server = await startServer({ name: 'control', settings: {} });
-  await using pair = await freshPair('orders');
-  await using control = await controlPlace({ isOn: server.url('postgres') });
-  await control.add('shop', pair);
-  await pair.writeTables({ schedule: { every: '1s' }, tables: [ORDERS_CONFIG] });
-  const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
-  await control.until('SELECT FROM schedules');
-  control.start('work --drain 0s');
-  await control.until(`SELECT FROM tables WHERE state = 'ok'`);
-  const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
-  const statusOf = async (path: string) => (await fetch(`${url}${path}`)).status;
-  const admin = new Client({ connectionString: server.url('postgres') });
-  await admin.connect();
-  const allow = (isAllowed: boolean) =>
-    admin.query(`ALTER DATABASE ${control.database} WITH ALLOW_CONNECTIONS ${isAllowed}`);
-  await allow(false);
-  await admin.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${control.database}'`,
-  );
-  await waitUntil('503', async () => (await statusOf('/readyz')) === 503);
-  expect(await statusOf('/healthz')).toBe(200);
-  await insertOrders(pair, 3);
-  await sleep(3000);
-  await allow(true);
-  await admin.end();
-  await waitUntil('200', async () => (await statusOf('/readyz')) === 200);
-  await waitForRows(pair, 'orders', 13);
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'a control database that is away for a while: jobs stay, and the service recovers alone',
+  async () => {
+    await using server = await startServer({ name: 'control', settings: {} });
+    await using pair = await freshPair('orders');
+    await using control = await controlPlace({ isOn: server.url('postgres') });
+    await control.add('shop', pair);
+    await pair.writeTables({ schedule: { every: '1s' }, tables: [ORDERS_CONFIG] });
+    const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
+    await control.until('SELECT FROM schedules');
+    control.start('work --drain 0s');
+    await control.until(`SELECT FROM tables WHERE state = 'ok'`);
+    const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
+    const statusOf = async (path: string) => (await fetch(`${url}${path}`)).status;
+    const admin = new Client({ connectionString: server.url('postgres') });
+    await admin.connect();
+    const allow = (isAllowed: boolean) =>
+      admin.query(`ALTER DATABASE ${control.database} WITH ALLOW_CONNECTIONS ${isAllowed}`);
+    await allow(false);
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${control.database}'`,
+    );
+    await waitUntil('503', async () => (await statusOf('/readyz')) === 503);
+    expect(await statusOf('/healthz')).toBe(200);
+    await insertOrders(pair, 3);
+    await sleep(3000);
+    await allow(true);
+    await admin.end();
+    await waitUntil('200', async () => (await statusOf('/readyz')) === 200);
+    await waitForRows(pair, 'orders', 13);
+    await expectSameRows(pair, 'orders');
+  },
+);

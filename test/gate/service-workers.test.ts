@@ -94,7 +94,7 @@ test('a worker that is frozen loses its table; when it wakes, it overwrites noth
   expect(await other.stop()).toBe(0);
 });
 
-test('SIGTERM: unfinished work is rolled back and given back, and this is no crash', async () => {
+slowTest('SIGTERM: unfinished work is rolled back and given back, and this is no crash', async () => {
   const { pair: own, proxy } = await slowOrders();
   await using pair = own;
   await using _ = proxy;

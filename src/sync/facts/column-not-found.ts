@@ -25,7 +25,7 @@ export function columnNotFound(
   wanted: string,
   names: readonly string[],
   /** When a sync last read the column, in RFC 3339. Undefined if no sync did. */
-  lastSeen?: string | undefined,
+  lastSeen?: string,
 ): IncrepError {
   const near = nearest(wanted, names);
   return new IncrepError('COLUMN_NOT_FOUND', {
