@@ -30,6 +30,8 @@ async function bundle(name: string, file: string, plugins: readonly Plugin[]): P
     input: { [`bin-${name}`]: file },
     plugins: [...plugins],
     platform: 'node',
+    // The oldest Node of "engines" does not know `using`.
+    transform: { target: 'node22.19' },
     // help.ts is small, and usage errors need it at once.
     checks: { ineffectiveDynamicImport: false },
     // pg requires pg-native only if somebody installed it.

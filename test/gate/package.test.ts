@@ -6,9 +6,10 @@ import { execa } from 'execa';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { hasMan } from '../support/man-here.ts';
 import { expectSameRows } from '../support/oracle.ts';
-import { installGlobally, pack } from '../support/packed.ts';
+import { installGlobally, installNode, pack } from '../support/packed.ts';
 import { freshPair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
+import { ORDERS_CONFIG } from '../support/shop.ts';
 
 const manifest = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')) as Record<string, unknown>;
 
@@ -117,10 +118,10 @@ describe('a global install', () => {
     await installGlobally(tarball, prefix);
   });
 
-  const installed = (args: readonly string[], cwd = elsewhere) =>
+  const installed = (args: readonly string[], cwd = elsewhere, node = process.execPath) =>
     execa(join(prefix, 'bin', 'increp'), args, {
       cwd,
-      env: { PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, HOME: elsewhere, LANG: 'C.UTF-8' },
+      env: { PATH: `${dirname(node)}:${process.env['PATH']}`, HOME: elsewhere, LANG: 'C.UTF-8' },
       extendEnv: false,
       reject: false,
     });
@@ -142,6 +143,21 @@ describe('a global install', () => {
     await using pair = await freshPair('orders');
     const { exitCode, stdout, stderr } = await installed(['sync'], pair.directory);
     expect(exitCode, stdout + stderr).toBe(0);
+    await expectSameRows(pair, 'orders');
+  });
+
+  // Elsewhere the tests need no network.
+  test.runIf(process.env['CI'])('works with the oldest Node that it allows', async () => {
+    const { engines } = manifest as { engines: { node: string } };
+    const oldest = `${engines.node.replace('>=', '')}.0`;
+    const node = join(await installNode(oldest, elsewhere), 'node');
+    expect((await execa(node, ['--version'])).stdout).toBe(`v${oldest}`);
+    await using pair = await freshPair('orders');
+    await pair.writeTables([{ ...ORDERS_CONFIG, initial_load: 'copy', chunk: '4 rows', load_jobs: 2 }]);
+    for (const args of ['check', 'sync', 'sync', 'plan', 'status', 'verify', 'history']) {
+      const { exitCode, stdout, stderr } = await installed([args], pair.directory, node);
+      expect(exitCode, `${args}\n${stdout}${stderr}`).toBe(0);
+    }
     await expectSameRows(pair, 'orders');
   });
 

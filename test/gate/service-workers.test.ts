@@ -43,19 +43,28 @@ async function expectEach(pair: Pair, rows: number): Promise<void> {
   expect(found).toEqual([{ count: rows }]);
 }
 
+/** A service whose only worker is copying a table over a slow connection. */
+async function copyingWorker(args: string, options: Parameters<typeof slowOrders>[0] = {}) {
+  await using made = new AsyncDisposableStack();
+  const { pair, proxy } = await slowOrders(options);
+  made.use(pair);
+  made.use(proxy);
+  const control = made.use(await controlPlace());
+  await control.add('shop', pair);
+  control.start(SERVE);
+  await control.until('SELECT FROM schedules');
+  const worker = control.spawn(args, { env: through(proxy) });
+  await control.until(COPYING);
+  const owned = made.move();
+  return { pair, control, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 for (const mode of ['incremental-deduped', 'incremental-append'] as const)
   (mode === 'incremental-append' ? slowTest : test)(
     `kill -9 of a worker while it copies (${mode}): another worker syncs the table, and no row comes twice`,
     async () => {
-      const { pair: own, proxy } = await slowOrders({ mode });
-      await using pair = own;
-      await using _ = proxy;
-      await using control = await controlPlace();
-      await control.add('shop', pair);
-      control.start(SERVE);
-      await control.until('SELECT FROM schedules');
-      const first = control.spawn('work', { env: through(proxy) });
-      await control.until(COPYING);
+      await using copying = await copyingWorker('work', { mode });
+      const { pair, control, worker: first } = copying;
       first.kill('SIGKILL');
       const killedAt = Date.now();
       control.spawn('work');
@@ -72,15 +81,8 @@ for (const mode of ['incremental-deduped', 'incremental-append'] as const)
   );
 
 test('a worker that is frozen loses its table; when it wakes, it overwrites nothing', async () => {
-  const { pair: own, proxy } = await slowOrders();
-  await using pair = own;
-  await using _ = proxy;
-  await using control = await controlPlace();
-  await control.add('shop', pair);
-  control.start(SERVE);
-  await control.until('SELECT FROM schedules');
-  const frozen = control.spawn('work', { env: through(proxy) });
-  await control.until(COPYING);
+  await using copying = await copyingWorker('work');
+  const { pair, control, worker: frozen } = copying;
   frozen.kill('SIGSTOP');
   const other = control.spawn('work --drain 0s');
   await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'done'`);
@@ -95,15 +97,8 @@ test('a worker that is frozen loses its table; when it wakes, it overwrites noth
 });
 
 slowTest('SIGTERM: unfinished work is rolled back and given back, and this is no crash', async () => {
-  const { pair: own, proxy } = await slowOrders();
-  await using pair = own;
-  await using _ = proxy;
-  await using control = await controlPlace();
-  await control.add('shop', pair);
-  control.start(SERVE);
-  await control.until('SELECT FROM schedules');
-  const first = control.spawn('work --drain 0s', { env: through(proxy) });
-  await control.until(COPYING);
+  await using copying = await copyingWorker('work --drain 0s');
+  const { pair, control, worker: first } = copying;
   const stoppedAt = Date.now();
   expect(await first.stop()).toBe(0);
   expect(Date.now() - stoppedAt).toBeLessThan(5000);

@@ -37,6 +37,19 @@ export async function installGlobally(tarball: string, prefix: string): Promise<
   );
 }
 
+/** Installs a version of Node from the registry. Returns the directory of its program. */
+export async function installNode(version: string, directory: string): Promise<string> {
+  await execa(
+    'npm',
+    ['install', '--prefix', directory, '--no-save', '--no-audit', '--no-fund', `node@${version}`],
+    {
+      ...NPM,
+      cwd: directory,
+    },
+  );
+  return join(directory, 'node_modules', 'node', 'bin');
+}
+
 async function withDependencies(tarball: string, workspace: string): Promise<string> {
   const directory = await mkdtemp(join(workspace, 'bundle-'));
   await execa('tar', ['-xzf', tarball, '-C', directory]);

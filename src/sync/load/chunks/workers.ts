@@ -10,14 +10,17 @@ export interface Workers extends AsyncDisposable {
 
 export function openWorkers(context: RunContext, count: number): Workers {
   const { signal, stop } = stoppable(context);
-  const open = new AsyncDisposableStack();
   const contexts = Array.from({ length: count }, () => ({
     ...context,
-    source: open.use(connectTo(context, 'source', signal)),
-    destination: open.use(connectTo(context, 'destination', signal)),
+    source: connectTo(context, 'source', signal),
+    destination: connectTo(context, 'destination', signal),
     signal,
   }));
-  return { contexts, stop, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  const close = async () => {
+    const open = contexts.flatMap(({ source, destination }) => [source, destination]);
+    await Promise.all(open.map((database) => database[Symbol.asyncDispose]()));
+  };
+  return { contexts, stop, [Symbol.asyncDispose]: close };
 }
 
 /** The workers of one load in chunks. */
