@@ -74,8 +74,8 @@ export function configError(
       ...groups.map(problemText),
     ].join('\n'),
     next:
-      unreadable.length > 0 && unreadable.length === problems.length
-        ? `Give the files to the user that runs increp, then run the command again; ${takeCommand([...new Set([...unreadable, ...alsoForeign])])}`
+      unreadable.length > 0
+        ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}Give the files to the user that runs increp, then run the command again; ${takeCommand([...new Set([...unreadable, ...alsoForeign])])}`
         : 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
   });
 }
