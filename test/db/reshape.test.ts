@@ -439,12 +439,15 @@ test('a table of another owner is not altered, and the statement names the new o
   expect((await sync(pair)).table().action).toBe('reset');
 });
 
-test('a table with rows that lost its unique key is not replaced if its rows have values of users', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  await asWriter(pair, `ALTER TABLE orders DROP COLUMN id, ADD COLUMN remark text DEFAULT 'mine'`);
-  const { code, message } = (await trySync(pair)).table().error ?? {};
-  expect(code).toBe('DEPENDENT_OBJECTS');
-  expect(message).toContain('the values in column "remark": the table has no column "id"');
-  expect(await query(pair, 'SELECT count(remark)::int AS notes FROM orders')).toEqual([{ notes: 10 }]);
-});
+slowTest(
+  'a table with rows that lost its unique key is not replaced if its rows have values of users',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await asWriter(pair, `ALTER TABLE orders DROP COLUMN id, ADD COLUMN remark text DEFAULT 'mine'`);
+    const { code, message } = (await trySync(pair)).table().error ?? {};
+    expect(code).toBe('DEPENDENT_OBJECTS');
+    expect(message).toContain('the values in column "remark": the table has no column "id"');
+    expect(await query(pair, 'SELECT count(remark)::int AS notes FROM orders')).toEqual([{ notes: 10 }]);
+  },
+);

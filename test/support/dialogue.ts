@@ -20,10 +20,12 @@ export const CTRL_D = '\u0004';
 export function startDialogue(args: string, directory: string, env: TerminalOptions['env'] = {}): Dialogue {
   const terminal = inTerminal(args, { directory }, { env });
   const seen = () => terminal.screen.lines().join('\n');
-  /** Only what stands below the last answer is a question. */
+  /** Only what stands below the last answer is a question. One that was answered or left has another mark. */
   const isAsked = (question: string | RegExp) => {
     const lines = terminal.screen.lines();
-    const asked = lines.slice(lines.findLastIndex((line) => /^[◆*▲!] {2}/.test(line)));
+    const last = lines.findLastIndex((line) => /^[◆*▲!◇o■x] {2}/.test(line));
+    if (/^[◇o■x]/.test(lines[last] ?? '')) return false;
+    const asked = lines.slice(last);
     const text = asked.join(' ').replaceAll(/ [│|] {2}| {2,}/g, ' ');
     return typeof question === 'string' ? text.includes(question) : question.test(text);
   };
