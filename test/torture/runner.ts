@@ -26,6 +26,8 @@ const AFTERMATH = 3000;
 export class Runner {
   readonly #pair: Place;
   readonly #random: Random;
+  /** Seconds of a run. */
+  readonly #longest: number;
   readonly counts = noSyncs();
   /** What no run may do, harmed or not. */
   readonly failures: string[] = [];
@@ -35,9 +37,10 @@ export class Runner {
   /** Why a table failed in the last unharmed run. */
   #troubled: ReadonlyMap<string, string> = new Map();
 
-  constructor(pair: Place, random: Random) {
+  constructor(pair: Place, random: Random, longest = 60) {
     this.#pair = pair;
     this.#random = random;
+    this.#longest = longest;
   }
 
   /** `afterFirst`: when all tables are there. */
@@ -87,7 +90,7 @@ export class Runner {
   async #runOnce(args: string, harm: Harm): Promise<IncrepResult> {
     const startedAt = performance.now();
     const delay = this.#random.next() * this.#typical * 1.1;
-    await using running = startIncrep(args, this.#pair, { timeout: 60_000 });
+    await using running = startIncrep(args, this.#pair, { timeout: this.#longest * 1000 });
     const end = running.wait();
     if (harm !== 'none') {
       await Promise.race([sleep(delay), end]);
@@ -113,7 +116,7 @@ export class Runner {
   #count(result: IncrepResult, harm: Harm, isFailedOver: boolean): void {
     const { counts } = this;
     counts.runs += 1;
-    if (result.isTimedOut) this.failures.push(`a run took more than a minute\n${result.stderr}`);
+    if (result.isTimedOut) this.failures.push(`a run took more than ${this.#longest} s\n${result.stderr}`);
     if (harm === 'disconnect') counts.disconnected += 1;
     if (result.signal === 'SIGKILL') return void (counts.killed += 1);
     if (harm === 'SIGTERM' && result.exitCode !== 0) return this.#countTerminated(result);

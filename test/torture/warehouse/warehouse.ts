@@ -55,11 +55,14 @@ async function main(): Promise<number> {
   }
 }
 
+/** Seconds. A change of shape waits for a moment without transactions of the writers at the destination. */
+const LONGEST = 300;
+
 /** Returns what is wrong at the end. */
 async function run(pair: OpenPair['pair'], seconds: number): Promise<readonly unknown[]> {
   const seed = Number(values.seed);
   await recordDeletions(pair);
-  const runner = new Runner({ ...pair, pipeline: pipelineOf(pair) }, randomFor(seed, 'runner'));
+  const runner = new Runner({ ...pair, pipeline: pipelineOf(pair) }, randomFor(seed, 'runner'), LONGEST);
   const first = await runner.lastSync();
   if (first.exitCode !== 0) throw new Error(`the first sync failed\n${first.stderr}`);
   await pair.destination.query(DESTINATION_SQL);
