@@ -81,7 +81,7 @@ test('a conflict is recorded once, however often its rows are read', async () =>
   ]);
 });
 
-test('merged columns are recorded with both values', async () => {
+slowTest('merged columns are recorded with both values', async () => {
   await using pair = await freshPair(logged({ merge: { total: 'source.total + destination.total' } }));
   await sync(pair);
   await atSource(pair, 'total = 1');
@@ -145,7 +145,7 @@ test('the counts are in the summary, history, status, the metrics and the webhoo
   expect(await readFile(metrics, 'utf8')).toMatch(/increp_conflicts_total\{.*resolution="source"\} 2/);
 });
 
-test('records are kept as long as the settings say', async () => {
+slowTest('records are kept as long as the settings say', async () => {
   await using pair = await freshPair(logged({ conflict_retention: '1h' }));
   await sync(pair);
   await atDestination(pair, `note = 'ours'`);

@@ -85,7 +85,7 @@ test('keys, checks, foreign keys and defaults arrive with the first sync', async
   expect((await increp('check', pair)).stdout).not.toMatch(/OBJECT_|KEPT_ROWS|DESTINATION_CONSTRAINT/);
 });
 
-test('the next syncs follow the constraints of the source, and users keep their own', async () => {
+slowTest('the next syncs follow the constraints of the source, and users keep their own', async () => {
   await using pair = await shop();
   await sync(pair);
   await pair.destination.query(
@@ -283,7 +283,7 @@ slowTest('ON DELETE CASCADE is not copied, because it would delete rows that the
   );
 });
 
-test('renamed columns and tables: the constraints have their names', async () => {
+slowTest('renamed columns and tables: the constraints have their names', async () => {
   await using pair = await freshPair({
     tables: [
       { name: 'customers', ...KEYED, dest_name: 'people', rename: { id: 'person id' } },

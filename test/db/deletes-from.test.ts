@@ -199,7 +199,7 @@ test('a renamed key does not stop the deletes of the application, and sync names
 
 const remove2 = (pair: Pair) => pair.source.query('DELETE FROM orders WHERE nr = 2');
 
-test('check says which triggers are missing, disabled or silent, and which index', async () => {
+slowTest('check says which triggers are missing, disabled or silent, and which index', async () => {
   await using pair = await synced();
   const findings = async () => (await increp('check', pair)).stdout.replaceAll(/\s+/g, ' ');
   expect(await findings()).not.toContain('DELETION_LOG');

@@ -52,7 +52,7 @@ test('a reset does not make it ours', async () => {
   expect(await rowsThere(pair)).toEqual(['100000']);
 });
 
-test('a state file of another database does not make it ours, nor does a reset there', async () => {
+slowTest('a state file of another database does not make it ours, nor does a reset there', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await using other = await withTable();
@@ -184,7 +184,7 @@ test('an opposite pipeline with another name is not taken for swapped sides', as
   expect((await trySync(pair)).table().error?.code).not.toBe('STATE_MISMATCH');
 });
 
-test('swapped sides say so before anything about names and privileges', async () => {
+slowTest('swapped sides say so before anything about names and privileges', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.setEnv(swappedSides(pair));

@@ -236,7 +236,7 @@ test('renamed columns: the index has their names, and the one of the unique key 
   ]);
 });
 
-test('user-defined types as text: only an expression or a condition keeps an index away', async () => {
+slowTest('user-defined types as text: only an expression or a condition keeps an index away', async () => {
   await using pair = await freshPair(
     copying(`CREATE TYPE mood AS ENUM ('good', 'bad'); ALTER TABLE orders ADD mood mood;
       CREATE INDEX by_mood ON orders (mood); CREATE INDEX good ON orders (id) WHERE mood = 'good'`),
@@ -250,7 +250,7 @@ test('user-defined types as text: only an expression or a condition keeps an ind
   );
 });
 
-test('names that are taken get a number, and a copied index makes room for a new table', async () => {
+slowTest('names that are taken get a number, and a copied index makes room for a new table', async () => {
   await using pair = await freshPair({
     tables: [
       { ...ORDERS_CONFIG, indexes: 'copy', dest_name: 'copies' },
@@ -300,7 +300,7 @@ test.each(oneIn(2, ['reset', 'evolve']))(
   },
 );
 
-test('a partitioned source: the indexes of the whole table', async () => {
+slowTest('a partitioned source: the indexes of the whole table', async () => {
   await using pair = await freshPair({
     tables: [{ ...ORDERS_CONFIG, initial_load: 'copy', indexes: 'copy' }],
     sourceSql: `CREATE TABLE orders (id bigint PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now()) PARTITION BY RANGE (id);

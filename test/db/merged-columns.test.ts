@@ -156,7 +156,7 @@ test('names of the source, transforms, native types and columns that users added
   expect((await stock(pair, 'key, "in stock", mood'))[0]).toEqual({ key: 1, 'in stock': 111, mood: 'happy' });
 });
 
-test('verify leaves merged columns out and says so; a repair keeps them', async () => {
+slowTest('verify leaves merged columns out and says so; a repair keeps them', async () => {
   await using pair = await freshPair(merging());
   await sync(pair);
   await change(pair, 'quantity = 100');
@@ -265,7 +265,7 @@ slowTest('pipelines that share a table merge each its own rows', async () => {
   expect(rows).toEqual([{ quantity: 15 }, { quantity: 7 }]);
 });
 
-test('unique values that move between rows', async () => {
+slowTest('unique values that move between rows', async () => {
   await using pair = await freshPair(merging());
   await sync(pair);
   await pair.destination.query('CREATE UNIQUE INDEX ON stock (note)');

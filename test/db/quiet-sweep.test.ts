@@ -181,7 +181,7 @@ slowTest('rows without a key are warned of at every run', async () => {
   expect(await runRows(pair)).toHaveLength(2);
 });
 
-test('many quiet tables are counted, and the others have their lines', async () => {
+slowTest('many quiet tables are counted, and the others have their lines', async () => {
   const names = Array.from({ length: 12 }, (_, index) => `t${index}`);
   await using pair = await freshPair({
     tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),

@@ -413,7 +413,7 @@ slowTest('what people build, change and write while a load runs counts', async (
   await expectSameRows(pair, 'orders');
 });
 
-test('a table that lost its unique key keeps the columns of users if it has no rows', async () => {
+slowTest('a table that lost its unique key keeps the columns of users if it has no rows', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await asWriter(pair, `DELETE FROM orders; ALTER TABLE orders DROP COLUMN id, ADD COLUMN remark text`);
@@ -423,7 +423,7 @@ test('a table that lost its unique key keeps the columns of users if it has no r
   ]);
 });
 
-test('a table of another owner is not altered, and the statement names the new owner', async () => {
+slowTest('a table of another owner is not altered, and the statement names the new owner', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { user } = pair.login('destination', 'increp');

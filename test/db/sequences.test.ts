@@ -4,6 +4,7 @@ import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const SHOP = `
   CREATE SEQUENCE numbers INCREMENT 10;
@@ -94,7 +95,7 @@ test('a sync goes on after it, and it can be run again', async () => {
   expect((await sequences(pair, 'a b')).slice(0, 3)).toEqual(['a.id set 50', 'a.no set 581', 'b.id set 965']);
 });
 
-test('without constraints: sequences that are there are set, and the others are named', async () => {
+slowTest('without constraints: sequences that are there are set, and the others are named', async () => {
   await using pair = await shop({});
   await sync(pair);
   const { user } = pair.login('destination', 'increp');

@@ -86,30 +86,33 @@ slowTest(
   },
 );
 
-test('a worker without the connections of a pipeline leaves its jobs to others, and says so', async () => {
-  await using pair = await freshPair('orders');
-  await using control = await controlPlace();
-  await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
-  await pair.setEnv({ SOURCE_HOST: undefined });
-  await knownShop(control, pair);
-  const without = control.start(WORK);
-  await without.waitForLog('this worker leaves pipeline shop to other workers');
-  await control.until(`SELECT lacks ? 'shop' AND serves = '{}' AS leaves FROM workers`);
-  await pair.setEnv({
-    ...{
-      SOURCE_PORT: undefined,
-      SOURCE_USERNAME: undefined,
-      SOURCE_PASSWORD: undefined,
-      SOURCE_DB: undefined,
-    },
-  });
-  await without.stop();
-  // Variables without the prefix would be about every pipeline, so they count for none.
-  const SHOP_SOURCE_URL = pair.sourceUrl('increp');
-  control.start(WORK, { env: { SHOP_SOURCE_URL, SOURCE_URL: 'postgres://nobody@127.0.0.1:1/none' } });
-  await control.until(DONE);
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'a worker without the connections of a pipeline leaves its jobs to others, and says so',
+  async () => {
+    await using pair = await freshPair('orders');
+    await using control = await controlPlace();
+    await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
+    await pair.setEnv({ SOURCE_HOST: undefined });
+    await knownShop(control, pair);
+    const without = control.start(WORK);
+    await without.waitForLog('this worker leaves pipeline shop to other workers');
+    await control.until(`SELECT lacks ? 'shop' AND serves = '{}' AS leaves FROM workers`);
+    await pair.setEnv({
+      ...{
+        SOURCE_PORT: undefined,
+        SOURCE_USERNAME: undefined,
+        SOURCE_PASSWORD: undefined,
+        SOURCE_DB: undefined,
+      },
+    });
+    await without.stop();
+    // Variables without the prefix would be about every pipeline, so they count for none.
+    const SHOP_SOURCE_URL = pair.sourceUrl('increp');
+    control.start(WORK, { env: { SHOP_SOURCE_URL, SOURCE_URL: 'postgres://nobody@127.0.0.1:1/none' } });
+    await control.until(DONE);
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 test('what happens to a table is a result: it fails, the others are synced, and the next sync heals it', async () => {
   await using pair = await freshPair({
@@ -159,7 +162,7 @@ slowTest('two serve at once, and intervals without any serve: each due time lead
   ]);
 });
 
-test('a paused pipeline is left alone, and continues afterwards', async () => {
+slowTest('a paused pipeline is left alone, and continues afterwards', async () => {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();
   await pair.writeTables({ schedule: { every: '1s' }, tables: [ORDERS_CONFIG] });

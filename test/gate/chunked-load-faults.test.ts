@@ -201,7 +201,7 @@ describe('a connection that breaks', () => {
   });
 });
 
-test('a backend of a killed run that still commits its chunk is waited for', async () => {
+slowTest('a backend of a killed run that still commits its chunk is waited for', async () => {
   await using pair = await freshPair(big());
   await killAfter(pair, 2);
   // In its place: the very chunk that comes next, copied and not committed yet.

@@ -8,6 +8,7 @@ import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
 import { ordersPreset } from '../support/shop.ts';
+import { slowTest } from '../support/tier.ts';
 
 const SHOP = /* sql */ `${String(ordersPreset.sourceSql)};
   CREATE TABLE log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text);
@@ -244,7 +245,7 @@ test('a table without keys can be read completely, and a table that is left out 
   expect((await increp('-C new sync', pair)).exitCode).toBe(0);
 });
 
-test('tables whose key no trigger sets are named beside the question about the keys', async () => {
+slowTest('tables whose key no trigger sets are named beside the question about the keys', async () => {
   await using pair = await freshPair({
     sourceSql: `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$;
       CREATE TABLE products (id int PRIMARY KEY, modified_at timestamp NOT NULL DEFAULT now());

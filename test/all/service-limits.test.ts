@@ -6,10 +6,9 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { controlPlace, type ControlPlace } from '../support/service.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
-import { isWhole } from '../support/tier.ts';
 
 const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
-const [TABLES, ROUNDS, LIMIT] = [isWhole ? 200 : 12, isWhole ? 10 : 1, 4];
+const [TABLES, ROUNDS, LIMIT] = [200, 10, 4];
 
 const nameOf = (number: number) => `t${number}`;
 const names = Array.from({ length: TABLES }, (_, number) => nameOf(number));
@@ -60,7 +59,7 @@ async function watchLimits(control: ControlPlace, pair: Pair) {
 
 test(
   `3 workers, ${TABLES} tables, ${LIMIT} of them at a time, with writes and kills for ${ROUNDS} rounds`,
-  { timeout: isWhole ? 900_000 : 180_000 },
+  { timeout: 900_000 },
   async () => {
     await using pair = await manyTables(LIMIT);
     await using control = await controlPlace();
