@@ -7,7 +7,7 @@ import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { plannedObjects } from '../sync/objects/planned-objects.ts';
-import { describeDependent, isItself } from '../sync/plan/obstructions.ts';
+import { describeDependent } from '../sync/plan/obstructions.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
@@ -128,7 +128,7 @@ const inWords = (table: Preview) => ({
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],
   objects: table.objects ? plannedObjectLines(plannedObjects(table.objects)) : [],
-  builtOn: table.dependents.filter((each) => !isItself(each)).map((each) => describeDependent(each)),
+  builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
 /** A note that needs no action. A small table has it in its first line. */
@@ -191,15 +191,13 @@ const tableJson = (table: Preview) => ({
   }),
   rows_gone: table.gone?.gone ?? null,
   rows_gone_precision: table.gone?.precision ?? null,
-  dependents: table.dependents
-    .filter((each) => !isItself(each))
-    .map(({ kind, name, of, owner, isOurs, canMove }) => ({
-      kind,
-      name,
-      of_table: of,
-      owner,
-      can_move: canMove && isOurs,
-    })),
+  dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
+    kind,
+    name,
+    of_table: of,
+    owner,
+    can_move: canMove && isOurs,
+  })),
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
   warnings: table.warnings,
   error: table.error ? errorToJson(table.error) : null,

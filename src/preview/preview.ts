@@ -19,7 +19,7 @@ import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { previewCopies } from '../sync/objects/preview-copies.ts';
 import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
-import { findObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
+import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
@@ -231,7 +231,8 @@ function previewOf(
           everySeconds: settings.deletesEverySeconds,
           log: logName(table),
         },
-    dependents,
+    // The owner of the table itself is in the obstruction.
+    dependents: dependents.filter((each) => !isItself(each)),
     obstruction:
       obstructionOf(table, plan, { dependents, gone, isForced }) ??
       evolution?.obstruction ??

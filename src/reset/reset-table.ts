@@ -12,7 +12,13 @@ import { askAll } from '../postgres/catalog-question.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
 import { shapeSchema } from '../schema/shape.ts';
 import { tableCommand } from '../shell-word.ts';
-import { isAbout, STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
+import {
+  areOtherServers,
+  isAbout,
+  STATE_FORMAT,
+  writtenAsSchema,
+  type ResetRecord,
+} from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset } from '../sql/state.ts';
 import { asUsual } from '../sql/search-path.ts';
@@ -176,7 +182,7 @@ function otherOwner(
   if (other) return { pipeline: other.pipeline, words: `pipeline "${other.pipeline}"` };
   const far = owners.find(
     ({ source: { database }, sourceLife }) =>
-      database !== source.database || isKnownToDiffer(sourceLife?.systemIdentifier ?? null, systemIdentifier),
+      database !== source.database || areOtherServers(sourceLife?.systemIdentifier ?? null, systemIdentifier),
   );
   if (!far) return undefined;
   const isElsewhere = far.source.database === source.database;
@@ -185,9 +191,6 @@ function otherOwner(
     words: `source database "${far.source.database}"${isElsewhere ? ' of another server' : ''}`,
   };
 }
-
-const isKnownToDiffer = (one: string | null, other: string | null): boolean =>
-  one !== null && other !== null && one !== other;
 
 const ofAnother = (
   { settings: { pipeline, source } }: RunContext,

@@ -56,16 +56,17 @@ export const destinationServerSchema = z.object({
   database: z.string(),
 });
 
+/** A role may not read every system identifier, so only two known ones can differ. */
+export const areOtherServers = (one: string | null, other: string | null): boolean =>
+  one !== null && other !== null && one !== other;
+
 /** False only if the record is certainly about another database. */
 export const isAbout = (
   { destinationServer: recorded }: Pick<StateRecord, 'destinationServer'>,
   { systemIdentifier, database }: z.infer<typeof destinationServerSchema>,
 ): boolean =>
   recorded === null ||
-  (recorded.database === database &&
-    (recorded.systemIdentifier === null ||
-      systemIdentifier === null ||
-      recorded.systemIdentifier === systemIdentifier));
+  (recorded.database === database && !areOtherServers(recorded.systemIdentifier, systemIdentifier));
 
 /** The deletion log that the last sync has read. */
 export const deletionsSchema = z.object({

@@ -27,7 +27,7 @@ export interface JobPlace {
 
 interface LookWork {
   readonly runs: readonly RunScope[];
-  /** Tables that nobody may sync now. */
+  /** Tables that no worker may sync now. */
   readonly paused: readonly string[];
   readonly schedules: readonly ScheduledEntry[];
 }

@@ -2,10 +2,8 @@
  * `sync-state/copied.objects.json`: what no catalog says about copied objects. Objects that the rows of the destination
  * refused, so that not each run tries again; and defaults that increp has set, which can have no comment.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as z from 'zod';
-import { replaceFile } from '../replace-file.ts';
+import { readOptional, writeOptional } from './optional-file.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const COPIED_OBJECTS_FILE = 'copied.objects.json';
@@ -46,16 +44,8 @@ export interface CopiedObjects {
  * A file that cannot be read counts as empty. Then a refused object is tried once more than needed, and a default that
  * differs from the source counts as one of a user.
  */
-export async function readCopiedObjects(directory: string): Promise<CopiedObjects> {
-  try {
-    return fileSchema.parse(JSON.parse(await readFile(join(directory, COPIED_OBJECTS_FILE), 'utf8')));
-  } catch {
-    return { refused: [], defaults: [] };
-  }
-}
+export const readCopiedObjects = async (directory: string): Promise<CopiedObjects> =>
+  (await readOptional(directory, COPIED_OBJECTS_FILE, fileSchema)) ?? { refused: [], defaults: [] };
 
-/** A failure is ignored, for the same reason. */
-export async function writeCopiedObjects(directory: string, objects: CopiedObjects): Promise<void> {
-  const text = `${JSON.stringify({ format: 1, ...objects }, null, 2)}\n`;
-  await replaceFile(join(directory, COPIED_OBJECTS_FILE), text, 0o600).catch(() => undefined);
-}
+export const writeCopiedObjects = (directory: string, objects: CopiedObjects): Promise<void> =>
+  writeOptional(directory, COPIED_OBJECTS_FILE, { format: 1, ...objects });

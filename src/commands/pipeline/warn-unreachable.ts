@@ -15,34 +15,30 @@ interface Unread {
   readonly tables?: readonly { readonly name: string; readonly problem: IncrepError | undefined }[];
 }
 
+type Speaker = Pick<Context, 'terminal' | 'redact'>;
+
+const sayText = ({ terminal: { say, sayStyle }, redact }: Speaker, text: string): void =>
+  say(wrapLines(printable(redact(text)), sayStyle));
+
 /** Prints the warnings about the patterns of tables-config.json. */
-export function sayRemarks(
-  remarks: readonly string[],
-  { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
-): void {
-  for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayStyle));
+export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
+  for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
 }
 
 const UNREACHABLE = 'the destination cannot be reached, so only the state directory was read.';
 
 /** A command that only reads works with a state directory that a sync could not write. */
-export function warnUnwritable(
-  fault: IncrepError | undefined,
-  { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
-): void {
+export function warnUnwritable(fault: IncrepError | undefined, speaker: Speaker): void {
   if (!fault) return;
   const text = `warning: a sync by user "${userName()}" would fail: ${fault.message}. Failures that only the state directory has recorded may be missing here\n  next: ${fault.next}\n`;
-  say(wrapLines(printable(redact(text)), sayStyle));
+  sayText(speaker, text);
 }
 
 /** A plan is useful even if every sync fails until the user has fixed the destination. */
-export function warnRefused(
-  refusal: IncrepError | undefined,
-  { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
-): void {
+export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker): void {
   if (!refusal) return;
   const text = `warning: a sync would fail before its first table: ${refusal.message}\n  next: ${refusal.next}\n`;
-  say(wrapLines(printable(redact(text)), sayStyle));
+  sayText(speaker, text);
 }
 
 export function warnUnreachable(

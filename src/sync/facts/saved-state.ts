@@ -5,6 +5,7 @@ import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable, printName } from '../../schema/names.ts';
 import { SOURCE } from '../../schema/metadata-columns.ts';
 import {
+  areOtherServers,
   isAbout,
   resetRecordSchema,
   stateRecordSchema,
@@ -255,9 +256,7 @@ const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): S
 });
 
 const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>
-  systemIdentifier !== null &&
-  expected.systemIdentifier !== null &&
-  systemIdentifier !== expected.systemIdentifier;
+  areOtherServers(systemIdentifier, expected.systemIdentifier);
 
 /** The columns of the source at the last sync. The destination table has them from increp. */
 export function formerColumns(saved: SavedState): readonly string[] {

@@ -132,7 +132,7 @@ interface LockedJob extends TableJob {
 
 /**
  * The first two steps of the fence, at the same time as the lock of the table. A fence that is older than the lock is
- * valid: it is younger than the saved state, and nobody has changed the state since. Undefined if the plan needs
+ * valid: it is younger than the saved state, and the state is unchanged since then. Undefined if the plan needs
  * no fence now, or shares it.
  */
 function listEarly(
