@@ -61,7 +61,7 @@ test('only sync calls it', async () => {
   expect(monitor.requests).toEqual([]);
 });
 
-test('an interrupted run ends with the code of its signal', async () => {
+slowTest('an interrupted run ends with the code of its signal', async () => {
   await using pair = await freshPair({
     tables: [{ ...ORDERS_CONFIG, initial_load: 'copy' }],
     sourceSql: `${ordersPreset.sourceSql}; INSERT INTO orders SELECT i, 1, repeat('x', 100) FROM generate_series(100, 40000) i`,

@@ -8,6 +8,7 @@ import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
 import { ordersPreset } from '../support/shop.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface InitJson {
   readonly type: string;
@@ -368,7 +369,7 @@ describe('what is refused before anything is written', () => {
   });
 });
 
-test('a table of the destination with rows that increp did not write is a warning', async () => {
+slowTest('a table of the destination with rows that increp did not write is a warning', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     destinationSql: `CREATE TABLE orders (id int); INSERT INTO orders SELECT generate_series(1, 3)`,

@@ -88,7 +88,7 @@ slowTest(
   },
 );
 
-test('a run that ends before any table is written too, and takes nothing from the tables', async () => {
+slowTest('a run that ends before any table is written too, and takes nothing from the tables', async () => {
   await using pair = await measured('orders');
   await sync(pair);
   const good = await reader(pair);
@@ -146,7 +146,7 @@ slowTest(
   },
 );
 
-test('runs that end at the same moment lose nothing of each other', async () => {
+slowTest('runs that end at the same moment lose nothing of each other', async () => {
   const names = ['a', 'b', 'c', 'd'];
   await using pair = await measured({
     tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),
@@ -174,7 +174,7 @@ slowTest('a table that another run holds has not failed', async () => {
   expect((await reader(pair))('last_run_success')).toBe(1);
 });
 
-test('an interrupted run is written as such', async () => {
+slowTest('an interrupted run is written as such', async () => {
   await using pair = await measured({
     ...ordersPreset,
     sourceSql: `${ordersPreset.sourceSql}; INSERT INTO orders SELECT i, 1, repeat('x', 100) FROM generate_series(100, 40000) i`,

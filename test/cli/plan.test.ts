@@ -112,7 +112,7 @@ test('--exit-code tells whether there is something to do', async () => {
   expect((await increp('plan --exit-code --full-refresh', pair)).exitCode).toBe(2);
 });
 
-test('the number of jobs is told if there are several', async () => {
+slowTest('the number of jobs is told if there are several', async () => {
   await using pair = await freshPair('orders');
   const tables = [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'missing' }];
   const told = '3 jobs: up to 3 tables are synced at the same time.';
@@ -265,16 +265,19 @@ async function pairWithNewRows(rows: number, sql = '') {
   return pair;
 }
 
-test('the rows of a window are counted by the index of the key, whatever the planner believes', async () => {
-  await using pair = await pairWithNewRows(5000);
-  const [table] = (await plan(pair)).tables;
-  // With the ten that stand at the cursor.
-  expect(table).toMatchObject({ action: 'incremental', table_rows: 10, estimated_rows: 5010 });
-  expect(table?.['estimated_bytes']).toBeGreaterThan(5000 * 20);
-  expect((await increp('plan', pair)).stdout).toMatch(/about 5,010 rows, [\d.]+ kB, from 20.* on$/m);
-  await sync(pair);
-  expect((await plan(pair)).tables[0]).toMatchObject({ estimated_rows: null });
-});
+slowTest(
+  'the rows of a window are counted by the index of the key, whatever the planner believes',
+  async () => {
+    await using pair = await pairWithNewRows(5000);
+    const [table] = (await plan(pair)).tables;
+    // With the ten that stand at the cursor.
+    expect(table).toMatchObject({ action: 'incremental', table_rows: 10, estimated_rows: 5010 });
+    expect(table?.['estimated_bytes']).toBeGreaterThan(5000 * 20);
+    expect((await increp('plan', pair)).stdout).toMatch(/about 5,010 rows, [\d.]+ kB, from 20.* on$/m);
+    await sync(pair);
+    expect((await plan(pair)).tables[0]).toMatchObject({ estimated_rows: null });
+  },
+);
 
 slowTest('no more than ten thousand are counted', async () => {
   await using pair = await pairWithNewRows(10_500);

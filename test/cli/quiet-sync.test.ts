@@ -60,7 +60,7 @@ test('a table that fails: which pipeline and table, why, what to do, and since w
   expect(Buffer.from(stdout).every((byte) => byte < 128)).toBe(true);
 });
 
-test('the code and the SQLSTATE of a server are told', async () => {
+slowTest('the code and the SQLSTATE of a server are told', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await insertOrders(pair, 1);
@@ -144,7 +144,7 @@ slowTest(
   },
 );
 
-test('a dead webhook is a warning of the pipeline with what to do, and is mailed once', async () => {
+slowTest('a dead webhook is a warning of the pipeline with what to do, and is mailed once', async () => {
   await using pair = await freshPair(two);
   await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:9/', METRICS_TEXTFILE: '/nowhere/shop.prom' });
   const { stdout, stderr, exitCode } = await cron(pair);

@@ -104,7 +104,7 @@ test('a name that there is not is refused, with the one that was probably meant'
   expect(stderr).toContain('next: The destinations are: one, two.');
 });
 
-test('a destination that is away is told in its place, and the others beside it', async () => {
+slowTest('a destination that is away is told in its place, and the others beside it', async () => {
   await using pair = await freshSeveral('orders');
   await sync(pair);
   await using door = await withoutTwo(pair);
@@ -156,7 +156,7 @@ slowTest('a person reads which destination a line is about, and one count at the
   expect(quiet.stdout).not.toContain('one: orders');
 });
 
-test('one run is one POST, which names the destination of each table', async () => {
+slowTest('one run is one POST, which names the destination of each table', async () => {
   await using pair = await freshSeveral('orders');
   await using server = await webhookServer();
   await pair.setEnv({ WEBHOOK_URL: server.url });
@@ -176,7 +176,7 @@ test('one run is one POST, which names the destination of each table', async () 
   expect(labels(request?.json<{ data: { tables: Told[] } }>().data.tables ?? [])).toEqual(BOTH);
 });
 
-test('metrics have a label for the destination, and counters of each', async () => {
+slowTest('metrics have a label for the destination, and counters of each', async () => {
   await using pair = await freshSeveral('orders');
   await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom' });
   await sync(pair);
@@ -233,7 +233,7 @@ test('TAB completes their names', async () => {
   expect(stdout).toBe('one\ntwo\n');
 });
 
-test('the live line says of which destination it tells', async () => {
+slowTest('the live line says of which destination it tells', async () => {
   await using pair = await freshSeveral({
     tables: [{ ...ORDERS_CONFIG, initial_load: 'copy' }],
     sourceSql: `CREATE TABLE orders (id bigint PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());

@@ -82,7 +82,7 @@ slowTest('failures are counted across an outage of the destination, and known wh
   expect((await status(pair, '--exit-code')).table).toMatchObject({ state: 'ok', failures_since_success: 0 });
 });
 
-test('the two histories overlap, and no run and no row counts twice', async () => {
+slowTest('the two histories overlap, and no run and no row counts twice', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 5);
@@ -199,7 +199,7 @@ slowTest('a load in chunks that was broken off says how far it is', async () => 
   );
 });
 
-test('another run on the table is no failure of the table', async () => {
+slowTest('another run on the table is no failure of the table', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(

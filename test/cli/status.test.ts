@@ -7,6 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface StatusJson {
   readonly pipeline: string;
@@ -106,7 +107,7 @@ test('failing, with how often, the error and the hint, until it succeeds again',
   expect((await status(pair)).table).toMatchObject({ state: 'ok', failures_since_success: 0 });
 });
 
-test('failing from the first run on', async () => {
+slowTest('failing from the first run on', async () => {
   const wrong = { ...ORDERS_CONFIG, name: 'others', replication_key: 'nothing' };
   await using pair = await freshPair({
     tables: [ORDERS_CONFIG, wrong],
@@ -170,25 +171,28 @@ test('an unknown table is a usage error', async () => {
   expect(stderr).toContain('did you mean "orders"');
 });
 
-test('a dropped and an emptied destination table are named, and a reset answers older failures', async () => {
-  await using pair = await freshPair({
-    tables: ['a', 'b', 'c'].map((name) => ({ ...ORDERS_CONFIG, name })),
-    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) VALUES (1);
+slowTest(
+  'a dropped and an emptied destination table are named, and a reset answers older failures',
+  async () => {
+    await using pair = await freshPair({
+      tables: ['a', 'b', 'c'].map((name) => ({ ...ORDERS_CONFIG, name })),
+      sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) VALUES (1);
       ${['a', 'b', 'c'].map((name) => `CREATE TABLE ${name} AS TABLE orders`).join('; ')}`,
-  });
-  await sync(pair);
-  await pair.destination.query('DROP TABLE a; TRUNCATE b');
-  const { stdout } = await increp('status', pair);
-  expect(stdout).toMatch(
-    /drift +a .*\n +drift: the destination table was dropped\n +next: The next "increp sync" loads/,
-  );
-  expect(stdout).toMatch(/drift +b .*\n +drift: the destination table was emptied/);
-  await pair.source.query('ALTER TABLE c RENAME TO d');
-  await trySync(pair, 'c');
-  expect((await increp('status', pair)).stdout).toMatch(/failing\(1\) +c/);
-  await pair.source.query('ALTER TABLE d RENAME TO c');
-  await increp('reset c', pair);
-  const after = (await increp('status', pair)).stdout;
-  expect(after).not.toContain('failing');
-  expect(after).toMatch(/reset .* ago: the next sync loads the table again/);
-});
+    });
+    await sync(pair);
+    await pair.destination.query('DROP TABLE a; TRUNCATE b');
+    const { stdout } = await increp('status', pair);
+    expect(stdout).toMatch(
+      /drift +a .*\n +drift: the destination table was dropped\n +next: The next "increp sync" loads/,
+    );
+    expect(stdout).toMatch(/drift +b .*\n +drift: the destination table was emptied/);
+    await pair.source.query('ALTER TABLE c RENAME TO d');
+    await trySync(pair, 'c');
+    expect((await increp('status', pair)).stdout).toMatch(/failing\(1\) +c/);
+    await pair.source.query('ALTER TABLE d RENAME TO c');
+    await increp('reset c', pair);
+    const after = (await increp('status', pair)).stdout;
+    expect(after).not.toContain('failing');
+    expect(after).toMatch(/reset .* ago: the next sync loads the table again/);
+  },
+);

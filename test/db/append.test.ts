@@ -234,7 +234,7 @@ slowTest('a copy of the latest rows becomes a history, and never the other way',
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 10 });
 });
 
-test('a unique index of people that would keep a second version out is refused in words', async () => {
+slowTest('a unique index of people that would keep a second version out is refused in words', async () => {
   await using pair = await freshPair(history());
   await sync(pair);
   await pair.destination.query('CREATE UNIQUE INDEX one_each ON orders (note)');

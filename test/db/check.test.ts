@@ -285,7 +285,7 @@ slowTest(
   },
 );
 
-test('state of the older script, and state that is out of step', async () => {
+slowTest('state of the older script, and state that is out of step', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
@@ -403,7 +403,7 @@ test('a prepared transaction is seen by any role', async () => {
   expect(later).toEqual([]);
 });
 
-test("a copy that is somebody else's, and a staging table that may not be made", async () => {
+slowTest("a copy that is somebody else's, and a staging table that may not be made", async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { user } = pair.login('destination', 'increp');
@@ -563,7 +563,7 @@ test('check, plan and status write nothing anywhere, before and after the first 
   }
 });
 
-test('constraints and event triggers of the destination that could stop a sync', async () => {
+slowTest('constraints and event triggers of the destination that could stop a sync', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'items' }],

@@ -34,7 +34,7 @@ test('a plain table arrives byte for byte, and each of its rows is read once', a
 });
 
 test.each<[string, string, object]>(
-  oneIn(4, [
+  oneIn(6, [
     [
       'a partitioned table with partitions of very different sizes',
       `CREATE TABLE big (id bigint, note text, ${STAMP}, PRIMARY KEY (id)) PARTITION BY RANGE (id);
@@ -141,7 +141,7 @@ slowTest('of rows that share a merge key the newest stays, as in a load in one g
   }
 });
 
-test('four jobs make the same table', async () => {
+slowTest('four jobs make the same table', async () => {
   await using pair = await freshPair(big({ load_jobs: 4, chunk: '64kB' }));
   const { reason } = (await sync(pair)).table();
   expect(countOf(reason)).toBeGreaterThan(30);

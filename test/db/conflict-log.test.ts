@@ -103,7 +103,7 @@ slowTest('merged columns are recorded with both values', async () => {
 
 describe('a load', () => {
   test.each(
-    oneIn(2, [
+    oneIn(4, [
       ['that merges', '--full-refresh', {}, ''],
       ['in chunks', '--full-refresh --verify', { initial_load: 'copy', chunk: '3 rows' }, ''],
       ['that replaces the table', '', {}, 'ALTER TABLE orders ALTER total TYPE text, ADD more int'],
@@ -159,7 +159,7 @@ slowTest('records are kept as long as the settings say', async () => {
 
 describe('if others changed the table of the log', () => {
   test.each(
-    oneIn(3, [
+    oneIn(6, [
       [
         'REVOKE INSERT ON _increp_conflicts FROM ',
         'PRIVILEGE_MISSING',

@@ -152,7 +152,7 @@ slowTest('while the source is written, no run fails, and in the end every key is
 
 describe('a constraint that the source no longer has', () => {
   test.each(
-    oneIn(2, [
+    oneIn(4, [
       [
         'unique',
         'ALTER TABLE orders DROP CONSTRAINT orders_customer_id_number_key; UPDATE orders SET number = 1, customer_id = 1, updated_at = clock_timestamp() WHERE id < 4',
@@ -322,7 +322,7 @@ slowTest(
   },
 );
 
-test.each(oneIn(2, ['reset', 'evolve', '--full-refresh', '--jobs 2']))(
+test.each(oneIn(4, ['reset', 'evolve', '--full-refresh', '--jobs 2']))(
   'a new shape or a new load keeps the constraints in step: %s',
   async (how) => {
     const isFlag = how.startsWith('--');

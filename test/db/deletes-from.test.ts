@@ -59,7 +59,7 @@ test('deleted and moved rows go at the next sync, without a comparison; a row th
   await expectSameRows(pair, 'orders');
 });
 
-test('soft: they are marked, and a row that comes back is unmarked', async () => {
+slowTest('soft: they are marked, and a row that comes back is unmarked', async () => {
   await using pair = await synced({ deletes: 'soft' });
   await remove(pair, 'id IN (4, 5)');
   expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 2 });
@@ -70,7 +70,7 @@ test('soft: they are marked, and a row that comes back is unmarked', async () =>
 });
 
 describe('a deletion that is committed late', () => {
-  test('is found although the syncs before it read later entries', async () => {
+  slowTest('is found although the syncs before it read later entries', async () => {
     await using pair = await synced({ lookback: '0s' });
     const late = await pair.source.connect();
     try {
@@ -149,17 +149,20 @@ test('a log that is new or another one: the keys are compared once', async () =>
   expect((await increp('plan', pair)).stdout).toMatch(/at each sync from public\.orders_deleted/);
 });
 
-test('a log that was made anew lacks earlier deletions, so the keys are compared, also by a quiet table', async () => {
-  await using pair = await synced();
-  await pair.source.query('DROP FUNCTION orders_deleted_fill CASCADE; DROP TABLE orders_deleted');
-  await remove(pair, 'id IN (1, 2)');
-  expect((await increp('sync', pair)).exitCode).not.toBe(0);
-  await record(pair);
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 2 });
-  await remove(pair, 'id = 3');
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 1 });
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'a log that was made anew lacks earlier deletions, so the keys are compared, also by a quiet table',
+  async () => {
+    await using pair = await synced();
+    await pair.source.query('DROP FUNCTION orders_deleted_fill CASCADE; DROP TABLE orders_deleted');
+    await remove(pair, 'id IN (1, 2)');
+    expect((await increp('sync', pair)).exitCode).not.toBe(0);
+    await record(pair);
+    expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 2 });
+    await remove(pair, 'id = 3');
+    expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 1 });
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 test('a log that cannot be read is named, and nothing of the table is synced', async () => {
   await using pair = await synced();

@@ -337,7 +337,7 @@ const IN_EACH_MODE = ['--adopt', '--replace'].flatMap((flag) =>
   MODES.map(([more, left]) => ({ flag, more, left, what: JSON.stringify(more) })),
 );
 
-test.each(oneIn(6, IN_EACH_MODE))('$flag in each mode: $what', async ({ flag, more, left }) => {
+test.each(oneIn(12, IN_EACH_MODE))('$flag in each mode: $what', async ({ flag, more, left }) => {
   const { replication_key, ...plain } = ORDERS_CONFIG;
   const config = 'mode' in more && more.mode === 'full-refresh' ? plain : { ...plain, replication_key };
   await using pair = await withTable({ tables: [{ ...config, ...more }] });

@@ -60,7 +60,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   },
 };
 
-for (const [name, { again, args = '', options = {}, grades }] of oneIn(3, Object.entries(WAYS)))
+for (const [name, { again, args = '', options = {}, grades }] of oneIn(6, Object.entries(WAYS)))
   test(`the values stay through ${name}, and new rows have none`, async () => {
     await using pair = await withDropped(options);
     await again?.(pair);

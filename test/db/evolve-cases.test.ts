@@ -209,7 +209,7 @@ slowTest(
   },
 );
 
-test('a change between the plan and the copy is planned anew', async () => {
+slowTest('a change between the plan and the copy is planned anew', async () => {
   await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
   await sync(pair);
   await pair.source.query(MORE);

@@ -9,7 +9,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { sync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowKind } from '../support/tier.ts';
 
 const STAMP = 'updated_at timestamptz NOT NULL DEFAULT now()';
 
@@ -127,20 +127,23 @@ const CITUS = /* sql */ `
   INSERT INTO plain (id) VALUES (1);
   INSERT INTO pg_catalog.pg_dist_partition VALUES ('t', 'h', NULL, 1, 's')`;
 
-testWithPgDump('a table that Citus distributes never loads by pg_dump, and a local one may', async () => {
-  await using pair = await freshPair({
-    tables: [tableOf({ initial_load: 'pg_dump' }), tableOf({ name: 'plain', initial_load: 'pg_dump' })],
-    sourceSql: CITUS,
-    isOwn: true,
-  });
-  const { summary } = await sync(pair);
-  const [distributed, plain] = summary.tables;
-  expect(distributed).toMatchObject({ loader: 'copy', rows_inserted: 20 });
-  expect(distributed?.reason).toContain('Citus keeps the rows elsewhere, and pg_dump would omit them');
-  expect(plain).toMatchObject({ loader: 'pg_dump' });
-  const checked = await increp('check', pair);
-  expect(checked.stdout).toContain('LATE_VISIBILITY');
-});
+slowKind(testWithPgDump)(
+  'a table that Citus distributes never loads by pg_dump, and a local one may',
+  async () => {
+    await using pair = await freshPair({
+      tables: [tableOf({ initial_load: 'pg_dump' }), tableOf({ name: 'plain', initial_load: 'pg_dump' })],
+      sourceSql: CITUS,
+      isOwn: true,
+    });
+    const { summary } = await sync(pair);
+    const [distributed, plain] = summary.tables;
+    expect(distributed).toMatchObject({ loader: 'copy', rows_inserted: 20 });
+    expect(distributed?.reason).toContain('Citus keeps the rows elsewhere, and pg_dump would omit them');
+    expect(plain).toMatchObject({ loader: 'pg_dump' });
+    const checked = await increp('check', pair);
+    expect(checked.stdout).toContain('LATE_VISIBILITY');
+  },
+);
 
 test('the catalog of an extension that the role may not read is left alone', async () => {
   await using pair = await freshPair({

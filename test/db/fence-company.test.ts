@@ -10,7 +10,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest, slowKind } from '../support/tier.ts';
 
 const BARE = { ...ordersPreset, tables: [{ ...ORDERS_CONFIG, lookback: '0s' }] };
 
@@ -56,7 +56,7 @@ async function readingRun(pair: Pair, loader: string) {
 }
 
 for (const loader of LOADERS_TRIED) {
-  testWithPgDump(
+  slowKind(testWithPgDump)(
     `a run of increp that loads by ${loader} is not waited for; its name in another session is`,
     async () => {
       await using pair = await freshPair(BARE);

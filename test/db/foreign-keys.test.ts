@@ -107,7 +107,7 @@ test('full refreshes', async () => {
   await expectSame(pair);
 });
 
-test('rows that refer to each other in one table, more than one statement removes', async () => {
+slowTest('rows that refer to each other in one table, more than one statement removes', async () => {
   await using pair = await freshPair({
     tables: [{ name: 'nodes', ...KEYED, deletes: 'hard', deletes_every: '0s', delete_limit: 1 }],
     sourceSql: `CREATE TABLE nodes (id int PRIMARY KEY, parent int, updated_at timestamptz NOT NULL DEFAULT now());

@@ -63,7 +63,7 @@ test.each(LOADERS_TRIED)(
   },
 );
 
-test('an empty table, and one that becomes empty', async () => {
+slowTest('an empty table, and one that becomes empty', async () => {
   await using pair = await ratesPair();
   await pair.source.query('TRUNCATE rates');
   await sync(pair);

@@ -23,7 +23,7 @@ test('a dropped table is loaded again', async () => {
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
 });
 
-test('a dropped staging table is made again, and nothing is loaded again', async () => {
+slowTest('a dropped staging table is made again, and nothing is loaded again', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
@@ -75,7 +75,7 @@ test('a missing schema is created where that is allowed', async () => {
   await expectSameRows(pair, 'orders', { destinationSchema: 'new "one"' });
 });
 
-test('a missing schema that we may not create is refused with the command that mends it', async () => {
+slowTest('a missing schema that we may not create is refused with the command that mends it', async () => {
   await using pair = await freshPair('orders');
   const { user, database } = pair.login('destination', 'increp');
   await pair.destination.query(`ALTER DATABASE ${database} OWNER TO CURRENT_USER`);

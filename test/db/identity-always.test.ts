@@ -5,9 +5,9 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
-test.each(
+slowTest.each(
   oneIn(3, [
     ['a window', {}, 'sync'],
     ['a load', {}, 'sync --full-refresh'],

@@ -89,7 +89,7 @@ slowTest('a gap that a failed load has left costs reading a few rows again, and 
   expect((await sync(pair)).table()).toMatchObject({ cursor: '2002102', rows_read: 2 });
 });
 
-for (const [unit, factor] of oneIn(3, [
+for (const [unit, factor] of oneIn(6, [
   ['seconds', 1],
   ['milliseconds', 1000],
   ['microseconds', 1_000_000],

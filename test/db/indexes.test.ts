@@ -336,27 +336,30 @@ test('a query has no indexes: an entry that asks for them is refused, and a defa
   expect((await sync(pair)).table()).toMatchObject({ status: 'ok', warnings: [] });
 });
 
-test('killed while the server builds an index: the rows are in, and the next run completes the index', async () => {
-  await using pair = await freshPair(copying('CREATE INDEX by_total ON orders (total)'));
-  const reader = await pair.destination.connect();
-  try {
-    // CREATE INDEX CONCURRENTLY waits for it.
-    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT');
-    await using running = startIncrep('sync -v', pair);
-    await running.waitForPhase('index');
-    await expect.poll(async () => (await waitingBuilds(pair)).length, { timeout: 20_000 }).toBe(1);
-    running.kill('SIGKILL');
-    await running.wait();
-    await expectSameRows(pair, 'orders');
-    // The server notices that the client is gone.
-    await expect.poll(() => waitingBuilds(pair), { timeout: 20_000 }).toEqual([]);
-  } finally {
-    await reader.query('COMMIT');
-    reader.release();
-  }
-  expect((await sync(pair)).table()).toMatchObject({ warnings: [] });
-  await expectSameIndexes(pair);
-});
+slowTest(
+  'killed while the server builds an index: the rows are in, and the next run completes the index',
+  async () => {
+    await using pair = await freshPair(copying('CREATE INDEX by_total ON orders (total)'));
+    const reader = await pair.destination.connect();
+    try {
+      // CREATE INDEX CONCURRENTLY waits for it.
+      await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT');
+      await using running = startIncrep('sync -v', pair);
+      await running.waitForPhase('index');
+      await expect.poll(async () => (await waitingBuilds(pair)).length, { timeout: 20_000 }).toBe(1);
+      running.kill('SIGKILL');
+      await running.wait();
+      await expectSameRows(pair, 'orders');
+      // The server notices that the client is gone.
+      await expect.poll(() => waitingBuilds(pair), { timeout: 20_000 }).toEqual([]);
+    } finally {
+      await reader.query('COMMIT');
+      reader.release();
+    }
+    expect((await sync(pair)).table()).toMatchObject({ warnings: [] });
+    await expectSameIndexes(pair);
+  },
+);
 
 const waitingBuilds = async (pair: Pair) =>
   (

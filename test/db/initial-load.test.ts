@@ -45,7 +45,7 @@ testWithPgDump('pg_dump and COPY make the same table, byte for byte', async () =
   await expectSameRows(pair, 'items', { destinationTable: 'items2' });
 });
 
-test('an empty table arrives as an empty table, and its first rows by the next sync', async () => {
+slowTest('an empty table arrives as an empty table, and its first rows by the next sync', async () => {
   await using pair = await freshPair({ tables: [ORDERS_CONFIG], sourceSql: ORDERS_SQL });
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_read: 0, cursor: null });
   await expectSameRows(pair, 'orders');

@@ -37,22 +37,25 @@ test('while the source is written, four jobs copy every row', async () => {
   expect(rows).toEqual([]);
 });
 
-test('a slow table does not hold up the others, and the summary has the order of the configuration', async () => {
-  await using pair = await freshPair(shop());
-  await pair.writeTables({ jobs: 2, tables: NAMES.map((name) => ({ name, ...KEYED })) });
-  await sync(pair);
-  await touch(pair);
-  await using slow = await hold(pair, 'a');
-  await using running = startIncrep('sync --json', pair);
-  await waitForResults(running, 5);
-  expect(told(running, 'table')).toEqual(['b', 'c', 'd', 'e', 'f']);
-  await letGo(slow);
-  const { exitCode, summary } = await summaryOf(running);
-  expect(exitCode).toBe(0);
-  expect(summary.tables.map(({ name, rows_updated }) => [name, rows_updated])).toEqual(
-    NAMES.map((name) => [name, 1]),
-  );
-});
+slowTest(
+  'a slow table does not hold up the others, and the summary has the order of the configuration',
+  async () => {
+    await using pair = await freshPair(shop());
+    await pair.writeTables({ jobs: 2, tables: NAMES.map((name) => ({ name, ...KEYED })) });
+    await sync(pair);
+    await touch(pair);
+    await using slow = await hold(pair, 'a');
+    await using running = startIncrep('sync --json', pair);
+    await waitForResults(running, 5);
+    expect(told(running, 'table')).toEqual(['b', 'c', 'd', 'e', 'f']);
+    await letGo(slow);
+    const { exitCode, summary } = await summaryOf(running);
+    expect(exitCode).toBe(0);
+    expect(summary.tables.map(({ name, rows_updated }) => [name, rows_updated])).toEqual(
+      NAMES.map((name) => [name, 1]),
+    );
+  },
+);
 
 test('--fail-fast starts no other table, and the tables that are being synced finish', async () => {
   await using pair = await freshPair(shop(['bad', 'slow', 'later', 'last']));
@@ -136,7 +139,7 @@ test('children that need new rows of one parent at the same time all get them', 
   await expectAllSame(pair, [...children, 'parent']);
 });
 
-test('several destinations have several jobs each', async () => {
+slowTest('several destinations have several jobs each', async () => {
   await using pair = await freshSeveral({ ...shop(), names: ['one', 'two'] });
   const first = await sync(pair, '--jobs 3');
   expect(first.summary.tables.map(({ name, destination }) => `${destination} ${name}`)).toEqual(
@@ -153,7 +156,7 @@ interface Finding {
   readonly action: string;
 }
 
-test('check says which limits are too low for the jobs, and which number of jobs fits', async () => {
+slowTest('check says which limits are too low for the jobs, and which number of jobs fits', async () => {
   await using pair = await freshPair({ ...shop(), isOwn: true });
   const findings = async () =>
     (await increp('check --json', pair))

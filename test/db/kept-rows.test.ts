@@ -108,7 +108,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   'a selection of rows': { again: (pair) => pair.writeTables([{ ...KEEP, where: 'id > 8' }]) },
 };
 
-for (const [name, way] of oneIn(6, Object.entries(WAYS)))
+for (const [name, way] of oneIn(12, Object.entries(WAYS)))
   test(`rows that are gone survive ${name}`, async () => {
     await using pair = await pruned(way.options);
     await way.again?.(pair);
@@ -234,7 +234,7 @@ const stateOf = async ({ destination }: Pair) =>
   (await destination.query('SELECT record, (SELECT json_agg(o) FROM orders o) AS rows FROM _increp_state'))
     .rows;
 
-for (const [name, refusal] of oneIn(4, Object.entries(REFUSALS)))
+for (const [name, refusal] of oneIn(8, Object.entries(REFUSALS)))
   test(`refused, and then done: ${name}`, async () => {
     await using pair = await pruned(refusal.options);
     await refusal.change(pair);

@@ -71,7 +71,7 @@ const WAYS: readonly [
   ],
 ];
 
-for (const [name, again, args = '', options = {}] of oneIn(8, WAYS)) {
+for (const [name, again, args = '', options = {}] of oneIn(16, WAYS)) {
   test(`${name}: above the limit the table stops, and --force lets it go on`, async () => {
     await using pair = await purged(options);
     await again(pair);
@@ -181,7 +181,7 @@ const REFRESHES: readonly (readonly [limit: number | undefined, left: number, is
   [1, 0, false],
 ];
 
-for (const [limit, left, isRefused] of oneIn(3, REFRESHES)) {
+for (const [limit, left, isRefused] of oneIn(9, REFRESHES)) {
   const words = limit === undefined ? 'without a limit' : `with delete_limit ${limit}`;
   test(`mode full-refresh ${words}: ${left} of 10 rows are ${isRefused ? 'too few' : 'enough'}`, async () => {
     const { replication_key: _, ...config } = ORDERS_CONFIG;

@@ -103,7 +103,7 @@ describe('a load of the whole table', () => {
     ['evolve', { on_schema_change: 'evolve' }, '', 'ALTER TABLE stock ADD more int DEFAULT 7'],
   ];
 
-  test.each(oneIn(3, LOADS))(
+  test.each(oneIn(6, LOADS))(
     '%s keeps merged values, and merges new versions once',
     async (_, options, args, before) => {
       await using pair = await freshPair(merging(options));

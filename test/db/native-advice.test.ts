@@ -53,7 +53,7 @@ const MISSING: readonly (readonly [what: string, sql: string])[] = [
   ],
 ];
 
-test.each(oneIn(4, MISSING))('one paste makes %s', async (_, sourceSql) => {
+test.each(oneIn(8, MISSING))('one paste makes %s', async (_, sourceSql) => {
   await using pair = await freshPair({ tables, sourceSql });
   const refused = await increp('check --json', pair);
   expect(refused.exitCode).toBe(78);

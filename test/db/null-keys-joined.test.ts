@@ -188,7 +188,7 @@ async function measure(client: PoolClient, statement: string): Promise<number> {
 }
 
 test.for(
-  oneIn(3, [[], ['a'], ['a', 'b'], ['a', 'b', 'c']]).map((nullable) => ({
+  oneIn(4, [[], ['a'], ['a', 'b'], ['a', 'b', 'c']]).map((nullable) => ({
     nullable,
     key: [...nullable, 'id'].join(),
   })),

@@ -105,7 +105,7 @@ const BROKEN: readonly Broken[] = [
 
 const QUICK: IncrepOptions = { timing: { retryDelay: { base: 0.01, max: 0.02 } } };
 
-describe.each(oneIn(6, BROKEN))('$what', ({ sql, says, more = KEYED, isReadByPlan = true }) => {
+describe.each(oneIn(12, BROKEN))('$what', ({ sql, says, more = KEYED, isReadByPlan = true }) => {
   const tables = [{ ...KEYED, ...more, name: 'broken' }, ORDERS_CONFIG].map((table) =>
     'mode' in table ? { name: table.name, mode: table.mode } : table,
   );

@@ -11,6 +11,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Login, Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { sync } from '../support/sync.ts';
+import { slowKind } from '../support/tier.ts';
 
 const escaped = (text: string) => text.replaceAll(/[\\:]/g, String.raw`\$&`);
 const lineFor = ({ host, port, database, user, password }: Login): string =>
@@ -58,7 +59,7 @@ const HOSTILE: readonly (readonly [string, (login: Login) => string])[] = [
   ['a very long line before it', (login) => `${'x'.repeat(100_000)}\n${lineFor(login)}`],
 ];
 
-testWithPgDump('libpq and increp find the same in every file', async () => {
+slowKind(testWithPgDump)('libpq and increp find the same in every file', async () => {
   await using pair = await freshPair('orders');
   await using stack = new AsyncDisposableStack();
   const login = pair.login('source', 'increp');

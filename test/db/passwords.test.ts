@@ -128,7 +128,7 @@ test('a password that is changed during a run is fetched again, and the run cont
 });
 
 testWithPgDump.each(
-  oneIn(3, [
+  oneIn(6, [
     ['a command', (vault: Vault) => ({ SOURCE_PASSWORD_COMMAND: vault.program })],
     ['a file', (vault: Vault) => ({ SOURCE_PASSWORD_FILE: vault.secret })],
     ['the password file', (vault: Vault) => ({ PGPASSFILE: vault.passfile })],
@@ -153,7 +153,7 @@ testWithPgDump.each(
 });
 
 test.each(
-  oneIn(2, [
+  oneIn(4, [
     ['SOURCE_PASSWORD_FILE', (vault: Vault) => ({ SOURCE_PASSWORD_FILE: vault.secret })],
     ['the password file', (vault: Vault) => ({ PGPASSFILE: vault.passfile })],
   ]),

@@ -141,7 +141,7 @@ slowTest('tables are named on the command line one by one, by their schema, or b
   expect((await increp('sync event_1', pair)).stderr).toContain('did you mean "events_1"?');
 });
 
-test('a pattern that matches nothing is a warning', async () => {
+slowTest('a pattern that matches nothing is a warning', async () => {
   await using pair = await events();
   await pair.writeTables([EVENTS, { name: 'evens_*', ...KEYS }]);
   const what = 'no table of the source matches "evens_*"';

@@ -11,7 +11,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { addSourceSchema, inSchema } from '../support/schemas.ts';
 import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, slowTest, slowKind } from '../support/tier.ts';
 
 const ROWS = `INSERT INTO orders (id, total, note) SELECT i, i, 'bill ' || i FROM generate_series(1, 4) i`;
 
@@ -68,7 +68,7 @@ async function expectBothFollow(
   expect((await increp('verify', pair)).exitCode).toBe(0);
 }
 
-testWithPgDump.each(LOADERS_TRIED)(
+slowKind(testWithPgDump).each(LOADERS_TRIED)(
   'two tables of one name, each with a schema of its own, loaded by %s',
   async (initial_load) => {
     await using pair = await twoSchemas({}, UNSET);

@@ -155,7 +155,7 @@ test('of rows that share a key the newest is kept, which check says beforehand, 
   await expectCopyOf(pair, `${query} WHERE nr = 2`);
 });
 
-test('what changes below a query makes a new copy where it changes the query', async () => {
+slowTest('what changes below a query makes a new copy where it changes the query', async () => {
   await using pair = await freshPair(querying('SELECT * FROM public.orders'));
   await sync(pair);
   await pair.source.query('ALTER TABLE orders ADD extra int DEFAULT 3; CREATE TABLE other (id int)');

@@ -40,7 +40,7 @@ test('a reset on one machine is followed by the other one, whose state file is s
   expect((await sync(pair, '', other(pair))).table().action).toBe('incremental');
 });
 
-test('the state of another pipeline is discarded with --force only', async () => {
+slowTest('the state of another pipeline is discarded with --force only', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const another = { env: { PIPELINE_NAME: 'other', STATE_DIR: join(pair.directory, 'other-state') } };

@@ -218,30 +218,33 @@ slowTest('what fits better than pg_catalog and stands in front of it on the path
     await expectSameRows(pair, name, name === 'soft' ? { where: `note <> 'note' OR part <> 7` } : {});
 });
 
-test('default_transaction_read_only on the destination is a brake, which is respected and named', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  await insertOrders(pair, 2);
-  await setOnRole(pair, 'destination', { default_transaction_read_only: 'on' });
-  const refused = await trySync(pair);
-  expect(refused.exitCode).toBe(1);
-  expect(refused.summary.error).toMatchObject({
-    code: 'READ_ONLY',
-    hint: expect.stringContaining('default_transaction_read_only') as string,
-  });
-  const checked = await increp('check --json', pair);
-  expect(checked.exitCode).toBe(1);
-  expect(checked.stdout).toContain('READ_ONLY');
-  const planned = await increp('plan --json', pair);
-  expect(planned.exitCode).toBe(1);
-  expect(JSON.parse(planned.stdout)).toMatchObject({ refusals: [{ code: 'READ_ONLY' }] });
-  expect((await increp('plan', pair)).stderr).toContain('a sync would fail before its first table');
-  // What only reads still works.
-  expect((await increp('verify', pair)).exitCode).toBe(0);
-  await setOnRole(pair, 'destination', { default_transaction_read_only: 'off' });
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 2 });
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'default_transaction_read_only on the destination is a brake, which is respected and named',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await insertOrders(pair, 2);
+    await setOnRole(pair, 'destination', { default_transaction_read_only: 'on' });
+    const refused = await trySync(pair);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.summary.error).toMatchObject({
+      code: 'READ_ONLY',
+      hint: expect.stringContaining('default_transaction_read_only') as string,
+    });
+    const checked = await increp('check --json', pair);
+    expect(checked.exitCode).toBe(1);
+    expect(checked.stdout).toContain('READ_ONLY');
+    const planned = await increp('plan --json', pair);
+    expect(planned.exitCode).toBe(1);
+    expect(JSON.parse(planned.stdout)).toMatchObject({ refusals: [{ code: 'READ_ONLY' }] });
+    expect((await increp('plan', pair)).stderr).toContain('a sync would fail before its first table');
+    // What only reads still works.
+    expect((await increp('verify', pair)).exitCode).toBe(0);
+    await setOnRole(pair, 'destination', { default_transaction_read_only: 'off' });
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 2 });
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 slowTest('the brake is named where it was set, with the statement that resets it', async () => {
   await using pair = await freshPair('orders');

@@ -10,7 +10,7 @@ import { oneIn } from '../support/tier.ts';
 const ZONES = ['Pacific/Auckland', 'Pacific/Honolulu'];
 
 for (const type of ['timestamp', 'date'] as const)
-  for (const zone of oneIn(4, ZONES))
+  for (const zone of oneIn(8, ZONES))
     for (const where of oneIn(2, ['IN DATABASE', '']))
       test(`a ${type} key, and a role in ${zone} ${where}`, async () => {
         const now = `(now() AT TIME ZONE current_setting('log_timezone'))`;

@@ -63,21 +63,24 @@ const expectCopies = async (pair: Pair) => {
   for (const { name } of tables) await expectSame(pair, name);
 };
 
-test.each(LOADERS_TRIED)('functions behind source tables: by %s, and all that reads them', async (loader) => {
-  await using pair = await freshPair({ sourceSql: SOURCE });
-  await pair.writeTables({ defaults: { initial_load: loader }, tables });
-  await expectCommandsWork(pair, ['check', 'plan']);
-  await sync(pair);
-  await pair.source.query(CHANGES);
-  await sync(pair);
-  await expectCopies(pair);
-  await pair.destination.query(
-    `DELETE FROM indexed WHERE id = 12; UPDATE viewed SET a = 'wrong' WHERE id = 13`,
-  );
-  expect((await increp('verify', pair)).exitCode).toBe(2);
-  await expectCommandsWork(pair, ['verify --repair', 'verify', ...LATER_COMMANDS]);
-  await expectCopies(pair);
-});
+slowTest.each(LOADERS_TRIED)(
+  'functions behind source tables: by %s, and all that reads them',
+  async (loader) => {
+    await using pair = await freshPair({ sourceSql: SOURCE });
+    await pair.writeTables({ defaults: { initial_load: loader }, tables });
+    await expectCommandsWork(pair, ['check', 'plan']);
+    await sync(pair);
+    await pair.source.query(CHANGES);
+    await sync(pair);
+    await expectCopies(pair);
+    await pair.destination.query(
+      `DELETE FROM indexed WHERE id = 12; UPDATE viewed SET a = 'wrong' WHERE id = 13`,
+    );
+    expect((await increp('verify', pair)).exitCode).toBe(2);
+    await expectCommandsWork(pair, ['verify --repair', 'verify', ...LATER_COMMANDS]);
+    await expectCopies(pair);
+  },
+);
 
 slowTest(
   'an index over such a function that is made later stops no healthy table, nor its where and transform',
@@ -143,7 +146,7 @@ const ON_COPY = /* sql */ `${FUNCTIONS};
   CREATE INDEX by_name ON copied (folded(name));
   ALTER TABLE copied ADD CHECK (looked_up(name) <> ''), ADD COLUMN small text GENERATED ALWAYS AS (looked_up(name)) STORED`;
 
-test.each(oneIn(2, ['hard', 'soft']))(
+slowTest.each(oneIn(2, ['hard', 'soft']))(
   'triggers, indexes, checks and columns of people at the destination, deletes %s',
   async (deletes) => {
     const copied = {
@@ -204,27 +207,30 @@ slowTest('an event trigger that logs into a table without a schema stops nothing
   }
 });
 
-test('an event trigger that fails is named, and fails no table that needs no such statement', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  // The staging table of incremental syncs is made once, and kept.
-  await pair.source.query(`UPDATE orders SET updated_at = now() WHERE id = 2`);
-  await sync(pair);
-  await pair.destination.query(/* sql */ `
+slowTest(
+  'an event trigger that fails is named, and fails no table that needs no such statement',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    // The staging table of incremental syncs is made once, and kept.
+    await pair.source.query(`UPDATE orders SET updated_at = now() WHERE id = 2`);
+    await sync(pair);
+    await pair.destination.query(/* sql */ `
     CREATE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM elsewhere(); END $$`);
-  await pair.destination.query(`CREATE EVENT TRIGGER guarded ON ddl_command_end EXECUTE FUNCTION guard()`);
-  try {
-    await pair.source.query(`UPDATE orders SET updated_at = now() WHERE id = 1`);
-    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
-    await pair.source.query(`ALTER TABLE orders ADD COLUMN more int DEFAULT 7`);
-    const refused = await increp('sync', pair);
-    expect(refused.exitCode).toBe(1);
-    expect(refused.stdout).toMatch(/the event trigger .*guarded.* failed/);
-    expect(refused.stdout).toContain('ALTER FUNCTION public.guard() SET search_path = public');
-  } finally {
-    await pair.destination.query(`DROP EVENT TRIGGER guarded`);
-  }
-});
+    await pair.destination.query(`CREATE EVENT TRIGGER guarded ON ddl_command_end EXECUTE FUNCTION guard()`);
+    try {
+      await pair.source.query(`UPDATE orders SET updated_at = now() WHERE id = 1`);
+      expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
+      await pair.source.query(`ALTER TABLE orders ADD COLUMN more int DEFAULT 7`);
+      const refused = await increp('sync', pair);
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stdout).toMatch(/the event trigger .*guarded.* failed/);
+      expect(refused.stdout).toContain('ALTER FUNCTION public.guard() SET search_path = public');
+    } finally {
+      await pair.destination.query(`DROP EVENT TRIGGER guarded`);
+    }
+  },
+);
 
 /** Fits better than what pg_catalog has, which takes any type, or a type that the value is converted to. */
 const BETTER = /* sql */ `

@@ -314,22 +314,25 @@ slowTest(
   },
 );
 
-test('rows that are gone are removed in each of them, and sync --verify compares with the snapshot that was shared', async () => {
-  await using pair = await freshSeveral({
-    tables: [{ ...COPY, deletes: 'hard', deletes_every: '0s' }],
-    sourceSql: manyOrders(3000),
-  });
-  await using source = await listening(pair);
-  await sync(pair, '--verify');
-  expect(source.copies()).toBe(1);
-  await pair.source.query(
-    'DELETE FROM orders WHERE id % 10 = 0; UPDATE orders SET total = 1, updated_at = now() WHERE id < 5',
-  );
-  const result = await sync(pair, '--verify');
-  expect(result.summary.tables.map(({ rows_deleted }) => rows_deleted)).toEqual([300, 300]);
-  expect(source.copies()).toBe(1);
-  await pair.expectAllSame('orders');
-});
+slowTest(
+  'rows that are gone are removed in each of them, and sync --verify compares with the snapshot that was shared',
+  async () => {
+    await using pair = await freshSeveral({
+      tables: [{ ...COPY, deletes: 'hard', deletes_every: '0s' }],
+      sourceSql: manyOrders(3000),
+    });
+    await using source = await listening(pair);
+    await sync(pair, '--verify');
+    expect(source.copies()).toBe(1);
+    await pair.source.query(
+      'DELETE FROM orders WHERE id % 10 = 0; UPDATE orders SET total = 1, updated_at = now() WHERE id < 5',
+    );
+    const result = await sync(pair, '--verify');
+    expect(result.summary.tables.map(({ rows_deleted }) => rows_deleted)).toEqual([300, 300]);
+    expect(source.copies()).toBe(1);
+    await pair.expectAllSame('orders');
+  },
+);
 
 slowTest('a transaction that is open is waited for by both, and brings its row to both', async () => {
   await using pair = await freshSeveral('orders');

@@ -163,7 +163,7 @@ async function dropAway(pair: Pair, role: string): Promise<void> {
     DROP ROLE ${role}; END IF; END $$`);
 }
 
-for (const source of oneIn(3, SOURCES)) {
+for (const source of oneIn(5, SOURCES)) {
   // Where pg_dump gives way the two loaders are one.
   for (const loader of source.why === undefined ? oneIn(2, LOADERS) : (['pg_dump'] as const)) {
     testWithPgDump(`${source.what}, loaded by ${loader}`, async () => {

@@ -80,7 +80,7 @@ slowTest('a deleted file is written again from the row', async () => {
   expect(await readState(pair)).toMatchObject({ generation: 2 });
 });
 
-test('an older file, as a crash after the commit leaves it, is brought up to date', async () => {
+slowTest('an older file, as a crash after the commit leaves it, is brought up to date', async () => {
   await using pair = await synced();
   const old = await readState(pair);
   await insertOrders(pair, 1);
@@ -95,7 +95,7 @@ slowTest('an edited file changes nothing', async () => {
   await expectContinues(pair, /was edited/);
 });
 
-test('without its row, the file serves', async () => {
+slowTest('without its row, the file serves', async () => {
   await using pair = await synced();
   await dropRow(pair);
   await expectContinues(pair, /the destination has no state row/);

@@ -59,7 +59,7 @@ async function syncedPair(table: TableConfig = ORDERS_CONFIG): Promise<Pair> {
   return pair;
 }
 
-test('a table whose commit waits for a standby is not called locked without a reason', async () => {
+slowTest('a table whose commit waits for a standby is not called locked without a reason', async () => {
   await using pair = await syncedPair();
   await using _ = await withoutStandby(pair);
   await using first = startIncrep('sync', pair);

@@ -13,7 +13,7 @@ import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { startTlsServer, type Door, type TlsServer } from '../support/tls-server.ts';
 import { canTestTls, testWithTls } from '../support/tls-test.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowKind } from '../support/tier.ts';
 
 let maker: CertificateMaker;
 let tls: TlsServer;
@@ -250,37 +250,40 @@ const NO_ADDRESS = {
   SOURCE_SSLMODE: undefined,
 };
 
-testWithTls('channel_binding=require: both loaders go through it, and nothing without it', async () => {
-  await tls.show(right);
-  await using pair = await tlsPair('anyhow', {});
-  const admin = new pg.Pool({ connectionString: tls.server.url('anyhow'), max: 1 });
-  admin.on('error', () => undefined);
-  await admin.query(`DROP TABLE IF EXISTS orders; ${ORDERS_SQL}; INSERT INTO orders (id) VALUES (1), (2)`);
-  const through = (parameters: string) =>
-    pair.setEnv({ ...NO_ADDRESS, SOURCE_URL: urlOf('anyhow', parameters) });
-  await through('sslmode=require&channel_binding=require&application_name=etl&connect_timeout=7');
-  expect((await sync(pair)).table()).toMatchObject({ loader: 'pg_dump', rows_inserted: 2 });
-  await admin.query('INSERT INTO orders (id) VALUES (3)');
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
-  await through('sslmode=prefer&channel_binding=require');
-  await sync(pair);
-  await tls.show(undefined);
-  const unbound = await increp('sync --json', pair);
-  expect(unbound.stdout).toContain('does not offer channel binding');
-  expect(unbound.exitCode).toBe(77);
-  await through('sslmode=disable&channel_binding=require');
-  const { stderr, exitCode } = await increp('check', pair);
-  expect(exitCode).toBe(78);
-  expect(stderr).toContain('channel_binding=require needs TLS');
-  await through('sslmode=disable&require_auth=md5');
-  const refused = await increp('sync', pair);
-  expect(refused.stdout + refused.stderr).toContain(
-    'require_auth=md5, but the server asks for scram-sha-256',
-  );
-  expect(refused.exitCode).toBe(77);
-  await through('sslmode=disable&target_session_attrs=standby');
-  const unfit = await increp('sync --json', pair);
-  expect(unfit.stdout).toContain('target_session_attrs=standby, but this server is a primary');
-  expect(unfit.exitCode).toBe(69);
-  await admin.end();
-});
+slowKind(testWithTls)(
+  'channel_binding=require: both loaders go through it, and nothing without it',
+  async () => {
+    await tls.show(right);
+    await using pair = await tlsPair('anyhow', {});
+    const admin = new pg.Pool({ connectionString: tls.server.url('anyhow'), max: 1 });
+    admin.on('error', () => undefined);
+    await admin.query(`DROP TABLE IF EXISTS orders; ${ORDERS_SQL}; INSERT INTO orders (id) VALUES (1), (2)`);
+    const through = (parameters: string) =>
+      pair.setEnv({ ...NO_ADDRESS, SOURCE_URL: urlOf('anyhow', parameters) });
+    await through('sslmode=require&channel_binding=require&application_name=etl&connect_timeout=7');
+    expect((await sync(pair)).table()).toMatchObject({ loader: 'pg_dump', rows_inserted: 2 });
+    await admin.query('INSERT INTO orders (id) VALUES (3)');
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+    await through('sslmode=prefer&channel_binding=require');
+    await sync(pair);
+    await tls.show(undefined);
+    const unbound = await increp('sync --json', pair);
+    expect(unbound.stdout).toContain('does not offer channel binding');
+    expect(unbound.exitCode).toBe(77);
+    await through('sslmode=disable&channel_binding=require');
+    const { stderr, exitCode } = await increp('check', pair);
+    expect(exitCode).toBe(78);
+    expect(stderr).toContain('channel_binding=require needs TLS');
+    await through('sslmode=disable&require_auth=md5');
+    const refused = await increp('sync', pair);
+    expect(refused.stdout + refused.stderr).toContain(
+      'require_auth=md5, but the server asks for scram-sha-256',
+    );
+    expect(refused.exitCode).toBe(77);
+    await through('sslmode=disable&target_session_attrs=standby');
+    const unfit = await increp('sync --json', pair);
+    expect(unfit.stdout).toContain('target_session_attrs=standby, but this server is a primary');
+    expect(unfit.exitCode).toBe(69);
+    await admin.end();
+  },
+);

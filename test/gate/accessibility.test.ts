@@ -9,7 +9,7 @@ import type { Pair } from '../support/pair.ts';
 import { inTerminal } from '../support/pseudo-terminal.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const COMMANDS = [
   'sync',
@@ -80,7 +80,7 @@ test('a pipe gets neither colours nor movement, whatever the terminal and the lo
   }
 });
 
-test('colour says nothing that words do not say', async () => {
+slowTest('colour says nothing that words do not say', async () => {
   await using pair = await shop();
   const colored: string[] = [];
   for (const command of COMMANDS) {

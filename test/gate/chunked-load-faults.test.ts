@@ -182,7 +182,7 @@ describe('a connection that breaks', () => {
     await expectSameRows(pair, 'big');
   });
 
-  test('with the lock of the table stops the chunks', async () => {
+  slowTest('with the lock of the table stops the chunks', async () => {
     await using pair = await freshPair(big());
     await using proxy = await faultProxy(pair.login('source'));
     await goThrough(pair, 'source', proxy);
@@ -384,7 +384,7 @@ slowTest('partitions that come and go do not stop it', async () => {
 describe('a load that was broken off is forgotten', () => {
   const loads = async (pair: Pair) => (await pair.destination.query('TABLE _increp_loads')).rowCount;
 
-  test('by "increp reset"', async () => {
+  slowTest('by "increp reset"', async () => {
     await using pair = await freshPair(big());
     await killAfter(pair, 3);
     expect(await loads(pair)).toBe(1);

@@ -232,7 +232,7 @@ slowTest(
   },
 );
 
-test.each(
+slowTest.each(
   oneIn(2, [
     ['of another shape', 'ALTER TABLE big ADD extra int DEFAULT 7, ALTER id TYPE numeric', 'extra'],
     ['of the same shape', '', 'note'],
@@ -266,7 +266,7 @@ test.each(
   },
 );
 
-test('what would not survive another shape is named before the first chunk', async () => {
+slowTest('what would not survive another shape is named before the first chunk', async () => {
   await using pair = await freshPair(big());
   await sync(pair);
   await pair.destination.query('CREATE VIEW seen AS SELECT note FROM big');

@@ -7,7 +7,7 @@ import { commands } from '../../src/commands/program/registry.ts';
 import { increp } from '../support/increp.ts';
 import { startShell } from '../support/shell-session.ts';
 import { hasShell, SHELLS } from '../support/shells-here.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const ODD_NAMES = {
   space: 'Order Items',
@@ -84,7 +84,7 @@ const COMMON: readonly (readonly [keys: string, args: readonly string[]])[] = on
 describe.each(SHELLS)('%s', (shell) => {
   const isHere = hasShell(shell) || Boolean(process.env['CI']);
 
-  test.runIf(isHere)(
+  (shell === 'bash' ? test : slowTest).runIf(isHere)(
     'completes commands, flags and the names of tables, quoted as they must be',
     async () => {
       const directory = await pipeline();

@@ -9,7 +9,7 @@ import type { Pair, Side } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { isWhole, LOADERS_TRIED } from '../support/tier.ts';
+import { isWhole, LOADERS_TRIED, slowTest } from '../support/tier.ts';
 
 const KILLS = isWhole ? 20 : 6;
 
@@ -118,7 +118,7 @@ for (const side of ['source', 'destination'] as const) {
     await expectSameRows(pair, 'orders');
   });
 
-  test(`a backend of ours that is terminated at the ${side} is replaced`, async () => {
+  slowTest(`a backend of ours that is terminated at the ${side} is replaced`, async () => {
     await using pair = await freshPair(orders(100));
     await sync(pair);
     await using proxy = await throughProxy(pair, 'source');

@@ -166,21 +166,24 @@ test('where the destination has rows that increp did not write, the direction is
   expect(await readdir(pair.directory)).not.toContain('new');
 });
 
-test('if the sides are probably swapped, no command is printed that overwrites the destination', async () => {
-  await using pair = await freshPair({
-    sourceSql: `${SHOP}; CREATE TABLE _increp_state (table_name text, pipeline text, record jsonb)`,
-    destinationSql: `CREATE TABLE orders (id int); INSERT INTO orders SELECT generate_series(1, 3)`,
-  });
-  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
-  await dialogue.answer('Which tables', ENTER);
-  await dialogue.answer('Are these keys correct?', ENTER);
-  await dialogue.answer('Are source and destination correct?', DOWN);
-  expect(dialogue.seen()).toContain('source and destination are probably swapped');
-  await dialogue.answer('● Yes: continue', ENTER);
-  expect(await dialogue.wait()).toBe(0);
-  expect(dialogue.seen()).toMatch(/increp\s+help DESTINATION_NOT_OURS/);
-  expect(dialogue.seen()).not.toMatch(/--adopt|--replace/);
-});
+slowTest(
+  'if the sides are probably swapped, no command is printed that overwrites the destination',
+  async () => {
+    await using pair = await freshPair({
+      sourceSql: `${SHOP}; CREATE TABLE _increp_state (table_name text, pipeline text, record jsonb)`,
+      destinationSql: `CREATE TABLE orders (id int); INSERT INTO orders SELECT generate_series(1, 3)`,
+    });
+    await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+    await dialogue.answer('Which tables', ENTER);
+    await dialogue.answer('Are these keys correct?', ENTER);
+    await dialogue.answer('Are source and destination correct?', DOWN);
+    expect(dialogue.seen()).toContain('source and destination are probably swapped');
+    await dialogue.answer('● Yes: continue', ENTER);
+    expect(await dialogue.wait()).toBe(0);
+    expect(dialogue.seen()).toMatch(/increp\s+help DESTINATION_NOT_OURS/);
+    expect(dialogue.seen()).not.toMatch(/--adopt|--replace/);
+  },
+);
 
 const tablesIn = async (pair: Pair): Promise<unknown> =>
   JSON.parse(await readFile(join(pair.directory, 'new', 'tables-config.json'), 'utf8'));
@@ -349,7 +352,7 @@ test('after a failed connection the user can give up', async () => {
   expect(await readdir(pair.directory)).not.toContain('new');
 });
 
-test('destination tables of another pipeline are named, and its name can be taken', async () => {
+slowTest('destination tables of another pipeline are named, and its name can be taken', async () => {
   await using pair = await freshPair(ordersPreset);
   await increp('sync', pair);
   const env = { ...settled(pair), PIPELINE_NAME: undefined };

@@ -11,7 +11,7 @@ import { freshPair, type PairOptions } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { slowTest, slowKind } from '../support/tier.ts';
 
 /** Sessions of increp. */
 async function sessions(pool: pg.Pool, query = '%'): Promise<number> {
@@ -83,7 +83,7 @@ const bigAnd = (names: readonly string[]): PairOptions => ({
   sourceSql: [tableSql('big', 20_000), ...names.map((name) => tableSql(name))].join('; '),
 });
 
-test('a load in chunks beside other tables reads over the connections of the jobs only', async () => {
+slowTest('a load in chunks beside other tables reads over the connections of the jobs only', async () => {
   const names = ['a', 'b', 'c'];
   await using run = await slowRun(bigAnd(names), 'sync --json --jobs 3', 300_000);
   const { pair, proxy, running } = run;
@@ -135,18 +135,21 @@ test('after the time limit no job starts a table', async () => {
   ]);
 });
 
-testWithPgDump('several loads by pg_dump do not count as open transactions of each other', async () => {
-  const names = ['a', 'b', 'c', 'd'];
-  await using pair = await freshPair({
-    ...shop(names, 5000),
-    tables: names.map((name) => ({ name, ...KEYED, initial_load: 'pg_dump' })),
-  });
-  const { summary } = await sync(pair, '--jobs 4');
-  expect(summary.tables.map(({ loader, warnings }) => [loader, warnings])).toEqual(
-    names.map(() => ['pg_dump', []]),
-  );
-  for (const name of names) await expectSameRows(pair, name);
-});
+slowKind(testWithPgDump)(
+  'several loads by pg_dump do not count as open transactions of each other',
+  async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    await using pair = await freshPair({
+      ...shop(names, 5000),
+      tables: names.map((name) => ({ name, ...KEYED, initial_load: 'pg_dump' })),
+    });
+    const { summary } = await sync(pair, '--jobs 4');
+    expect(summary.tables.map(({ loader, warnings }) => [loader, warnings])).toEqual(
+      names.map(() => ['pg_dump', []]),
+    );
+    for (const name of names) await expectSameRows(pair, name);
+  },
+);
 
 slowTest.each([1, 2, 3])('tables that share a view take new shapes at the same time, round %i', async () => {
   const names = ['a', 'b', 'c', 'd'];
@@ -162,7 +165,7 @@ slowTest.each([1, 2, 3])('tables that share a view take new shapes at the same t
   expect((await pair.destination.query('SELECT FROM together')).rowCount).toBe(10);
 });
 
-test('a load in chunks does without the jobs whose connections are refused', async () => {
+slowTest('a load in chunks does without the jobs whose connections are refused', async () => {
   await using pair = await freshPair({ ...bigAnd([]), isOwn: true });
   const { user } = pair.login('source', 'increp');
   await pair.source.query(`ALTER ROLE "${user}" CONNECTION LIMIT 2`);

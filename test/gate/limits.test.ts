@@ -100,7 +100,7 @@ const TIMEOUTS = [
   ['transaction_timeout', '400ms'],
 ] as const;
 
-test.each(oneIn(2, ['pg_dump', 'copy']))(
+slowTest.each(oneIn(2, ['pg_dump', 'copy']))(
   'time limits set on the roles end no load by %s and lose no history',
   async (loader) => {
     const tables = ['orders', 'others'].map((name) => ({ ...ORDERS_CONFIG, name, initial_load: loader }));

@@ -119,7 +119,7 @@ test('Ctrl-C says what happens, and leaves a clean terminal', async () => {
   expect(terminal.screen.cursor()).toMatchObject({ x: 0, isVisible: true });
 });
 
-test('whoever waits for another run, or for a transaction, says for whom', async () => {
+slowTest('whoever waits for another run, or for a transaction, says for whom', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);

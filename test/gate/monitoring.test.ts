@@ -9,6 +9,7 @@ import { PROJECT } from '../support/project.ts';
 import { expectPromtoolClean, testWithPromtool } from '../support/promtool.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const RULES = join(PROJECT, 'deploy/prometheus/increp.rules.yml');
 const RULE_TESTS = join(PROJECT, 'deploy/prometheus/increp.rules.test.yml');
@@ -108,7 +109,7 @@ test('every alert says what happened and what to do', async () => {
   }
 });
 
-test('the documentation has a row for every metric, and for no other', async () => {
+slowTest('the documentation has a row for every metric, and for no other', async () => {
   const { pair, names } = await writtenByARun();
   await using _ = pair;
   const text = await readFile(join(PROJECT, 'docs/monitoring.md'), 'utf8');

@@ -11,7 +11,7 @@ import type { Pgbouncer } from '../support/pgbouncer.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { waitForCopy } from '../support/activity.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowKind } from '../support/tier.ts';
 
 const POOL_SIZE = 4;
 
@@ -155,7 +155,7 @@ testWithPgbouncer(
   },
 );
 
-testWithPgbouncer(
+slowKind(testWithPgbouncer)(
   'a pooler that is stopped in the middle of a load has changed nothing, and the rerun is whole',
   async () => {
     await using pair = await freshPair(withLoader('copy'));

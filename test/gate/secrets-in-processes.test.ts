@@ -14,7 +14,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowKind } from '../support/tier.ts';
 
 /** Elsewhere there is no /proc to look at. */
 const testOnLinux = process.platform === 'linux' ? testWithPgDump : () => undefined;
@@ -96,7 +96,7 @@ testWithPgDump('no server shows a secret, in its views or its log', async () => 
   }
 });
 
-testWithPgDump.each(oneIn(2, ['SIGKILL', 'SIGTERM', 'nothing'] as const))(
+slowKind(testWithPgDump).each(oneIn(2, ['SIGKILL', 'SIGTERM', 'nothing'] as const))(
   'the passfile is for its owner alone and gone before the rows flow; %s later leaves no secret behind',
   async (signal) => {
     await using pair = await freshPair({ tables: [ORDERS_CONFIG], sourceSql: ORDERS_SQL });

@@ -55,7 +55,7 @@ for (const [signal, exitCode, loader] of oneIn(3, [
   });
 }
 
-test('SIGTERM while waiting for open transactions and for a lock ends at once', async () => {
+slowTest('SIGTERM while waiting for open transactions and for a lock ends at once', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
@@ -129,7 +129,7 @@ test('a terminal that hangs up is a signal like the others', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('a signal during verify says nothing of a sync', async () => {
+slowTest('a signal during verify says nothing of a sync', async () => {
   await using pair = await freshPair(orders('copy'));
   await sync(pair);
   const holder = await pair.source.connect();

@@ -22,6 +22,7 @@ import {
   type Sshd,
 } from '../support/sshd.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowKind } from '../support/tier.ts';
 
 let bastion: Sshd;
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => bastion?.[Symbol.asyncDispose]());
 
-testWithSshd(
+slowKind(testWithSshd)(
   'one run survives a new password during a load by pg_dump, and then a dropped tunnel in a window',
   async () => {
     await using sshd = await startSshd();

@@ -13,7 +13,7 @@ import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { startReplicated } from '../support/standby.ts';
 import type { ReplicatedServers } from '../support/standby.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, slowTest, slowKind } from '../support/tier.ts';
 
 let servers: ReplicatedServers;
 
@@ -75,7 +75,7 @@ for (const loader of LOADERS_TRIED) {
     },
   );
 
-  testWithPgDump(`a report that reads the standby is not waited for (${loader})`, async () => {
+  slowKind(testWithPgDump)(`a report that reads the standby is not waited for (${loader})`, async () => {
     await using pair = await standbyPair(loader);
     await insertOrders(pair, 5);
     await servers.standby.caughtUp();
@@ -95,26 +95,29 @@ for (const loader of LOADERS_TRIED) {
     await standby.end();
   });
 
-  testWithPgDump(`a recovery conflict in the middle of a load by ${loader} is tried again`, async () => {
-    await using pair = await standbyPair(loader);
-    await insertOrders(pair, 150_000);
-    await servers.standby.caughtUp();
-    await using proxy = await faultProxy({ host: '127.0.0.1', port: servers.standby.port });
-    await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
-    proxy.throttle(2_000_000);
-    const standby = poolOfStandby(pair);
-    await using running = startIncrep('sync --json', pair);
-    await waitForCopy(standby, 'orders');
-    await pair.source.query('DELETE FROM orders WHERE id <= 1000');
-    await pair.source.query('VACUUM orders');
-    await running.waitForStderr('conflict with recovery');
-    await proxy.resume();
-    const result = await running.wait();
-    expect(result.exitCode, result.stderr).toBe(0);
-    expect(result.stderr).toMatch(/trying again/);
-    await expectSameRows(pair, 'orders');
-    await standby.end();
-  });
+  slowKind(testWithPgDump)(
+    `a recovery conflict in the middle of a load by ${loader} is tried again`,
+    async () => {
+      await using pair = await standbyPair(loader);
+      await insertOrders(pair, 150_000);
+      await servers.standby.caughtUp();
+      await using proxy = await faultProxy({ host: '127.0.0.1', port: servers.standby.port });
+      await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+      proxy.throttle(2_000_000);
+      const standby = poolOfStandby(pair);
+      await using running = startIncrep('sync --json', pair);
+      await waitForCopy(standby, 'orders');
+      await pair.source.query('DELETE FROM orders WHERE id <= 1000');
+      await pair.source.query('VACUUM orders');
+      await running.waitForStderr('conflict with recovery');
+      await proxy.resume();
+      const result = await running.wait();
+      expect(result.exitCode, result.stderr).toBe(0);
+      expect(result.stderr).toMatch(/trying again/);
+      await expectSameRows(pair, 'orders');
+      await standby.end();
+    },
+  );
 }
 
 slowTest(

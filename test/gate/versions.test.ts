@@ -17,7 +17,7 @@ import type { PostgresMajor } from '../support/postgres-binaries.ts';
 import { freshSeveral } from '../support/several.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { isWhole } from '../support/tier.ts';
+import { isWhole, slowTest } from '../support/tier.ts';
 
 type Versions = readonly [source: PostgresMajor, destination: PostgresMajor];
 
@@ -190,7 +190,7 @@ test('destinations of different versions get the same rows', async () => {
   await pair.expectAllSame('orders');
 });
 
-test.each([
+slowTest.each([
   [17, 'STORED'],
   [18, 'STORED'],
   [18, 'VIRTUAL'],

@@ -169,7 +169,7 @@ test('an edit of the configuration takes effect; one that is wrong is told, and 
   await expectSameRows(pair, 'more');
 });
 
-test('an error that stays is told in full once', async () => {
+slowTest('an error that stays is told in full once', async () => {
   await using pair = await freshPair('orders');
   await using running = startIncrep('sync --watch 1s', pair);
   await waitUntil('a run', () => running.stdout.includes('1 table ok'));
@@ -247,19 +247,23 @@ test('what cannot become anything ends it before it has begun', async () => {
 /** What is forgotten once a turn shows by its number in any case; memory needs more of them. */
 const TURNS = isWhole ? '250' : '15';
 
-test('many turns leave nothing behind: no memory, connections, timers or listeners', async () => {
-  await using pair = await freshPair('orders');
-  const { stdout } = await execa(
-    process.execPath,
-    ['--expose-gc', join(PROJECT, 'test', 'support', 'watch-loop.ts'), pair.directory, TURNS],
-    // Not that turns were passed over, each time.
-    { env: { HOME: pair.directory, LOG_LEVEL: 'error' } },
-  );
-  const { first, last, warnings } = JSON.parse(stdout) as Holdings;
-  expect(warnings).toEqual([]);
-  expect(last.listeners).toBe(first.listeners);
-  // Each run may be at another moment of closing what it had.
-  expect(last.resources.length - first.resources.length).toBeLessThan(5);
-  // A megabyte: what one forgotten connection a turn takes is many times that.
-  expect(last.heapBytes - first.heapBytes).toBeLessThan(1_000_000);
-}, 240_000);
+slowTest(
+  'many turns leave nothing behind: no memory, connections, timers or listeners',
+  async () => {
+    await using pair = await freshPair('orders');
+    const { stdout } = await execa(
+      process.execPath,
+      ['--expose-gc', join(PROJECT, 'test', 'support', 'watch-loop.ts'), pair.directory, TURNS],
+      // Not that turns were passed over, each time.
+      { env: { HOME: pair.directory, LOG_LEVEL: 'error' } },
+    );
+    const { first, last, warnings } = JSON.parse(stdout) as Holdings;
+    expect(warnings).toEqual([]);
+    expect(last.listeners).toBe(first.listeners);
+    // Each run may be at another moment of closing what it had.
+    expect(last.resources.length - first.resources.length).toBeLessThan(5);
+    // A megabyte: what one forgotten connection a turn takes is many times that.
+    expect(last.heapBytes - first.heapBytes).toBeLessThan(1_000_000);
+  },
+  240_000,
+);

@@ -16,14 +16,19 @@ function parseTier(text: string | undefined): Tier {
 
 export const isWhole = parseTier(process.env['INCREP_TEST_TIER']) === 'all';
 
-/** Takes tests like `test` and runs none: they belong to `npm run test:all`, and are not skipped. */
-function leaveOut(): TestAPI {
+/** A kind of test for what takes seconds and has quicker siblings: `npm run test:all` runs it, and other runs have no such test. */
+export const slowKind = <Kind extends object>(kind: Kind): Kind => {
   const ignore = () => undefined;
-  return Object.assign(ignore, { each: () => ignore, for: () => ignore }) as unknown as TestAPI;
-}
+  return isWhole
+    ? kind
+    : (Object.assign(ignore, {
+        each: () => ignore,
+        for: () => ignore,
+        runIf: () => ignore,
+      }) as unknown as Kind);
+};
 
-/** `test` for what takes seconds and has quicker siblings: `npm run test:all` runs it. */
-export const slowTest: TestAPI = isWhole ? test : leaveOut();
+export const slowTest: TestAPI = slowKind(test);
 
 /** Where a test runs with either loader although only the way of the rows differs. */
 export const LOADERS_TRIED = isWhole ? (['pg_dump', 'copy'] as const) : (['copy'] as const);
