@@ -251,6 +251,8 @@ export type Reason =
   | { readonly code: 'legacy-cursor-unfit'; readonly keyType: string }
   | { readonly code: 'drift'; readonly differences: readonly Difference[]; readonly answer: DriftAnswer }
   | { readonly code: 'cursor-known' }
+  /** --adopt or --replace for a destination table that increp has filled itself. */
+  | { readonly code: 'claim-needless'; readonly flag: 'adopt' | 'replace'; readonly name: string }
   | { readonly code: 'metadata-column-added' | 'metadata-column-unfilled'; readonly column: string }
   | { readonly code: 'type-created'; readonly kind: string; readonly type: string }
   | { readonly code: 'enum-labels-added'; readonly type: string; readonly labels: readonly string[] }

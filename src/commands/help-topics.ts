@@ -27,6 +27,16 @@ const readPages = (): readonly DocumentationPage[] =>
 
 export const topicNames = (): readonly string[] => pageNames().map(topicOf);
 
+/** Everything that has help of its own: pages, errors, options, variables. */
+export function helpNames(): readonly string[] {
+  const pages = readPages();
+  const names = pages.flatMap(({ markdown }) => [
+    ...sectionsOf(markdown).map(({ heading }) => heading),
+    ...rowsIn(markdown).map(({ cells }) => cells[0]?.[1].replaceAll('`', '') ?? ''),
+  ]);
+  return [...new Set([...topicNames(), ...names.filter((name) => /^[\w-]+$/.test(name))])];
+}
+
 /** Longer lines are hard to read, also if a pipe has no width. */
 const WIDEST = 80;
 

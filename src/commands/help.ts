@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import { helpAbout, topicNames } from './help-topics.ts';
+import { helpAbout, helpNames, topicNames } from './help-topics.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 
 export interface HelpOptions extends GlobalOptions {
@@ -21,7 +21,7 @@ export function helpCommand(words: readonly string[], { program, terminal }: Hel
 
 function unknownTopic(name: string, program: Command): IncrepError {
   const topics = topicNames();
-  const near = nearest(name, [...program.commands.map((command) => command.name()), ...topics]);
+  const near = nearest(name, [...program.commands.map((command) => command.name()), ...helpNames()]);
   return new IncrepError('USAGE', {
     what: `there is no help about "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: `Name a command, a code, a setting, or one of these topics: ${topics.join(', ')}.`,

@@ -3,6 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { serversOf } from '../sync/facts/facts.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { addressWords } from '../config/connection/servers.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
@@ -56,7 +57,16 @@ export async function planCommand(tables: readonly string[], options: PlanOption
         const { previews, refusal } = await planFor(pipeline, chosen, options);
         if (!options.json)
           terminal.out(
-            redact(formatPlan(previews.map(inWords), terminal.style, { jobs, isVerbose: options.verbose })),
+            redact(
+              formatPlan(previews.map(inWords), terminal.style, {
+                jobs,
+                isVerbose: options.verbose,
+                direction: {
+                  from: addressWords(pipeline.settings.source),
+                  to: addressWords(pipeline.settings.destination),
+                },
+              }),
+            ),
           );
         if (!options.json) warnRefused(refusal, context);
         return {

@@ -49,7 +49,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
         return {
           result: { statuses, name: pipeline.name },
-          exitCode: options.exitCode && !isAllFine ? 2 : 0,
+          exitCode: options.exitCode && (!isAllFine || unwritable) ? 2 : 0,
         };
       },
     });

@@ -1,6 +1,6 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, exitCodeOfTables, type IncrepError } from '../errors.ts';
+import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
 import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
@@ -44,6 +44,11 @@ export type TableVerification =
 
 export async function verifyCommand(words: readonly string[], options: VerifyOptions): Promise<number> {
   const startedAt = performance.now();
+  if (options.force && !options.repair)
+    throw new IncrepError('USAGE', {
+      what: '--force without --repair has no effect',
+      next: 'Add --repair, or leave out --force.',
+    });
   return withContext(options, async (configured) => {
     const { context, remarks, noTables } = await expandTables(configured, { source: 'must' });
     if (noTables) throw noTables;

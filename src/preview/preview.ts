@@ -29,7 +29,8 @@ import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
   readonly name: string;
-  readonly action: Action | 'refused';
+  /** `not-planned`: the facts about the table are missing, for example because it is locked. */
+  readonly action: Action | 'refused' | 'not-planned';
   readonly reason: string;
   /** The pattern of tables-config.json that matched the table. */
   readonly pattern: string | undefined;
@@ -130,7 +131,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
   const { destinationName, recordName } = tableNames(context, settings);
   return {
     name: settings.name,
-    action: 'refused',
+    action: 'not-planned',
     reason: error.message,
     pattern: settings.pattern,
     selects: undefined,

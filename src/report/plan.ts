@@ -63,6 +63,7 @@ const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
   append: ['~', 'cyan'],
   skipped: ['-', 'gray'],
   refused: ['x', 'red'],
+  'not-planned': ['x', 'red'],
 };
 
 /** Whether the table continues from a cursor. */
@@ -74,6 +75,13 @@ const ACTION_WIDTH = 12;
 const EFFECT_ROOM = 36;
 const DETAIL_INDENT = 4;
 
+interface PlanFrame {
+  readonly isVerbose: boolean;
+  readonly jobs: number;
+  /** The addresses of the source and of the destination. */
+  readonly direction: { readonly from: string; readonly to: string };
+}
+
 /**
  * At least one line for each table, and a last line with totals. Tables that a sync would refuse come last, because a
  * terminal shows the end.
@@ -81,7 +89,7 @@ const DETAIL_INDENT = 4;
 export function formatPlan(
   tables: readonly PlannedTable[],
   style: Style,
-  { isVerbose, jobs }: { readonly isVerbose: boolean; readonly jobs: number },
+  { isVerbose, jobs, direction }: PlanFrame,
 ): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const printed = isVerbose ? tables : tables.map(withShortCursor);
@@ -94,7 +102,9 @@ export function formatPlan(
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
     return tableLines(isFoundTold ? { ...table, pattern: undefined } : table, nameWidth, style);
   });
-  return `${[...lines, '', ...wrapped('', countLine(tables, jobs), DETAIL_INDENT, style)].join('\n')}\n`;
+  const { from, to } = direction;
+  const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs)];
+  return `${[...lines, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
 
 /** With so many new tables, the pattern that found each of them is not worth a line. */
@@ -114,7 +124,7 @@ const withShortCursor = (table: PlannedTable): PlannedTable => ({
 });
 
 const isRefused = ({ action, obstruction }: PlannedTable): boolean =>
-  action === 'refused' || obstruction !== undefined;
+  action === 'refused' || action === 'not-planned' || obstruction !== undefined;
 
 function tableLines(table: PlannedTable, nameWidth: number, style: Style): string[] {
   const colored = painter(style);
@@ -241,6 +251,7 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     `${tables.filter((table) => isOngoing(table) && table.hasWork).length} with changes`,
     `${tables.filter((table) => isOngoing(table) && !table.hasWork).length} quiet`,
     ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
+    ...(count('not-planned') > 0 ? [`${count('not-planned')} NOT PLANNED`] : []),
     ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
     ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
   ];

@@ -10,6 +10,7 @@ import type {
   WholeLoadCause,
 } from '../reasons.ts';
 import { ROW_VERSION } from '../schema/metadata-columns.ts';
+import { tableCommand } from '../shell-word.ts';
 import { textFor, type Texts } from './coded-text.ts';
 import { differencesText, obstacleText } from './shape-texts.ts';
 
@@ -132,7 +133,7 @@ const REASONS: Texts<Reason> = {
     `mode is full-refresh, so each sync loads the table again${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,
   'was-full-refresh-mode': () => 'no cursor is known, because the mode was full-refresh',
   'destination-emptied': () => 'the destination table was emptied',
-  'rows-replaced': (rows) => `the ${rowsText(rows)} of the destination table are replaced`,
+  'rows-replaced': (rows) => `the destination table and its ${rowsText(rows)} are replaced`,
   adopted: () => 'the destination table is adopted: compared with the source by key',
   'cursor-unknown': () => 'no cursor is known',
   'was-reset': ({ at }) => `it was reset at ${inSeconds(at)}`,
@@ -144,6 +145,8 @@ const REASONS: Texts<Reason> = {
     `the older state file holds a time, and the replication key is ${keyType}`,
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
+  'claim-needless': ({ flag, name }) =>
+    `the destination table is already increp's own, so --${flag} has no effect${flag === 'replace' ? `; to load the table again, run "${tableCommand('sync', name, '--full-refresh')}"` : ''}`,
   'metadata-column-added': ({ column }) => `column "${column}" is added to the destination table`,
   'metadata-column-unfilled': ({ column }) =>
     `column "${column}" of the destination table is kept, but no longer filled`,

@@ -161,7 +161,8 @@ export const formatEnding = (summary: RunSummary, chosen: number, style: Style):
 function failedAgain({ tables }: RunSummary, style: Style): string[] {
   const failed = tables.length > MANY_TABLES ? tables.filter((table) => outcomeWord(table) === 'failed') : [];
   const failures = failed.flatMap(({ error, ...table }) =>
-    error ? [{ ...error, name: table.name, label: printableLine(labelOf(table)) }] : [],
+    // Each table has its own next step above.
+    error ? [{ ...error, hint: '', name: table.name, label: printableLine(labelOf(table)) }] : [],
   );
   return sameFailures(failures).flatMap((group) => wrap(failedLine(group), style, `${INDENT}  `));
 }

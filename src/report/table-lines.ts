@@ -159,10 +159,17 @@ export function detailLines(
 /** Indented below the message, as for any other error. */
 const NEXT = '  next:';
 
-export function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
+/** A table that another run holds, or a run that a signal ended, is no error. */
+function failureLabel(error: Failure): Pick<Detail, 'label' | 'tint'> {
+  const word = outcomeWord({ status: 'failed', error });
+  return { label: word === 'failed' ? 'error:' : `${word}:`, tint: TINTS[word] };
+}
+
+export function failureDetails(failure: Failure, paint: Paint): Detail[] {
+  const { message, hint, code, sqlstate } = failure;
   const codes = printableLine(codesText(code, sqlstate));
   return [
-    { label: 'error:', tint: 'red', text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
+    { ...failureLabel(failure), text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
     ...(hint.trim() === '' ? [] : [{ label: NEXT, text: hint }]),
   ];
 }
@@ -201,7 +208,7 @@ function failureOnce(outcome: TableOutcome, failure: Failure, { failures }: Said
   const same = sameFailure({ ...failure, name: outcome.name }, labelOf(outcome), failures);
   return same === undefined
     ? failureDetails(failure, paint)
-    : [{ label: 'error:', tint: 'red', text: printableLine(same) }];
+    : [{ ...failureLabel(failure), text: printableLine(same) }];
 }
 
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {

@@ -17,7 +17,16 @@ import { byTable, digestOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export type Condition =
-  'ok' | 'late' | 'stale' | 'drift' | 'failing' | 'refused' | 'running' | 'never synced' | 'disabled';
+  | 'ok'
+  | 'late'
+  | 'stale'
+  | 'drift'
+  | 'failing'
+  | 'refused'
+  | 'running'
+  | 'never synced'
+  | 'unknown'
+  | 'disabled';
 
 export interface TableStatus {
   readonly name: string;
@@ -180,7 +189,7 @@ function sinceReset({ runs, resetAt }: Observed): Observed['runs'] {
 
 function conditionOf(
   table: TableSettings,
-  { runs, isRunning }: Observed,
+  { runs, isRunning, problem }: Observed,
   lastSuccessAt: Date | undefined,
   { found, refusals }: Drifts,
   now: Date,
@@ -193,7 +202,7 @@ function conditionOf(
   if (hasDrift && (runs.failures === 0 || isRefused)) return 'drift';
   if (runs.failures > 0) return 'failing';
   if (refusals.has(table.name)) return 'refused';
-  if (!lastSuccessAt) return 'never synced';
+  if (!lastSuccessAt) return problem ? 'unknown' : 'never synced';
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
   if (isOver(table.maxStalenessSeconds)) return 'stale';

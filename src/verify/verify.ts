@@ -135,7 +135,11 @@ export function comparableTable(facts: TableFacts): {
       : reasonText(plan.reasons);
   throw new IncrepError('NOT_SYNCED', {
     what: `table "${facts.settings.name}" cannot be compared: ${why}`,
-    next: `Run "${tableCommand('sync', facts.settings.name)}" first.`,
+    // Dependent objects can stop a change of shape, and the plan names them.
+    next:
+      plan.action === 'reset' || (plan.kind === 'incremental' && plan.evolution)
+        ? `Look at "${tableCommand('plan', facts.settings.name)}". Compare after the next sync.`
+        : `Run "${tableCommand('sync', facts.settings.name)}" first.`,
   });
 }
 

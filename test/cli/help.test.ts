@@ -108,6 +108,15 @@ describe.each(
   });
 });
 
+test('help suggests the nearest name of all that has help', async () => {
+  for (const [typed, meant] of [
+    ['COLUMN_NOT_FOUD', 'COLUMN_NOT_FOUND'],
+    ['lokback', 'lookback'],
+    ['statsu', 'status'],
+  ])
+    expect((await increp(`help ${typed}`, here())).stderr).toContain(`did you mean "${meant}"?`);
+});
+
 test('help about a page, an error, a finding and a setting, and about nothing', async () => {
   for (const [word, text] of [
     ['configuration', /^Configuration\n\nA pipeline is a directory/],

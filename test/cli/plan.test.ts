@@ -60,6 +60,15 @@ test('a symbol, an action and a reason for each table, and a last line that coun
       /^Plan: 7 tables: 1 to load, 1 to load again, 1 with changes, 1 quiet, 2 REFUSED, 1 skipped; about \d+ rows, [\d.]+ kB to read\.$/,
     ),
   );
+  for (const [word, side] of [
+    ['from', 'source'],
+    ['to', 'destination'],
+  ] as const) {
+    const { port, database } = pair.login(side);
+    expect(lines).toContainEqual(
+      expect.stringMatching(new RegExp(`^${word} +\\S+:${port}/${database}, schema public`)),
+    );
+  }
   expect(stdout).not.toContain('\u001b');
   // Some tables are refused; a missing privilege alone is 77, a missing table 78, and together they are neither.
   expect(exitCode).toBe(3);

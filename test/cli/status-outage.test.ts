@@ -131,6 +131,30 @@ test('a history that is torn, rotated or gone is read as far as it goes', async 
   expect(table).toMatchObject({ state: 'ok', failures_since_success: 0, rows_last_day: 0 });
 });
 
+test('files that cannot be read leave the state unknown, which one warning says of all tables', async () => {
+  await using pair = await freshPair(twoTables);
+  await sync(pair);
+  for (const name of ['history.jsonl', 'orders.json', 'others.json']) await rm(historyFile(pair, name));
+  for (const name of ['orders.json', 'others.json']) await mkdir(historyFile(pair, name));
+  const { json, stderr, exitCode } = await status(pair, '--local --exit-code');
+  expect(json.tables.map(({ state }) => state)).toEqual(['unknown', 'unknown']);
+  expect(stderr.match(/warning: /g)).toHaveLength(1);
+  expect(stderr).toContain('warning: the status of orders, others is incomplete: the state file');
+  expect(exitCode).toBe(2);
+  expect((await status(pair)).json.tables.map(({ state }) => state)).toEqual(['ok', 'ok']);
+});
+
+test('a state directory in which the next sync could not write is a 2 with --exit-code', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  expect((await status(pair, '--exit-code')).exitCode).toBe(0);
+  await pair.setEnv({ STATE_DIR: join(pair.directory, 'tables-config.json', 'state') });
+  const { table, exitCode, stderr } = await status(pair, '--exit-code');
+  expect(table).toMatchObject({ state: 'ok' });
+  expect(stderr).toContain('would fail: the state directory');
+  expect(exitCode).toBe(2);
+});
+
 test('a history that cannot be written is a warning, once, and the run is none the worse', async () => {
   await using pair = await freshPair(twoTables);
   await sync(pair);

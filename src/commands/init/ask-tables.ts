@@ -124,8 +124,10 @@ function tableList(tables: readonly TableProposal[]): string {
   ].join('\n');
 }
 
-const suggestedKey = ({ key, keys }: TableProposal): string =>
-  key?.column ?? (keys.length > 0 ? '(choose a key)' : '(no key found)');
+function suggestedKey({ key, mergeKey, keys }: TableProposal): string {
+  if (key) return mergeKey ? key.column : `${key.column} (no unique key)`;
+  return keys.length > 0 ? '(no clear key)' : '(no key found)';
+}
 
 function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableProposal): string {
   const rows = estimatedRows === undefined ? '' : `~${formatCount(estimatedRows)} rows`;

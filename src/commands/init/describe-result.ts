@@ -1,7 +1,5 @@
 /** Prints the result, as text or as JSON, and the next command. */
-import { throughWords } from '../../config/connection/bastion.ts';
-import { serverNames } from '../../config/connection/servers.ts';
-import type { ConnectionSettings } from '../../config/settings.ts';
+import { addressWords } from '../../config/connection/servers.ts';
 import { listed as named } from '../../format.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
@@ -32,8 +30,8 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
   const action = Math.max(...files.map(({ change }) => DONE[change].length)) + 2;
   const lines = [
     paint('bold', `The pipeline is in ${printable(setup.answers.directory)}`),
-    `  from  ${printableLine(addressOf(setup.source))}`,
-    `  to    ${printableLine(addressOf(setup.destination))}`,
+    `  from  ${printableLine(addressWords(setup.source))}`,
+    `  to    ${printableLine(addressWords(setup.destination))}`,
     ...files.map(({ name, change, remark }) =>
       `  ${paint('green', ok)}${padEnd(name, width)}${padEnd(DONE[change], action)}${change === 'none' ? '' : remark}`.trimEnd(),
     ),
@@ -42,14 +40,12 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
       : [`  This is root: new files belong to the owner of the directory, user ${owner}.`]),
     ...reasonLines('Read completely at each sync (mode full-refresh):', wholeOf(setup)),
     ...reasonLines('Left out:', setup.leftOut),
+    ...againLines([...wholeOf(setup), ...setup.leftOut]),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
   ];
   // wrapLines writes commands as the user can type them. The next command is already in that form.
   return `${wrapLines(lines.join('\n'), style)}\n\nNext: ${paint('bold', next)}\n`;
 }
-
-const addressOf = (connection: ConnectionSettings): string =>
-  `${serverNames(connection)}/${connection.database}, schema ${connection.schema}${throughWords(connection)}`;
 
 /** The tables for which no flag asked for it. */
 const wholeOf = ({ chosen }: Setup): LeftOut[] =>
@@ -58,6 +54,14 @@ const wholeOf = ({ chosen }: Setup): LeftOut[] =>
   );
 
 const MOST_LEFT_OUT = 30;
+
+/** A second run with other flags would overwrite the file that this run has written. */
+const againLines = (tables: readonly LeftOut[]): string[] =>
+  tables.some(({ next }) => / --[a-z]/.test(next))
+    ? [
+        '  To use these flags, repeat the command with them and --force. It then writes tables-config.json again.',
+      ]
+    : [];
 
 /** Tables with the same reason are listed together. */
 function reasonLines(head: string, tables: readonly LeftOut[]): string[] {

@@ -1,5 +1,6 @@
 /** Reports on stderr what `status` and `history` could not read. The result itself is on stdout. */
 import type { IncrepError } from '../../errors.ts';
+import { LISTED, listed } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import { userName } from '../../ownership.ts';
@@ -52,6 +53,14 @@ export function warnUnreachable(
   if (unreachable) line(`warning: ${UNREACHABLE} The reason: `, unreachable);
   if (sourceError) line('note: schema changes were not checked. The reason: ', sourceError);
   if (historyError) line('warning: ', historyError);
-  for (const { name, problem } of tables)
-    if (problem) line(`warning: the status of ${name} is incomplete: `, problem);
+  const incomplete = tables.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));
+  // Unreadable state files have the same fix, and each message has another path.
+  for (const same of Map.groupBy(incomplete, ({ problem }) => `${problem.code} ${problem.next}`).values()) {
+    const [first] = same;
+    const names = listed(
+      same.map(({ name }) => name),
+      LISTED,
+    );
+    if (first) line(`warning: the status of ${names} is incomplete: `, first.problem);
+  }
 }

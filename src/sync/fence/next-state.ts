@@ -238,7 +238,7 @@ export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): str
   return [
     ...standby,
     remaining.length === 1
-      ? `1 transaction is open at the source (${shown}). increp reads its rows after it ends.`
-      : `${remaining.length} transactions are open at the source (${shown}${more}). increp reads their rows after they end.`,
+      ? `1 transaction is open at the source (${shown}). If it writes to this table, increp reads the rows after it ends.`
+      : `${remaining.length} transactions are open at the source (${shown}${more}). If they write to this table, increp reads the rows after they end.`,
   ];
 }

@@ -21,6 +21,15 @@ import { typeDrift } from './type-changes.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
 export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
+  const plan = planFor(now, request);
+  const { claim: flag } = request;
+  const isNeedless = flag && now.destination && !now.unclaimed;
+  return isNeedless && (plan.kind === 'load' || plan.kind === 'incremental')
+    ? { ...plan, reasons: [...plan.reasons, { code: 'claim-needless', flag, name: now.settings.name }] }
+    : plan;
+}
+
+function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
