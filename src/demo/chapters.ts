@@ -1,6 +1,6 @@
 /** The chapters of the demo, up to the comparison. */
 import type pg from 'pg';
-import { formatCount, formatSeconds } from '../format.ts';
+import { formatCount, formatSeconds, formatCounted } from '../format.ts';
 import { lastRun, sumOf } from './last-run.ts';
 import { runIncrep } from './program.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './shop.ts';
 import { READER, type Scene } from './stage.ts';
 
-const rowsText = (count: number) => `${formatCount(count)} ${count === 1 ? 'row' : 'rows'}`;
+const rowsText = (count: number) => formatCounted(count, 'row');
 
 export async function fillShop({ story, sourceClient }: Scene): Promise<void> {
   story.heading('The source gets the data of a shop');

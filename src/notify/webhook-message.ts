@@ -9,6 +9,7 @@ import {
   formatDeferred,
   formatSeconds,
   formatTableCounts,
+  formatCounted,
 } from '../format.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../report/summary-json.ts';
@@ -46,7 +47,7 @@ function failureSentence({ message, hint }: Failure): string {
 const rowCounts = (
   rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted' | 'rowsNewer' | 'conflicts'>,
 ) =>
-  `${formatCount(rows.rowsInserted)} ${rows.rowsInserted === 1 ? 'row' : 'rows'} inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
+  `${formatCounted(rows.rowsInserted, 'row')} inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
   `${formatCount(rows.rowsDeleted)} deleted${rows.rowsNewer > 0 ? `, ${formatCount(rows.rowsNewer)} kept because they are newer at the destination` : ''}${
     rows.conflicts && totalConflicts(rows.conflicts) > 0 ? `, ${formatConflicts(rows.conflicts)}` : ''
   }`;

@@ -1,5 +1,5 @@
 import { formatDuration } from '../duration.ts';
-import { formatBytes, formatCount, listed } from '../format.ts';
+import { formatBytes, listed, formatCounted } from '../format.ts';
 import { shortCursor } from './cursor.ts';
 import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
@@ -222,9 +222,7 @@ function effect(table: PlannedTable): string {
 function volumeWords(estimated: PlannedTable['estimated']): string {
   const { rows, bytes, isMore = false } = estimated ?? {};
   const words = [
-    ...(rows === undefined
-      ? []
-      : [`${formatCount(Math.round(rows))} row${Math.round(rows) === 1 ? '' : 's'}`]),
+    ...(rows === undefined ? [] : [formatCounted(Math.round(rows), 'row')]),
     ...(bytes ? [formatBytes(bytes)] : []),
   ].join(', ');
   return words === '' ? '' : `${isMore ? 'more than' : 'about'} ${words}`;
@@ -265,5 +263,5 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     jobs === 1 || tables.length === 1
       ? ''
       : ` ${jobs} jobs: up to ${jobs} tables are synced at the same time.`;
-  return `Plan: ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}${total}.${together}`;
+  return `Plan: ${formatCounted(tables.length, 'table')}: ${parts.join(', ')}${total}.${together}`;
 }

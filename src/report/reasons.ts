@@ -1,6 +1,6 @@
 /** Sentences for the reasons of a plan and of its result. */
 import { formatDuration } from '../duration.ts';
-import { formatCount } from '../format.ts';
+import { formatCounted } from '../format.ts';
 import type {
   CopyCause,
   DriftAnswer,
@@ -93,7 +93,7 @@ function answerText(answer: DriftAnswer): string {
     return kind === 'alter'
       ? ': the destination table is altered in place'
       : ': the destination table keeps its shape';
-  const filled = `${formatCount(filledRows)} ${filledRows === 1 ? 'row' : 'rows'} filled`;
+  const filled = `${formatCounted(filledRows, 'row')} filled`;
   return kind === 'alter'
     ? `: the destination table was altered in place, ${filled}`
     : `: the destination table kept its shape, ${filled}`;
@@ -109,7 +109,7 @@ export function rowsText({
   readonly isMore: boolean;
 }): string {
   if (rows === undefined) return 'rows';
-  return `${isMore ? 'more than ' : ''}${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`;
+  return `${isMore ? 'more than ' : ''}${formatCounted(rows, 'row')}`;
 }
 
 /** How a load in chunks continues. @param nextCommand undefined if every run continues it */

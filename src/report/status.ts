@@ -2,7 +2,7 @@
  * Formats the status of each destination table: its state, and below it the fix. Tables that need attention come last,
  * because a terminal shows the end.
  */
-import { formatCount, LISTED, listed, MANY_TABLES, formatConflicts } from '../format.ts';
+import { formatCount, LISTED, listed, MANY_TABLES, formatConflicts, formatCounted } from '../format.ts';
 import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
@@ -268,5 +268,5 @@ function countLine(tables: readonly Status[]): string {
   const counts = new Map<string, number>();
   for (const { condition } of tables) counts.set(condition, (counts.get(condition) ?? 0) + 1);
   const parts = [...counts].map(([condition, count]) => `${formatCount(count)} ${condition}`);
-  return `${formatCount(tables.length)} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}`;
+  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}`;
 }

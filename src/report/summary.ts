@@ -10,6 +10,7 @@ import {
   listed,
   MANY_TABLES,
   outcomeWord,
+  formatCounted,
 } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
@@ -237,7 +238,7 @@ function closingLine(summary: RunSummary, chosen: number): string {
   const missing = chosen - summary.tables.length;
   const notStarted = missing > 0 ? `, ${formatCount(missing)} not started` : '';
   const { length: places } = summary.destinations ?? [];
-  const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
+  const where = places === 0 ? '' : ` at ${formatCounted(places, 'destination')}`;
   const quiet = summary.tables.filter(({ isQuiet }) => isQuiet).length;
   const unlisted =
     summary.tables.length > MANY_TABLES && quiet > 0 ? `, ${formatCount(quiet)} without changes` : '';

@@ -234,7 +234,7 @@ function mergedLine({ mergedColumns = [], destinationRows }: Counts): string {
   const count = mergedColumns.length;
   return count === 0
     ? ''
-    : `    not compared: ${formatCount(count)} merged ${count === 1 ? 'column' : 'columns'} (${listed(mergedColumns.map(printable), LISTED)}) of ${formatCount(destinationRows)} ${destinationRows === 1 ? 'row' : 'rows'}\n`;
+    : `    not compared: ${formatCount(count)} merged ${count === 1 ? 'column' : 'columns'} (${listed(mergedColumns.map(printable), LISTED)}) of ${formatCounted(destinationRows, 'row')}\n`;
 }
 
 const repairLine = (repaired: PrintedRepair | undefined): string =>

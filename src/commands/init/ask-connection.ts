@@ -104,7 +104,11 @@ async function correct(
 ): Promise<Answers> {
   const fields = fieldsOf(answers, prefix);
   if (fields.HOST === undefined) return askParts(prompts, answers, prefix);
-  const shown: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
+  const shown: Partial<Record<AskedField, string>> = {
+    SSLMODE: 'prefer',
+    ...fields,
+    PASSWORD: fields.PASSWORD ? 'hidden' : 'none',
+  };
   const ssh = answerOf(answers, `${prefix}_SSH`);
   const what = await prompts.choose<AskedField | 'SSH' | 'all' | 'nothing' | 'give up'>({
     message: `What do you want to correct? (${WORDS[prefix]})`,

@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount, listed } from '../../format.ts';
+import { formatBytes, formatCount, listed, formatCounted } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -117,11 +117,7 @@ const MOST_LISTED = 30;
 function tableList(tables: readonly TableProposal[]): string {
   const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${suggestedKey(table)}`);
   const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
-  return [
-    `${tables.length === 1 ? '1 table' : `${tables.length} tables`} to choose from:`,
-    ...lines,
-    ...rest,
-  ].join('\n');
+  return [`${formatCounted(tables.length, 'table')} to choose from:`, ...lines, ...rest].join('\n');
 }
 
 function suggestedKey({ key, mergeKey, keys }: TableProposal): string {

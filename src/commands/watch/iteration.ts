@@ -1,5 +1,5 @@
 import { formatDuration } from '../../duration.ts';
-import { formatCount, formatSeconds } from '../../format.ts';
+import { formatSeconds, formatCounted } from '../../format.ts';
 import { localTime } from '../../report/local-time.ts';
 import type { RunStart } from './schedule.ts';
 
@@ -20,6 +20,6 @@ export interface Iteration {
 export const noticeOf = ({ skipped }: RunStart, everySeconds: number, lateMs: number): string | undefined =>
   skipped === 0
     ? undefined
-    : `skipped ${formatCount(skipped)} ${skipped === 1 ? 'run' : 'runs'} (every ${formatDuration(everySeconds)}): the previous run ended ${formatSeconds(lateMs / 1000)} after the next one was due`;
+    : `skipped ${formatCounted(skipped, 'run')} (every ${formatDuration(everySeconds)}): the previous run ended ${formatSeconds(lateMs / 1000)} after the next one was due`;
 
 export const headOf = (now: Date): string => `run at ${localTime(now)}\n`;

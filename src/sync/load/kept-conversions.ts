@@ -4,7 +4,7 @@
  */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { formatCount } from '../../format.ts';
+import { formatCounted } from '../../format.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { derivedName, printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -75,7 +75,7 @@ export async function ensureNothingLost(
       throw refusal(
         facts,
         conversion,
-        `that would change the value in ${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'} that the source no longer has`,
+        `that would change the value in ${formatCounted(rows, 'row')} that the source no longer has`,
         { expression: `${ident(conversion.name)}::${conversion.to}` },
       );
   }
@@ -110,7 +110,7 @@ export async function ensureConvertedAlike(
       throw refusal(
         facts,
         conversion,
-        `the source has other values than this conversion gives (${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}), so it cannot be right for rows that the source no longer has`,
+        `the source has other values than this conversion gives (${formatCounted(rows, 'row')}), so it cannot be right for rows that the source no longer has`,
       );
   }
 }

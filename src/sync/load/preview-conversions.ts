@@ -1,6 +1,6 @@
 /** Checks, for `plan` and `check`, whether the kept rows of a table survive a change of type. Writes nothing. */
 import { IncrepError } from '../../errors.ts';
-import { formatCount } from '../../format.ts';
+import { formatCounted } from '../../format.ts';
 import { limitStatements } from '../../sql/session.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -44,4 +44,4 @@ export async function previewConversions(
 }
 
 const changingText = ({ name, rows }: { readonly name: string; readonly rows: number }): string =>
-  `the new type of "${name}" changes the value of ${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'} of the destination; if the source no longer has one of them, the sync is refused`;
+  `the new type of "${name}" changes the value of ${formatCounted(rows, 'row')} of the destination; if the source no longer has one of them, the sync is refused`;

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
-import { formatCount } from '../../format.ts';
+import { formatCount, formatCounted } from '../../format.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { reasonText } from '../../report/reasons.ts';
@@ -78,10 +78,10 @@ function refreshRefusal(
   });
 }
 
-const rowsOf = (count: number): string => `${formatCount(count)} ${count === 1 ? 'row' : 'rows'}`;
+const rowsOf = (count: number): string => formatCounted(count, 'row');
 
 export const inWords = ({ gone, of }: Pick<GoneRows, 'gone' | 'of'>): string =>
-  `${formatCount(gone)} of ${formatCount(of)} ${of === 1 ? 'row' : 'rows'}`;
+  `${formatCount(gone)} of ${formatCounted(of, 'row')}`;
 
 /** @throws IncrepError DELETE_LIMIT_EXCEEDED */
 export function ensureWithinLimit(limited: Limited, gone: GoneRows): void {

@@ -8,6 +8,7 @@ import { parentsIn } from './foreign-keys.ts';
 import { isOutline, syncNext, type RunPass } from './run-pass.ts';
 import type { TableOutline } from './table-outline.ts';
 import { TableQueue } from './table-queue.ts';
+import { formatCounted } from '../../format.ts';
 
 /** Takes the result of a table. Returns false if the run must start no other table. */
 type Settle<Table> = (table: Table, outcome: TableOutcome) => Promise<boolean>;
@@ -85,7 +86,7 @@ export async function syncSeveral<Table extends TableOutline | TableFailure>(
   const ends = await Promise.allSettled(Array.from({ length: jobs }, work));
   if (active < jobs)
     pass.warn(
-      `a server allows no connections for ${jobs} jobs, so ${active === 1 ? '1 job' : `${active} jobs`} synced the other tables; "increp check" shows the limits`,
+      `a server allows no connections for ${jobs} jobs, so ${formatCounted(active, 'job')} synced the other tables; "increp check" shows the limits`,
     );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return !hasEnded;

@@ -28,6 +28,7 @@ import { verifyLoaded } from '../put-in-place.ts';
 import { enterPhase } from '../../context/phases.ts';
 import type { TableSettings } from '../../../config/settings.ts';
 import { rowKey } from '../../../schema/row-identity.ts';
+import { formatCounted } from '../../../format.ts';
 
 export interface CaughtUp {
   /** Rows and bytes that were read after the chunks. */
@@ -172,7 +173,7 @@ const unseenWarning = ({ replicationKey }: KeyedLoadPlan, rows: number): string[
   rows === 0
     ? []
     : [
-        `${rows === 1 ? '1 row' : `${rows} rows`} changed during the load without a new ${replicationKey}; increp read ${rows === 1 ? 'it' : 'them'} again`,
+        `${formatCounted(rows, 'row')} changed during the load without a new ${replicationKey}; increp read ${rows === 1 ? 'it' : 'them'} again`,
       ];
 
 /** The staging table of a load in chunks equals the source. Marked rows and metadata columns are added at the end. */
