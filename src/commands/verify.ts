@@ -6,8 +6,16 @@ import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { batchesOf } from '../postgres/batches.ts';
-import { gatherFacts, inOrder, isUnknown, serversOf, type TableFacts } from '../sync/facts/facts.ts';
+import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
+import {
+  gatherFacts,
+  isUnknown,
+  serversOf,
+  type TableFacts,
+  type TableFailure,
+} from '../sync/facts/facts.ts';
+import { nextFacts } from '../sync/run/next-facts.ts';
+import { findEqualTables } from '../verify/equal-tables.ts';
 import { withLockNeeds } from '../sync/facts/lock-needs.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -101,14 +109,19 @@ async function compareTables(
   using progress = options.json || !screen ? undefined : comparisonProgress(screen, names, redact);
   if (progress) listen(progress.display.listener);
   const verdicts: TableVerification[] = [];
-  for (const batch of batchesOf(chosen)) {
-    const { tables: known, failures } = await gatherFacts(runContext, batch);
-    for (const table of inOrder([...known, ...failures], batch)) {
-      const { name } = table.settings;
+  for (const group of batchesOf(chosen, GROUP_SIZE)) {
+    const at = performance.now();
+    const facts = await gatherFacts(runContext, group);
+    const equal = await findEqualTables(runContext, facts.tables);
+    const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
+    const factsFor = nextFacts(others, { facts, at });
+    for (const table of group) {
+      const { name } = table;
       progress?.begin(name);
-      const verdict = isUnknown(table)
-        ? { name, error: table.error }
-        : await verdictOn(runContext, table, options);
+      const found = equal.get(name);
+      const verdict = found
+        ? { verified: found, repaired: undefined }
+        : await verdictOn(runContext, await factsFor(runContext, { settings: table }), options);
       verdicts.push(verdict);
       progress?.end(name);
       progress?.display.clear();
@@ -120,10 +133,11 @@ async function compareTables(
 
 async function verdictOn(
   runContext: RunContext,
-  facts: TableFacts,
+  facts: TableFacts | TableFailure,
   { repair, force }: Pick<VerifyOptions, 'repair' | 'force'>,
 ): Promise<TableVerification> {
   const { name } = facts.settings;
+  if (isUnknown(facts)) return { name, error: facts.error };
   const attempted = async <T>(work: () => Promise<T>): Promise<T | { readonly error: IncrepError }> => {
     try {
       return await work();

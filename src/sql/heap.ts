@@ -1,4 +1,7 @@
-/** The pages of a source table. */
+/** The pages and the size of a table. */
+import type { TableName } from '../schema/names.ts';
+import { literal, qualified } from './identifiers.ts';
+import { AT_MOST } from './search-path.ts';
 
 /** The table itself, its children or its partitions: every relation that stores rows. */
 const LEAVES = (table: string): string => /* sql */ `
@@ -44,3 +47,14 @@ export const REWRITTEN_SINCE_SNAPSHOT = /* sql */ `
 /** $1 oids. Reads the file system, and waits for exclusive locks. Returns 0 for a dropped table. */
 export const TABLE_SIZES = /* sql */ `
   SELECT oid::text AS oid, coalesce(pg_table_size(oid), 0)::float8 AS bytes FROM unnest($1::oid[]) o(oid)`;
+
+const sizeOf = (table: TableName): string =>
+  `pg_catalog.pg_table_size(${literal(qualified(table))}::regclass)`;
+
+/** The sizes of tables on which this transaction holds locks, in their order. */
+export const tableSizes = (tables: readonly TableName[]): string =>
+  /* sql */ `SELECT ARRAY[${tables.map((table) => `${sizeOf(table)}::float8`).join(', ')}]::float8[] AS bytes`;
+
+/** SQL predicate that the server evaluates once for a statement, before it reads any row. */
+export const hasAtMost = (table: TableName, bytes: number): string =>
+  `(SELECT ${sizeOf(table)}) ${AT_MOST} ${bytes}::bigint`;

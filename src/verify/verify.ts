@@ -59,15 +59,28 @@ export const isEqual = ({ missing, extra, changed, duplicated }: Verified): bool
 export async function verifyTable(context: RunContext, facts: TableFacts): Promise<Verified> {
   const startedAt = performance.now();
   const compared = await compareTable(context, facts);
-  const { name, deletes, merge } = facts.settings;
-  return {
-    name,
-    ...compared,
-    isArchive: deletes === 'keep',
-    mergedColumns: merge.map((column) => column.name),
-    durationSeconds: (performance.now() - startedAt) / 1000,
-  };
+  return verified(facts, { ...compared, durationSeconds: (performance.now() - startedAt) / 1000 });
 }
+
+const verified = (
+  { settings: { name, deletes, merge } }: TableFacts,
+  compared: Omit<Verified, 'name' | 'isArchive' | 'mergedColumns'>,
+): Verified => ({
+  name,
+  ...compared,
+  isArchive: deletes === 'keep',
+  mergedColumns: merge.map((column) => column.name),
+});
+
+/** The result for a table with the same rows on both sides. */
+export const equalRows = (facts: TableFacts, rows: number, durationSeconds: number): Verified =>
+  verified(facts, {
+    sourceRows: rows,
+    destinationRows: rows,
+    ...noDifferences(),
+    notes: [],
+    durationSeconds,
+  });
 
 /**
  * The view of the destination is opened first. All its rows came from the source before the source's view, so
@@ -160,12 +173,18 @@ const recordOf = ({ record }: StateRows): StateRecord | undefined =>
     ? undefined
     : stateRecordSchema.parse(record);
 
+const noDifferences = () => ({
+  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 },
+  keys: noKeys(),
+});
+
+const noKeys = (): Record<RowDifference['kind'] | 'kept', string[]> => ({
+  ...{ missing: [], extra: [], changed: [], duplicated: [] },
+  ...{ newer: [], kept: [] },
+});
+
 async function countDifferences(differences: AsyncIterable<RowDifference>, areExtraKept: boolean) {
-  const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 };
-  const keys: Record<keyof typeof counts, string[]> = {
-    ...{ missing: [], extra: [], changed: [], duplicated: [] },
-    ...{ newer: [], kept: [] },
-  };
+  const { keys, ...counts } = noDifferences();
   for await (const { kind: found, key, ...difference } of differences) {
     const kind = found === 'extra' && areExtraKept ? 'kept' : found;
     counts[kind] += 'rows' in difference ? (difference.rows ?? 1) : 1;

@@ -6,6 +6,9 @@ import type { RunContext } from '../context/run-context.ts';
 import { persistently } from './retries.ts';
 import type { TableOutline } from './table-outline.ts';
 
+/** A table by its settings. */
+type TableBySettings = Pick<TableOutline, 'settings'>;
+
 /** Facts, and the time before they were gathered (a time of `performance.now`). */
 export interface DatedFacts {
   readonly facts: Facts;
@@ -13,13 +16,13 @@ export interface DatedFacts {
 }
 
 /**
- * The facts of a table for its sync. If they are missing or too old, they are gathered together with those of the tables
+ * The facts of a table for its sync or comparison. If they are missing or too old, they are gathered together with those of the tables
  * that come next. An error is the error of this table alone: the next table asks again.
  */
 export function nextFacts(
-  ordered: readonly TableOutline[],
+  ordered: readonly TableBySettings[],
   latest: DatedFacts | undefined,
-): (context: RunContext, table: TableOutline) => Promise<TableFacts | TableFailure> {
+): (context: RunContext, table: TableBySettings) => Promise<TableFacts | TableFailure> {
   const places = new Map(ordered.map(({ settings: { name } }, place) => [name, place]));
   let known = latest;
   const find = (context: RunContext, name: string) =>
@@ -28,7 +31,7 @@ export function nextFacts(
       : undefined;
   const gather = async (
     context: RunContext,
-    { settings }: TableOutline,
+    { settings }: TableBySettings,
   ): Promise<TableFacts | TableFailure> => {
     const found = find(context, settings.name);
     if (found) return found;
