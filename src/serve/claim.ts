@@ -71,7 +71,11 @@ export async function claimJob(
     const lost = await settleLost(session, queue);
     const next = await nextJob(session, claimant);
     const job = next && (await queue.fetch(session, next.queue, next.kind));
-    return { lost, claim: next && job ? await begin(session, claimant, next.pipeline, job) : undefined };
+    if (!next || !job) return { lost };
+    // After the loss of a worker, a newer job of the same table may wait beside this one. One sync is for both.
+    const { table } = job.data;
+    if (table !== undefined) await queue.removeWaiting(session, next.pipeline, table);
+    return { lost, claim: await begin(session, claimant, next.pipeline, job) };
   });
 }
 

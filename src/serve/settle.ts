@@ -2,7 +2,7 @@
 import type { Failure, RunSummary, TableOutcome } from '../events.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { failureToJson, tableToJson } from '../report/summary-json.ts';
-import { END_ATTEMPT, END_RUN_TABLES, RECORD_TABLE } from '../sql/control/claims.ts';
+import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS, RECORD_TABLE } from '../sql/control/claims.ts';
 import { ADD_RUN_TABLES, END_LOOK } from '../sql/control/runs.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
 import type { Queue } from './queue.ts';
@@ -23,13 +23,16 @@ export interface LookResult {
   }[];
 }
 
+type Transactions = Pick<ControlDatabase, 'transaction'>;
+
 export async function settleLook(
-  control: ControlDatabase,
+  control: Transactions,
   queue: Queue,
   { attempt, job, pipeline }: ClaimedJob,
   { source, summary, found }: LookResult,
 ): Promise<JobEnd> {
   return control.transaction(async (session) => {
+    await session.query(LOCK_SENDS);
     if (!(await endsJob(session, queue, { attempt, job }, null))) return 'superseded';
     await recordTables(session, pipeline, summary.tables);
     const tables = [...new Set(found.flatMap(({ withWork }) => withWork))];
@@ -43,7 +46,7 @@ export async function settleLook(
 }
 
 export async function settleTable(
-  control: ControlDatabase,
+  control: Transactions,
   queue: Queue,
   { attempt, job, pipeline }: ClaimedJob,
   summary: RunSummary,
@@ -62,7 +65,7 @@ export async function settleTable(
 
 /** The worker must stop. This is no crash. */
 export async function giveBack(
-  control: ControlDatabase,
+  control: Transactions,
   queue: Queue,
   { attempt, job }: ClaimedJob,
 ): Promise<JobEnd> {

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import type { SyncSchedule } from '../schema/schedule.ts';
+import { LOCK_SENDS } from '../sql/control/claims.ts';
 import { ADD_RUN, DUE_SCHEDULES, JOIN_WAITING_RUN, MOVE_SCHEDULE } from '../sql/control/runs.ts';
 import { passDue } from './next-due.ts';
 import type { Queue } from './queue.ts';
@@ -18,10 +19,11 @@ export interface RunOrder {
 
 const idRow = z.object({ id: z.string() });
 
-/** The run waits for the next look at the pipeline. */
+/** In a transaction. The run waits for the next look at the pipeline. */
 export async function requestRun(session: ControlSession, queue: Queue, order: RunOrder): Promise<string> {
   const { pipeline, entry, tables, origin, by, dueAt, missed = 0 } = order;
   const values = [pipeline, entry ?? null, tables ?? null, origin, by, dueAt ?? null, missed];
+  await session.query(LOCK_SENDS);
   const { id } = idRow.parse((await session.query(ADD_RUN, values)).rows[0]);
   await queue.sendLook(session, pipeline);
   return id;

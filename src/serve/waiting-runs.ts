@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { ControlSession } from '../postgres/control-database.ts';
 import { REQUEUE_RUN_TABLES, REQUEUE_RUNS } from '../sql/control/claims.ts';
-import { END_RUNS } from '../sql/control/runs.ts';
+import { END_RUNS, LOCK_RUNS } from '../sql/control/runs.ts';
 
 /** The attempt has no result, so the runs wait for the next one. */
 export async function requeueRuns(session: ControlSession, attempt: string): Promise<void> {
@@ -18,5 +18,8 @@ export async function endRuns(
   { rows }: { readonly rows: readonly unknown[] },
 ): Promise<void> {
   const runs = z.array(runRow).parse(rows);
-  if (runs.length > 0) await session.query(END_RUNS, [runs.map(({ run_id }) => run_id)]);
+  if (runs.length === 0) return;
+  const ids = runs.map(({ run_id }) => run_id);
+  await session.query(LOCK_RUNS, [ids]);
+  await session.query(END_RUNS, [ids]);
 }

@@ -1,15 +1,11 @@
 /** `increp serve` and `increp work`: schedules lead to syncs, through the queue, by whichever worker has the connections. */
 import { expect, test } from 'vitest';
-import { ControlDatabase } from '../../src/postgres/control-database.ts';
-import { readServiceSettings } from '../../src/config/service/control-database.ts';
-import { openQueue } from '../../src/serve/queue.ts';
 import { requestRun } from '../../src/serve/trigger.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import { controlPlace, QUICK, waitForRows, type ControlPlace } from '../support/service.ts';
+import { controlPlace, openControl, QUICK, waitForRows, type ControlPlace } from '../support/service.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
-import { timingWith } from '../support/timing.ts';
 import { slowTest } from '../support/tier.ts';
 
 const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
@@ -19,14 +15,8 @@ const IDLE = `SELECT count(*) = 0 FROM job WHERE state <= 'active'`;
 
 /** Asks for runs, as the API will. */
 async function request(control: ControlPlace, count: number): Promise<void> {
-  const timing = timingWith(QUICK);
-  const { control: settings } = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
-  await using database = new ControlDatabase(settings, { program: 'serve', connections: 5, timing });
-  await using queue = await openQueue(
-    { control: database, timing: timing.serve, onError: () => undefined },
-    false,
-  );
-  await queue.start();
+  await using opened = await openControl(control);
+  const { control: database, queue } = opened;
   const one = () =>
     database.transaction((session) =>
       requestRun(session, queue, { pipeline: 'shop', origin: 'request', by: 'test' }),

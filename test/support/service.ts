@@ -9,6 +9,9 @@ import { Client, escapeIdentifier, escapeLiteral, Pool } from 'pg';
 import { inject } from 'vitest';
 import { main } from '../../src/cli.ts';
 import { IncrepError } from '../../src/errors.ts';
+import { readServiceSettings } from '../../src/config/service/control-database.ts';
+import { ControlDatabase } from '../../src/postgres/control-database.ts';
+import { openQueue } from '../../src/serve/queue.ts';
 import { COMPILE_CACHE } from './increp-process.ts';
 import { waitUntil } from './activity.ts';
 import { expectNoSecret, rememberSecrets } from './canaries.ts';
@@ -135,6 +138,19 @@ export async function controlPlace({ isOn = inject('destinationServerUrl') } = {
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** As `serve` opens them, for what only the API and workers do. */
+export async function openControl(place: Pick<ControlPlace, 'root' | 'url'>) {
+  await using made = new AsyncDisposableStack();
+  const timing = timingWith(QUICK);
+  const { control: settings } = await readServiceSettings(place.root, { SERVE_DATABASE_URL: place.url });
+  const control = made.use(new ControlDatabase(settings, { program: 'serve', connections: 5, timing }));
+  const options = { control, timing: timing.serve, onError: () => undefined };
+  const queue = made.use(await openQueue(options, false));
+  await queue.start();
+  const owned = made.move();
+  return { control, queue, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** All rows of all tables, to be searched for secrets. */

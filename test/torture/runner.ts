@@ -170,7 +170,7 @@ export class Runner {
   }
 }
 
-const endSessions = (pool: Pool, user: string, pipeline: string) =>
+export const endSessions = (pool: Pool, user: string, pipeline: string) =>
   pool.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE usename = $1 AND application_name LIKE 'increp %' AND strpos(application_name, $2) > 0`,

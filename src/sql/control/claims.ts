@@ -7,6 +7,12 @@ import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
  */
 export const LOCK_CLAIMS = /* sql */ `SELECT pg_advisory_xact_lock(hashtextextended('increp claims', 0))`;
 
+/**
+ * A transaction that sends jobs ends before the next claim, or begins after it. Otherwise a claim could take the waiting job
+ * without the request that relies on it.
+ */
+export const LOCK_SENDS = /* sql */ `SELECT pg_advisory_xact_lock_shared(hashtextextended('increp claims', 0))`;
+
 /** True for a pipeline `p` that is paused, or if everything is. */
 const isPaused = (pipeline: string): string => /* sql */ `EXISTS (
   SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = ${pipeline})
@@ -14,13 +20,15 @@ const isPaused = (pipeline: string): string => /* sql */ `EXISTS (
 
 /**
  * The queue with the next job for a worker that serves these pipelines ($1). A job of a table has the source as its group. It
- * waits while as many tables of the source are being synced as the pipeline has jobs.
+ * waits while as many tables of the source are being synced as the pipeline has jobs, and while the table is paused.
  */
 export const NEXT_JOB = /* sql */ `
   SELECT p.name AS pipeline, p.queue, CASE WHEN j.group_id IS NULL THEN 'look' ELSE 'table' END AS kind
   FROM ${Q}.job j JOIN ${S}.pipelines p ON p.queue = j.name
   WHERE p.name = ANY ($1::text[]) AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now()
     AND NOT ${isPaused('p.name')}
+    AND NOT EXISTS (SELECT FROM ${S}.pauses z WHERE z.pipeline = p.name AND j.singleton_key = z.pipeline || '/' || z.table_name
+      AND (z.ends_at IS NULL OR z.ends_at > now()))
     AND NOT EXISTS (SELECT FROM ${Q}.job a WHERE a.name = j.name AND a.state = 'active' AND a.singleton_key = j.singleton_key)
     AND (j.group_id IS NULL
       OR (SELECT count(*) FROM ${Q}.job a WHERE a.state = 'active' AND a.group_id = j.group_id) < p.jobs)
@@ -75,10 +83,12 @@ export const TAKE_LOST_ATTEMPTS = /* sql */ `
     WHERE j.name = a.queue AND j.id = a.job_id AND j.state = 'active' AND j.retry_count = a.job_attempt)
   RETURNING a.id::text, a.pipeline, a.table_name AS "table", a.worker_id AS worker, a.phase`;
 
-/** pipeline, table. */
+/** pipeline, table. A table that somebody continues after its last crash starts from one again. */
 export const COUNT_CRASH = /* sql */ `
   INSERT INTO ${S}.tables AS t (pipeline, table_name, state, crashes, last_attempt_at) VALUES ($1, $2, 'failing', 1, now())
-  ON CONFLICT (pipeline, table_name) DO UPDATE SET crashes = t.crashes + 1, last_attempt_at = now()
+  ON CONFLICT (pipeline, table_name) DO UPDATE SET last_attempt_at = now(),
+    crashes = CASE t.state WHEN 'crashed' THEN 1 ELSE t.crashes + 1 END,
+    state = CASE t.state WHEN 'crashed' THEN 'failing' ELSE t.state END
   RETURNING crashes`;
 
 /** pipeline, table. */

@@ -6,10 +6,14 @@ export const ADD_RUN = /* sql */ `
   INSERT INTO ${S}.runs (pipeline, entry, tables, origin, requested_by, due_at, missed)
   VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`;
 
-/** pipeline, entry, due time, missed: a run that still waits stands for this due time, too. */
+/**
+ * pipeline, entry, due time, missed: the last run that still waits stands for this due time, too. A run whose look was lost
+ * may wait before it.
+ */
 export const JOIN_WAITING_RUN = /* sql */ `
   UPDATE ${S}.runs SET due_at = $3, missed = missed + 1 + $4
-  WHERE pipeline = $1 AND entry = $2 AND origin = 'schedule' AND state = 'queued' RETURNING id`;
+  WHERE id = (SELECT id FROM ${S}.runs WHERE pipeline = $1 AND entry = $2 AND origin = 'schedule' AND state = 'queued'
+    ORDER BY due_at DESC LIMIT 1 FOR UPDATE) AND state = 'queued' RETURNING id`;
 
 /** run, pipeline, tables. */
 export const ADD_RUN_TABLES = /* sql */ `
@@ -22,6 +26,12 @@ export const END_LOOK = /* sql */ `
     finished_at = CASE WHEN $3::jsonb IS NULL AND w.found THEN NULL ELSE now() END
   FROM (SELECT EXISTS (SELECT FROM ${S}.run_tables WHERE run_id = $1) AS found) w
   WHERE r.id = $1 AND r.state = 'looking'`;
+
+/**
+ * runs: two tables of a run may end at the same time. Neither transaction would see the end of the other table, and the run
+ * would never end.
+ */
+export const LOCK_RUNS = /* sql */ `SELECT FROM ${S}.runs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE`;
 
 /** runs: ends those whose last table has ended. */
 export const END_RUNS = /* sql */ `

@@ -1,0 +1,173 @@
+/** What happens in the control database at the same moment: no request is lost, and no paused table is synced. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { ControlDatabase, ControlSession } from '../../src/postgres/control-database.ts';
+import { claimJob } from '../../src/serve/claim.ts';
+import { settleLost } from '../../src/serve/lost-attempts.ts';
+import { settleLook, settleTable } from '../../src/serve/settle.ts';
+import { requestRun, runDueSchedules } from '../../src/serve/trigger.ts';
+import { freshPair } from '../support/pair.ts';
+import { controlPlace, openControl } from '../support/service.ts';
+import { ORDERS_CONFIG } from '../support/shop.ts';
+
+const ORDER = { pipeline: 'shop', origin: 'request', by: 'test' } as const;
+const CLAIMANT = {
+  worker: '00000000-0000-4000-8000-000000000001',
+  pipelines: ['shop'],
+  programOf: () => 'test',
+};
+/** Milliseconds in which the other transaction would end. */
+const MEANWHILE = 200;
+const NOTHING = { tables: [], error: undefined } as unknown as Parameters<typeof settleTable>[3];
+
+/** A control database with the pipeline "shop", whose jobs nobody takes. */
+async function quietShop(schedule?: object) {
+  await using made = new AsyncDisposableStack();
+  const pair = made.use(await freshPair('orders'));
+  const place = made.use(await controlPlace());
+  await pair.writeTables({ schedule, jobs: 4, tables: [ORDERS_CONFIG] });
+  await place.add('shop', pair);
+  const serve = place.start('serve --no-worker --listen 127.0.0.1:0');
+  await place.until('SELECT FROM pipelines');
+  await serve.stop();
+  const { control, queue } = made.use(await openControl(place));
+  const claim = async () => {
+    const { claim: taken } = await claimJob(control, queue, CLAIMANT);
+    return taken ?? expect.fail('there is no job');
+  };
+  const look = async (...tables: string[]) => {
+    const taken = await claim();
+    if (taken.kind !== 'look') expect.fail('not a look');
+    const found = taken.runs.map((run) => ({ run, withWork: tables, quiet: 0 }));
+    await settleLook(control, queue, taken, { source: 'one', summary: NOTHING, found });
+  };
+  const owned = made.move();
+  return { place, control, queue, claim, look, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Its transactions stay open after their work until `end`, as on a slow network. */
+function slowControl(control: ControlDatabase) {
+  const [done, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const transaction: ControlDatabase['transaction'] = (work) =>
+    control.transaction(async (session) => {
+      const result = await work(session);
+      done.resolve();
+      await release.promise;
+      return result;
+    });
+  return { transaction, isDone: done.promise, end: () => release.resolve() };
+}
+
+test('a request that comes while a worker takes the waiting look gets a look of its own', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  const send = (session: ControlSession) => requestRun(session, queue, ORDER);
+  await control.transaction(send);
+  const slow = slowControl(control);
+  const sending = slow.transaction(send);
+  await slow.isDone;
+  const claiming = shop.claim();
+  await sleep(MEANWHILE);
+  slow.end();
+  await Promise.all([sending, claiming]);
+  expect(
+    await place.rows(`SELECT state FROM runs r WHERE state = 'queued' AND NOT EXISTS (
+      SELECT FROM job WHERE singleton_key = 'shop' AND state < 'active')`),
+  ).toEqual([]);
+});
+
+test('a table with new work while a worker takes its waiting job is synced for both runs', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  const request = () => control.transaction((session) => requestRun(session, queue, ORDER));
+  await request();
+  await shop.look('orders');
+  await request();
+  const second = await shop.claim();
+  if (second.kind !== 'look') expect.fail('not a look');
+  const found = second.runs.map((run) => ({ run, withWork: ['orders'], quiet: 0 }));
+  const slow = slowControl(control);
+  const settling = settleLook(slow, queue, second, { source: 'one', summary: NOTHING, found });
+  await slow.isDone;
+  const claiming = shop.claim();
+  await sleep(MEANWHILE);
+  slow.end();
+  await settling;
+  const table = await claiming;
+  await settleTable(control, queue, table, NOTHING);
+  expect(
+    await place.rows(`SELECT state FROM run_tables t WHERE state = 'queued' AND NOT EXISTS (
+      SELECT FROM job WHERE singleton_key = 'shop/orders' AND state < 'active')`),
+  ).toEqual([]);
+});
+
+test('a run whose last two tables end at the same time ends, too', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  await control.transaction((session) => requestRun(session, queue, ORDER));
+  await shop.look('orders', 'items');
+  const [first, second] = [await shop.claim(), await shop.claim()];
+  const slow = slowControl(control);
+  const settling = settleTable(slow, queue, first, NOTHING);
+  await slow.isDone;
+  const quick = settleTable(control, queue, second, NOTHING);
+  await sleep(MEANWHILE);
+  slow.end();
+  await Promise.all([settling, quick]);
+  expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }]);
+});
+
+test('a request that waits when a worker crashes at the table leads to one sync with the next attempt', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  const request = () => control.transaction((session) => requestRun(session, queue, ORDER));
+  await request();
+  await shop.look('orders');
+  await shop.claim();
+  await request();
+  await shop.look('orders');
+  // As the queue does it for a worker without a sign of life.
+  await place.rows(`UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`);
+  const again = await shop.claim();
+  await settleTable(control, queue, again, NOTHING);
+  expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }, { state: 'ok' }]);
+  expect(await place.rows(`SELECT state FROM job WHERE state < 'active'`)).toEqual([]);
+});
+
+test('two runs of one schedule wait, because a look was lost: a due time joins the later one only', async () => {
+  await using shop = await quietShop({ every: '1s' });
+  const { control, queue, place } = shop;
+  const due = async () => {
+    await runDueSchedules(control, queue);
+    await sleep(1000);
+  };
+  await due();
+  await shop.claim();
+  await due();
+  await place.rows(`UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`);
+  await control.transaction((session) => settleLost(session, queue));
+  await due();
+  const [runs] = await place.rows(
+    `SELECT count(DISTINCT due_at)::int AS runs,
+       extract(epoch FROM max(due_at) - min(due_at))::int - sum(missed) FILTER (WHERE due_at > first) AS apart
+     FROM (SELECT due_at, missed, min(due_at) OVER () AS first FROM runs) r`,
+  );
+  expect(runs).toEqual({ runs: 2, apart: '1' });
+});
+
+test('a table that was paused while its job waited is not synced, and a continued table may crash five times again', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  await control.transaction((session) => requestRun(session, queue, ORDER));
+  await shop.look('orders');
+  await place.rows(
+    `INSERT INTO pauses (pipeline, table_name, reason, made_by) VALUES ('shop', 'orders', 'crashed', 'test');
+     INSERT INTO tables (pipeline, table_name, state, crashes) VALUES ('shop', 'orders', 'crashed', 5)`,
+  );
+  expect(await claimJob(control, queue, CLAIMANT)).toEqual({ lost: [] });
+  await place.rows('DELETE FROM pauses');
+  await shop.claim();
+  await place.rows(`UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`);
+  await control.transaction((session) => settleLost(session, queue));
+  expect(await place.rows('SELECT state, crashes FROM tables')).toEqual([{ state: 'failing', crashes: 1 }]);
+});
