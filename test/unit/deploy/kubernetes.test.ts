@@ -6,22 +6,16 @@ import { Deployment } from 'kubernetes-models/apps/v1';
 import { CronJob } from 'kubernetes-models/batch/v1';
 import { ConfigMap } from 'kubernetes-models/v1';
 import { expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { version } from '../../../src/version.ts';
 import { projectFile } from '../../support/deploy-files.ts';
 import { pipelineDirectory } from '../config/pipeline-directory.ts';
+import { manifestDocuments, neverAsked } from './manifests.ts';
 
 const FILES = ['cronjob.yaml', 'deployment.yaml'] as const;
 type File = (typeof FILES)[number];
 
-const documents = async (file: File): Promise<unknown[]> => {
-  const parsed = parseAllDocuments(await projectFile(`deploy/kubernetes/${file}`));
-  for (const { errors, warnings } of parsed) expect([...errors, ...warnings]).toEqual([]);
-  return parsed.map((document) => document.toJS() as unknown);
-};
-
 async function manifests(file: File) {
-  const [first, second, ...others] = await documents(file);
+  const [first, second, ...others] = await manifestDocuments(file);
   expect(others).toEqual([]);
   const config = new ConfigMap(first as ConfigMap);
   config.validate();
@@ -47,26 +41,6 @@ function podOfDeployment(document: unknown) {
   return template?.spec;
 }
 
-/**
- * The schemas let keys pass that they do not know, and the server would drop them in silence. A key that its schema
- * has never asked for is one of those.
- */
-function neverAsked(document: unknown, validate: (data: unknown) => unknown): string[] {
-  const unasked = new Set<string>();
-  const watched = (value: unknown, path: string): unknown => {
-    if (typeof value !== 'object' || value === null) return value;
-    for (const key of Object.keys(value)) unasked.add(`${path}${key}`);
-    return new Proxy(value, {
-      get: (target, key) => {
-        unasked.delete(`${path}${String(key)}`);
-        return watched(Reflect.get(target, key), `${path}${String(key)}.`);
-      },
-    });
-  };
-  validate(watched(document, ''));
-  return [...unasked];
-}
-
 test.each([
   ['cronjob.yaml', validateCronJob],
   ['deployment.yaml', validateDeployment],
@@ -75,7 +49,7 @@ test.each([
   async (file, validate) => {
     const { config, pod } = await manifests(file);
     expect(pod.volumes?.find(({ configMap }) => configMap)?.configMap?.name).toBe(config.metadata?.name);
-    const [first, second] = await documents(file);
+    const [first, second] = await manifestDocuments(file);
     expect(neverAsked(first, validateConfigMap)).toEqual([]);
     expect(neverAsked(second, validate)).toEqual([]);
   },

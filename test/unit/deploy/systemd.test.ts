@@ -6,14 +6,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { SIGNAL_EXIT_CODES } from '../../../src/process.ts';
+import { readServiceSettings } from '../../../src/config/service/control-database.ts';
+import { environmentOf } from '../../../src/config/service/pipeline-environment.ts';
 import { variable } from '../../../src/config/environment/variables.ts';
 import { ERROR_CLASSES } from '../../../src/errors.ts';
+import { DEFAULT_TIMING } from '../../../src/timing.ts';
 import { projectFile, withThisIncrep } from '../../support/deploy-files.ts';
 import { testWithSystemd } from '../../support/systemd.ts';
 import { CONNECTIONS, envFile, pipelineDirectory } from '../config/pipeline-directory.ts';
 
 const SERVICES = ['increp@.service', 'increp-watch@.service'];
-const UNITS = [...SERVICES, 'increp@.timer'];
+/** Of the service for many pipelines. */
+const PROGRAMS = ['increp-serve.service', 'increp-work.service'];
+const UNITS = [...SERVICES, ...PROGRAMS, 'increp@.timer'];
 /** Of 100; what is above the hardening that Node leaves room for. A plain service has 96. */
 const EXPOSURE = '15';
 
@@ -37,23 +42,59 @@ async function analyze(...args: string[]): Promise<string> {
   }
 }
 
-testWithSystemd('systemd finds nothing wrong with the units of a pipeline', async () => {
+testWithSystemd('systemd finds nothing wrong with the units', async () => {
   const units = UNITS.map((unit) => `./${unit.replace('@', '@shop')}`);
   expect(await analyze('verify', '--man=no', ...units)).toBe('');
 });
 
-for (const name of SERVICES) {
+for (const name of [...SERVICES, ...PROGRAMS]) {
   testWithSystemd(`${name} is as closed as Node allows`, async () => {
     const report = await analyze('security', '--offline=yes', `--threshold=${EXPOSURE}`, `./${name}`);
     expect(report).toContain('OK');
   });
 }
 
-test('both services are closed in the same way', async () => {
-  const [once, loop] = (await Promise.all(SERVICES.map(unitText))).map((text) =>
+test('all services are closed in the same way', async () => {
+  const [once, ...others] = (await Promise.all([...SERVICES, ...PROGRAMS].map(unitText))).map((text) =>
     text.slice(text.indexOf('UMask='), text.indexOf('# MemoryDenyWriteExecute is not set')),
   );
-  expect(loop).toBe(once);
+  for (const other of others) expect(other).toBe(once);
+});
+
+test.each(PROGRAMS)('%s stops after its syncs, and writes only to its pipelines', async (name) => {
+  const unit = await unitText(name);
+  expect(Number(valuesOf(unit, 'TimeoutStopSec')[0])).toBeGreaterThan(DEFAULT_TIMING.serve.drain);
+  const [, directory] = /--pipelines (\S+)/.exec(valuesOf(unit, 'ExecStart')[0] ?? '') ?? [];
+  expect(valuesOf(unit, 'ReadWritePaths')).toEqual([directory]);
+});
+
+test.each(PROGRAMS)('the credentials of %s reach the control database and the pipelines', async (name) => {
+  const credentials = valuesOf(await unitText(name), 'LoadCredential').map(
+    (value) => value.split(':')[0] ?? '',
+  );
+  expect(credentials).toEqual(['SERVE_DATABASE_URL', 'SHOP_SOURCE_PASSWORD', 'SHOP_DEST_PASSWORD']);
+  const textOf = (credential: string) =>
+    credential === 'SERVE_DATABASE_URL' ? 'postgresql://increp:x@db.example.com/control' : credential;
+  await using pipeline = await pipelineDirectory({
+    '.env': envFile(CONNECTIONS),
+    ...Object.fromEntries(credentials.map((each) => [`credentials/${each}`, `${textOf(each)}\n`])),
+  });
+  const environment = { CREDENTIALS_DIRECTORY: join(pipeline.directory, 'credentials') };
+  const { control } = await readServiceSettings(pipeline.directory, environment);
+  expect(control.host).toBe('db.example.com');
+  const { source, destination, warnings } = await pipeline.load(environmentOf('shop', environment));
+  expect([source.credential.known, destination.credential.known]).toEqual(credentials.slice(1));
+  expect(warnings).toEqual([]);
+});
+
+test('a worker starts again until "increp serve" has made its tables, and "serve" does not repeat a mistake', async () => {
+  const preventing = async (name: string) =>
+    valuesOf(await unitText(name), 'RestartPreventExitStatus')[0]
+      ?.split(' ')
+      .map(Number);
+  const { USAGE, CONFIG_INVALID } = ERROR_CLASSES;
+  expect(await preventing('increp-serve.service')).toEqual([USAGE.exitCode, CONFIG_INVALID.exitCode]);
+  expect(await preventing('increp-work.service')).toEqual([USAGE.exitCode]);
 });
 
 test('a loop that systemctl stopped has not failed, and a loop with a wrong configuration is not restarted', async () => {
