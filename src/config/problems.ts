@@ -70,7 +70,7 @@ export function configError(
   const groups = groupsOf(problems);
   return new IncrepError('CONFIG_INVALID', {
     what: [
-      `${formatCounted(groups.length, 'problem')} in the configuration of pipeline ${pipeline} in ${directory}:`,
+      `${formatCounted(groups.length, 'problem')} in the configuration of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`} in ${directory}:`,
       ...groups.map(problemText),
     ].join('\n'),
     next:

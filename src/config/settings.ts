@@ -110,6 +110,8 @@ export interface ConnectionSettings extends ServerAddress {
   readonly schema: string;
   /** False if the schema is the default. */
   readonly isSchemaGiven: boolean;
+  /** Where the URL of one of several destinations is set: `DEST_URLS`. */
+  readonly urlFrom?: string;
   readonly tls: TlsSettings;
   /** Undefined means that increp connects directly. */
   readonly bastion: Bastion | undefined;

@@ -108,11 +108,13 @@ export const visitDestinationSchema = (
     if (fault) throw asSwapped(fault);
   });
 
+const SWAP_CHECK = 'Check that source and destination are not swapped.';
+
 /** A destination that refuses writes may be the source. */
 const asSwapped = (refusal: IncrepError): IncrepError =>
   reworded(refusal, {
     what: refusal.message,
-    next: `Check that source and destination are not swapped. ${refusal.next}`,
+    next: refusal.next.startsWith(SWAP_CHECK) ? refusal.next : `${SWAP_CHECK} ${refusal.next}`,
     cause: refusal,
   });
 

@@ -9,13 +9,15 @@ import { serverNames } from '../config/connection/servers.ts';
 import { shellWord } from '../shell-word.ts';
 
 type EndpointLogin = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'> &
-  Partial<Pick<ConnectionSettings, 'otherServers' | 'hostAddress' | 'bastion'>>;
+  Partial<Pick<ConnectionSettings, 'otherServers' | 'hostAddress' | 'bastion' | 'urlFrom'>>;
 
 export interface Endpoint {
   readonly side: DatabaseSide;
   /** host:port/database, without credentials. */
   readonly address: string;
   readonly role: string;
+  /** Where the URL of one of several destinations is set. */
+  readonly urlFrom?: string;
   /** Options of psql and similar programs, quoted for a shell: for the server alone, and with role and database. */
   readonly door: string;
   readonly login: string;
@@ -27,7 +29,7 @@ export interface Endpoint {
 const DOOR_PORT = 15_432;
 
 export function endpointFor(login: EndpointLogin): Endpoint {
-  const { side, host, hostAddress, port, user, database, otherServers = [], bastion } = login;
+  const { side, host, hostAddress, port, user, database, otherServers = [], bastion, urlFrom } = login;
   const servers = [{ host, port }, ...otherServers];
   const hosts = servers.map((server) => server.host).join(',');
   const target = serverTarget({ host, hostAddress, port });
@@ -38,6 +40,7 @@ export function endpointFor(login: EndpointLogin): Endpoint {
     side,
     address: `${serverNames(login)}/${database}`,
     role: user,
+    ...(urlFrom !== undefined && { urlFrom }),
     door,
     login: `${door} -U ${shellWord(user)} -d ${shellWord(database)}`,
     ...(bastion && { tunnelByHand: sshCommand(bastion, ['-N', '-L', `${DOOR_PORT}:${target}`]) }),

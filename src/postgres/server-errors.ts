@@ -18,6 +18,17 @@ const withTunnel = (next: string, { door, tunnelByHand }: Endpoint): string =>
   tunnelByHand === undefined || !next.includes(door) ? next : `${next} (it needs a tunnel: ${tunnelByHand})`;
 const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
+/** `DEST_URL, or DEST_HOST and DEST_PORT`: where these parts of the address are set. */
+const settingOf = (endpoint: Endpoint, ...parts: readonly string[]): string =>
+  endpoint.urlFrom ??
+  `${variable(endpoint)}_URL, or ${parts.map((part) => `${variable(endpoint)}_${part}`).join(' and ')}`;
+
+/** `DEST_DB (or the database in DEST_URL)`. */
+const partOf = (endpoint: Endpoint, part: string, inUrl: string): string =>
+  endpoint.urlFrom === undefined
+    ? `${variable(endpoint)}_${part} (or ${inUrl} in ${variable(endpoint)}_URL)`
+    : `${inUrl} in ${endpoint.urlFrom}`;
+
 /** The functions of the server that build an index entry, and an entry of a B-tree. */
 const keyTooLong: ErrorAdvice = {
   code: 'QUERY_FAILED',
@@ -28,7 +39,7 @@ const keyTooLong: ErrorAdvice = {
 const unknownDatabase: ErrorAdvice = {
   code: 'CONNECTION_FAILED',
   next: (endpoint) =>
-    `Correct ${variable(endpoint)}_DB (or the database in ${variable(endpoint)}_URL), or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
+    `Correct ${partOf(endpoint, 'DB', 'the database')}, or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
 };
 /** increp reads many tables in batches, so the locks of other sessions or of the partitions of one table fill it. */
 const lockTableFull: ErrorAdvice = {
@@ -49,10 +60,10 @@ const badLogin: ErrorAdvice = {
   code: 'AUTHENTICATION_FAILED',
   next: (endpoint, message) =>
     /no encryption/.test(message)
-      ? `Set ${variable(endpoint)}_SSLMODE (or "sslmode" in ${variable(endpoint)}_URL) to "require" or stricter, or check pg_hba.conf on that server.`
+      ? `Set ${partOf(endpoint, 'SSLMODE', '"sslmode"')} to "require" or stricter, or check pg_hba.conf on that server.`
       : /client certificate/.test(message)
         ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
-        : `Check ${variable(endpoint)}_URL, or ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
+        : `Check ${settingOf(endpoint, 'USERNAME', 'PASSWORD')}. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
 };
 
 /** The text is never replaced by text that fits. A destination table with question marks would look complete. */
@@ -68,7 +79,7 @@ const unwritableText: ErrorAdvice = {
 const otherServer: ErrorAdvice = {
   code: 'SERVER_CHANGED',
   next: (endpoint) =>
-    `The address leads to several servers, and two connections of increp reached different ones. Set ${variable(endpoint)}_HOST (or the host in ${variable(endpoint)}_URL) to one server.`,
+    `The address leads to several servers, and two connections of increp reached different ones. Set ${partOf(endpoint, 'HOST', 'the host')} to one server.`,
 };
 
 /** For a table below a view, which the catalog does not show. For the table itself, the plan reports it earlier. */
@@ -204,7 +215,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${variable(endpoint)}_URL, or ${variable(endpoint)}_HOST and ${variable(endpoint)}_PORT. Check that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
+      ? `Check ${settingOf(endpoint, 'HOST', 'PORT')}. Check that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
       : networkAndLog(endpoint);
     return new IncrepError(code, { what: said, next, cause: error });
   }
@@ -223,7 +234,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
       ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", but none is set`
       : said,
     next: hasNone
-      ? `Write the password into ${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE) if there is no URL, or add it to ~/.pgpass (mode 0600).`
+      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE) if there is no URL`}, or add it to ~/.pgpass (mode 0600).`
       : withTunnel(badLogin.next(endpoint, error.message), endpoint),
     cause: error,
   });

@@ -7,6 +7,7 @@ import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { printName, type TableName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
@@ -22,6 +23,7 @@ import { planAll } from '../sync/plan/complete-plan.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { withHolders } from '../sync/lock/lock-holders.ts';
 import { writingRules } from './describe-write-rules.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
@@ -103,28 +105,44 @@ export async function previewTables(
     context,
     planned.flatMap(({ table, plan }) => (plan.kind === 'skip' ? [] : [table])),
   );
-  const answered = planned.map(({ table, plan }) => {
-    const { settings } = table;
+  const unread = planned.flatMap(({ table }) => {
     const estimate = estimates.get(table);
-    const preview =
-      estimate?.kind === 'failed'
-        ? failedPreview(context, { settings, error: estimate.error })
-        : previewOf(table, plan, {
-            estimate: estimate?.value,
-            verdict: verdicts.get(table)?.verdict,
-            dependents: dependents.get(table) ?? [],
-            gone: gone.get(table),
-            conversion: conversions.get(table),
-            objects: objects.get(table),
-            isForced: request.isForced,
-          });
-    return { settings, preview };
+    return estimate?.kind === 'failed' ? [{ settings: table.settings, error: estimate.error }] : [];
   });
-  const failed = failures.map((failure) => ({
+  const failed = await explainLocks(context, facts.tables, [...failures, ...unread]);
+  const answered = planned.flatMap(({ table, plan }) => {
+    const estimate = estimates.get(table);
+    if (estimate?.kind === 'failed') return [];
+    const preview = previewOf(table, plan, {
+      estimate: estimate?.value,
+      verdict: verdicts.get(table)?.verdict,
+      dependents: dependents.get(table) ?? [],
+      gone: gone.get(table),
+      conversion: conversions.get(table),
+      objects: objects.get(table),
+      isForced: request.isForced,
+    });
+    return [{ settings: table.settings, preview }];
+  });
+  const unplanned = failed.map((failure) => ({
     settings: failure.settings,
     preview: failedPreview(context, failure),
   }));
-  return inOrder([...answered, ...failed], context.settings.tables).map(({ preview }) => preview);
+  return inOrder([...answered, ...unplanned], context.settings.tables).map(({ preview }) => preview);
+}
+
+/** Names the sessions that hold locked tables, as a sync does. */
+async function explainLocks(
+  context: Pick<RunContext, 'source' | 'destination'>,
+  tables: readonly TableFacts[],
+  failures: readonly TableFailure[],
+): Promise<TableFailure[]> {
+  const explained: TableFailure[] = [];
+  for (const { settings, error } of failures) {
+    const facts = tables.find((table) => table.settings === settings);
+    explained.push({ settings, error: facts ? await withHolders(context, facts, error) : error });
+  }
+  return explained;
 }
 
 function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
@@ -175,6 +193,8 @@ interface PreviewFacts {
   readonly isForced: boolean;
 }
 
+const UNSIZED: readonly Relation['kind'][] = ['query', 'view', 'foreign table'];
+
 function previewOf(
   table: TableFacts,
   plan: Plan,
@@ -202,9 +222,11 @@ function previewOf(
       : plan.kind === 'load'
         ? previewExtension(table, plan, dependents)
         : undefined;
-  // The catalog has no size for a query.
+  // The catalog has no size for a query, a view or a foreign table.
   const whole =
-    source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
+    source && !UNSIZED.includes(source.kind)
+      ? { rows: source.estimatedRows, bytes: source.bytes }
+      : undefined;
   const toLoad = estimate?.window ?? whole;
   return {
     name: settings.name,

@@ -255,10 +255,14 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
   ];
   const sum = (of: 'rows' | 'bytes') =>
     tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
-  const total =
-    sum('rows') + sum('bytes') === 0
-      ? ''
-      : `; ${volumeWords({ rows: sum('rows'), bytes: sum('bytes') })} to read`;
+  const unknown = tables.filter(
+    (table) => table.hasWork && !isOngoing(table) && table.estimated?.rows === undefined,
+  ).length;
+  const volume = [
+    ...(sum('rows') + sum('bytes') === 0 ? [] : [volumeWords({ rows: sum('rows'), bytes: sum('bytes') })]),
+    ...(unknown === 0 ? [] : [`${formatCounted(unknown, 'table')} of unknown size`]),
+  ].join(', and ');
+  const total = volume === '' ? '' : `; ${volume} to read`;
   const together =
     jobs === 1 || tables.length === 1
       ? ''

@@ -10,20 +10,42 @@ export interface NamedFailure {
   readonly hint: string;
 }
 
-/** The first table of each failure: what was printed for it, and as what. */
-export type ToldFailures = Map<string, { readonly label: string; readonly hint: string }>;
+/** By `failureKey`. */
+type KnownFailures<T> = Map<string, { readonly failure: NamedFailure; readonly value: T }>;
+
+/** The first table of each failure: its name in the output, and what was printed as the next step. */
+export type ToldFailures = KnownFailures<{ readonly label: string; readonly hint: string }>;
 
 const SPECIAL = /[.*+?^${}()|[\]\\]/g;
 
-/** The text with a placeholder for the name of the table, where it is a whole word, also as a shell and SQL quote it. */
-function withoutName(text: string, name: string): string {
-  if (name === '') return text;
-  const forms = [shellWord(name), `"${name.replaceAll('"', '""')}"`, name];
-  return forms.reduce((rest, form) => {
-    const word = form.replaceAll(SPECIAL, String.raw`\$&`);
-    const whole = new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu');
-    return rest.replaceAll(whole, '\0');
-  }, text);
+/** As a shell and SQL quote it, and as it is. */
+const formsOf = (name: string): readonly string[] => [
+  shellWord(name),
+  `"${name.replaceAll('"', '""')}"`,
+  name,
+];
+
+const wholeWord = (form: string): RegExp => {
+  const word = form.replaceAll(SPECIAL, String.raw`\$&`);
+  return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu');
+};
+
+/** The text with a placeholder for the name of the table, where it is a whole word. */
+const withoutName = (text: string, name: string): string =>
+  name === '' ? text : formsOf(name).reduce((rest, form) => rest.replaceAll(wholeWord(form), '\0'), text);
+
+/** For the forms of a name. No message has these characters. */
+const MARKS = ['\uE000', '\uE001', '\uE002'] as const;
+
+/** The text with the name of another table. */
+function withName(text: string, from: string, to: string): string {
+  if (from === '') return text;
+  const there = formsOf(to);
+  const marked = formsOf(from).reduce(
+    (rest, form, index) => rest.replaceAll(wholeWord(form), MARKS[index] ?? ''),
+    text,
+  );
+  return there.reduce((rest, form, index) => rest.replaceAll(MARKS[index] ?? '', () => form), marked);
 }
 
 /** `500 rows`, `1 row`, `399 of 1,234 rows`. Other numbers are codes, ports and settings, which matter. */
@@ -36,12 +58,35 @@ const withoutDetails = (text: string, name: string): string =>
 export const failureKey = ({ name, code, message, hint }: NamedFailure): string =>
   JSON.stringify([code, withoutDetails(message, name), withoutDetails(hint, name)]);
 
+/** Each failure is compared with at most this many others. */
+const MOST_COMPARED = 20;
+
+/** What is known of an alike failure. A table can have the name of a word in the message, such as "settings" or "user". */
+function findAlike<T>(known: KnownFailures<T>, failure: NamedFailure): T | undefined {
+  const key = failureKey(failure);
+  const same = known.get(key);
+  if (same) return same.value;
+  const alike = [...known.values()]
+    .slice(0, MOST_COMPARED)
+    .find(({ failure: other }) => isRenamed(other, failure) || isRenamed(failure, other));
+  if (alike) known.set(key, { failure, value: alike.value });
+  return alike?.value;
+}
+
+/** Whether the texts of the first failure, with the name of the other table, are those of the other one. */
+const isRenamed = (one: NamedFailure, other: NamedFailure): boolean =>
+  one.code === other.code &&
+  (['message', 'hint'] as const).every(
+    (text) =>
+      withName(one[text], one.name, other.name).replaceAll(ROWS, 'rows') ===
+      other[text].replaceAll(ROWS, 'rows'),
+  );
+
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */
 export function sameFailure(failure: NamedFailure, label: string, told: ToldFailures): string | undefined {
-  const key = failureKey(failure);
-  const before = told.get(key);
+  const before = findAlike(told, failure);
   if (before === undefined) {
-    told.set(key, { label, hint: failure.hint });
+    told.set(failureKey(failure), { failure, value: { label, hint: failure.hint } });
     return undefined;
   }
   return `the same as for ${before.label}${before.hint === failure.hint ? '' : ', with the name of this table'}`;
@@ -49,5 +94,16 @@ export function sameFailure(failure: NamedFailure, label: string, told: ToldFail
 
 /** The failures in groups, in the order of the first of each. */
 export function sameFailures<T extends NamedFailure>(failures: readonly T[]): readonly (readonly T[])[] {
-  return [...Map.groupBy(failures, failureKey).values()];
+  const known: KnownFailures<T[]> = new Map();
+  const groups: T[][] = [];
+  for (const failure of failures) {
+    const group = findAlike(known, failure);
+    if (group) group.push(failure);
+    else {
+      const started = [failure];
+      known.set(failureKey(failure), { failure, value: started });
+      groups.push(started);
+    }
+  }
+  return groups;
 }

@@ -15,7 +15,7 @@ import {
 import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
-import { failureKey, sameFailures } from './same-failure.ts';
+import { failureKey, sameFailures, type NamedFailure } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import {
   columnsFor,
@@ -56,7 +56,14 @@ export function formatProblems(
   const printed = summary.tables.filter(
     ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
   );
-  const columns = columnsOf(printed, style);
+  const failures = failuresOf(printed);
+  const firsts = new Set(sameFailures(failures).map(([first]) => first?.label));
+  // The end names all tables of each failure.
+  const isTold = (table: TableOutcome) =>
+    failures.length <= MANY_TABLES ||
+    outcomeWord(table) !== 'failed' ||
+    firsts.has(printableLine(labelOf(table)));
+  const columns = columnsOf(printed.filter(isTold), style);
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, style),
     ...(outcome.status === 'failed'
@@ -69,12 +76,12 @@ export function formatProblems(
   const isBeforeTables = summary.error !== undefined && summary.tables.length === 0;
   return asText([
     `pipeline ${printableLine(summary.pipeline)}: ${verdictOf(summary)}`,
-    ...printed.flatMap(linesOf),
+    ...printed.filter(isTold).flatMap(linesOf),
     ...(isBeforeTables
       ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))
       : []),
     ...closingLines(summary, chosen, [...sharedWarnings(summary)].map(sharedDetail), style),
-    ...failedAgain(summary, style),
+    ...failedAgain(summary, style, { withCause: false }),
   ]);
 }
 
@@ -157,26 +164,54 @@ const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-start
  * number of tables that the run would have synced, at all destinations.
  */
 export const formatEnding = (summary: RunSummary, chosen: number, style: Style): string =>
-  asText([...closingLines(summary, chosen, repeatedDetails(summary), style), ...failedAgain(summary, style)]);
+  asText([
+    ...closingLines(summary, chosen, repeatedDetails(summary), style),
+    ...failedAgain(summary, style, { withCause: true }),
+  ]);
 
-function failedAgain({ tables }: RunSummary, style: Style): string[] {
-  const failed = tables.length > MANY_TABLES ? tables.filter((table) => outcomeWord(table) === 'failed') : [];
-  const failures = failed.flatMap(({ error, ...table }) =>
-    // Each table has its own next step above.
-    error ? [{ ...error, hint: '', name: table.name, label: printableLine(labelOf(table)) }] : [],
-  );
-  return sameFailures(failures).flatMap((group) => wrap(failedLine(group), style, `${INDENT}  `));
+/** The errors of more tables fill a terminal. */
+const FEW_FAILURES = 3;
+
+interface FailedAgain {
+  /** Repeats the message, which may stand many lines above. */
+  readonly withCause: boolean;
 }
 
+function failedAgain({ tables }: RunSummary, style: Style, how: FailedAgain): string[] {
+  const failed = failuresOf(tables);
+  return tables.length > MANY_TABLES || failed.length > FEW_FAILURES
+    ? sameFailures(failed).flatMap((group) => failedLines(group, style, how))
+    : [];
+}
+
+interface LabeledFailure extends NamedFailure {
+  readonly label: string;
+}
+
+const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
+  tables
+    .filter((table) => outcomeWord(table) === 'failed')
+    .flatMap(({ error, ...table }) =>
+      // Each table has its own next step above.
+      error ? [{ ...error, hint: '', name: table.name, label: printableLine(labelOf(table)) }] : [],
+    );
+
 /** The status of the first table shows how to fix all of them. */
-function failedLine(
-  group: readonly { readonly name: string; readonly label: string; readonly code: string }[],
-) {
-  const [{ name, label, code } = { name: '', label: '', code: '' }] = group;
+function failedLines(group: readonly LabeledFailure[], style: Style, { withCause }: FailedAgain): string[] {
+  const [first] = group;
+  if (!first) return [];
+  const { name, label, code, message } = first;
   const command = tableCommand('status', name);
-  if (group.length === 1) return `${INDENT}FAILED ${label} (${code}): ${command}`;
   const labels = group.map((table) => table.label);
-  return `${INDENT}FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}; next: ${command}`;
+  const lines =
+    group.length === 1
+      ? [`FAILED ${label} (${code}): ${command}`]
+      : [
+          `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
+          ...(withCause ? [`  ${printableLine(message)}`] : []),
+          `  next: ${command}`,
+        ];
+  return lines.flatMap((line) => wrap(`${INDENT}${line}`, style, `${INDENT}    `));
 }
 
 const isSame = (one: Failure, other: Failure): boolean =>
@@ -226,7 +261,7 @@ const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
 /** For warnings that were printed below the first table. */
 function repeatedDetails(summary: RunSummary): Detail[] {
   const lines = [...sharedWarnings(summary).values()].map(
-    ([first = '', ...others]) => `the same as for ${first}: ${listed(others, LISTED)}`,
+    ([first = '', ...others]) => `that of ${first} also concerns ${listed(others, LISTED)}`,
   );
   return [...new Set(lines)].map(warningDetail);
 }
@@ -242,5 +277,9 @@ function closingLine(summary: RunSummary, chosen: number): string {
   const quiet = summary.tables.filter(({ isQuiet }) => isQuiet).length;
   const unlisted =
     summary.tables.length > MANY_TABLES && quiet > 0 ? `, ${formatCount(quiet)} without changes` : '';
-  return `${formatTableCounts(summary.tables)}${notStarted}${where} in ${seconds}${unlisted}`;
+  const warned = summary.tables.filter(
+    ({ status, warnings }) => status === 'ok' && warnings.length > 0,
+  ).length;
+  const withWarnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
+  return `${formatTableCounts(summary.tables)}${withWarnings}${notStarted}${where} in ${seconds}${unlisted}`;
 }

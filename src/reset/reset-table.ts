@@ -83,8 +83,12 @@ export async function forgetTable(
     if (owner && !isForced) throw ofAnother(context, table, owner);
     const takenFrom = owner?.words;
     const wasKnown = states.some(isRealState) || hasPending || namesDestination(file, here);
-    if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
-      return { kind: hasPending ? 'state' : 'absent', takenFrom };
+    // Where there is nothing to forget, nothing is written: the sides may be swapped.
+    if (states.length === 0 && file.kind === 'none')
+      return {
+        kind: hasPending ? 'state' : there.has(destinationName.table) ? 'nothing' : 'absent',
+        takenFrom,
+      };
     // Another machine may have a state file. Without the record, that file would replace a deleted row.
     if (hasState !== true) await client.query(asUsual(createStateTable(schema)));
     const source = { database: context.settings.source.database, ...table.source };

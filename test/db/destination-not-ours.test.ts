@@ -50,6 +50,9 @@ test('a reset does not make it ours', async () => {
     expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
   }
   expect(await rowsThere(pair)).toEqual(['100000']);
+  // The sides may be swapped, and a table of increp at the source would make the next advice wrong.
+  const { rows } = await pair.destination.query(`SELECT to_regclass('_increp_state') AS state`);
+  expect(rows).toEqual([{ state: null }]);
 });
 
 slowTest('a state file of another database does not make it ours, nor does a reset there', async () => {

@@ -170,7 +170,9 @@ async function readOne(
   }
   if (value === undefined) return undefined;
   const connection = await readConnection(readingOf(reading, written, value), 'DEST');
-  return connection && name !== undefined ? { name, connection, origin } : undefined;
+  return connection && name !== undefined
+    ? { name, connection: { ...connection, urlFrom: origin }, origin }
+    : undefined;
 }
 
 /** Reads it like a single destination. Messages name the place where its own URL is written. */

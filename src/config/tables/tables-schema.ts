@@ -172,7 +172,7 @@ export const tableSchema = z.strictObject(
       .max(1, { error: SHARE })
       .optional()
       .describe(
-        'Largest share of a table that one run may remove without `--force`. Default: 0.5. In mode `full-refresh`, a load may not empty the table.',
+        'Largest share of a table that one run may remove without `--force`. If it is not set: 0.5, and in mode `full-refresh`, a load may not empty the table.',
       ),
     dropped_columns: z
       .enum(['drop', 'keep'])

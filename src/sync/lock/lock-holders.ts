@@ -35,7 +35,7 @@ const HARMLESS_AT_SOURCE = [
 
 /** Adds the sessions that hold the table now to a LOCK_TIMEOUT. Returns any other error unchanged. */
 export async function withHolders(
-  context: RunContext,
+  context: Pick<RunContext, 'source' | 'destination'>,
   facts: TableFacts,
   error: IncrepError,
 ): Promise<IncrepError> {

@@ -61,7 +61,7 @@ export function schemaFault(
   if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
-      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,
+      next: `Check that source and destination are not swapped. At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,
     });
   }
   return undefined;

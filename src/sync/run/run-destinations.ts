@@ -38,6 +38,7 @@ export async function runSeveral(
   const startedAt = new Date();
   const names = destinations.map(({ name }) => name);
   const tables = request.tables.map(({ name }) => name);
+  const enabled = request.tables.filter(({ isEnabled }) => isEnabled).map(({ name }) => name);
   await emit({
     type: 'run-started',
     runId,
@@ -61,7 +62,7 @@ export async function runSeveral(
         { ...context, fanOut, emit: emitBoth },
         { ...request, mayGoOn: () => !(request.isFailFast && hasFailed) },
       );
-      return await withUnreached(summary, name, tables, emit);
+      return await withUnreached(summary, name, enabled, emit);
     } finally {
       fanOut.quit();
     }

@@ -59,7 +59,7 @@ test('an aligned table with what to do next', () => {
       '- skipped  old',
       '    because it is disabled in tables-config.json',
       'warning: the source is a standby',
-      '2 tables ok, 1 failed, 1 skipped in 4.2 s',
+      '2 tables ok, 1 failed, 1 skipped, 1 with warnings in 4.2 s',
       '',
     ].join('\n'),
   );
@@ -161,7 +161,7 @@ test('a mail names the pipeline, only what went wrong, and how old the copy is',
       '      next: GRANT SELECT ON items TO reader;',
       '    last success: 2026-03-01T08:30:00.000Z, 1 h 30 min before',
       'warning: the source is a standby',
-      '2 tables ok, 1 failed, 1 skipped in 4.2 s',
+      '2 tables ok, 1 failed, 1 skipped, 1 with warnings in 4.2 s',
       '',
     ].join('\n'),
   );
@@ -264,11 +264,30 @@ test('after many tables, those that failed in the same way share one line', () =
     });
   const tables = names.map((name) => outcome({ name, status: 'failed', error: mismatch(name) }));
   const text = printed(summary({ status: 'failed', tables }), plain);
-  expect(text.match(/belongs to pipeline/g)).toHaveLength(1);
+  // Above the line of each table, and at the end, where a terminal shows it.
+  expect(text.match(/belongs to pipeline/g)).toHaveLength(2);
   expect(text).toContain('error: the same as for t0, with the name of this table\n');
   expect(text).toMatch(
-    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more; next: increp status t0\n$/,
+    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: increp status t0\n$/,
   );
+});
+
+test('a table with the name of a word in the message is not told apart', () => {
+  const tables = ['orders', 'settings', 'user', 'items', 'roles'].map((name) =>
+    outcome({
+      name,
+      status: 'failed',
+      error: failure({
+        message: `public.${name}: role "reader" of user roles is swapped`,
+        hint: `Exchange the SOURCE_ and DEST_ settings of ${name}.`,
+      }),
+    }),
+  );
+  for (const order of [tables, tables.toReversed()]) {
+    const text = printed(summary({ status: 'failed', tables: order }), plain);
+    expect(text.match(/error: the same as for /g)).toHaveLength(4);
+    expect(text).toContain('FAILED 5 tables');
+  }
 });
 
 test('messages that differ in more than the name of the table are each printed', () => {
@@ -291,10 +310,13 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
     outcome({ name, status: 'failed', error: failure({ message: `${name} has ${index} of 1,000 rows` }) }),
   );
   const ended = summary({ status: 'failed', tables });
-  expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(1);
-  expect(formatProblems(ended, 11, new Map(), plain)).toMatch(
-    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more; next: increp status t0\n$/,
+  expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(2);
+  const mail = formatProblems(ended, 11, new Map(), plain);
+  expect(mail).toMatch(
+    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}next: increp status t0\n$/,
   );
+  // Of many failures of one kind, a mail has the first table alone.
+  expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
 });
 
 test('of hundreds of tables only the first are named', () => {
@@ -306,7 +328,7 @@ test('of hundreds of tables only the first are named', () => {
   );
   const ended = summary({ tables: [...warned, ...deferred] });
   const text = printed(ended, plain);
-  expect(text).toMatch(/warning: the same as for t0: t1, .*, t10 and 289 more\n/);
+  expect(text).toMatch(/warning: that of t0 also concerns t1, .*, t10 and 289 more\n/);
   expect(text).toMatch(/220 tables deferred to the next run: d0, .*, d9 and 210 more\n/);
   expect(formatProblems(ended, ended.tables.length, new Map(), plain)).toMatch(
     /slow \(300 tables: t0, .*, t9 and 290 more\)/,
