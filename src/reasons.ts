@@ -118,6 +118,7 @@ export type WholeLoadCause =
   | { readonly code: 'foreign-rows' }
   | { readonly code: 'extension-table'; readonly extension: string }
   | { readonly code: 'kind-without-pages'; readonly kind: string }
+  | { readonly code: 'partitions-fill-locks' }
   | { readonly code: 'column-privileges-only' }
   | { readonly code: 'staging-would-be-published'; readonly publication: string }
   | { readonly code: 'no-plausible-key'; readonly replicationKey: string };

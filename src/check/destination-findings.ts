@@ -79,16 +79,32 @@ function largeLoadFindings({ settings: { name, chunk } }: TableFacts, plan: Work
     : [];
 }
 
+const READ_IN_GROUPS =
+  'increp reads the partitions in groups if its role has SELECT on each of them, no policy applies, and the entry has no "where" or "transform".';
+
 /** Partitions that fill the lock table of the source, before a sync meets them. */
-function lockFindings({ settings }: TableFacts, { source }: Workable, { lockNeeds }: Inspection): Finding[] {
+function lockFindings(
+  { settings, sourceRows }: TableFacts,
+  { source }: Workable,
+  { lockNeeds }: Inspection,
+): Finding[] {
   const needs = lockNeeds.get(source.oid);
+  if (needs && sourceRows.inGroups)
+    return [
+      note(
+        'LOCK_TABLE',
+        settings.name,
+        `${printName(source.name)} ${lockNeedsText(needs)}; increp reads the partitions in groups`,
+        `No action is needed, except for "deletes_from": it reads the table in one statement. ${lockNeedsAdvice(needs)}`,
+      ),
+    ];
   return needs && fillsLockTable(needs)
     ? [
         warning(
           'LOCK_TABLE',
           settings.name,
           `${printName(source.name)} ${lockNeedsText(needs)}`,
-          lockNeedsAdvice(needs),
+          `${READ_IN_GROUPS} ${lockNeedsAdvice(needs)}`,
         ),
       ]
     : [];

@@ -245,7 +245,10 @@ interface Inspected {
 /** One message for all tables, unless one of them is refused. */
 async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>): Promise<Inspected> {
   const { timeZone } = await source.identity();
-  const workable = [...plans].flatMap(([table, plan]) => ('source' in plan ? [{ table, plan }] : []));
+  // A table that is read in groups of partitions is not inspected, because one statement cannot read it.
+  const workable = [...plans].flatMap(([table, plan]) =>
+    'source' in plan && !table.sourceRows.inGroups ? [{ table, plan }] : [],
+  );
   const keyed = workable.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
   const queries = keyed.filter(({ plan }) => plan.source.kind === 'query');
   const now = new Date().toISOString();

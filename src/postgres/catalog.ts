@@ -55,6 +55,7 @@ const relationRow = z
     comment: z.string().nullable(),
     canSelect: z.boolean(),
     filtersRows: z.boolean(),
+    partitions: z.object({ locks: z.number(), room: z.number(), areReadable: z.boolean() }).nullable(),
     references: names,
     files: names,
     estimatedRows: z.number().nullable(),

@@ -128,6 +128,8 @@ export class Database implements AsyncDisposable {
   #orphan: number | undefined;
   #client: pg.Client | undefined;
   readonly #pipeline: ReadingPipeline;
+  readonly #options: DatabaseOptions;
+  #second: Database | undefined;
   #opening: Promise<pg.Client> | undefined;
   /** The end of the last transaction that only read. */
   #ending: Promise<void> = Promise.resolve();
@@ -137,9 +139,8 @@ export class Database implements AsyncDisposable {
   readonly #closing = new AbortController();
   #connected: ConnectionSettings | undefined;
 
-  constructor(
-    settings: ConnectionSettings,
-    {
+  constructor(settings: ConnectionSettings, options: DatabaseOptions) {
+    const {
       pipeline,
       stallTimeoutSeconds,
       timing,
@@ -147,8 +148,8 @@ export class Database implements AsyncDisposable {
       signal,
       timeLimit,
       asides = new Asides(),
-    }: DatabaseOptions,
-  ) {
+    } = options;
+    this.#options = { ...options, asides };
     this.asides = asides;
     this.settings = settings;
     this.endpoint = endpointFor(settings);
@@ -221,6 +222,12 @@ export class Database implements AsyncDisposable {
   /** The settings of the one server that the current connection leads to, for sessions that need the same server. */
   get connected(): ConnectionSettings {
     return this.#connected ?? this.settings;
+  }
+
+  /** A second connection to the same server, for transactions while the first one holds a snapshot. */
+  get second(): Database {
+    this.#second ??= new Database(this.connected, this.#options);
+    return this.#second;
   }
 
   get isConnected(): boolean {
@@ -546,6 +553,8 @@ export class Database implements AsyncDisposable {
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
     this.#pipeline.discard();
+    this.#second?.discard();
+    this.#second = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -554,6 +563,7 @@ export class Database implements AsyncDisposable {
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
     await this.endPipeline();
+    await this.#second?.[Symbol.asyncDispose]();
     if (client) await end(client, this.#timing.closeTimeout, this.#ending);
   }
 }

@@ -61,7 +61,10 @@ export async function estimateReading(
   planned: readonly EstimateInput[],
 ): Promise<ReadonlyMap<TableFacts, Attempted<Estimate>>> {
   const { timeZone } = await source.identity();
-  const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
+  // A table that is read in groups of partitions has no estimate, because one statement cannot plan it.
+  const readable = planned.flatMap(({ table, plan }) =>
+    'keyType' in plan && !table.sourceRows.inGroups ? [{ table, plan }] : [],
+  );
   const windows = readable.flatMap(({ table, plan }): EstimatedRead[] => {
     if (plan.kind === 'incremental') return [{ table, plan, window: widest(table, plan) }];
     const { where, query } = table.settings.selection;

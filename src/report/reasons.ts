@@ -52,6 +52,8 @@ const WHOLE_LOAD_CAUSES: Texts<WholeLoadCause> = {
   'extension-table': ({ extension }) => `${extension} keeps the rows elsewhere, so its pages are unknown`,
   'foreign-rows': () => 'some or all of its rows are on another server, so its pages are unknown',
   'kind-without-pages': ({ kind }) => `a ${kind} has no pages, and a chunk is a range of pages`,
+  'partitions-fill-locks': () =>
+    'it has so many partitions that the source has no room for the locks of a chunk',
   'column-privileges-only': () =>
     'reading the positions of rows needs SELECT on the whole table, not only on its columns',
   'staging-would-be-published': ({ publication }) =>

@@ -15,6 +15,15 @@ export interface UniqueKey {
   readonly columns: readonly string[];
 }
 
+export interface Partitions {
+  /** The locks of a statement that reads the table: each partition and each of its indexes. */
+  readonly locks: number;
+  /** The locks that the lock table of the server is sized for. */
+  readonly room: number;
+  /** Whether the role of increp may read each partition by its own name, without a policy. */
+  readonly areReadable: boolean;
+}
+
 export interface Relation {
   readonly name: TableName;
   readonly oid: string;
@@ -47,6 +56,8 @@ export interface Relation {
   readonly unreadableColumns: readonly string[];
   /** Whether row-level security hides rows from the role of increp. */
   readonly filtersRows: boolean;
+  /** Null unless the table is partitioned. */
+  readonly partitions: Partitions | null;
   /** `oid:file` of each table that stores rows of it. Another file means that all rows of that table were rewritten. */
   readonly files: readonly string[];
   /** Oids of other tables that its foreign keys point to. */
@@ -168,6 +179,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   canSelectTable: false,
   unreadableColumns: [],
   filtersRows: false,
+  partitions: null,
   files: [],
   references: [],
   ownedSequences: [],
@@ -182,3 +194,19 @@ export const showsWriters = ({
   canSelectTable,
 }: Relation): boolean =>
   kind === 'table' && !hasChildren && keptBy === null && !hasOwnStorage && canSelectTable;
+
+/** Whether one statement cannot read the table, because it would fill the lock table of the server. */
+export const fillsLocks = ({ partitions }: Pick<Relation, 'partitions'>): boolean =>
+  partitions !== null && partitions.locks > partitions.room;
+
+/** The share of the lock table that one group of partitions may take. */
+const SHARE_OF_GROUP = 1 / 10;
+
+/**
+ * The locks of a group, if the table is read in groups of partitions. Policies and grants of the table do not count for a
+ * partition that is read by its own name, so the role needs SELECT on each of them.
+ */
+export const locksOfGroup = (relation: Relation): number | undefined =>
+  relation.partitions?.areReadable === true && !relation.filtersRows && fillsLocks(relation)
+    ? Math.floor(relation.partitions.room * SHARE_OF_GROUP)
+    : undefined;

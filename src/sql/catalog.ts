@@ -91,6 +91,19 @@ const STORAGE = /* sql */ `
     FROM ${TREE}, LATERAL (
       SELECT CASE c.relkind WHEN 'p' THEN l.relkind <> 'p' ELSE l.oid = c.oid END AS isown) own`;
 
+/**
+ * For a partitioned table: the locks of a statement that reads it, the locks that the server has room for, and whether the role
+ * may read each partition by its own name without a policy.
+ */
+const PARTITIONS = /* sql */ `CASE WHEN c.relkind = 'p' THEN (
+    SELECT json_build_object(
+             'locks', count(*) + sum((SELECT count(*) FROM pg_index x WHERE x.indrelid = l.oid)),
+             'room', current_setting('max_locks_per_transaction')::bigint
+               * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint),
+             'areReadable', bool_and(has_table_privilege(l.oid, 'SELECT') AND NOT row_security_active(l.oid)
+               AND has_schema_privilege(l.relnamespace, 'USAGE')))
+    FROM ${TREE}) END`;
+
 /** The inputs of columnObject(), after `FROM ... a`. */
 const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
     CROSS JOIN LATERAL (
@@ -144,7 +157,7 @@ export const describeRelationsNamed = (tables: readonly TableName[]): string => 
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
          row_security_active(c.oid) AS "filtersRows",
-         storage.files,
+         storage.files, ${PARTITIONS} AS partitions,
          (SELECT coalesce(json_agg(DISTINCT k.confrelid::text), '[]') FROM pg_constraint k
           WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
          storage.rows AS "estimatedRows", storage.bytes,

@@ -13,12 +13,23 @@ export interface SelectedRows {
   readonly label: string;
   /** The server must plan it with the usual search_path, where it means what the operator wrote. */
   readonly isUsual?: boolean;
+  readonly inGroups?: InGroups | undefined;
 }
 
 /** A table. */
 export interface TableItself extends TableName {
   /** Some of its values print differently with another search_path. */
   readonly isPinned?: boolean;
+  readonly inGroups?: InGroups | undefined;
+}
+
+/** A partitioned table whose partitions are read in groups, because one statement would lock all of them. */
+export interface InGroups {
+  readonly oid: string;
+  /** The number of locks that a group may take. */
+  readonly locks: number;
+  readonly selection: TableSelection;
+  readonly isUsual: boolean;
 }
 
 export type RowSource = TableItself | SelectedRows;
@@ -93,6 +104,15 @@ export const selectedRows = (selection: TableSelection): SelectedRows => ({
   ),
   label: selection.table.table,
 });
+
+/** The rows of some partitions. The planner flattens it, so conditions on its columns use the indexes of each partition. */
+export const partitionRows = (
+  { selection, isUsual }: InGroups,
+  partitions: readonly TableName[],
+): SelectedRows => {
+  const select = partitions.map((table) => textOf(tableParts({ ...selection, table }))).join(' UNION ALL ');
+  return { select, bare: select, label: selection.table.table, isUsual };
+};
 
 export const queriedRows = (query: string, label: string): SelectedRows => ({
   select: `\n${query}`,

@@ -3,13 +3,13 @@
  * deleted at the source since the last sync. There is no cursor that tells, but unchanged rows at the source show how
  * many are missing.
  */
-import type pg from 'pg';
 import * as z from 'zod';
 import { ask } from '../postgres/user-search-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
 import { countWhere } from '../sql/unchanged-check.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { readGroups, type HeldSnapshot } from '../sync/facts/partition-groups.ts';
 import { writtenSince } from '../sync/fence/pending-rows.ts';
 
 interface DifferenceCounts {
@@ -23,7 +23,7 @@ const countRow = z.object({ rows: z.number() });
 
 /** A difference that cannot be explained stays a difference. Runs in the snapshot of the comparison. */
 export async function withoutGone<T extends DifferenceCounts>(
-  source: pg.ClientBase,
+  held: HeldSnapshot,
   facts: TableFacts,
   relation: Relation,
   record: StateRecord,
@@ -32,11 +32,15 @@ export async function withoutGone<T extends DifferenceCounts>(
   const { contents } = record;
   if (isKeyed(record) || !contents || counted.missing + counted.extra + counted.changed === 0)
     return { ...counted, notes: [] };
-  const isWritten = await writtenSince(source, facts, relation, record);
+  const isWritten = await writtenSince(held.holder, facts, relation, record);
   if (isWritten === undefined) return { ...counted, notes: [cannotTell(contents.readAt)] };
   if (counted.extra === 0) return { ...counted, notes: [] };
-  const { rows } = await ask(source, countWhere(facts.sourceRows, `NOT ${isWritten}`));
-  const gone = Math.max(0, Number(contents.rows) - countRow.parse(rows[0]).rows);
+  const parts = readGroups(held, facts.sourceRows, async (client, group) =>
+    countRow.parse((await ask(client, countWhere(group, `NOT ${isWritten}`))).rows[0]),
+  );
+  let unchanged = 0;
+  for await (const { rows } of parts) unchanged += rows;
+  const gone = Math.max(0, Number(contents.rows) - unchanged);
   const explained = Math.min(gone, counted.extra);
   const extra = counted.extra - explained;
   return {

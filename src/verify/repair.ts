@@ -48,7 +48,7 @@ export async function repairTable(
     const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withSettledSides(context, facts, { relation, record }, async (source, sides) => {
       const { differences, sourceRows, destinationRows } = await compareSides(
-        { client: source, rows: sides.source },
+        { database: context.source, client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
       const gone = await namingConstraints(facts, () =>

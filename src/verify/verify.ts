@@ -8,6 +8,7 @@ import { shapeOf } from '../schema/shape.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { reasonText } from '../report/reasons.ts';
 import { tableCommand } from '../shell-word.ts';
+import { lockOnly } from '../sql/partitions.ts';
 import { stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
@@ -99,11 +100,12 @@ async function compareTable(
       known;
     return withSettledSides(context, facts, { relation, record }, async (source, sides) => {
       const comparison = await compareSides(
-        { client: source, rows: sides.source },
+        { database: context.source, client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
       const differences = await countDifferences(comparison.differences, keepsRest(facts.settings));
-      return withoutGone(source, facts, relation, record, { ...comparison, ...differences });
+      const held = { database: context.source, holder: source };
+      return withoutGone(held, facts, relation, record, { ...comparison, ...differences });
     });
   });
 }
@@ -120,7 +122,7 @@ export const withSettledSides = <T>(
   { relation, record }: ComparedTable,
   read: (source: pg.ClientBase, sides: ReturnType<typeof sidesOf>) => Promise<T>,
 ): Promise<T> => {
-  const lock = canLock(relation) ? [lockShape(relation.name)] : [];
+  const lock = canLock(relation) ? [(facts.sourceRows.inGroups ? lockOnly : lockShape)(relation.name)] : [];
   const first = [...lock, ...writersQuestion(facts, relation, record)];
   return context.source.withSnapshot(first, async (source, { answers }) => {
     if (mayReadMore(facts)) await ensureShape(source, facts, { shape: shapeOf(relation) });

@@ -1,10 +1,9 @@
 /** Applies the result of a comparison: removes rows that are gone from the source and fetches rows that differ. */
-import { copyBetween } from '../../postgres/copy-pipe.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { deleteDuplicates, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';
-import { onRows } from '../../sql/row-source.ts';
+import { copyGroups } from '../facts/copy-groups.ts';
 import type { RowDifference } from './differences.ts';
 import { batched } from './key-batches.ts';
 import { keyColumns, type BothSides } from './sides.ts';
@@ -65,18 +64,19 @@ async function fetchRows(
     source: servers.source.version,
     destination: servers.destination.version,
   });
-  const select = selectKeys(facts.sourceRows, relation.columns, keyColumns(facts, relation, 'source'), keys);
-  await copyBetween(
+  const key = keyColumns(facts, relation, 'source');
+  const into = {
+    client: destination,
+    endpoint: context.destination.endpoint,
+    copyIn: copyIn(facts.stagingName, columns, { format, isFresh: false }),
+  };
+  await copyGroups(
+    { database: context.source, holder: source },
     {
-      client: source,
-      endpoint: context.source.endpoint,
-      copyOut: onRows(facts.sourceRows, copyOut(select, format)),
+      rows: facts.sourceRows,
+      copyOut: (rows) => copyOut(selectKeys(rows, relation.columns, key, keys), format),
     },
-    {
-      client: destination,
-      endpoint: context.destination.endpoint,
-      copyIn: copyIn(facts.stagingName, columns, { format, isFresh: false }),
-    },
+    into,
     { format, onBytes: () => undefined, signal: context.signal },
   );
 }

@@ -50,7 +50,7 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
     destination: facts.destinationName,
   });
   const { differences } = await compareSides(
-    { client: source, rows: sides.source },
+    { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
   await applyDifferences({ context, facts, relation, source, destination }, differences, {

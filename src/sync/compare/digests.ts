@@ -28,5 +28,16 @@ export function differingGroups(
   return [...differing, ...expected.keys()].toSorted((a, b) => a - b);
 }
 
+/** The digest of the rows of several parts is the sum of theirs. */
+export async function sumOfDigests(parts: AsyncIterable<readonly GroupDigest[]>): Promise<GroupDigest[]> {
+  const sums = new Map<number, { rows: number; digest: bigint }>();
+  for await (const part of parts)
+    for (const { group, rows, digest } of part) {
+      const sum = sums.get(group) ?? { rows: 0, digest: 0n };
+      sums.set(group, { rows: sum.rows + rows, digest: sum.digest + BigInt(digest) });
+    }
+  return [...sums].map(([group, { rows, digest }]) => ({ group, rows, digest: String(digest) }));
+}
+
 export const totalRows = (digests: readonly GroupDigest[]): number =>
   digests.reduce((sum, { rows }) => sum + rows, 0);

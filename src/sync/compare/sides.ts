@@ -10,6 +10,7 @@ import type { Comparable } from '../../sql/compare.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { markIn, pipelineConditions } from '../../sql/metadata-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
+import type { RunContext } from '../context/run-context.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
@@ -19,6 +20,8 @@ export interface BothSides {
   readonly facts: CopyFacts;
   /** At the source. */
   readonly relation: Relation;
+  /** Has the server of the session `source`. */
+  readonly context: Pick<RunContext, 'source'>;
   readonly source: pg.ClientBase;
   readonly destination: pg.ClientBase;
 }

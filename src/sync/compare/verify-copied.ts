@@ -15,6 +15,7 @@ export interface CopiedComparison extends BothSides {
 
 /** Ignores rows that only the destination has, because `deletes` decides about them. @throws IncrepError VERIFY_FAILED */
 export async function verifyCopied({
+  context,
   facts,
   relation,
   source,
@@ -25,7 +26,7 @@ export async function verifyCopied({
 }: CopiedComparison): Promise<void> {
   const scope = { relation, what: 'rows', isPending: 'false', destination: table } as const;
   const { differences } = await compareSides(
-    { client: source, rows: sidesOf(facts, { ...scope, where }).source },
+    { database: context.source, client: source, rows: sidesOf(facts, { ...scope, where }).source },
     { client: destination, rows: sidesOf(facts, { ...scope, where: whereCopied }).destination },
   );
   for await (const { kind, key } of differences) {

@@ -16,7 +16,13 @@ import { NAME_INSIDE } from '../../postgres/server-errors.ts';
 import { printsByPath, type Column } from '../../schema/columns.ts';
 import { isRowVersion } from '../../schema/metadata-columns.ts';
 import { printName, type TableName } from '../../schema/names.ts';
-import { hasSystemColumns, queryRelation, selectFrom, type Relation } from '../../schema/relations.ts';
+import {
+  hasSystemColumns,
+  locksOfGroup,
+  queryRelation,
+  selectFrom,
+  type Relation,
+} from '../../schema/relations.ts';
 import {
   destinationColumn,
   hasSql,
@@ -72,14 +78,26 @@ const withoutRowVersion = (table: Relation): Relation =>
     ? { ...table, columns: table.columns.filter((column) => !isRowVersion(column)) }
     : table;
 
-const wholeTable = ({ name, table }: Selectable): SelectedSource => ({
+const wholeTable = ({ settings: { selection }, name, table }: Selectable): SelectedSource => ({
   relation: table,
-  rows: table?.columns.some(printsByPath) === true ? { ...name, isPinned: true } : name,
+  rows: {
+    ...name,
+    ...(table?.columns.some(printsByPath) === true && { isPinned: true }),
+    ...(table && inGroups(table, selection, !table.columns.some(printsByPath))),
+  },
   fault: undefined,
   changing: [],
   isSteady: true,
   types: [],
 });
+
+/** SQL of the operator names the table, so it cannot be read in groups of partitions. */
+function inGroups(table: Relation, selection: Selection, isUsual: boolean): Pick<RowSource, 'inGroups'> {
+  const locks = hasSql(selection) ? undefined : locksOfGroup(table);
+  return locks === undefined
+    ? {}
+    : { inGroups: { oid: table.oid, locks, selection: tableSelection(selection, table), isUsual } };
+}
 
 /** The part that needs no query. The server describes the rest. */
 function selectSource(selectable: Selectable): SelectedSource {
@@ -99,7 +117,7 @@ function selectSource(selectable: Selectable): SelectedSource {
   return {
     ...plain,
     relation: selectFrom(table, selection, []),
-    rows: selectedRows(tableSelection(selection, table)),
+    rows: { ...selectedRows(tableSelection(selection, table)), ...inGroups(table, selection, false) },
   };
 }
 

@@ -14,6 +14,7 @@ import type { KeyedPlan } from '../plan/plan.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { startNow, type Start } from '../context/start.ts';
+import { markInGroups } from './mark-in-groups.ts';
 
 type FenceWait = Pick<RunContext, 'source' | 'waitBudget' | 'timing' | 'signal' | 'emit'>;
 
@@ -107,11 +108,12 @@ export async function listFence(
   target: FenceTarget,
 ): Promise<RaisedFence> {
   const identity = await context.source.identity();
+  const { table, keyType, rows } = target;
+  const marked = rows.inGroups ? await markInGroups(context.source, target, rows.inGroups) : target;
   const asked = startNow();
-  const { table, keyType } = target;
   const [instance, mark, , listed, origin] = await context.source.readAtOnce([
     serverInstance(identity),
-    highWaterMark(target, identity.timeZone),
+    highWaterMark(marked, identity.timeZone),
     KEEP_ACTIVITY,
     IN_FLIGHT,
     ...(table ? [keyOrigin({ ...target, table })] : []),

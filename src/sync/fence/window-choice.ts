@@ -91,16 +91,19 @@ export function windowFrom(
     'legacyCursor' in plan.since
       ? legacyStart(plan.since.legacyCursor, plan.keyType)
       : windowStart(knownBefore(facts, plan), openTransactions);
-  // The largest key may be lower than before: top rows were deleted, a clock was set back, or a sequence was restarted.
-  const from = lowestCursor(plan.keyType, [start, fence.high]);
-  const isLower = plan.keyType === 'integer' && from !== start;
+  const sharing = sharingOf(facts, plan.source);
+  // The largest key may be lower than before: top rows were deleted, a clock was set back, or a sequence was restarted. Rows
+  // that share a unique key may be in different groups of partitions, so the whole table is read then.
+  const isWhole = sharing.sharing !== undefined && facts.sourceRows.inGroups !== undefined;
+  const from = isWhole ? null : lowestCursor(plan.keyType, [start, fence.high]);
+  const isLower = plan.keyType === 'integer' && !isWhole && from !== start;
   return {
     replicationKey: plan.replicationKey,
     keyType: plan.keyType,
     ...(isLower || comesAnywhere(facts, plan.source, fence) ? anywhere(facts, plan, fence, from) : { from }),
     lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
     nullKeys: facts.settings.nullKeys,
-    ...sharingOf(facts, plan.source),
+    ...sharing,
   };
 }
 

@@ -4,7 +4,8 @@
  * destination would. It copies the values that the destination table lacks.
  */
 import type pg from 'pg';
-import { copyBetween, type Copied } from '../../postgres/copy-pipe.ts';
+import type { Copied } from '../../postgres/copy-pipe.ts';
+import { copyGroups } from '../facts/copy-groups.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { IncrepError } from '../../errors.ts';
@@ -17,7 +18,6 @@ import { isKeyed } from '../../schema/state-record.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { analyze, createTable } from '../../sql/destination.ts';
 import { hasDuplicates, selectBackfill } from '../../sql/backfill.ts';
-import { onRows } from '../../sql/row-source.ts';
 import { isAfter } from '../../sql/window.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
@@ -78,7 +78,7 @@ async function isConvertedOtherwise(
   });
   const casts = new Map(retyped.map(({ name, to }) => [name, to]));
   const { differences } = await compareSides(
-    { client: source, rows: { ...sides.source, columns: compared } },
+    { database: context.source, client: source, rows: { ...sides.source, columns: compared } },
     { client: destination, rows: { ...sides.destination, columns: compared, casts } },
   );
   const isKeyCompared = mergeKey.some((name) => compared.includes(name));
@@ -99,7 +99,7 @@ async function isConvertedOtherwise(
 
 /** For --verify: compares the values that were copied apart from the window. @throws IncrepError VERIFY_FAILED */
 export async function verifyFilled(
-  { facts, relation, destination }: Evolving,
+  { context, facts, relation, destination }: Evolving,
   source: pg.ClientBase,
   { columns }: Fill,
 ): Promise<void> {
@@ -111,7 +111,7 @@ export async function verifyFilled(
     destination: facts.destinationName,
   });
   const { differences } = await compareSides(
-    { client: source, rows: { ...sides.source, columns } },
+    { database: context.source, client: source, rows: { ...sides.source, columns } },
     { client: destination, rows: { ...sides.destination, columns } },
   );
   for await (const { kind, key } of differences) {
@@ -146,23 +146,17 @@ async function copyFill(
   const isUnique = isUniqueBy(relation, settings.mergeKey);
   // A new column is NULL already, so its NULL values need not be copied. In an existing column, NULL may replace a value.
   const isNew = filled.every((name) => evolution.added.some((column) => column.name === name));
-  const copied = await copyBetween(
+  const names = columns.map(({ name }) => name);
+  const copied = await copyGroups(
+    { database: context.source, holder: source },
     {
-      client: source,
-      endpoint: context.source.endpoint,
-      copyOut: onRows(
-        sourceRows,
-        copyOut(selectBackfill(sourceRows, columns, isNew && isUnique ? filled : []), format),
-      ),
+      rows: sourceRows,
+      copyOut: (rows) => copyOut(selectBackfill(rows, columns, isNew && isUnique ? filled : []), format),
     },
     {
       client: destination,
       endpoint: context.destination.endpoint,
-      copyIn: copyIn(
-        table,
-        columns.map(({ name }) => name),
-        { format, isFresh: false },
-      ),
+      copyIn: copyIn(table, names, { format, isFresh: false }),
     },
     {
       format,

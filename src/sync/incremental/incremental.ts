@@ -22,7 +22,7 @@ import {
   type Share,
 } from '../write/merge-staging.ts';
 import { mergeInto } from '../write/merge-into.ts';
-import { nullKeyWarning } from '../write/null-keys.ts';
+import { nullKeysAtSource } from '../write/null-keys.ts';
 import type { Reason } from '../../reasons.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import type { TableJob } from '../plan/table-job.ts';
@@ -110,11 +110,12 @@ async function withinSnapshot(
   copied: Copied,
   read: Window,
 ): Promise<CopiedChanges> {
-  const { facts, plan, destination, isVerified } = changes;
+  const { context, facts, plan, destination, isVerified } = changes;
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
-  const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
-  const sides = { facts, relation: plan.source, source, destination };
+  const held = { database: context.source, holder: source };
+  const warnings = await nullKeysAtSource(held, facts, plan.source);
+  const sides = { context, facts, relation: plan.source, source, destination };
   const logged = await removeByLog(changes, sides);
   const comparesKeys = plan.removesDeleted || logged?.isComplete === false;
   if (!comparesKeys && !isVerified && !comparesMore(changes)) return { copied, warnings, fill, logged };

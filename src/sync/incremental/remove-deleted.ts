@@ -44,6 +44,7 @@ export async function removeDeleted(removing: Removing): Promise<Removal> {
 async function removeInBatches({
   facts,
   relation,
+  context,
   source,
   destination,
   isForced,
@@ -57,7 +58,7 @@ async function removeInBatches({
     destination: destinationName,
   });
   const comparison = await compareSides(
-    { client: source, rows: sides.source },
+    { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
   const limit = comparison.destinationRows * (settings.deleteLimit ?? 1);

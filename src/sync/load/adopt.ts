@@ -58,7 +58,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
     destination: facts.destinationName,
   });
   const { sourceRows, destinationRows, differences } = await compareSides(
-    { client: source, rows: sides.source },
+    { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
   let newer = 0;
@@ -79,7 +79,15 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
     isRemovalOver: true,
   });
   if (isVerified)
-    await verifyCopied({ facts, relation, source, destination, table: facts.destinationName, where: 'true' });
+    await verifyCopied({
+      context,
+      facts,
+      relation,
+      source,
+      destination,
+      table: facts.destinationName,
+      where: 'true',
+    });
   return {
     loader: undefined,
     rowsRead: merged.inserted + merged.updated + merged.newer + older,

@@ -6,7 +6,7 @@ import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { countWhere } from '../../sql/unchanged-check.ts';
 import { limitStatements } from '../../sql/session.ts';
-import { compareSides } from '../compare/compare-sides.ts';
+import { compareSides, type ComparedSource } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { countLive, hasComparableKey, inWords, type GoneRows } from './removed-rows.ts';
@@ -52,7 +52,8 @@ async function previewTable(
   const { settings, destination, destinationHasRows, unclaimed } = table;
   const isReplaced = unclaimed !== undefined && adoption !== 'compare';
   if (!destination || !destinationHasRows || isReplaced || keepsRest(settings)) return undefined;
-  if (settings.mode === 'full-refresh' && source.bytes > COUNTED_BYTES) return estimated(source, destination);
+  const isLarge = settings.mode === 'full-refresh' && source.bytes > COUNTED_BYTES;
+  if (isLarge || table.sourceRows.inGroups) return estimated(source, destination);
   try {
     return await countGone(work, table, source);
   } catch (error) {
@@ -82,7 +83,7 @@ function countGone(
   return destination.withSnapshot(limit, (there) =>
     source.withSnapshot(limit, async (here) => {
       if (table.settings.mode !== 'full-refresh' && hasComparableKey(table, relation))
-        return compareKeys(table, relation, here, there);
+        return compareKeys(table, relation, { database: source, client: here }, there);
       const { rows } = countRow.parse((await ask(here, countWhere(table.sourceRows, 'true'))).rows[0]);
       const of = await countLive(there, table);
       return { gone: Math.max(0, of - rows), of, left: rows, precision: 'at least' };
@@ -93,7 +94,7 @@ function countGone(
 async function compareKeys(
   table: TableFacts,
   relation: Relation,
-  source: pg.ClientBase,
+  source: Omit<ComparedSource, 'rows'>,
   destination: pg.ClientBase,
 ): Promise<RemovedRowsPreview> {
   const sides = sidesOf(table, {
@@ -104,7 +105,7 @@ async function compareKeys(
     destination: table.destinationName,
   });
   const { sourceRows, destinationRows, differences } = await compareSides(
-    { client: source, rows: sides.source },
+    { ...source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
   let gone = 0;

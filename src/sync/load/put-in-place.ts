@@ -80,10 +80,11 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
 
 /** After a merge the destination table is compared, because triggers may have changed rows. A new table is put in place unchanged. */
 export const verifyLoaded = (
-  { facts, plan, destination, placing }: Load,
+  { context, facts, plan, destination, placing }: Load,
   source: pg.ClientBase,
 ): Promise<void> =>
   verifyCopied({
+    context,
     facts,
     relation: plan.source,
     source,

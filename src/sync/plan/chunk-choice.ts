@@ -9,7 +9,7 @@ import { destinationDrift } from '../../schema/drift.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
 import { chunkStarts, type Heap, type Leaf } from '../../schema/heap.ts';
 import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
-import type { Relation } from '../../schema/relations.ts';
+import { fillsLocks, type Relation } from '../../schema/relations.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { isSameList } from '../../schema/columns.ts';
 import { shapeHindrance } from './reload-guard.ts';
@@ -121,9 +121,11 @@ export function unfitForChunks({
   hasForeignRows,
   keptBy,
   canSelectTable,
+  partitions,
 }: Relation): WholeLoadCause | undefined {
   if (hasForeignRows) return { code: 'foreign-rows' };
   if (keptBy !== null) return { code: 'extension-table', extension: keptBy };
+  if (fillsLocks({ partitions })) return { code: 'partitions-fill-locks' };
   if (kind === 'view' || kind === 'query') return { code: 'kind-without-pages', kind };
   return canSelectTable ? undefined : { code: 'column-privileges-only' };
 }

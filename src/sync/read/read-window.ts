@@ -3,19 +3,22 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import type { Loader } from '../../events.ts';
-import { copyBetween, copyInto, type Copied } from '../../postgres/copy-pipe.ts';
+import { copyInto, type Copied } from '../../postgres/copy-pipe.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { printName } from '../../schema/names.ts';
 import { canLock, type Relation } from '../../schema/relations.ts';
 import { copyIn, copyOut, type CopyFormat } from '../../sql/copy.ts';
-import { fromItem, onRows } from '../../sql/row-source.ts';
+import { fromItem, onRows, type RowSource } from '../../sql/row-source.ts';
 import { shapeStamp } from '../../sql/catalog.ts';
 import type { Statement } from '../../sql/search-path.ts';
+import { lockOnly } from '../../sql/partitions.ts';
 import { serverInstance } from '../../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
+import { copyGroups, type CopiedRows } from '../facts/copy-groups.ts';
+import { readGroups } from '../facts/partition-groups.ts';
 import { ensureShape, mayReadMore } from './shape-check.ts';
 import { receiveCopy, receiveDump } from './fan-out-rows.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
@@ -93,10 +96,11 @@ export async function withTableSnapshot<T>(
   read: (view: SourceView, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
   const { context, facts, plan, isCompared = false } = reading;
-  const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
+  const { inGroups } = facts.sourceRows;
+  const lock = canLock(plan.source) ? [(inGroups ? lockOnly : lockShape)(facts.sourceName)] : [];
   const first = [...lock, serverInstance(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
   const selectionKey =
-    basis === undefined || !context.group
+    basis === undefined || !context.group || inGroups
       ? undefined
       : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
   return withView(context, { selectionKey, first, isCompared }, async (view, answers) => {
@@ -131,16 +135,16 @@ async function copyRows(
 ): Promise<Copied> {
   const { context, facts, plan, destination } = reading;
   const { columns, format } = rowsAs(reading);
-  const statement = onRows(
-    facts.sourceRows,
-    copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format),
-  );
+  const wanted = {
+    rows: facts.sourceRows,
+    copyOut: (rows: RowSource) => copyOut(selectWindow(rows, plan.source.columns, window), format),
+  };
   const into = {
     client: destination,
     endpoint: context.destination.endpoint,
     copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
   };
-  const copied = await copyFrom(context, view, statement, into, flowOf(context, facts, format));
+  const copied = await copyFrom(context, view, wanted, into, flowOf(context, facts, format));
   if (copied.rows !== copied.rowsSent) throw shortCopy(facts, copied.rowsSent, copied.rows);
   return copied;
 }
@@ -148,17 +152,16 @@ async function copyRows(
 async function copyFrom(
   context: RunContext,
   { from }: SourceView,
-  statement: Statement,
+  wanted: CopiedRows,
   into: Parameters<typeof copyInto>[1],
   flow: Parameters<typeof copyInto>[2],
 ): Promise<Copied & { readonly rowsSent: number }> {
-  if ('own' in from)
-    return copyBetween(
-      { client: from.own, endpoint: context.source.endpoint, copyOut: statement },
-      into,
-      flow,
-    );
-  const { data, sent } = await receiveCopy(context, from.shared, statement);
+  if ('own' in from) return copyGroups({ database: context.source, holder: from.own }, wanted, into, flow);
+  const { data, sent } = await receiveCopy(
+    context,
+    from.shared,
+    onRows(wanted.rows, wanted.copyOut(wanted.rows)),
+  );
   const copied = await copyInto(data, into, flow);
   return { ...copied, rowsSent: await sent.rows };
 }
@@ -208,9 +211,11 @@ const flowOf = ({ emit, signal }: RunContext, { settings }: CopyFacts, format: C
 });
 
 /** A loader that copies no rows and reports success must not result in an empty table. */
-async function throwIfFilled({ facts }: WindowReading, source: pg.ClientBase): Promise<void> {
-  const { rows } = await ask<{ hasRows: boolean }>(source, hasRows(facts.sourceRows));
-  if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
+async function throwIfFilled({ context, facts }: WindowReading, source: pg.ClientBase): Promise<void> {
+  const asked = readGroups({ database: context.source, holder: source }, facts.sourceRows, (client, rows) =>
+    ask<{ hasRows: boolean }>(client, hasRows(rows)),
+  );
+  for await (const { rows } of asked) if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
 }
 
 const shortCopy = ({ sourceName }: CopyFacts, sent: number | string, arrived: number): IncrepError =>

@@ -100,7 +100,7 @@ async function removeGone(
     await enterPhase(context, facts, 'deletes');
     return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
       view.afterCopy(async (source) => {
-        const removing = { facts, relation: plan.source, source, destination, isForced };
+        const removing = { context, facts, relation: plan.source, source, destination, isForced };
         return (await removeDeleted(removing)).deleted;
       }),
     );

@@ -73,7 +73,9 @@ export async function beginQuietSweep(
 
 /** A plan without any work besides new rows. */
 function candidateOf(facts: TableFacts, request: PlanRequest): SweptTable[] {
-  const { saved, stateFile, pendingLoad, formerStateName } = facts;
+  const { saved, stateFile, pendingLoad, formerStateName, sourceRows } = facts;
+  // One statement cannot read the table.
+  if (sourceRows.inGroups) return [];
   if (saved.kind !== 'record' || saved.warnings.length > 0 || pendingLoad || formerStateName !== undefined)
     return [];
   // A run writes the file again if it is missing or older.

@@ -6,7 +6,9 @@ import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
 import type { Statement } from '../../sql/search-path.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
+import { readGroups, type HeldSnapshot } from '../facts/partition-groups.ts';
 import { countNullKeys } from '../../sql/window.ts';
 
 /** The count stops here, because an exact count of many rows is not useful. */
@@ -14,15 +16,40 @@ const MANY = 1000;
 
 const countRow = z.object({ rows: z.number() });
 
-/** `rows`: the source, or the staging table if it holds all rows. */
+/** For the staging table, if it holds all rows. */
 export async function nullKeyWarning(
+  client: pg.ClientBase,
+  staging: RowSource,
+  settings: TableSettings,
+  source: Relation,
+): Promise<string[]> {
+  return nullKeyText(settings, await countNulls(client, staging, settings, source));
+}
+
+/** For the rows of the source. */
+export async function nullKeysAtSource(
+  held: HeldSnapshot,
+  { sourceRows, settings }: Pick<CopyFacts, 'sourceRows' | 'settings'>,
+  source: Relation,
+): Promise<string[]> {
+  if (nullKeyQuestion(sourceRows, settings, source).length === 0) return [];
+  let rows = 0;
+  const counts = readGroups(held, sourceRows, (client, group) => countNulls(client, group, settings, source));
+  for await (const count of counts) {
+    rows += countRow.parse(count).rows;
+    if (rows > MANY) break;
+  }
+  return nullKeyText(settings, { rows });
+}
+
+async function countNulls(
   client: pg.ClientBase,
   rows: RowSource,
   settings: TableSettings,
   source: Relation,
-): Promise<string[]> {
+): Promise<unknown> {
   const [question] = nullKeyQuestion(rows, settings, source);
-  return question === undefined ? [] : nullKeyText(settings, (await ask(client, question)).rows[0]);
+  return question === undefined ? undefined : (await ask(client, question)).rows[0];
 }
 
 /** Empty if the table can have no such rows, or if each window reads them. */

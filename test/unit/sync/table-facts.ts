@@ -30,6 +30,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   canSelect: true,
   unreadableColumns: [],
   filtersRows: false,
+  partitions: null,
   stamp: '1 2',
   hasRules: false,
   files: ['1:1'],

@@ -145,7 +145,7 @@ async function withinSnapshot(
     destination: facts.destinationName,
   });
   const { destinationRows, differences } = await compareSides(
-    { client: source, rows: sides.source },
+    { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
   const repairing = { context, facts, relation: plan.source, source, destination };
