@@ -2,7 +2,7 @@
 import type { Settings } from '../config/settings.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { conflictLogFindings } from './conflict-log-findings.ts';
-import { constraintFindings } from './constraint-findings.ts';
+import { constraintFindings, tablesByOid, type TablesByOid } from './constraint-findings.ts';
 import { deletionLogFindings } from './deletion-log-findings.ts';
 import { destinationFindings } from './destination-findings.ts';
 import { connectionFindings } from './connection-findings.ts';
@@ -20,15 +20,22 @@ export function buildFindings(
   canSync = true,
 ): Finding[] {
   const { jobs, destinations } = configured;
+  const byOid = tablesByOid(found.facts.tables);
   return [
     ...serverFindings(found, configured),
     ...connectionFindings(found, { jobs, destinations: Math.max(1, destinations.length) }),
     ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),
-    ...found.facts.tables.flatMap((table) => tableFindings(table, found, canSync)),
+    ...found.facts.tables.flatMap((table) => tableFindings(table, { found, canSync, byOid })),
   ];
 }
 
-function tableFindings(table: TableFacts, found: Inspection, canSync: boolean): Finding[] {
+interface Findable {
+  readonly found: Inspection;
+  readonly canSync: boolean;
+  readonly byOid: TablesByOid;
+}
+
+function tableFindings(table: TableFacts, { found, canSync, byOid }: Findable): Finding[] {
   const plan = found.plans.get(table);
   const { name } = table.settings;
   // A table without a plan is among the failures.
@@ -45,7 +52,7 @@ function tableFindings(table: TableFacts, found: Inspection, canSync: boolean): 
     ...conflictLogFindings(table, found.conflictLogs.get(table)),
     ...stateFindings(table, canSync),
     ...destinationFindings(table, plan, found),
-    ...constraintFindings(table, found.facts.tables),
+    ...constraintFindings(table, byOid),
   ];
 }
 

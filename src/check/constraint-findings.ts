@@ -8,8 +8,16 @@ import { warning, type Finding } from './finding.ts';
 /** The number of indexes that a message names. */
 const LISTED = 5;
 
-/** `tables` contains all tables of the pipeline. */
-export const constraintFindings = (table: TableFacts, tables: readonly TableFacts[]): Finding[] => [
+/** All tables of the pipeline, by the oid of the destination table. */
+export type TablesByOid = ReadonlyMap<string, readonly TableFacts[]>;
+
+export const tablesByOid = (tables: readonly TableFacts[]): TablesByOid =>
+  Map.groupBy(
+    tables.filter(({ destination }) => destination),
+    ({ destination }) => destination?.oid ?? '',
+  );
+
+export const constraintFindings = (table: TableFacts, tables: TablesByOid): Finding[] => [
   ...(table.settings.deletes === 'keep' ? keptFindings(table, tables) : []),
   ...uniqueFindings(table),
   ...foreignKeyFindings(table, tables),
@@ -35,16 +43,14 @@ function uniqueFindings({ settings, source, destination }: TableFacts): Finding[
 }
 
 /** Rows that are gone from the source keep their unique values and their references. */
-function keptFindings({ settings, destination }: TableFacts, tables: readonly TableFacts[]): Finding[] {
+function keptFindings({ settings, destination }: TableFacts, tables: TablesByOid): Finding[] {
   const { name } = settings;
   const key = copyKey(settings);
   const unique = (destination?.uniqueKeys ?? []).filter(
     ({ columns }) => !key.every((column) => columns.includes(column)),
   );
-  const parents = tables.filter(
-    (each) =>
-      each.settings.deletes === 'hard' &&
-      destination?.references.includes(each.destination?.oid ?? '') === true,
+  const parents = (destination?.references ?? []).flatMap((oid) =>
+    (tables.get(oid) ?? []).filter((each) => each.settings.deletes === 'hard'),
   );
   return [
     ...(unique.length === 0
@@ -78,10 +84,10 @@ function keptFindings({ settings, destination }: TableFacts, tables: readonly Ta
 
 function foreignKeyFindings(
   { settings, destination, destinationName }: TableFacts,
-  tables: readonly TableFacts[],
+  tables: TablesByOid,
 ): Finding[] {
-  const synced = tables.filter((each) => each.settings.isEnabled).map((each) => each.destination?.oid);
-  const isForeign = (oid: string) => !synced.includes(oid) && oid !== destination?.oid;
+  const isSynced = (oid: string) => (tables.get(oid) ?? []).some((each) => each.settings.isEnabled);
+  const isForeign = (oid: string) => !isSynced(oid) && oid !== destination?.oid;
   if (!destination?.references.some(isForeign)) return [];
   return [
     warning(

@@ -16,7 +16,30 @@ type KnownFailures<T> = Map<string, { readonly failure: NamedFailure; readonly v
 /** The first table of each failure: its name in the output, and what was printed as the next step. */
 export type ToldFailures = KnownFailures<{ readonly label: string; readonly hint: string }>;
 
-const SPECIAL = /[.*+?^${}()|[\]\\]/g;
+/** A letter, a digit or another character of a name. */
+const IN_WORD = /[\p{L}\p{N}_$]/u;
+
+/** The character that ends at this place. Two units may be one character. */
+const characterBefore = (text: string, end: number): string =>
+  Array.from(text.slice(Math.max(0, end - 2), end)).at(-1) ?? '';
+
+const characterAt = (text: string, start: number): string =>
+  Array.from(text.slice(start, start + 2))[0] ?? '';
+
+/** An expression for each name would take longer to compile than thousands of texts to search. */
+function replaceWord(text: string, word: string, by: string): string {
+  let [rest, from] = ['', 0];
+  for (let at = text.indexOf(word); at >= 0;) {
+    const end = at + word.length;
+    const isWhole = !IN_WORD.test(characterBefore(text, at)) && !IN_WORD.test(characterAt(text, end));
+    if (isWhole) {
+      rest += `${text.slice(from, at)}${by}`;
+      from = end;
+    }
+    at = text.indexOf(word, isWhole ? end : at + 1);
+  }
+  return rest + text.slice(from);
+}
 
 /** As a shell and SQL quote it, and as it is. */
 const formsOf = (name: string): readonly string[] => [
@@ -25,14 +48,9 @@ const formsOf = (name: string): readonly string[] => [
   name,
 ];
 
-const wholeWord = (form: string): RegExp => {
-  const word = form.replaceAll(SPECIAL, String.raw`\$&`);
-  return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu');
-};
-
 /** The text with a placeholder for the name of the table, where it is a whole word. */
 const withoutName = (text: string, name: string): string =>
-  name === '' ? text : formsOf(name).reduce((rest, form) => rest.replaceAll(wholeWord(form), '\0'), text);
+  name === '' ? text : formsOf(name).reduce((rest, form) => replaceWord(rest, form, '\0'), text);
 
 /** For the forms of a name. No message has these characters. */
 const MARKS = ['\uE000', '\uE001', '\uE002'] as const;
@@ -42,7 +60,7 @@ function withName(text: string, from: string, to: string): string {
   if (from === '') return text;
   const there = formsOf(to);
   const marked = formsOf(from).reduce(
-    (rest, form, index) => rest.replaceAll(wholeWord(form), MARKS[index] ?? ''),
+    (rest, form, index) => replaceWord(rest, form, MARKS[index] ?? ''),
     text,
   );
   return there.reduce((rest, form, index) => rest.replaceAll(MARKS[index] ?? '', () => form), marked);

@@ -2,7 +2,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Style } from './style.ts';
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Made when a text needs it, because that takes milliseconds. */
+let segmenter: Intl.Segmenter | undefined;
+
+const graphemesOf = (text: string): Intl.Segments => {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter.segment(text);
+};
 
 /**
  * Characters that terminals draw over two cells. This is close enough to East Asian Width of Unicode for table names.
@@ -16,14 +22,15 @@ function cellsOf(grapheme: string): number {
   return WIDE.test(grapheme) ? 2 : 1;
 }
 
-const PLAIN = /^[ -~]*$/;
+/** Characters of one cell: ASCII, and the signs of increp's own texts. */
+const PLAIN = /^[ -~✓✗…·█]*$/u;
 
 /** The number of cells that the text needs. The colors of increp need none. */
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length;
   if (text.includes('\u001b')) return displayWidth(stripVTControlCharacters(text));
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += cellsOf(segment);
+  for (const { segment } of graphemesOf(text)) width += cellsOf(segment);
   return width;
 }
 
@@ -32,7 +39,7 @@ export function truncate(text: string, width: number, ellipsis: string): string 
   if (displayWidth(text) <= width) return text;
   let kept = '';
   let cells = ellipsis.length;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     cells += cellsOf(segment);
     if (cells > width) break;
     kept += segment;

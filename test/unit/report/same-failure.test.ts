@@ -1,0 +1,24 @@
+/** Failures that differ only in the name of the table. */
+import { expect, test } from 'vitest';
+import { failureKey } from '../../../src/report/same-failure.ts';
+
+const keyOf = (name: string, message: string) => failureKey({ name, code: 'X', message, hint: '' });
+
+test.each([
+  ['t1', 'table t1 is gone', 't2', 'table t2 is gone'],
+  ['a.b*', 'a.b* has 1,200 rows', 'c', 'c has 1 row'],
+  ['ä', 'ä, ä.x', 'c', 'c, c.x'],
+  ['tt', 'tt tt', 'c', 'c c'],
+])('%s and %s in %s and %s are the same', (name, message, other, otherMessage) => {
+  expect(keyOf(name, message)).toBe(keyOf(other, otherMessage));
+});
+
+test.each([
+  ['t1', 'table t12 is gone', 't2', 'table t22 is gone'],
+  ['t', 'ät and t', 'c', 'äc and c'],
+  ['t', '\u{1d41a}t', 'c', '\u{1d41a}c'],
+  ['t', 't\u{1d41a}', 'c', 'c\u{1d41a}'],
+  ['t', 't_ $t', 'c', 'c_ $c'],
+])('the name of a table inside another word counts: %s', (name, message, other, otherMessage) => {
+  expect(keyOf(name, message)).not.toBe(keyOf(other, otherMessage));
+});
