@@ -42,7 +42,12 @@ interface Claimant {
   readonly pipelines: readonly string[];
 }
 
-const nextSchema = z.object({ pipeline: z.string(), queue: z.string(), kind: z.enum(['look', 'table']) });
+const nextSchema = z.object({
+  pipeline: z.string(),
+  queue: z.string(),
+  id: z.string(),
+  priority: z.number(),
+});
 const idSchema = z.object({ id: z.string() });
 const scopeSchema = z.object({
   id: z.string(),
@@ -59,28 +64,31 @@ interface ClaimResult {
 }
 
 export async function claimJob(
-  control: ControlDatabase,
+  control: Pick<ControlDatabase, 'query' | 'transaction'>,
   queue: Queue,
   claimant: Claimant,
 ): Promise<ClaimResult> {
   // An idle worker asks without the lock.
-  if (!(await nextJob(control, claimant))) return { lost: [] };
+  if (!(await nextJob(control, claimant, { isSettled: false }))) return { lost: [] };
   return control.transaction(async (session) => {
     await session.query(LOCK_CLAIMS);
     // The job may be here because its worker was lost. Its fifth loss pauses the table.
     const lost = await settleLost(session, queue);
-    const next = await nextJob(session, claimant);
-    const job = next && (await queue.fetch(session, next.queue, next.kind));
+    const next = await nextJob(session, claimant, { isSettled: true });
+    const job = next && (await queue.take(session, next));
     if (!next || !job) return { lost };
-    // After the loss of a worker, a newer job of the same table may wait beside this one. One sync is for both.
-    const { table } = job.data;
-    if (table !== undefined) await queue.removeWaiting(session, next.pipeline, table);
+    // After the loss of a worker, a newer job of the same kind may wait beside this one. One sync is for both.
+    await queue.removeWaiting(session, next.pipeline, job.data.table);
     return { lost, claim: await begin(session, claimant, next.pipeline, job) };
   });
 }
 
-async function nextJob(session: ControlSession, { pipelines }: Claimant) {
-  const { rows } = await session.query(NEXT_JOB, [pipelines]);
+async function nextJob(
+  session: ControlSession,
+  { pipelines }: Claimant,
+  { isSettled }: { readonly isSettled: boolean },
+) {
+  const { rows } = await session.query(NEXT_JOB, [pipelines, !isSettled]);
   return nextSchema.optional().parse(rows[0]);
 }
 

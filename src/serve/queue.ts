@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import type { Db, PgBoss } from 'pg-boss';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
+import { SET_PRIORITY } from '../sql/control/claims.ts';
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
 import type { Timing } from '../timing.ts';
 
@@ -23,6 +24,8 @@ export interface HeldJob {
 
 /** Looks come first: they are quick, and find the work for everybody. */
 const PRIORITY = { look: 10, table: 0 } as const;
+/** Of the job that a claim takes. */
+const HIGHEST = 1000;
 
 /** A crash is counted by increp, in `tables.crashes`. */
 const RETRIES = 10_000;
@@ -31,6 +34,16 @@ const DAY = 86_400;
 
 /** Names of queues allow few characters. The name of a pipeline has no others. */
 export const queueOf = (pipeline: string): string => `pipeline/${pipeline}`;
+
+/** At most one job with a key is active. */
+const keyOf = (pipeline: string, table: string | undefined): string =>
+  table === undefined ? pipeline : `${pipeline}/${table}`;
+
+interface WaitingJob {
+  readonly queue: string;
+  readonly id: string;
+  readonly priority: number;
+}
 
 interface QueueOptions {
   readonly control: ControlDatabase;
@@ -99,7 +112,11 @@ export class Queue implements AsyncDisposable {
 
   /** Nothing happens if the same look already waits. */
   async sendLook(session: ControlSession, pipeline: string): Promise<void> {
-    const options = { singletonKey: pipeline, priority: PRIORITY.look, db: adapterOf(session) };
+    const options = {
+      singletonKey: keyOf(pipeline, undefined),
+      priority: PRIORITY.look,
+      db: adapterOf(session),
+    };
     await this.#boss.send(queueOf(pipeline), {}, options);
   }
 
@@ -111,20 +128,23 @@ export class Queue implements AsyncDisposable {
     if (tables.length === 0) return;
     const jobs = tables.map((table) => ({
       data: { table },
-      singletonKey: `${pipeline}/${table}`,
+      singletonKey: keyOf(pipeline, table),
       priority: PRIORITY.table,
       group: { id: source },
     }));
     await this.#boss.insert(queueOf(pipeline), jobs, { db: adapterOf(session) });
   }
 
-  async fetch(session: ControlSession, queue: string, kind: 'look' | 'table'): Promise<HeldJob | undefined> {
+  /** Takes this job. The queue chooses by priority alone, so for a moment the job has the highest one. */
+  async take(session: ControlSession, { queue, id, priority }: WaitingJob): Promise<HeldJob | undefined> {
+    await session.query(SET_PRIORITY, [queue, id, HIGHEST]);
     const jobs = await this.#boss.fetch<JobData>(queue, {
       db: adapterOf(session),
       batchSize: 1,
       includeMetadata: true,
-      ...(kind === 'look' ? { minPriority: PRIORITY.look } : { maxPriority: PRIORITY.table }),
+      minPriority: HIGHEST,
     });
+    await session.query(SET_PRIORITY, [queue, id, priority]);
     const [job] = jobs;
     return job && { queue, id: job.id, retryCount: job.retryCount, data: job.data };
   }
@@ -144,11 +164,11 @@ export class Queue implements AsyncDisposable {
     return isDone(await this.#boss.touch(queue, job));
   }
 
-  /** Removes the jobs of a table that wait. */
-  async removeWaiting(session: ControlSession, pipeline: string, table: string): Promise<void> {
+  /** Removes the jobs of a table that wait, or, without a table, the looks. */
+  async removeWaiting(session: ControlSession, pipeline: string, table: string | undefined): Promise<void> {
     const queue = queueOf(pipeline);
     const db = adapterOf(session);
-    const waiting = await this.#boss.findJobs(queue, { key: `${pipeline}/${table}`, queued: true, db });
+    const waiting = await this.#boss.findJobs(queue, { key: keyOf(pipeline, table), queued: true, db });
     if (waiting.length > 0)
       await this.#boss.deleteJob(
         queue,

@@ -34,10 +34,12 @@ export async function settleLook(
   return control.transaction(async (session) => {
     await session.query(LOCK_SENDS);
     if (!(await endsJob(session, queue, { attempt, job }, null))) return 'superseded';
-    await recordTables(session, pipeline, summary.tables);
     const tables = [...new Set(found.flatMap(({ withWork }) => withWork))];
+    const failed = summary.error ? tables.flatMap((table) => unreached(summary, table)) : [];
+    await recordTables(session, pipeline, [...summary.tables, ...failed]);
     for (const { run, withWork, quiet } of found) {
-      if (withWork.length > 0) await session.query(ADD_RUN_TABLES, [run.id, pipeline, withWork]);
+      if (withWork.length > 0 && !summary.error)
+        await session.query(ADD_RUN_TABLES, [run.id, pipeline, withWork]);
       await session.query(END_LOOK, [run.id, quiet, failureOf(summary.error)]);
     }
     if (!summary.error) await queue.sendTables(session, { pipeline, source, tables });
@@ -55,7 +57,8 @@ export async function settleTable(
     const outcome = { error: failureOf(summary.error), tables: summary.tables.map(tableToJson) };
     if (!(await endsJob(session, queue, { attempt, job }, outcome))) return 'superseded';
     const table = job.data.table ?? '';
-    await recordTables(session, pipeline, summary.error ? unreached(summary, table) : summary.tables);
+    const unknown = summary.error ? unreached(summary, table) : [];
+    await recordTables(session, pipeline, [...summary.tables, ...unknown]);
     const own = summary.tables.filter(({ name }) => name === table);
     const isOk = !summary.error && own.every(({ status }) => status !== 'failed');
     await endRunTables(session, attempt, isOk);
@@ -115,8 +118,8 @@ async function recordTables(
 type RecordedOutcome =
   TableOutcome | { readonly name: string; readonly status: 'failed'; readonly error: object | null };
 
-/** The run ended before the table, for example because the source is down. */
+/** The run may have ended before the table, for example because the source is down. */
 const unreached = ({ tables, error }: RunSummary, name: string): readonly RecordedOutcome[] =>
   tables.some((outcome) => outcome.name === name)
-    ? tables
-    : [...tables, { name, status: 'failed', error: failureOf(error) }];
+    ? []
+    : [{ name, status: 'failed', error: failureOf(error) }];

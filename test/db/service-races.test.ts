@@ -6,6 +6,7 @@ import { claimJob } from '../../src/serve/claim.ts';
 import { settleLost } from '../../src/serve/lost-attempts.ts';
 import { settleLook, settleTable } from '../../src/serve/settle.ts';
 import { requestRun, runDueSchedules } from '../../src/serve/trigger.ts';
+import { TAKE_LOST_ATTEMPTS } from '../../src/sql/control/claims.ts';
 import { freshPair } from '../support/pair.ts';
 import { controlPlace, openControl } from '../support/service.ts';
 import { ORDERS_CONFIG } from '../support/shop.ts';
@@ -16,6 +17,8 @@ const CLAIMANT = {
   pipelines: ['shop'],
   programOf: () => 'test',
 };
+/** As the queue does it for workers without a sign of life. */
+const loseWorkers = `UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`;
 /** Milliseconds in which the other transaction would end. */
 const MEANWHILE = 200;
 const NOTHING = { tables: [], error: undefined } as unknown as Parameters<typeof settleTable>[3];
@@ -126,8 +129,7 @@ test('a request that waits when a worker crashes at the table leads to one sync 
   await shop.claim();
   await request();
   await shop.look('orders');
-  // As the queue does it for a worker without a sign of life.
-  await place.rows(`UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`);
+  await place.rows(loseWorkers);
   const again = await shop.claim();
   await settleTable(control, queue, again, NOTHING);
   expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }, { state: 'ok' }]);
@@ -144,7 +146,7 @@ test('two runs of one schedule wait, because a look was lost: a due time joins t
   await due();
   await shop.claim();
   await due();
-  await place.rows(`UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`);
+  await place.rows(loseWorkers);
   await control.transaction((session) => settleLost(session, queue));
   await due();
   const [runs] = await place.rows(
@@ -155,19 +157,77 @@ test('two runs of one schedule wait, because a look was lost: a due time joins t
   expect(runs).toEqual({ runs: 2, apart: '1' });
 });
 
+test('a worker is lost in the middle of a claim: its runs wait for the next attempt', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  const request = () => control.transaction((session) => requestRun(session, queue, ORDER));
+  await request();
+  await shop.look('orders');
+  await shop.claim();
+  await request();
+  await shop.look('items');
+  // The queue notices the loss after the claim has searched for lost workers.
+  const transaction: ControlDatabase['transaction'] = (work) =>
+    control.transaction((session) =>
+      work({
+        query: async (text, values) => {
+          const result = await session.query<never>(text, values);
+          if (text === TAKE_LOST_ATTEMPTS) await place.rows(loseWorkers);
+          return result;
+        },
+      }),
+    );
+  const { claim = expect.fail('there is no job') } = await claimJob(
+    { query: (text, values) => control.query(text, values), transaction },
+    queue,
+    CLAIMANT,
+  );
+  await settleTable(control, queue, claim, NOTHING);
+  await settleTable(control, queue, await shop.claim(), NOTHING);
+  expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }, { state: 'ok' }]);
+});
+
+test('a look that fails ends its run, and its tables have failed', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  await control.transaction((session) => requestRun(session, queue, ORDER));
+  const look = await shop.claim();
+  if (look.kind !== 'look') expect.fail('not a look');
+  const found = look.runs.map((run) => ({ run, withWork: ['orders'], quiet: 0 }));
+  const error = {
+    code: 'CONNECTION_FAILED',
+    message: 'no answer',
+    hint: '',
+    sqlstate: undefined,
+    exitCode: 69,
+  };
+  const summary = { ...NOTHING, error } as typeof NOTHING;
+  await settleLook(control, queue, look, { source: 'one', summary, found });
+  expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'failed' }]);
+  expect(await place.rows('SELECT FROM run_tables')).toEqual([]);
+  expect(
+    await place.rows(`SELECT table_name, state, outcome -> 0 -> 'error' ->> 'code' AS code FROM tables`),
+  ).toEqual([{ table_name: 'orders', state: 'failing', code: 'CONNECTION_FAILED' }]);
+});
+
 test('a table that was paused while its job waited is not synced, and a continued table may crash five times again', async () => {
   await using shop = await quietShop();
   const { control, queue, place } = shop;
   await control.transaction((session) => requestRun(session, queue, ORDER));
-  await shop.look('orders');
+  await shop.look('orders', 'items');
   await place.rows(
     `INSERT INTO pauses (pipeline, table_name, reason, made_by) VALUES ('shop', 'orders', 'crashed', 'test');
      INSERT INTO tables (pipeline, table_name, state, crashes) VALUES ('shop', 'orders', 'crashed', 5)`,
   );
+  const items = await shop.claim();
+  expect(items).toMatchObject({ table: 'items' });
+  await settleTable(control, queue, items, NOTHING);
   expect(await claimJob(control, queue, CLAIMANT)).toEqual({ lost: [] });
   await place.rows('DELETE FROM pauses');
-  await shop.claim();
-  await place.rows(`UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`);
+  expect(await shop.claim()).toMatchObject({ table: 'orders' });
+  await place.rows(loseWorkers);
   await control.transaction((session) => settleLost(session, queue));
-  expect(await place.rows('SELECT state, crashes FROM tables')).toEqual([{ state: 'failing', crashes: 1 }]);
+  expect(await place.rows(`SELECT state, crashes FROM tables WHERE table_name = 'orders'`)).toEqual([
+    { state: 'failing', crashes: 1 },
+  ]);
 });

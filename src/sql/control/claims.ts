@@ -19,20 +19,26 @@ const isPaused = (pipeline: string): string => /* sql */ `EXISTS (
     AND (z.ends_at IS NULL OR z.ends_at > now()))`;
 
 /**
- * The queue with the next job for a worker that serves these pipelines ($1). A job of a table has the source as its group. It
- * waits while as many tables of the source are being synced as the pipeline has jobs, and while the table is paused.
+ * The next job for a worker that serves these pipelines ($1). A job of a table has the source as its group. It
+ * waits while as many tables of the source are being synced as the pipeline has jobs, and while the table is paused. A job
+ * whose last attempt has not been settled waits, too, unless $2: the runs of that attempt wait for the next one.
  */
 export const NEXT_JOB = /* sql */ `
-  SELECT p.name AS pipeline, p.queue, CASE WHEN j.group_id IS NULL THEN 'look' ELSE 'table' END AS kind
+  SELECT p.name AS pipeline, p.queue, j.id, j.priority
   FROM ${Q}.job j JOIN ${S}.pipelines p ON p.queue = j.name
   WHERE p.name = ANY ($1::text[]) AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now()
     AND NOT ${isPaused('p.name')}
     AND NOT EXISTS (SELECT FROM ${S}.pauses z WHERE z.pipeline = p.name AND j.singleton_key = z.pipeline || '/' || z.table_name
       AND (z.ends_at IS NULL OR z.ends_at > now()))
     AND NOT EXISTS (SELECT FROM ${Q}.job a WHERE a.name = j.name AND a.state = 'active' AND a.singleton_key = j.singleton_key)
+    AND ($2 OR NOT EXISTS (SELECT FROM ${S}.attempts a WHERE a.state = 'running' AND a.pipeline = p.name
+      AND a.table_name IS NOT DISTINCT FROM j.data ->> 'table'))
     AND (j.group_id IS NULL
       OR (SELECT count(*) FROM ${Q}.job a WHERE a.state = 'active' AND a.group_id = j.group_id) < p.jobs)
   ORDER BY j.priority DESC, j.created_on LIMIT 1`;
+
+/** queue, job, priority. */
+export const SET_PRIORITY = /* sql */ `UPDATE ${Q}.job SET priority = $3 WHERE name = $1 AND id = $2`;
 
 /** pipeline, table, queue, job, attempt of the job, worker, program. */
 export const BEGIN_ATTEMPT = /* sql */ `

@@ -31,7 +31,7 @@ const ALWAYS: readonly Rule[] = [
     name: 'a run has ended before its tables, or its tables before it',
     sql: `SELECT r.id, r.pipeline, r.state FROM increp_serve.runs r
       WHERE (r.finished_at IS NOT NULL) <> (r.state IN ('ok', 'partial', 'failed'))
-        OR (r.state IN ('running', 'ok', 'partial', 'failed') AND r.error IS NULL AND (r.state = 'running') <> EXISTS (
+        OR (r.state IN ('running', 'ok', 'partial', 'failed') AND (r.state = 'running') <> EXISTS (
           SELECT FROM increp_serve.run_tables t WHERE t.run_id = r.id AND t.state IN ('queued', 'running')))`,
   },
   {

@@ -93,6 +93,8 @@ async function run(scenario: Scenario, seconds: number): Promise<readonly string
   superuser.pathname = `/${role}`;
   const control = new Pool({ connectionString: superuser.href, max: 3 });
   control.on('error', () => undefined);
+  // A crash of the server ends clients that are in use, too.
+  control.on('connect', (client) => client.on('error', () => undefined));
   const life = Math.min(60, seconds / 6);
   const programOf = async (name: string, args: string) => {
     const network = await proxyOf(url);
