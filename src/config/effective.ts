@@ -47,12 +47,16 @@ export function effectiveSettings(configuration: Configuration, directory: strin
     const shown = value === null ? null : masked(variable, value, redact);
     return { name: variable.name, value: shown, from };
   });
-  const { writtenJobs: jobs } = configuration;
+  const { writtenJobs: jobs, writtenSchedule: schedule } = configuration;
+  const inTables = (name: string, value: unknown) => ({
+    name,
+    value: redact(JSON.stringify(value)),
+    from: 'tables-config.json',
+  });
   return [
     ...variables,
-    jobs === undefined
-      ? { name: 'jobs', value: '1', from: 'default' }
-      : { name: 'jobs', value: redact(JSON.stringify(jobs)), from: 'tables-config.json' },
+    jobs === undefined ? { name: 'jobs', value: '1', from: 'default' } : inTables('jobs', jobs),
+    ...(schedule === undefined ? [] : [inTables('schedule', schedule)]),
   ];
 }
 

@@ -46,6 +46,7 @@ export interface Configuration {
   readonly homes: DefaultSchemas;
   /** As it is written in tables-config.json; undefined if it is not. */
   readonly writtenJobs: unknown;
+  readonly writtenSchedule: unknown;
   readonly hasEnvFile: boolean;
   readonly secrets: readonly string[];
   readonly warnings: readonly string[];
@@ -106,7 +107,12 @@ export async function readConfiguration({
   const log = readLog(reading);
   problems.push(...later);
   const homes = homesOf(reading);
-  const { tables, patterns, entries, jobs, writtenJobs } = readTables(file, homes, report, warn);
+  const { tables, patterns, entries, jobs, writtenJobs, writtenSchedule } = readTables(
+    file,
+    homes,
+    report,
+    warn,
+  );
 
   secrets.push(...secretsOf(connections, values, [...named.values()]), ...secretsOf(undefined, written));
   const origins = { ...originsOf(values), ...savedOrigins };
@@ -116,6 +122,7 @@ export async function readConfiguration({
     entries,
     homes,
     writtenJobs,
+    writtenSchedule,
     hasEnvFile: envFile !== undefined,
     secrets,
     warnings,

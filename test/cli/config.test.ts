@@ -36,6 +36,7 @@ test('every setting with its value and its place, every option of a table with i
   await writeFile(join(credentials, 'DEST_USERNAME'), 'from-systemd\n');
   await pair.writeTables({
     jobs: 4,
+    schedule: { every: '30s' },
     defaults: { unique_cols: ['id'], lookback: '1m' },
     tables: [{ name: 'orders', replication_key: 'updated_at', deletes: 'soft' }],
   });
@@ -56,6 +57,7 @@ test('every setting with its value and its place, every option of a table with i
     STALL_TIMEOUT: { value: '2m', from: 'default' },
     LOG_LEVEL: { value: 'debug', from: 'the environment' },
     jobs: { value: '4', from: 'tables-config.json' },
+    schedule: { value: '{"every":"30s"}', from: 'tables-config.json' },
   });
   expect(config.tables).toMatchObject([
     {

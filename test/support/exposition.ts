@@ -6,7 +6,7 @@ export interface Series {
   readonly value: number;
 }
 
-const LINE = /^([a-z_]+)\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (-?[\d.]+(?:e[+-]?\d+)?)$/;
+const LINE = /^([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[\d.]+(?:e[+-]?\d+)?)$/;
 
 const unescape = (text: string) => text.replaceAll(/\\(.)/g, (_, it: string) => (it === 'n' ? '\n' : it));
 
@@ -20,8 +20,8 @@ export function parseExposition(text: string): Series[] {
 }
 
 function parseLine(line: string): Series {
-  const [, name, pairs, value] = LINE.exec(line) ?? [];
-  if (name === undefined || pairs === undefined) throw new Error(`not a series: ${line}`);
+  const [, name, pairs = '', value] = LINE.exec(line) ?? [];
+  if (name === undefined) throw new Error(`not a series: ${line}`);
   const labels = [...pairs.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(
     ([, label = '', written = '']) => [label, unescape(written)] as const,
   );

@@ -41,6 +41,7 @@ interface Tables {
   readonly entries: readonly RawEntry[];
   /** As it is written; undefined if it is not. */
   readonly writtenJobs: unknown;
+  readonly writtenSchedule: unknown;
   readonly jobs: number;
 }
 
@@ -84,13 +85,13 @@ export function readTables(
   if (read.length > 0 && read.every((entry) => !isEnabled(entry))) {
     warn(`${TABLES_FILE}: every table has "enabled": false, so a sync does nothing`);
   }
-  return { tables, patterns, entries, ...jobsIn(document?.value) };
+  return { tables, patterns, entries, ...envelopeOf(document?.value) };
 }
 
 /** A problem is reported with those of the other keys. */
-function jobsIn(document: unknown): Pick<Tables, 'jobs' | 'writtenJobs'> {
-  const writtenJobs = isObject(document) ? document['jobs'] : undefined;
-  return { writtenJobs, jobs: envelopeSchema.shape.jobs.safeParse(writtenJobs).data ?? 1 };
+function envelopeOf(document: unknown): Pick<Tables, 'jobs' | 'writtenJobs' | 'writtenSchedule'> {
+  const { jobs: writtenJobs, schedule: writtenSchedule } = isObject(document) ? document : {};
+  return { writtenJobs, writtenSchedule, jobs: envelopeSchema.shape.jobs.safeParse(writtenJobs).data ?? 1 };
 }
 
 const isEnabled = (entry: TableSettings | TablePattern): boolean =>
