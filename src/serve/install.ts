@@ -65,9 +65,17 @@ export function ensureCurrent(found: FoundVersions): void {
 const versionsText = ({ control, queue }: FoundVersions): string =>
   `${CONTROL_SCHEMA} ${control ?? 'missing'}, this version needs ${CONTROL_VERSION}; ${QUEUE_SCHEMA} ${queue ?? 'missing'}, this version needs ${QUEUE_VERSION}`;
 
-/** Two \`serve\` that start at the same time take turns. */
+/**
+ * Two `serve` that start at the same time take turns.
+ * @throws IncrepError CONFIG_INVALID if this version cannot migrate the tables
+ */
 export async function createControl(session: ControlSession): Promise<void> {
   await session.query(`SELECT pg_advisory_xact_lock(hashtextextended('increp schema', 0))`);
   const { control } = await findVersions(session);
   if (control === undefined) await session.query(CREATE_CONTROL);
+  else if (control < CONTROL_VERSION)
+    throw new IncrepError('CONFIG_INVALID', {
+      what: `this version cannot migrate the tables of the service from version ${control} to ${CONTROL_VERSION}`,
+      next: 'Start "increp serve" with an empty control database. The destinations keep their rows and cursors.',
+    });
 }

@@ -211,6 +211,15 @@ test('work refuses a control database without tables, and one of another version
   expect(after.exitCode).toBe(78);
   expect(after.stderr).toContain('was made by a newer increp');
   expect((await increp('serve --no-worker', place, { env })).exitCode).toBe(78);
+  await control.rows('UPDATE increp_serve.version SET version = 0');
+  for (const [command, message] of [
+    ['work', 'has an older version'],
+    ['serve --no-worker', 'cannot migrate the tables of the service from version 0'],
+  ] as const) {
+    const refused = await increp(command, place, { env });
+    expect(refused.exitCode).toBe(78);
+    expect(refused.stderr).toContain(message);
+  }
 });
 
 test('the service answers probes and Prometheus on loopback, and under no other name', async () => {
