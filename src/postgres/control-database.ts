@@ -153,13 +153,23 @@ const queryOn = <Row extends pg.QueryResultRow>(
 const isAnswer = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'ERROR';
 
+/** The driver says this after `query_timeout`. */
+const NO_ANSWER = 'Query read timeout';
+
 /** The error of any statement, for people. */
 export function asControlError(error: unknown, endpoint: Endpoint): IncrepError {
+  const next = `Check SERVE_DATABASE_URL, that server and the network. To test the login: psql ${endpoint.login}`;
+  if (error instanceof Error && error.message === NO_ANSWER)
+    return new IncrepError('CONNECTION_LOST', {
+      what: `control database ${endpoint.address}: no answer to a statement`,
+      next,
+      cause: error,
+    });
   const known = error instanceof IncrepError ? error : asIncrepError(serverError(error, endpoint, false));
   if (known.code === 'INTERNAL' || known.code === 'CONFIG_INVALID') return known;
   return reworded(known, {
     what: known.message,
-    next: `Check SERVE_DATABASE_URL, that server and the network. To test the login: psql ${endpoint.login}`,
+    next,
     cause: known.cause,
   });
 }

@@ -59,6 +59,12 @@ const adapterOf = (session: ControlSession): Db => ({
   },
 });
 
+/** pg-boss describes some errors by plain objects. */
+export const asThrown = (reported: unknown): unknown =>
+  typeof reported === 'object' && reported !== null && !(reported instanceof Error) && 'message' in reported
+    ? Object.assign(new Error(String(reported.message)), reported)
+    : reported;
+
 /** pg-boss is heavy, so it loads only here. */
 export async function openQueue(
   { control, timing, onError }: QueueOptions,
@@ -79,7 +85,7 @@ export async function openQueue(
     registerInstance: false,
     openTelemetry: { enabled: false },
   });
-  boss.on('error', onError);
+  boss.on('error', (error: unknown) => onError(asThrown(error)));
   boss.on('warning', () => undefined);
   return new Queue(boss, timing);
 }
