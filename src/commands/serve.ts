@@ -16,7 +16,7 @@ export async function serveCommand(_words: readonly string[], options: ServeComm
     terminal.out(await sqlFor(options));
     return 0;
   }
-  const { readListenAddress } = await import('../serve/http.ts');
+  const { readListenAddress } = await import('../serve/web/listen-address.ts');
   const listen = readListenAddress(options.listen);
   return withService('serve', options, async ({ root, ...service }) => {
     const { serve } = await import('../serve/serve.ts');

@@ -2,15 +2,17 @@
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { PRUNE } from '../sql/control/runs.ts';
 import type { Timing } from '../timing.ts';
-import { openDoor, type ListenAddress } from './http.ts';
 import { createControl, ensureNotNewer, findVersions } from './install.ts';
 import { keepDoing } from './keep-doing.ts';
 import { knownPipelines } from './known-pipelines.ts';
-import { serviceMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import type { ServiceLog } from './service-log.ts';
 import { settleLost } from './lost-attempts.ts';
 import { runDueSchedules } from './trigger.ts';
+import { createApp } from './web/create-app.ts';
+import { openDoor } from './web/door.ts';
+import type { ListenAddress } from './web/listen-address.ts';
+import { LOOPBACK } from './web/origin.ts';
 
 export interface ServeOptions {
   readonly control: ControlDatabase;
@@ -44,10 +46,9 @@ export async function serve(options: ServeOptions): Promise<void> {
       }
   };
   await refresh();
-  await using door = await openDoor(options.listen, {
-    notReady: () => notReady(control),
-    metrics: () => serviceMetrics(control, timing.serve.heartbeat * 2),
-  });
+  const address = { isOwnName: (name: string) => LOOPBACK.test(name), scheme: 'http' } as const;
+  const app = createApp({ control, queue, timing, address, signal, onError: log.outage }, undefined);
+  await using door = await openDoor(options.listen, app);
   log.info(`listening on ${door.url}`);
   const repeat = (everySeconds: number, work: () => Promise<unknown>) =>
     keepDoing({ everySeconds, signal, work, onError: log.outage });
@@ -64,15 +65,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     repeat(HOUR, () => prune(control)),
     options.keepWorker?.(),
   ]);
-}
-
-async function notReady(control: ControlDatabase): Promise<string | undefined> {
-  try {
-    await control.query('SELECT 1');
-    return undefined;
-  } catch {
-    return 'the control database does not answer';
-  }
 }
 
 async function prune(control: ControlDatabase): Promise<void> {

@@ -158,6 +158,45 @@ CREATE TABLE ${CONTROL_SCHEMA}.events (
   detail jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.events (at DESC);
+
+-- A token is "increp_ID_SECRET". Only the digest of the secret is here.
+CREATE TABLE ${CONTROL_SCHEMA}.tokens (
+  id text PRIMARY KEY,
+  name text NOT NULL,
+  digest bytea NOT NULL,
+  role text NOT NULL CHECK (role IN ('trigger', 'read', 'operate', 'admin')),
+  -- Null means all pipelines.
+  pipelines text[],
+  made_by text NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  used_at timestamptz
+);
+CREATE UNIQUE INDEX ON ${CONTROL_SCHEMA}.tokens (name) WHERE revoked_at IS NULL;
+
+-- A login of a browser by a token. It ends with the token.
+CREATE TABLE ${CONTROL_SCHEMA}.sessions (
+  digest bytea PRIMARY KEY,
+  token_id text NOT NULL REFERENCES ${CONTROL_SCHEMA}.tokens ON DELETE CASCADE,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL
+);
+
+-- Each request that was to change something, also if it was refused.
+CREATE TABLE ${CONTROL_SCHEMA}.audit (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT now(),
+  -- The name of the token. Null if the request had none that is valid.
+  actor text,
+  token_id text,
+  action text NOT NULL,
+  pipeline text,
+  table_name text,
+  status int NOT NULL,
+  detail jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.audit (pipeline, id DESC);
 `;
 
 /** No row if the schema is missing. Not to_regclass(), which fails if the role may not use the schema. */

@@ -1,0 +1,7 @@
+/** The API below /api/v1, and its description for programs. */
+import type { WebApp, WebParts } from '../web-app.ts';
+import { addTokens } from './tokens.ts';
+
+export function addApi(app: WebApp, parts: WebParts): void {
+  addTokens(app, parts);
+}

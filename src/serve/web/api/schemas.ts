@@ -1,0 +1,23 @@
+/** Types of the API that many routes have. */
+import { z } from '@hono/zod-openapi';
+import { DURATION_FORMS, parseDuration } from '../../../duration.ts';
+
+/** Of a token, a pipeline or a connection. */
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/i, { error: '1 to 63 letters, digits, ".", "-" and "_"' });
+
+/** Seconds, after it was read. */
+export const durationSchema = z
+  .string()
+  .transform((text, context) => {
+    const seconds = parseDuration(text);
+    if (seconds === undefined || seconds === 0) context.addIssue(DURATION_FORMS);
+    return seconds ?? z.NEVER;
+  })
+  .openapi({ type: 'string', example: '90d' });
+
+export const timeSchema = z.iso.datetime().openapi({ example: '2030-01-31T09:30:00.000Z' });
+
+export const timeOf = <T extends Date | null>(time: T) =>
+  (time?.toISOString() ?? null) as T extends Date ? string : string | null;

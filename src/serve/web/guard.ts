@@ -1,0 +1,83 @@
+/** Stands before every route: the Host header, the token or session, the origin and the role. */
+import { getCookie } from 'hono/cookie';
+import { matchedRoutes } from 'hono/route';
+import type { MiddlewareHandler } from 'hono';
+import { hasRole, mayUsePipeline, type Actor } from '../access/roles.ts';
+import { actorOfSession } from '../access/sessions.ts';
+import { actorOfToken } from '../access/tokens.ts';
+import { RefusedRequest } from '../refusal.ts';
+import { isOwnRequest, nameOf } from './origin.ts';
+import type { WebRoute, WebApp, WebContext, WebEnvironment, WebParts } from './web-app.ts';
+
+export const SESSION_COOKIE = 'increp_session';
+
+export function guard(app: WebApp, parts: WebParts): MiddlewareHandler<WebEnvironment> {
+  return async (context, next) => {
+    const host = context.req.header('host');
+    if (!parts.address.isOwnName(nameOf(host)))
+      throw new RefusedRequest(
+        'UNKNOWN_HOST',
+        'this service has another name',
+        'Use the address of the service.',
+      );
+    const route = routeOf(app, context);
+    if (route === 'unknown')
+      throw new RefusedRequest('NOT_FOUND', `there is no ${context.req.path}`, 'See /api/v1/openapi.json.');
+    // Without a role, a route is closed.
+    if (!route) throw forbidden('the route has no role');
+    ensureOwnRequest(context, parts);
+    const actor = await identify(context, parts);
+    context.set('actor', actor);
+    if (route.access !== 'open') ensureMay(actor, route, context.req.param('pipeline'));
+    await next();
+  };
+}
+
+/** The handler that answers, as it was declared. Undefined if it was not declared. */
+function routeOf(app: WebApp, context: WebContext): WebRoute | 'unknown' | undefined {
+  const handler = matchedRoutes(context).findLast(({ method }) => method !== 'ALL');
+  return handler ? app.find(handler.method, handler.path) : 'unknown';
+}
+
+/** A token in a header is no cookie: no page of another site can send it. */
+function ensureOwnRequest({ req }: WebContext, { address }: WebParts): void {
+  if (req.header('authorization') !== undefined) return;
+  const [host, origin, site] = [req.header('host'), req.header('origin'), req.header('sec-fetch-site')];
+  const hasCookie = req.header('cookie') !== undefined;
+  const isBrowser = origin !== undefined || site !== undefined;
+  if ((hasCookie || isBrowser) && !isOwnRequest({ method: req.method, host, origin, site }, address))
+    throw forbidden('the request comes from a page of another site');
+}
+
+async function identify(context: WebContext, { control }: WebParts): Promise<Actor | undefined> {
+  const header = context.req.header('authorization');
+  if (header !== undefined) {
+    const [, token] = /^Bearer +(\S+)$/i.exec(header) ?? [];
+    return token === undefined ? undefined : actorOfToken(control, token);
+  }
+  const cookie = getCookie(context, SESSION_COOKIE);
+  return cookie ? actorOfSession(control, cookie) : undefined;
+}
+
+function ensureMay(actor: Actor | undefined, route: WebRoute, pipeline: string | undefined): void {
+  if (route.access === 'open') return;
+  if (!actor)
+    throw new RefusedRequest(
+      'UNAUTHENTICATED',
+      'the request has no valid token',
+      'Send "Authorization: Bearer TOKEN". Make a token: increp token create --role read',
+    );
+  if (!hasRole(actor, route.access)) throw forbidden(`token ${actor.name} has the role ${actor.role}`);
+  if (route.isForAll === true && actor.pipelines !== null)
+    throw forbidden(`token ${actor.name} is limited to pipelines`);
+  if (pipeline !== undefined) ensurePipeline(actor, pipeline);
+}
+
+/** For routes that find the pipeline by other means, such as the ID of a run. */
+function ensurePipeline(actor: Actor, pipeline: string): void {
+  if (!mayUsePipeline(actor, pipeline))
+    throw forbidden(`token ${actor.name} may not use pipeline ${pipeline}`);
+}
+
+const forbidden = (why: string): RefusedRequest =>
+  new RefusedRequest('FORBIDDEN', why, 'Use a token with another role: increp token create --role ROLE');
