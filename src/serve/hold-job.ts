@@ -12,6 +12,7 @@ export interface HeldClaim extends AsyncDisposable {
   /** Aborts if the job is lost, or if the worker must stop. */
   readonly signal: AbortSignal;
   readonly listener: Listener;
+  readonly progress: Progress;
   /** Whether another worker may have the job by now. */
   readonly isLost: boolean;
 }
@@ -25,13 +26,34 @@ interface HoldOptions {
   readonly onError: (error: unknown) => void;
 }
 
-interface Progress {
-  phase: Phase | null;
-  bytes: number;
-  rows: number | null;
+/** Of the table of the job. */
+export interface Progress {
+  /** In the order of their begin, which is in seconds since the worker took the job. */
+  readonly phases: readonly PhaseBegin[];
+  /** Seconds since the worker took the job. */
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly rows: number | null;
+  /** The estimate of the source. */
+  readonly estimatedRows: number | null;
   readonly action: string | null;
-  waitsFor: string | null;
+  readonly waitsFor: string | null;
+  readonly chunks: { readonly done: number; readonly of: number } | null;
 }
+
+interface PhaseBegin {
+  readonly phase: Phase;
+  readonly at: number;
+  readonly destination?: string;
+}
+
+const NO_PROGRESS: Progress = {
+  ...{ phases: [], seconds: 0, bytes: 0, rows: null, estimatedRows: null, action: null, waitsFor: null },
+  chunks: null,
+};
+
+/** The phases of a table with many chunks would fill pages. */
+const MOST_PHASES = 200;
 
 export function holdJob(
   claim: ClaimedJob,
@@ -39,7 +61,9 @@ export function holdJob(
 ): HeldClaim {
   const lost = new AbortController();
   const ended = new AbortController();
-  let progress: Progress = { phase: null, bytes: 0, rows: null, action: null, waitsFor: null };
+  const startedAt = performance.now();
+  const elapsed = () => Math.round(performance.now() - startedAt) / 1000;
+  let progress = NO_PROGRESS;
   let isReported = true;
   const lose = () =>
     lost.abort(
@@ -51,8 +75,10 @@ export function holdJob(
   const report = async () => {
     if (isReported) return;
     isReported = true;
-    const { phase, ...rest } = progress;
-    await control.query(REPORT_PROGRESS, [claim.attempt, phase, rest]);
+    await control.query(REPORT_PROGRESS, [
+      ...[claim.attempt, progress.phases.at(-1)?.phase ?? null],
+      { ...progress, seconds: elapsed() },
+    ]);
   };
   const beat = async () => {
     // Only an answer counts. If the control database is away, it is away for other workers too, and the locks of the
@@ -71,8 +97,13 @@ export function holdJob(
     get isLost() {
       return lost.signal.aborted;
     },
+    get progress() {
+      return { ...progress, seconds: elapsed() };
+    },
     listener: (event) => {
-      const after = progressAfter(progress, event);
+      // The job may sync other tables too.
+      if (claim.kind === 'table' && 'table' in event && event.table !== claim.table) return;
+      const after = progressAfter(progress, event, elapsed());
       isReported &&= after === progress;
       progress = after;
     },
@@ -83,12 +114,19 @@ export function holdJob(
   };
 }
 
-function progressAfter(before: Progress, event: Parameters<Listener>[0]): Progress {
+function progressAfter(before: Progress, event: Parameters<Listener>[0], at: number): Progress {
   switch (event.type) {
     case 'table-planned':
-      return { ...before, action: event.action };
-    case 'phase-started':
-      return { ...before, phase: event.phase, waitsFor: event.waitsFor ?? null };
+      return { ...before, action: event.action, estimatedRows: event.estimatedRows ?? null };
+    case 'phase-started': {
+      const { phase, destination, waitsFor = null, chunks = null } = event;
+      const begin = { phase, at, ...(destination !== undefined && { destination }) };
+      const last = before.phases.at(-1);
+      const isSame = last?.phase === phase && last.destination === destination;
+      const isFull = before.phases.length >= MOST_PHASES;
+      const phases = isSame || isFull ? before.phases : [...before.phases, begin];
+      return { ...before, phases, waitsFor, chunks: chunks ?? before.chunks };
+    }
     case 'rows-copied':
       return { ...before, bytes: event.bytes, rows: event.rows ?? null };
     default:

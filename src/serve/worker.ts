@@ -6,6 +6,7 @@ import type { Environment } from '../environment.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { RECORD_EVENT } from '../sql/control/claims.ts';
+import { DESCRIBE_PIPELINE } from '../sql/control/records.ts';
 import { SAVE_WORKER } from '../sql/control/runs.ts';
 import type { Timing } from '../timing.ts';
 import { version } from '../version.ts';
@@ -14,8 +15,9 @@ import { holdJob } from './hold-job.ts';
 import { keepDoing, pause } from './keep-doing.ts';
 import { settleLost } from './lost-attempts.ts';
 import type { ServiceLog } from './service-log.ts';
-import { ownPipelines, type OwnPipelines } from './own-pipelines.ts';
+import { ownPipelines, type OwnPipeline, type OwnPipelines } from './own-pipelines.ts';
 import type { Queue } from './queue.ts';
+import { listTables } from './records.ts';
 import { lookAt, syncTable } from './run-job.ts';
 import { giveBack, markSuperseded, settleLook, settleTable, type JobEnd } from './settle.ts';
 
@@ -39,14 +41,17 @@ export async function work(options: WorkerOptions): Promise<void> {
   const { control, queue, timing, signal, log } = options;
   const worker = { ...options, id: randomUUID(), read: ownPipelines(options.root, options.environment) };
   let own: OwnPipelines = await worker.read();
+  const described = new Set<OwnPipeline>();
   const state = () => (signal.aborted ? 'stopping' : 'working');
   sayPipelines(log, undefined, own);
   await saveWorker(worker, state(), own);
+  await describePipelines(control, described, own);
   const refresh = async () => {
     const before = own;
     own = await worker.read();
     sayPipelines(log, before, own);
     await saveWorker(worker, state(), own);
+    await describePipelines(control, described, own);
   };
   const stop = new AbortController();
   const onError = (error: unknown) => log.outage(error);
@@ -133,7 +138,8 @@ async function doJob(
       // A sync that was stopped has not ended, whatever its summary says.
       if (summary.error?.code === 'INTERRUPTED') signal.throwIfAborted();
       log.synced(claim, summary);
-      settle = () => settleTable(control, queue, claim, summary);
+      const { progress } = held;
+      settle = () => settleTable(control, queue, claim, { summary, progress });
     }
   } catch (error) {
     settle = () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
@@ -200,6 +206,22 @@ async function saveWorker(
     ...[id, hostname(), process.pid, version(), capacity, state],
     ...[[...serves.keys()], Object.fromEntries(lacks)],
   ]);
+}
+
+/** For the page: what a pipeline is, also before its first sync. */
+async function describePipelines(
+  control: ControlDatabase,
+  described: Set<OwnPipeline>,
+  { serves }: OwnPipelines,
+): Promise<void> {
+  for (const [name, pipeline] of serves) {
+    if (described.has(pipeline)) continue;
+    const { rowCount } = await control.query(DESCRIBE_PIPELINE, [name, pipeline.description]);
+    if (rowCount !== 1) continue;
+    await control.transaction((session) => listTables(session, name, pipeline.listing));
+    described.add(pipeline);
+  }
+  for (const pipeline of described) if (serves.get(pipeline.name) !== pipeline) described.delete(pipeline);
 }
 
 /** Each change once. */

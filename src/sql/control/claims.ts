@@ -47,9 +47,9 @@ export const LOST_PROGRAMS = /* sql */ `
   WHERE pipeline = $1 AND table_name = $2 AND id <> $3 AND state IN ('crashed', 'superseded')
     AND started_at > now() - interval '2 days'`;
 
-/** attempt, state, outcome. No row if the attempt has ended already. */
+/** attempt, state, outcome, progress. No row if the attempt has ended already. */
 export const END_ATTEMPT = /* sql */ `
-  UPDATE ${S}.attempts SET state = $2, finished_at = now(), outcome = $3
+  UPDATE ${S}.attempts SET state = $2, finished_at = now(), outcome = $3, progress = coalesce($4, progress)
   WHERE id = $1 AND state = 'running' RETURNING id`;
 
 /** attempt, phase, progress. */
@@ -93,16 +93,6 @@ export const PAUSE = /* sql */ `
 export const PAUSED_TABLES = /* sql */ `
   SELECT table_name AS "table" FROM ${S}.pauses
   WHERE pipeline = $1 AND table_name IS NOT NULL AND (ends_at IS NULL OR ends_at > now())`;
-
-/** pipeline, table, whether it succeeded, outcome, end of the sync. */
-export const RECORD_TABLE = /* sql */ `
-  INSERT INTO ${S}.tables AS t (pipeline, table_name, state, last_success_at, last_attempt_at, outcome)
-  SELECT $1, r.name, CASE WHEN r.ok THEN 'ok' ELSE 'failing' END, CASE WHEN r.ok THEN now() END, now(), r.outcome
-  FROM jsonb_to_recordset($2::jsonb) r(name text, ok boolean, outcome jsonb)
-  ON CONFLICT (pipeline, table_name) DO UPDATE SET
-    state = excluded.state, crashes = 0, last_attempt_at = excluded.last_attempt_at, outcome = excluded.outcome,
-    state_since = CASE WHEN t.state = excluded.state THEN t.state_since ELSE excluded.state_since END,
-    last_success_at = coalesce(excluded.last_success_at, t.last_success_at)`;
 
 /** level, code, pipeline, table, attempt, worker, detail. */
 export const RECORD_EVENT = /* sql */ `

@@ -94,6 +94,9 @@ export const PRUNE = [
   /* sql */ `DELETE FROM ${S}.attempts WHERE state <> 'running' AND (started_at < now() - interval '30 days'
     OR (table_name IS NULL AND started_at < now() - interval '2 days'))`,
   /* sql */ `DELETE FROM ${S}.events WHERE at < now() - interval '30 days'`,
+  /* sql */ `DELETE FROM ${S}.lags WHERE period < now() - interval '25 hours'`,
+  /* sql */ `DELETE FROM ${S}.periods WHERE period < now() - interval '7 days'`,
+  /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,
   /* sql */ `DELETE FROM ${S}.workers WHERE seen_at < now() - interval '7 days'`,
 ] as const;
 

@@ -7,8 +7,8 @@ export const QUEUE_SCHEMA = 'increp_queue';
 export const CONTROL_VERSION = 1;
 
 /**
- * Everything from nothing, in one transaction. No column holds a password or an address: a worker finds the connections of
- * a pipeline where it runs.
+ * Everything from nothing, in one transaction. No column holds a password: a worker finds the connections of a pipeline where
+ * it runs.
  */
 export const CREATE_CONTROL = /* sql */ `
 CREATE SCHEMA ${CONTROL_SCHEMA};
@@ -22,6 +22,8 @@ CREATE TABLE ${CONTROL_SCHEMA}.pipelines (
   queue text NOT NULL UNIQUE,
   jobs int NOT NULL,
   problem jsonb,
+  -- What a worker has read: the names of the servers, and the settings in effect with secrets masked.
+  described jsonb,
   added_at timestamptz NOT NULL DEFAULT now(),
   -- The directory is gone. The history stays.
   removed_at timestamptz
@@ -132,19 +134,55 @@ CREATE TABLE ${CONTROL_SCHEMA}.attempts (
 CREATE INDEX ON ${CONTROL_SCHEMA}.attempts (pipeline, table_name, started_at DESC);
 CREATE INDEX ON ${CONTROL_SCHEMA}.attempts (id) WHERE state = 'running';
 
--- The latest of each table.
+-- The latest of each table. A worker lists the tables of a pipeline before their first sync.
 CREATE TABLE ${CONTROL_SCHEMA}.tables (
   pipeline text NOT NULL,
   table_name text NOT NULL,
-  state text NOT NULL CHECK (state IN ('ok', 'failing', 'crashed')),
+  state text NOT NULL CHECK (state IN ('new', 'ok', 'failing', 'crashed')),
   state_since timestamptz NOT NULL DEFAULT now(),
+  listed_at timestamptz NOT NULL DEFAULT now(),
+  is_enabled boolean NOT NULL DEFAULT true,
+  -- The entry of the schedule that the table follows. Empty for the schedule of the pipeline.
+  entry text NOT NULL DEFAULT '',
+  -- Seconds without a success after which the table is behind or stale.
+  behind_after double precision,
+  stale_after double precision,
+  settings jsonb NOT NULL DEFAULT '{}',
   last_success_at timestamptz,
   last_attempt_at timestamptz,
   -- Crashes of workers since the last attempt that ended.
   crashes int NOT NULL DEFAULT 0,
+  -- Of the latest sync with work.
+  error_code text,
   outcome jsonb,
   PRIMARY KEY (pipeline, table_name)
 );
+
+-- The longest time without a success of a table that ended in a half hour.
+CREATE TABLE ${CONTROL_SCHEMA}.lags (
+  pipeline text NOT NULL,
+  table_name text NOT NULL,
+  period timestamptz NOT NULL,
+  seconds double precision NOT NULL,
+  ended_at timestamptz NOT NULL,
+  PRIMARY KEY (pipeline, table_name, period)
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.lags (period);
+
+-- What the syncs of a pipeline did in a quarter of an hour.
+CREATE TABLE ${CONTROL_SCHEMA}.periods (
+  pipeline text NOT NULL,
+  period timestamptz NOT NULL,
+  synced int NOT NULL,
+  failed int NOT NULL,
+  rows_inserted bigint NOT NULL,
+  rows_updated bigint NOT NULL,
+  rows_deleted bigint NOT NULL,
+  conflicts bigint NOT NULL,
+  bytes bigint NOT NULL,
+  PRIMARY KEY (pipeline, period)
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.periods (period);
 
 CREATE TABLE ${CONTROL_SCHEMA}.events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
