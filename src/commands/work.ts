@@ -1,5 +1,6 @@
 /** `increp work`: a worker on any machine that reaches the control database. */
 import { asIncrepError, IncrepError } from '../errors.ts';
+import { pipelineCommand } from './service/pipeline-command.ts';
 import { withService, type ServiceOptions } from './service/with-service.ts';
 
 export interface WorkCommandOptions extends ServiceOptions {
@@ -15,7 +16,8 @@ export async function workCommand(_words: readonly string[], options: WorkComman
     ensureCurrent(await findVersions(control));
     await queue.start();
     const { environment, timing, jobs: capacity, drain: drainSeconds } = options;
-    await work({ control, queue, root, environment, capacity, drainSeconds, timing, signal, log });
+    const command = pipelineCommand(options.terminal);
+    await work({ control, queue, root, environment, capacity, drainSeconds, timing, signal, log, command });
     log.info(`stopped: ${asIncrepError(signal.reason).message}`);
     return 0;
   });

@@ -2,7 +2,7 @@
 import { IncrepError } from '../errors.ts';
 import type { Listener, Phase } from '../events.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
-import { REPORT_PROGRESS } from '../sql/control/claims.ts';
+import { IS_CANCELLED, REPORT_PROGRESS } from '../sql/control/claims.ts';
 import type { Timing } from '../timing.ts';
 import type { ClaimedJob } from './claim.ts';
 import { keepDoing } from './keep-doing.ts';
@@ -15,6 +15,8 @@ export interface HeldClaim extends AsyncDisposable {
   readonly progress: Progress;
   /** Whether another worker may have the job by now. */
   readonly isLost: boolean;
+  /** Whether nobody waits for the result any more. */
+  readonly isCancelled: boolean;
 }
 
 interface HoldOptions {
@@ -59,7 +61,7 @@ export function holdJob(
   claim: ClaimedJob,
   { control, queue, timing, stop, onError }: HoldOptions,
 ): HeldClaim {
-  const lost = new AbortController();
+  const [lost, cancelled] = [new AbortController(), new AbortController()];
   const ended = new AbortController();
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt) / 1000;
@@ -73,6 +75,8 @@ export function holdJob(
       }),
     );
   const report = async () => {
+    const { rowCount } = await control.query(IS_CANCELLED, [claim.attempt]);
+    if (rowCount === 1) cancelled.abort(CANCELLED());
     if (isReported) return;
     isReported = true;
     await control.query(REPORT_PROGRESS, [
@@ -93,12 +97,15 @@ export function holdJob(
     onError,
   });
   return {
-    signal: AbortSignal.any([lost.signal, stop]),
+    signal: AbortSignal.any([lost.signal, cancelled.signal, stop]),
     get isLost() {
       return lost.signal.aborted;
     },
     get progress() {
       return { ...progress, seconds: elapsed() };
+    },
+    get isCancelled() {
+      return cancelled.signal.aborted;
     },
     listener: (event) => {
       // The job may sync other tables too.
@@ -113,6 +120,12 @@ export function holdJob(
     },
   };
 }
+
+const CANCELLED = () =>
+  new IncrepError('INTERRUPTED', {
+    what: 'the run was cancelled',
+    next: 'Unfinished work was rolled back. Start another run to continue.',
+  });
 
 function progressAfter(before: Progress, event: Parameters<Listener>[0], at: number): Progress {
   switch (event.type) {

@@ -8,10 +8,14 @@ import type { ControlDatabase, ControlSession } from '../postgres/control-databa
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
 import type { Timing } from '../timing.ts';
 
-/** The data of a job. A job without a table looks for the tables with work. */
+/** The data of a job. Without a table and a run, the job looks for the tables with work. */
 export interface JobData {
   readonly table?: string;
+  /** The run of a command. */
+  readonly run?: string;
 }
+
+export type JobKind = 'look' | 'command' | 'table';
 
 /** A job that this worker holds. `retryCount` tells the attempts of one job apart. */
 export interface HeldJob {
@@ -22,7 +26,7 @@ export interface HeldJob {
 }
 
 /** Looks come first: they are quick, and find the work for everybody. */
-const PRIORITY = { look: 10, table: 0 } as const;
+const PRIORITY = { look: 10, command: 5, table: 0 } as const satisfies Record<JobKind, number>;
 
 /** A crash is counted by increp, in `tables.crashes`. */
 const RETRIES = 10_000;
@@ -118,12 +122,24 @@ export class Queue implements AsyncDisposable {
     await this.#boss.insert(queueOf(pipeline), jobs, { db: adapterOf(session) });
   }
 
-  async fetch(session: ControlSession, queue: string, kind: 'look' | 'table'): Promise<HeldJob | undefined> {
+  async sendCommand(
+    session: ControlSession,
+    { pipeline, run, source }: { pipeline: string; run: string; source: string | undefined },
+  ): Promise<void> {
+    const options = {
+      ...{ singletonKey: `${pipeline}/${run}`, priority: PRIORITY.command, db: adapterOf(session) },
+      ...(source !== undefined && { group: { id: source } }),
+    };
+    await this.#boss.send(queueOf(pipeline), { run }, options);
+  }
+
+  async fetch(session: ControlSession, queue: string, kind: JobKind): Promise<HeldJob | undefined> {
     const jobs = await this.#boss.fetch<JobData>(queue, {
       db: adapterOf(session),
       batchSize: 1,
       includeMetadata: true,
-      ...(kind === 'look' ? { minPriority: PRIORITY.look } : { maxPriority: PRIORITY.table }),
+      minPriority: PRIORITY[kind],
+      maxPriority: PRIORITY[kind],
     });
     const [job] = jobs;
     return job && { queue, id: job.id, retryCount: job.retryCount, data: job.data };
@@ -144,11 +160,11 @@ export class Queue implements AsyncDisposable {
     return isDone(await this.#boss.touch(queue, job));
   }
 
-  /** Removes the jobs of a table that wait. */
-  async removeWaiting(session: ControlSession, pipeline: string, table: string): Promise<void> {
+  /** Removes the jobs of a table, or of the run of a command, that wait. */
+  async removeWaiting(session: ControlSession, pipeline: string, tableOrRun: string): Promise<void> {
     const queue = queueOf(pipeline);
     const db = adapterOf(session);
-    const waiting = await this.#boss.findJobs(queue, { key: `${pipeline}/${table}`, queued: true, db });
+    const waiting = await this.#boss.findJobs(queue, { key: `${pipeline}/${tableOrRun}`, queued: true, db });
     if (waiting.length > 0)
       await this.#boss.deleteJob(
         queue,

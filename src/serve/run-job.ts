@@ -11,7 +11,8 @@ import { mapStrings, inFields } from '../redact.ts';
 import type { RunRequest } from '../sync/run/run-request.ts';
 import { waitsForOthers } from '../sync/run/foreign-keys.ts';
 import type { Timing } from '../timing.ts';
-import type { RunScope } from './claim.ts';
+import { TimeLimit } from '../sync/context/time-limit.ts';
+import type { ClaimedJob, RunScope } from './claim.ts';
 import type { OwnPipeline } from './own-pipelines.ts';
 import { scheduleFor } from './records.ts';
 import type { LookResult } from './settle.ts';
@@ -24,6 +25,8 @@ export interface JobPlace {
   /** Hears the events of the run. */
   readonly listener: Listener;
 }
+
+type TableClaim = Extract<ClaimedJob, { kind: 'table' }>;
 
 interface LookWork {
   readonly runs: readonly RunScope[];
@@ -48,8 +51,8 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
     const quiet = quietIn(context, summary);
     const found = scopes.map(({ run, tables: own }) => ({
       run,
-      withWork: own.filter(({ name }) => !quiet.has(name)).map(({ name }) => name),
-      quiet: own.filter(({ name }) => quiet.has(name)).length,
+      withWork: own.filter(({ name }) => run.isForced || !quiet.has(name)).map(({ name }) => name),
+      quiet: own.filter(({ name }) => !run.isForced && quiet.has(name)).length,
     }));
     const listing = { tables: context.settings.tables, schedules, isWhole: !problem };
     return { source: await sourceOf(context), summary: hidden(summary, context), found, listing };
@@ -59,12 +62,12 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
 /** Syncs one table over all destinations. */
 export function syncTable(
   place: JobPlace,
-  name: string,
-  lostPrograms: readonly string[],
+  { table: name, lostPrograms, choices }: Pick<TableClaim, 'table' | 'lostPrograms' | 'choices'>,
 ): Promise<RunSummary> {
-  return withTables(place, async (context, { noTables }) => {
+  const { maxSeconds, ...asked } = choices;
+  return withTables({ ...place, maxSeconds }, async (context, { noTables }) => {
     const tables = context.settings.tables.filter((table) => table.name === name);
-    const request = { ...plainRequest(tables), noTables, lostPrograms };
+    const request = { ...plainRequest(tables), ...asked, noTables, lostPrograms };
     const summary = await runPipeline(context, request);
     if (!summary.tables.some(waitsForOthers)) return hidden(summary, context);
     // A foreign key of the destination needs newer rows of other tables, so they are synced as "increp sync" does.
@@ -73,12 +76,22 @@ export function syncTable(
 }
 
 function withTables<T>(
-  { pipeline, timing, signal, warn, listener }: JobPlace,
+  {
+    pipeline,
+    timing,
+    signal,
+    warn,
+    listener,
+    maxSeconds,
+  }: JobPlace & { readonly maxSeconds?: number | undefined },
   work: (context: PipelineContext, expanded: Pick<Expanded, 'noTables' | 'problem'>) => Promise<T>,
 ): Promise<T> {
   const { directory, environment } = pipeline;
   return withPipeline(
-    { directory, environment, workingDirectory: directory, timing, signal },
+    {
+      ...{ directory, environment, workingDirectory: directory, timing, signal },
+      ...(maxSeconds !== undefined && { timeLimit: new TimeLimit(maxSeconds) }),
+    },
     async (configured) => {
       const expanded = await expandTables(configured, { source: 'may' });
       const context = withRemarks(expanded);

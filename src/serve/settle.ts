@@ -2,8 +2,8 @@
 import type { RunSummary } from '../events.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { tableToJson } from '../report/summary-json.ts';
-import { END_ATTEMPT, END_RUN_TABLES } from '../sql/control/claims.ts';
-import { ADD_RUN_TABLES, END_LOOK } from '../sql/control/runs.ts';
+import { END_ATTEMPT, END_RUN_TABLES, PAUSED_TABLES } from '../sql/control/claims.ts';
+import { ADD_RUN_TABLES, END_COMMAND, END_LOOK, SAVE_SOURCE } from '../sql/control/runs.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
 import type { Progress } from './hold-job.ts';
 import {
@@ -43,11 +43,17 @@ export async function settleLook(
     if (!(await endsJob(session, queue, { attempt, job }, {}))) return 'superseded';
     await listTables(session, pipeline, listing);
     await recordTables(session, pipeline, summary.tables);
-    const tables = [...new Set(found.flatMap(({ withWork }) => withWork))];
+    // Somebody may have paused a table during the look.
+    const paused = await pausedTables(session, pipeline);
+    const tables = [...new Set(found.flatMap(({ withWork }) => withWork))].filter(
+      (name) => !paused.has(name),
+    );
     for (const { run, withWork, quiet } of found) {
-      if (withWork.length > 0) await session.query(ADD_RUN_TABLES, [run.id, pipeline, withWork]);
+      const own = withWork.filter((name) => !paused.has(name));
+      if (own.length > 0) await session.query(ADD_RUN_TABLES, [run.id, pipeline, own]);
       await session.query(END_LOOK, [run.id, quiet, failureOf(summary.error)]);
     }
+    await session.query(SAVE_SOURCE, [pipeline, source]);
     if (!summary.error) await queue.sendTables(session, { pipeline, source, tables });
     return 'done';
   });
@@ -71,8 +77,45 @@ export async function settleTable(
     await recordTables(session, pipeline, summary.error ? unreached(summary, table) : summary.tables);
     await recordPeriod(session, pipeline, summary);
     const own = summary.tables.filter(({ name }) => name === table);
-    const isOk = !summary.error && own.every(({ status }) => status !== 'failed');
-    await endRunTables(session, attempt, isOk);
+    const hasFailed = summary.error !== undefined || own.some(({ status }) => status === 'failed');
+    const isDeferred = own.some(({ isDeferred: is }) => is);
+    await endRunTables(session, attempt, hasFailed ? 'failed' : isDeferred ? 'deferred' : 'ok');
+    return 'done';
+  });
+}
+
+export interface CommandResult {
+  readonly isOk: boolean;
+  /** What the command printed with --json. */
+  readonly document: object | null;
+  /** As in JSON. */
+  readonly error: object | null;
+}
+
+export async function settleCommand(
+  control: ControlDatabase,
+  queue: Queue,
+  { attempt, job, run }: Pick<ClaimedJob, 'attempt' | 'job'> & { readonly run: string },
+  { isOk, document, error }: CommandResult,
+): Promise<JobEnd> {
+  return control.transaction(async (session) => {
+    if (!(await endsJob(session, queue, { attempt, job }, {}))) return 'superseded';
+    await session.query(END_COMMAND, [run, isOk ? 'ok' : 'failed', document, error]);
+    return 'done';
+  });
+}
+
+/** Nobody waits for the result any more. */
+export async function settleCancelled(
+  control: ControlDatabase,
+  queue: Queue,
+  { attempt, job }: ClaimedJob,
+): Promise<JobEnd> {
+  return control.transaction(async (session) => {
+    if (!(await queue.complete(session, job))) return 'superseded';
+    await session.query(END_ATTEMPT, [attempt, 'cancelled', null, null]);
+    // A request that came after the cancellation gets the next attempt.
+    await requeueRuns(session, attempt);
     return 'done';
   });
 }
@@ -105,8 +148,17 @@ async function endsJob(
   return rowCount === 1;
 }
 
-async function endRunTables(session: ControlSession, attempt: string, isOk: boolean): Promise<void> {
-  await endRuns(session, await session.query(END_RUN_TABLES, [attempt, isOk ? 'ok' : 'failed']));
+async function endRunTables(
+  session: ControlSession,
+  attempt: string,
+  state: 'ok' | 'failed' | 'deferred',
+): Promise<void> {
+  await endRuns(session, await session.query(END_RUN_TABLES, [attempt, state]));
+}
+
+async function pausedTables(session: ControlSession, pipeline: string): Promise<ReadonlySet<string>> {
+  const { rows } = await session.query(PAUSED_TABLES, [pipeline]);
+  return new Set(rows.map(({ table }) => String(table)));
 }
 
 /** The run ended before the table, for example because the source is down. */

@@ -1,7 +1,6 @@
 /** A worker: it takes jobs from the queue as long as it has room, and syncs their tables. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { readOutline } from '../config/service/schedules.ts';
 import type { Environment } from '../environment.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
@@ -19,7 +18,17 @@ import { ownPipelines, type OwnPipeline, type OwnPipelines } from './own-pipelin
 import type { Queue } from './queue.ts';
 import { listTables } from './records.ts';
 import { lookAt, syncTable } from './run-job.ts';
-import { giveBack, markSuperseded, settleLook, settleTable, type JobEnd } from './settle.ts';
+import {
+  giveBack,
+  markSuperseded,
+  settleCancelled,
+  settleCommand,
+  settleLook,
+  settleTable,
+  type CommandResult,
+  type JobEnd,
+} from './settle.ts';
+import type { CommandKind } from './trigger.ts';
 
 interface WorkerOptions {
   readonly control: ControlDatabase;
@@ -34,7 +43,20 @@ interface WorkerOptions {
   /** Aborts when the worker must stop. */
   readonly signal: AbortSignal;
   readonly log: ServiceLog;
+  /** Runs a command of increp on a pipeline. */
+  readonly command: RunCommand;
 }
+
+export interface CommandOrder {
+  readonly command: CommandKind;
+  readonly pipeline: OwnPipeline;
+  /** Null means all tables. */
+  readonly tables: readonly string[] | null;
+  readonly timing: Timing;
+  readonly signal: AbortSignal;
+}
+
+export type RunCommand = (order: CommandOrder) => Promise<CommandResult>;
 
 /** Resolves after the signal, when every job has been finished or given back. */
 export async function work(options: WorkerOptions): Promise<void> {
@@ -128,13 +150,18 @@ async function doJob(
     const warn = (message: string) => log.warn(message, { pipeline: claim.pipeline });
     const place = { pipeline, timing, signal, listener, warn };
     if (claim.kind === 'look') {
-      const { schedules } = await readOutline(pipeline.directory);
-      const result = await lookAt(place, { ...claim, schedules });
+      const result = await lookAt(place, claim);
       signal.throwIfAborted();
       log.looked(claim, result);
       settle = () => settleLook(control, queue, claim, result);
+    } else if (claim.kind === 'command') {
+      const { command, tables } = claim;
+      const result = await worker.command({ command, tables, pipeline, timing, signal });
+      signal.throwIfAborted();
+      log.commanded(claim, result);
+      settle = () => settleCommand(control, queue, claim, result);
     } else {
-      const summary = await syncTable(place, claim.table, claim.lostPrograms);
+      const summary = await syncTable(place, claim);
       // A sync that was stopped has not ended, whatever its summary says.
       if (summary.error?.code === 'INTERRUPTED') signal.throwIfAborted();
       log.synced(claim, summary);
@@ -142,7 +169,9 @@ async function doJob(
       settle = () => settleTable(control, queue, claim, { summary, progress });
     }
   } catch (error) {
-    settle = () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
+    settle = held.isCancelled
+      ? () => settleCancelled(control, queue, claim)
+      : () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
   }
   try {
     const settled = await untilAnswered(worker, claim, settle);

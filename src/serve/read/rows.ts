@@ -57,7 +57,7 @@ export const attempt = z.object({
   pipeline: z.string(),
   /** Null for a look at all tables of the pipeline. */
   table: z.string().nullable(),
-  state: z.enum(['running', 'done', 'returned', 'crashed', 'superseded']),
+  state: z.enum(['running', 'done', 'returned', 'crashed', 'superseded', 'cancelled']),
   startedAt: time,
   finishedAt: maybeTime,
   /** From 0. */

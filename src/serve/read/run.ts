@@ -11,7 +11,10 @@ const run = z.object({
   /** The entry of the schedule. Null for a request. */
   entry: z.string().nullable(),
   tables: z.array(z.string()).nullable(),
-  origin: z.enum(['schedule', 'request']),
+  origin: z.enum(['schedule', 'request', 'hook']),
+  kind: z.enum(['sync', 'plan', 'check', 'verify', 'reset']),
+  /** `full_refresh`, `deletes`, `verify` and `max_duration_s`, if the request has them. */
+  options: z.record(z.string(), z.unknown()),
   by: z.string(),
   requestedAt: time,
   dueAt: maybeTime,
@@ -53,12 +56,14 @@ export async function readRuns(
 
 const runTable = z.object({
   table: z.string(),
-  state: z.enum(['queued', 'running', 'ok', 'failed']),
+  state: z.enum(['queued', 'running', 'ok', 'failed', 'deferred', 'cancelled']),
   attempt: z.string().nullable(),
 });
 
 export interface RunDetails extends z.infer<typeof run> {
   readonly now: Date;
+  /** What a command printed with --json. */
+  readonly result: Readonly<Record<string, unknown>> | null;
   /** Tables with work, failures first. */
   readonly work: readonly (z.infer<typeof runTable> & { readonly by: AttemptRow | undefined })[];
   /** The look for tables with work. */
@@ -69,7 +74,7 @@ export interface RunDetails extends z.infer<typeof run> {
 export async function readRun(session: ControlSession, id: string): Promise<RunDetails | undefined> {
   if (!z.uuid().safeParse(id).success) return undefined;
   const found = run
-    .extend({ now: time })
+    .extend({ now: time, result: z.record(z.string(), z.unknown()).nullable() })
     .optional()
     .parse((await session.query(READ_RUN, [id])).rows[0]);
   if (!found) return undefined;

@@ -1,11 +1,11 @@
 /** The HTTP application of `increp serve`. */
-import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import { asControlError } from '../../postgres/control-database.ts';
 import { RefusedRequest } from '../refusal.ts';
 import { answerError } from './answer-error.ts';
 import { addApi } from './api/api.ts';
 import { addAssets } from './assets.ts';
+import { audit } from './audit.ts';
 import { guard } from './guard.ts';
 import { addLogin } from './login.ts';
 import { addProbes } from './probes.ts';
@@ -29,14 +29,11 @@ export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
     await next();
     if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
   });
-  hono.use(
-    bodyLimit({
-      maxSize: LARGEST_BODY,
-      onError: () => {
-        throw new RefusedRequest('TOO_LARGE', 'the body is larger than 1 MB', 'Send less.');
-      },
-    }),
-  );
+  hono.use(async ({ req }, next) => {
+    ensureBodyFits(req.header('content-length'), req.header('transfer-encoding'));
+    await next();
+  });
+  hono.use(audit(app, parts));
   hono.use(guard(app, parts));
   addProbes(app, parts);
   addLogin(app, parts);
@@ -44,6 +41,14 @@ export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
   page?.addRoutes(app, parts);
   if (page) addAssets(app, page.assets);
   return app;
+}
+
+/** Node reads no more of a body than its length says. A body in chunks has no length. */
+function ensureBodyFits(length: string | undefined, encoding: string | undefined): void {
+  if (encoding !== undefined)
+    throw new RefusedRequest('LENGTH_REQUIRED', 'the body has no length', 'Send Content-Length.');
+  if (Number(length ?? 0) > LARGEST_BODY)
+    throw new RefusedRequest('TOO_LARGE', 'the body is larger than 1 MB', 'Send less.');
 }
 
 /** Nothing inline and nothing from elsewhere: a script in the name of a table stays text. */

@@ -1,13 +1,20 @@
 /** Stands before every route: the Host header, the token or session, the origin and the role. */
 import { getCookie } from 'hono/cookie';
-import { matchedRoutes } from 'hono/route';
 import type { MiddlewareHandler } from 'hono';
-import { hasRole, mayUsePipeline, type Actor } from '../access/roles.ts';
+import { ensureMayUse } from '../access/ensure-may-use.ts';
+import { hasRole, type Actor } from '../access/roles.ts';
 import { actorOfSession } from '../access/sessions.ts';
 import { actorOfToken } from '../access/tokens.ts';
 import { RefusedRequest } from '../refusal.ts';
 import { isOwnRequest, nameOf } from './origin.ts';
-import type { WebRoute, WebApp, WebContext, WebEnvironment, WebParts } from './web-app.ts';
+import {
+  routeOf,
+  type WebRoute,
+  type WebApp,
+  type WebContext,
+  type WebEnvironment,
+  type WebParts,
+} from './web-app.ts';
 
 export const SESSION_COOKIE = 'increp_session';
 
@@ -28,16 +35,30 @@ export function guard(app: WebApp, parts: WebParts): MiddlewareHandler<WebEnviro
     ensureOwnRequest(context, parts);
     const actor = await identify(context, parts);
     context.set('actor', actor);
-    if (route.access !== 'open') ensureMay(actor, route, context.req.param('pipeline'));
+    context.set('params', paramsOf(context, route));
+    if (route.access !== 'open') ensureMay(actor, route, context.get('params')?.['pipeline']);
     await next();
   };
 }
 
-/** The handler that answers, as it was declared. Undefined if it was not declared. */
-function routeOf(app: WebApp, context: WebContext): WebRoute | 'unknown' | undefined {
-  const handler = matchedRoutes(context).findLast(({ method }) => method !== 'ALL');
-  return handler ? app.find(handler.method, handler.path) : 'unknown';
+/** Middleware has no parameters of the route in its own context. */
+function paramsOf({ req }: WebContext, { path }: WebRoute): Readonly<Record<string, string>> {
+  const own = req.path.split('/');
+  return Object.fromEntries(
+    path.split('/').flatMap((part, index) => {
+      if (!part.startsWith(':')) return [];
+      return [[part.slice(1).replace(/[{?].*$/, ''), decode(own[index] ?? '')]];
+    }),
+  );
 }
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
 
 /** A token in a header is no cookie: no page of another site can send it. */
 function ensureOwnRequest({ req }: WebContext, { address }: WebParts): void {
@@ -70,13 +91,7 @@ function ensureMay(actor: Actor | undefined, route: WebRoute, pipeline: string |
   if (!hasRole(actor, route.access)) throw forbidden(`token ${actor.name} has the role ${actor.role}`);
   if (route.isForAll === true && actor.pipelines !== null)
     throw forbidden(`token ${actor.name} is limited to pipelines`);
-  if (pipeline !== undefined) ensurePipeline(actor, pipeline);
-}
-
-/** For routes that find the pipeline by other means, such as the ID of a run. */
-function ensurePipeline(actor: Actor, pipeline: string): void {
-  if (!mayUsePipeline(actor, pipeline))
-    throw forbidden(`token ${actor.name} may not use pipeline ${pipeline}`);
+  if (pipeline !== undefined) ensureMayUse(actor, pipeline);
 }
 
 const forbidden = (why: string): RefusedRequest =>

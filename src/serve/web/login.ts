@@ -33,6 +33,7 @@ export function addLogin(app: WebApp, { control, address }: WebParts): void {
         'this is no valid token',
         'Make one: increp token create --role operate',
       );
+    context.set('actor', actor);
     const secret = await openSession(control, actor);
     setCookie(context, SESSION_COOKIE, secret, { ...cookie, maxAge: SESSION_SECONDS });
     const { next = '/' } = form.data;

@@ -21,7 +21,7 @@ interface RequestOrigin {
 }
 
 const SAFE = ['GET', 'HEAD', 'OPTIONS'];
-const isSafe = (method: string): boolean => SAFE.includes(method);
+export const isSafe = (method: string): boolean => SAFE.includes(method);
 
 /**
  * False for a request that a page of another site makes with the cookie of the user. Browsers send both headers with each

@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { matchedRoutes } from 'hono/route';
 import type { ControlDatabase } from '../../postgres/control-database.ts';
 import type { Timing } from '../../timing.ts';
 import type { Access, Actor } from '../access/roles.ts';
@@ -14,6 +15,8 @@ export interface WebEnvironment {
   readonly Variables: {
     /** Undefined without a valid token or session. */
     readonly actor: Actor | undefined;
+    /** The parameters in the path. */
+    readonly params: Readonly<Record<string, string>> | undefined;
     /** What the audit says of an unsafe request besides its route. */
     readonly audited: Readonly<Record<string, unknown>> | undefined;
   };
@@ -89,6 +92,12 @@ export class WebApp {
 }
 
 const keyOf = (method: string, path: string): string => `${method.toLowerCase()} ${path}`;
+
+/** The route of the handler that answers. Undefined if it was not declared. */
+export function routeOf(app: WebApp, context: WebContext): WebRoute | 'unknown' | undefined {
+  const handler = matchedRoutes(context).findLast(({ method }) => method !== 'ALL');
+  return handler ? app.find(handler.method, handler.path) : 'unknown';
+}
 
 /** The owner of the request. The guard lets no other request pass. */
 export function actorOf(context: WebContext): Actor {

@@ -26,6 +26,10 @@ export const ADD_SESSION = /* sql */ `
 /** digest. */
 export const REMOVE_SESSION = /* sql */ `DELETE FROM ${S}.sessions WHERE digest = $1`;
 
+/** actor, token, action, pipeline, table, status, detail. */
+export const ADD_AUDIT = /* sql */ `
+  INSERT INTO ${S}.audit (actor, token_id, action, pipeline, table_name, status, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`;
+
 /** id, name, digest, role, pipelines, by, seconds until it expires. */
 export const ADD_TOKEN = /* sql */ `
   INSERT INTO ${S}.tokens (id, name, digest, role, pipelines, made_by, expires_at)

@@ -24,6 +24,8 @@ CREATE TABLE ${CONTROL_SCHEMA}.pipelines (
   problem jsonb,
   -- What a worker has read: the names of the servers, and the settings in effect with secrets masked.
   described jsonb,
+  -- The group of its jobs, as the last look found it.
+  source text,
   added_at timestamptz NOT NULL DEFAULT now(),
   -- The directory is gone. The history stays.
   removed_at timestamptz
@@ -45,11 +47,22 @@ CREATE TABLE ${CONTROL_SCHEMA}.schedules (
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.schedules (due_at);
 
+-- A schedule that a person set, instead of that of the file. The text is as in tables-config.json.
+CREATE TABLE ${CONTROL_SCHEMA}.schedule_overrides (
+  pipeline text NOT NULL REFERENCES ${CONTROL_SCHEMA}.pipelines ON DELETE CASCADE,
+  entry text NOT NULL,
+  schedule jsonb NOT NULL,
+  made_by text NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, entry)
+);
+
 -- Without a pipeline, everything is paused; without a table, the pipeline.
 CREATE TABLE ${CONTROL_SCHEMA}.pauses (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   pipeline text,
   table_name text,
+  -- What a person wrote, or "crashed" with the crashes in the detail.
   reason text NOT NULL,
   detail jsonb NOT NULL DEFAULT '{}',
   made_by text NOT NULL,
@@ -73,24 +86,32 @@ CREATE TABLE ${CONTROL_SCHEMA}.workers (
   lacks jsonb NOT NULL DEFAULT '{}'
 );
 
--- One request to sync a pipeline: by a schedule or by a person.
+-- One request: by a schedule, a person or a hook. Besides a sync, a person may ask for a command of increp.
 CREATE TABLE ${CONTROL_SCHEMA}.runs (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   pipeline text NOT NULL,
+  kind text NOT NULL DEFAULT 'sync' CHECK (kind IN ('sync', 'plan', 'check', 'verify', 'reset')),
+  -- full_refresh, deletes, verify, max_duration_s.
+  options jsonb NOT NULL DEFAULT '{}',
   -- The entry of the schedule. Null for a request, which may name tables.
   entry text,
   tables text[],
-  origin text NOT NULL CHECK (origin IN ('schedule', 'request')),
+  origin text NOT NULL CHECK (origin IN ('schedule', 'request', 'hook')),
   requested_by text NOT NULL,
   requested_at timestamptz NOT NULL DEFAULT now(),
   due_at timestamptz,
   -- Due times before due_at that this run replaces.
   missed int NOT NULL DEFAULT 0,
-  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'looking', 'running', 'ok', 'partial', 'failed')),
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'looking', 'running', 'ok', 'partial', 'failed', 'cancelled')),
+  -- The attempt of the look, or of the command.
   looked_by bigint,
   started_at timestamptz,
   finished_at timestamptz,
+  -- After this, no table of the run begins.
+  deadline_at timestamptz,
   quiet int NOT NULL DEFAULT 0,
+  -- What the command printed with --json.
+  result jsonb,
   error jsonb
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.runs (pipeline, requested_at DESC);
@@ -102,18 +123,20 @@ CREATE TABLE ${CONTROL_SCHEMA}.run_tables (
   run_id uuid NOT NULL REFERENCES ${CONTROL_SCHEMA}.runs ON DELETE CASCADE,
   pipeline text NOT NULL,
   table_name text NOT NULL,
-  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'ok', 'failed')),
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'ok', 'failed', 'deferred', 'cancelled')),
   attempt_id bigint,
   PRIMARY KEY (run_id, table_name)
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.run_tables (pipeline, table_name) WHERE state IN ('queued', 'running');
 CREATE INDEX ON ${CONTROL_SCHEMA}.run_tables (attempt_id) WHERE state = 'running';
 
--- One execution of a job by a worker: of a table, or, without a table, a look at all of them.
+-- One execution of a job by a worker: of a table, of a command, or a look at all tables.
 CREATE TABLE ${CONTROL_SCHEMA}.attempts (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   pipeline text NOT NULL,
   table_name text,
+  -- The run of a command.
+  run_id uuid,
   queue text NOT NULL,
   job_id uuid NOT NULL,
   -- retry_count of the job.
@@ -121,7 +144,7 @@ CREATE TABLE ${CONTROL_SCHEMA}.attempts (
   worker_id uuid NOT NULL,
   -- The application_name of its sessions.
   program text NOT NULL,
-  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'returned', 'crashed', 'superseded')),
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'returned', 'crashed', 'superseded', 'cancelled')),
   started_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz,
   phase text,
@@ -129,6 +152,8 @@ CREATE TABLE ${CONTROL_SCHEMA}.attempts (
   progress jsonb NOT NULL DEFAULT '{}',
   -- For each destination, as in the summary of "increp sync --json".
   outcome jsonb,
+  -- Nobody waits for the result any more, so the worker stops.
+  cancelled_at timestamptz,
   UNIQUE (job_id, job_attempt)
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.attempts (pipeline, table_name, started_at DESC);

@@ -68,6 +68,8 @@ export function declareApi<Params = object, Query = object, Body = undefined>(
       body: (body ? valid('json') : undefined) as Body,
       context,
     };
+    // A body with unknown keys was refused, so it holds nothing else.
+    context.set('audited', { ...(call.body as object | undefined) });
     return context.json(result.parse(await answer(call)) as never, status as never);
   });
 }

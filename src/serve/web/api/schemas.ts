@@ -7,6 +7,13 @@ export const nameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/i, { error: '1 to 63 letters, digits, ".", "-" and "_"' });
 
+export const inPipeline = z.object({ pipeline: nameSchema });
+
+/** The name of a table as in tables-config.json. */
+const tableSchema = z.string().min(1).max(300);
+export const inTable = inPipeline.extend({ table: tableSchema });
+export const tablesSchema = z.array(tableSchema).min(1).max(10_000);
+
 /** Seconds, after it was read. */
 export const durationSchema = z
   .string()

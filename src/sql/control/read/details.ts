@@ -70,7 +70,7 @@ export const READ_LAGS = /* sql */ `
 
 const RUN_FIELDS = /* sql */ `
   r.id, r.pipeline, r.entry, r.tables, r.origin, r.requested_by AS by, r.requested_at AS "requestedAt", r.due_at AS "dueAt",
-  r.missed, r.state, r.started_at AS "startedAt", r.finished_at AS "finishedAt", r.quiet, r.error`;
+  r.kind, r.options, r.missed, r.state, r.started_at AS "startedAt", r.finished_at AS "finishedAt", r.quiet, r.error`;
 
 /** visible pipelines, pipeline (null for all), time before which (null for now), number, whether without quiet runs. */
 export const READ_RUNS = /* sql */ `
@@ -86,12 +86,12 @@ export const READ_RUNS = /* sql */ `
 
 /** run. */
 export const READ_RUN = /* sql */ `
-  SELECT ${RUN_FIELDS}, now() AS now FROM ${S}.runs r WHERE r.id = $1`;
+  SELECT ${RUN_FIELDS}, r.result, now() AS now FROM ${S}.runs r WHERE r.id = $1`;
 
 /** run. */
 export const READ_RUN_TABLES = /* sql */ `
   SELECT table_name AS "table", state, attempt_id::text AS attempt FROM ${S}.run_tables WHERE run_id = $1
-  ORDER BY array_position(ARRAY['failed', 'running', 'queued', 'ok'], state), table_name`;
+  ORDER BY array_position(ARRAY['failed', 'running', 'queued', 'deferred', 'cancelled', 'ok'], state), table_name`;
 
 /** visible pipelines, pipeline (null for all), id before which (null for now), number. */
 export const READ_AUDIT = /* sql */ `

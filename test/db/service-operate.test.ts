@@ -1,0 +1,101 @@
+/** What operators change through the API: runs, pauses, schedules and commands. */
+import { expect, test } from 'vitest';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import { controlPlace, QUICK } from '../support/service.ts';
+import { apiOf, makeToken, type Answer } from '../support/service-api.ts';
+import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
+
+const runIn = ({ json }: Answer) => String(json['run']);
+
+test('an operator syncs, cancels, pauses, schedules and checks a pipeline through the API', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await pair.writeTables({ tables: [ORDERS_CONFIG] });
+  await control.add('shop', pair);
+  const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
+  await control.until('SELECT FROM pipelines');
+  control.start('work --drain 0s', { timing: { ...QUICK, transactionWait: 40 } });
+  const { ask } = await apiOf(serve, await makeToken(control, { role: 'admin' }));
+  const ended = (run: string) =>
+    control.until(`SELECT FROM runs WHERE id = '${run}' AND finished_at IS NOT NULL`);
+  const stateOf = async (run: string) =>
+    (await control.rows(`SELECT state FROM runs WHERE id = '${run}'`))[0];
+
+  const first = await ask('POST', '/pipelines/shop/sync', {});
+  expect(first.status).toBe(202);
+  await ended(runIn(first));
+  await expectSameRows(pair, 'orders');
+
+  // A sync without changes has nothing to do. A full refresh syncs the table all the same.
+  const whole = await ask('POST', '/pipelines/shop/sync', {
+    tables: ['orders'],
+    full_refresh: true,
+    verify: true,
+  });
+  await ended(runIn(whole));
+  expect(
+    await control.rows(`SELECT outcome -> 'tables' -> 0 ->> 'action' AS action FROM attempts
+      WHERE table_name = 'orders' ORDER BY id DESC LIMIT 1`),
+  ).toEqual([{ action: 'full-refresh' }]);
+
+  // A run that waits for a transaction of the source is cancelled.
+  await insertOrders(pair, 1);
+  const open = await pair.source.connect();
+  await open.query('BEGIN; SELECT FROM orders');
+  const slow = await ask('POST', '/pipelines/shop/sync', {});
+  await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'running'`);
+  expect((await ask('POST', `/runs/${runIn(slow)}/cancel`)).status).toBe(200);
+  await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'cancelled'`);
+  expect(await stateOf(runIn(slow))).toEqual({ state: 'cancelled' });
+  expect((await ask('POST', `/runs/${runIn(slow)}/cancel`)).status).toBe(409);
+  await open.query('COMMIT');
+  open.release();
+
+  for (const command of ['plan', 'check', 'verify', 'reset']) {
+    const asked = await ask('POST', `/pipelines/shop/${command}`, { tables: ['orders'] });
+    await ended(runIn(asked));
+    const [found] = await control.rows(`SELECT state, result FROM runs WHERE id = '${runIn(asked)}'`);
+    expect(found).toMatchObject({ state: 'ok', result: { type: command } });
+  }
+  const wrong = await ask('POST', '/pipelines/shop/check', { tables: ['no such table'] });
+  await ended(runIn(wrong));
+  expect(
+    await control.rows(`SELECT state, error ->> 'code' AS code FROM runs WHERE id = '${runIn(wrong)}'`),
+  ).toEqual([{ state: 'failed', code: 'USAGE' }]);
+
+  expect((await ask('PUT', '/pipelines/shop/pause', { reason: 'migration' })).status).toBe(200);
+  const refused = await ask('POST', '/pipelines/shop/sync', {});
+  expect([refused.status, refused.json['code']]).toEqual([409, 'CONFLICT']);
+  expect((await ask('DELETE', '/pipelines/shop/pause')).status).toBe(200);
+  expect((await ask('DELETE', '/pipelines/shop/pause')).status).toBe(404);
+  expect((await ask('POST', '/pipelines/shop/stop')).status).toBe(200);
+  expect((await ask('POST', '/pipelines/shop/start')).status).toBe(200);
+  expect(
+    (
+      await ask('PUT', '/pipelines/shop/tables/orders/pause', {
+        reason: 'index',
+        until: '2100-01-01T00:00:00Z',
+      })
+    ).status,
+  ).toBe(200);
+  const without = await ask('POST', '/pipelines/shop/sync', { full_refresh: true });
+  await ended(runIn(without));
+  expect(await control.rows(`SELECT FROM run_tables WHERE run_id = '${runIn(without)}'`)).toEqual([]);
+  expect((await ask('DELETE', '/pipelines/shop/tables/orders/pause')).status).toBe(200);
+
+  expect((await ask('PUT', '/pipelines/shop/schedule', { cron: '61 * * * *' })).status).toBe(400);
+  expect((await ask('PUT', '/pipelines/shop/schedule', { every: '1s' })).status).toBe(200);
+  await control.until(`SELECT FROM runs WHERE origin = 'schedule' AND finished_at IS NOT NULL`);
+  expect((await ask('DELETE', '/pipelines/shop/schedule')).status).toBe(200);
+  await control.until(`SELECT count(*) = 0 FROM schedules`);
+
+  const audit = await control.rows<{ action: string; status: number; actor: string }>(
+    'SELECT action, status, actor, pipeline, detail FROM audit ORDER BY id',
+  );
+  expect(audit[1]).toMatchObject({
+    ...{ action: 'POST /api/v1/pipelines/:pipeline/sync', actor: 'ops', pipeline: 'shop', status: 202 },
+    detail: { tables: ['orders'], full_refresh: true, verify: true },
+  });
+  expect(audit.map(({ status }) => status).filter((status) => status >= 400)).toEqual([409, 409, 404, 400]);
+});
