@@ -7,12 +7,14 @@ import type { Timing } from '../timing.ts';
 import type { ClaimedJob } from './claim.ts';
 import { keepDoing } from './keep-doing.ts';
 import type { Queue } from './queue.ts';
+import { RunLog } from './run-log.ts';
 
 export interface HeldClaim extends AsyncDisposable {
   /** Aborts if the job is lost, or if the worker must stop. */
   readonly signal: AbortSignal;
   readonly listener: Listener;
   readonly progress: Progress;
+  readonly log: RunLog;
   /** Whether another worker may have the job by now. */
   readonly isLost: boolean;
   /** Whether nobody waits for the result any more. */
@@ -63,6 +65,7 @@ export function holdJob(
 ): HeldClaim {
   const [lost, cancelled] = [new AbortController(), new AbortController()];
   const ended = new AbortController();
+  const log = new RunLog(claim);
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt) / 1000;
   let progress = NO_PROGRESS;
@@ -77,6 +80,7 @@ export function holdJob(
   const report = async () => {
     const { rowCount } = await control.query(IS_CANCELLED, [claim.attempt]);
     if (rowCount === 1) cancelled.abort(CANCELLED());
+    await log.flush(control);
     if (isReported) return;
     isReported = true;
     await control.query(REPORT_PROGRESS, [
@@ -97,6 +101,7 @@ export function holdJob(
     onError,
   });
   return {
+    log,
     signal: AbortSignal.any([lost.signal, cancelled.signal, stop]),
     get isLost() {
       return lost.signal.aborted;
@@ -117,6 +122,7 @@ export function holdJob(
     [Symbol.asyncDispose]: async () => {
       ended.abort();
       await Promise.all([beating, reporting]);
+      await log.flush(control).catch(onError);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** The work of a job: a look at a pipeline, or the sync of one table. It runs where the worker runs, without a terminal. */
+import type { Logger } from 'pino';
 import type { TableSettings } from '../config/settings.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
 import type { Listener, RunSummary } from '../events.ts';
@@ -7,7 +8,8 @@ import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { listenToRun } from '../pipeline/run-listeners.ts';
 import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import { serverNames } from '../config/connection/servers.ts';
-import { mapStrings, inFields } from '../redact.ts';
+import { logListener } from '../observe/log-listener.ts';
+import { mapStrings, inFields, type Redact } from '../redact.ts';
 import type { RunRequest } from '../sync/run/run-request.ts';
 import { waitsForOthers } from '../sync/run/foreign-keys.ts';
 import type { Timing } from '../timing.ts';
@@ -24,6 +26,7 @@ export interface JobPlace {
   readonly warn: (message: string) => void;
   /** Hears the events of the run. */
   readonly listener: Listener;
+  readonly openLogger: (redact: Redact) => Promise<Logger>;
 }
 
 type TableClaim = Extract<ClaimedJob, { kind: 'table' }>;
@@ -82,6 +85,7 @@ function withTables<T>(
     signal,
     warn,
     listener,
+    openLogger,
     maxSeconds,
   }: JobPlace & { readonly maxSeconds?: number | undefined },
   work: (context: PipelineContext, expanded: Pick<Expanded, 'noTables' | 'problem'>) => Promise<T>,
@@ -96,6 +100,7 @@ function withTables<T>(
       const expanded = await expandTables(configured, { source: 'may' });
       const context = withRemarks(expanded);
       context.listen(listener);
+      context.listen(logListener(await openLogger(context.redact)));
       await using _ = listenToRun(context, { warn, isWhole: false });
       // Without "await", the listeners would end before the work.
       return await work(context, expanded);

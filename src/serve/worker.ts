@@ -7,6 +7,7 @@ import type { ControlDatabase } from '../postgres/control-database.ts';
 import { RECORD_EVENT } from '../sql/control/claims.ts';
 import { DESCRIBE_PIPELINE } from '../sql/control/records.ts';
 import { SAVE_WORKER } from '../sql/control/runs.ts';
+import type { Redact } from '../redact.ts';
 import type { Timing } from '../timing.ts';
 import { version } from '../version.ts';
 import { claimJob, type ClaimedJob } from './claim.ts';
@@ -148,7 +149,8 @@ async function doJob(
   try {
     const { signal, listener } = held;
     const warn = (message: string) => log.warn(message, { pipeline: claim.pipeline });
-    const place = { pipeline, timing, signal, listener, warn };
+    const openLogger = (redact: Redact) => held.log.openLogger(redact);
+    const place = { pipeline, timing, signal, listener, warn, openLogger };
     if (claim.kind === 'look') {
       const result = await lookAt(place, claim);
       signal.throwIfAborted();

@@ -1,5 +1,9 @@
 /** What operators change through the API: runs, pauses, schedules and commands. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { PROJECT } from '../support/project.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { controlPlace, QUICK } from '../support/service.ts';
@@ -7,6 +11,29 @@ import { apiOf, makeToken, type Answer } from '../support/service-api.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 
 const runIn = ({ json }: Answer) => String(json['run']);
+
+/** Runs what docs/service.md shows. Returns what curl says of failures. */
+async function curlsOfDocs(env: Readonly<Record<string, string>>): Promise<string> {
+  const text = await readFile(join(PROJECT, 'docs/service.md'), 'utf8');
+  const blocks = [...text.matchAll(/<!-- tested: curl -->\s+```sh\n([^]*?)```/g)].map(([, block]) => block);
+  expect(blocks.length).toBeGreaterThan(3);
+  const script = `set -e -o pipefail\ncurl() { command curl -sS --fail-with-body "$@"; }\n${blocks.join('')}`;
+  const { stdout, stderr, exitCode } = await execa('bash', ['-c', script], { env, reject: false });
+  return exitCode === 0 ? '' : `${stderr}\n${stdout.slice(-2000)}`;
+}
+
+/** Of a stream of server-sent events. */
+async function firstEvent(url: string, token: string): Promise<unknown> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk as Uint8Array).toString();
+    const [, data] = /^data: (.*)$/m.exec(text) ?? [];
+    // The end of the loop closes the stream.
+    if (data !== undefined) return JSON.parse(data);
+  }
+  throw new Error(`no event: ${text}`);
+}
 
 test('an operator syncs, cancels, pauses, schedules and checks a pipeline through the API', async () => {
   await using pair = await freshPair('orders');
@@ -16,7 +43,8 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
   await control.until('SELECT FROM pipelines');
   control.start('work --drain 0s', { timing: { ...QUICK, transactionWait: 40 } });
-  const { ask } = await apiOf(serve, await makeToken(control, { role: 'admin' }));
+  const token = await makeToken(control, { role: 'admin' });
+  const { ask, url } = await apiOf(serve, token);
   const ended = (run: string) =>
     control.until(`SELECT FROM runs WHERE id = '${run}' AND finished_at IS NOT NULL`);
   const stateOf = async (run: string) =>
@@ -27,6 +55,36 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   await ended(runIn(first));
   await expectSameRows(pair, 'orders');
 
+  const shown = async (path: string) => (await ask('GET', path)).json;
+  expect(await shown('/status')).toMatchObject({ pipelines: 1, tables: 1, tables_in_trouble: 0, pauses: [] });
+  expect(await shown('/pipelines')).toMatchObject({
+    found: 1,
+    pipelines: [{ pipeline: 'shop', is_served: true }],
+  });
+  expect(await shown('/pipelines/shop')).toMatchObject({ states: { ok: 1 }, schedules: [] });
+  expect(await shown('/pipelines/shop/tables?state=ok')).toMatchObject({
+    found: 1,
+    tables: [{ table: 'orders' }],
+  });
+  expect(await shown('/pipelines/shop/tables/orders')).toMatchObject({
+    state: 'ok',
+    attempts: [{ state: 'done' }],
+  });
+  expect((await ask('GET', '/pipelines/none')).status).toBe(404);
+  expect(await shown(`/runs/${runIn(first)}`)).toMatchObject({
+    state: 'ok',
+    kind: 'sync',
+    work: [{ table: 'orders' }],
+  });
+  const { events } = (await shown(`/runs/${runIn(first)}/events?level=debug`)) as {
+    events: { message: string }[];
+  };
+  expect(events.map(({ message }) => message)).toContainEqual(expect.stringMatching(/^planned: /));
+  expect(await shown('/logs?limit=1')).toMatchObject({ logs: [{ pipeline: 'shop', level: 'info' }] });
+  expect((await ask('GET', '/logs?limit=0')).status).toBe(400);
+  expect(await shown('/workers')).toMatchObject({ workers: [{ state: 'working', serves: ['shop'] }] });
+  expect(await firstEvent(`${url}/api/v1/stream`, token)).toMatchObject({ pipelines: 1, tables: 1 });
+
   // A sync without changes has nothing to do. A full refresh syncs the table all the same.
   const whole = await ask('POST', '/pipelines/shop/sync', {
     tables: ['orders'],
@@ -34,6 +92,10 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
     verify: true,
   });
   await ended(runIn(whole));
+  expect(await shown(`/runs?limit=1`)).toMatchObject({
+    runs: [{ id: runIn(whole), options: { verify: true } }],
+  });
+  expect(await shown(`/runs?before=${runIn(whole)}`)).toMatchObject({ runs: [{ id: runIn(first) }] });
   expect(
     await control.rows(`SELECT outcome -> 'tables' -> 0 ->> 'action' AS action FROM attempts
       WHERE table_name = 'orders' ORDER BY id DESC LIMIT 1`),
@@ -50,7 +112,6 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   expect(await stateOf(runIn(slow))).toEqual({ state: 'cancelled' });
   expect((await ask('POST', `/runs/${runIn(slow)}/cancel`)).status).toBe(409);
   await open.query('COMMIT');
-  open.release();
 
   for (const command of ['plan', 'check', 'verify', 'reset']) {
     const asked = await ask('POST', `/pipelines/shop/${command}`, { tables: ['orders'] });
@@ -83,6 +144,13 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   await ended(runIn(without));
   expect(await control.rows(`SELECT FROM run_tables WHERE run_id = '${runIn(without)}'`)).toEqual([]);
   expect((await ask('DELETE', '/pipelines/shop/tables/orders/pause')).status).toBe(200);
+
+  // The run waits, so that it can be cancelled.
+  await insertOrders(pair, 1);
+  await open.query('BEGIN; SELECT FROM orders');
+  expect(await curlsOfDocs({ API: `${url}/api/v1`, TOKEN: token })).toBe('');
+  await open.query('COMMIT');
+  open.release();
 
   expect((await ask('PUT', '/pipelines/shop/schedule', { cron: '61 * * * *' })).status).toBe(400);
   expect((await ask('PUT', '/pipelines/shop/schedule', { every: '1s' })).status).toBe(200);

@@ -1,36 +1,114 @@
 /** Who may call what at `increp serve`, and what it answers to everybody else. */
+import { get } from 'node:http';
 import { expect, test } from 'vitest';
 import { readServiceSettings } from '../../src/config/service/control-database.ts';
 import { ControlDatabase } from '../../src/postgres/control-database.ts';
-import { createToken, type TokenOrder } from '../../src/serve/actions/tokens.ts';
-import { controlPlace, QUICK } from '../support/service.ts';
+import { hasRole, ROLES } from '../../src/serve/access/roles.ts';
+import { openQueue } from '../../src/serve/queue.ts';
+import { createApp } from '../../src/serve/web/create-app.ts';
+import { increp } from '../support/increp.ts';
+import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
+import { apiOf, makeToken } from '../support/service-api.ts';
 import { timingWith } from '../support/timing.ts';
+
+const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
+
+/** The routes of the service, as it declares them. */
+async function declaredRoutes(control: ControlPlace) {
+  const settings = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
+  const timing = timingWith(QUICK);
+  await using database = new ControlDatabase(settings.control, { program: 'serve', connections: 1, timing });
+  const onError = () => undefined;
+  await using queue = await openQueue({ control: database, timing: timing.serve, onError }, false);
+  const address = { isOwnName: () => true, scheme: 'http' } as const;
+  const { signal } = new AbortController();
+  const app = createApp({ control: database, queue, timing, address, onError, signal }, undefined);
+  // A route that somebody adds without a role.
+  app.hono.get('/forgotten', (context) => context.text('open to everybody'));
+  const authorization = `Bearer ${await makeToken(control, { role: 'admin', name: 'forgetful' })}`;
+  expect((await app.hono.request('/forgotten', { headers: { authorization } })).status).toBe(403);
+  return app.routes;
+}
+
+test('each route answers only its role, and the OpenAPI document has all of them', async () => {
+  await using control = await controlPlace();
+  const serve = control.start(SERVE);
+  const { url, call } = await apiOf(serve);
+  const routes = await declaredRoutes(control);
+  expect(routes.length).toBeGreaterThan(30);
+  const expired = await makeToken(control, { role: 'admin', name: 'expired', expiresInSeconds: -1 });
+  const tokens = await Promise.all(
+    ROLES.map(async (role) => ({ role, text: await makeToken(control, { role, name: role }) })),
+  );
+  const limited = await makeToken(control, { role: 'admin', name: 'limited', pipelines: ['other'] });
+  const statusOf = async (method: string, path: string, token?: string) => {
+    const place = path
+      .replaceAll(/:(?:run|hook)\b/g, '01234567-89ab-4def-8123-456789abcdef')
+      .replaceAll(/:\w+/g, 'none');
+    // A stream does not end.
+    const cut = new AbortController();
+    const response = await fetch(`${url}${place}`, {
+      ...{ method: method.toUpperCase(), redirect: 'manual', signal: cut.signal },
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
+    if (response.headers.get('content-type') === 'text/event-stream') cut.abort();
+    else await response.text();
+    return response.status;
+  };
+  const wrong: string[] = [];
+  const expectStatus = async (
+    why: string,
+    isRight: (status: number) => boolean,
+    ...asked: [string, string, string?]
+  ) => {
+    const status = await statusOf(...asked);
+    if (!isRight(status)) wrong.push(`${asked[0]} ${asked[1]} ${why}: ${status}`);
+  };
+  for (const { method, path, access, isForAll } of routes) {
+    if (access === 'open') continue;
+    const asked: Promise<void>[] = [];
+    const ask = (...of: Parameters<typeof expectStatus>) => void asked.push(expectStatus(...of));
+    for (const token of [undefined, 'increp_000000000000_wrong', `${tokens[3]?.text.slice(0, -1)}~`, expired])
+      ask('without a valid token', (status) => status === 401, method, path, token);
+    for (const { role, text } of tokens)
+      ask(
+        role,
+        (status) => (status === 403) === !hasRole({ role }, access) && status !== 401 && status < 500,
+        ...([method, path, text] as const),
+      );
+    if (isForAll === true || path.includes(':pipeline'))
+      ask('limited', (status) => status === 403, method, path, limited);
+    await Promise.all(asked);
+  }
+  expect(wrong).toEqual([]);
+  expect((await call('/no-such-path')).status).toBe(404);
+
+  const { json } = await call('/api/v1/openapi.json');
+  const paths = json['paths'] as Record<string, Record<string, unknown>>;
+  const documented = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+  );
+  const own = routes.filter(({ path }) => path.startsWith('/api/v1/') && !path.endsWith('openapi.json'));
+  expect(documented.toSorted()).toEqual(own.map(({ method, path }) => `${method} ${path}`).toSorted());
+});
 
 test('the API asks for a token, and browsers for a session of their own pages', async () => {
   await using control = await controlPlace();
-  const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
-  await serve.waitForLog('listening on');
-  const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
-  const settings = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
-  await using database = new ControlDatabase(settings.control, {
-    ...{ program: 'serve', connections: 1, timing: timingWith(QUICK) },
-  });
-  const tokenOf = async (order: Partial<TokenOrder>) => {
-    const whole = { name: 'ops', role: 'operate', pipelines: null, expiresInSeconds: undefined, by: 'test' };
-    return (await createToken(database, { ...whole, ...order } as TokenOrder)).text;
-  };
-  const token = await tokenOf({});
-  const call = async (path: string, init: RequestInit = {}) => {
-    const response = await fetch(`${url}${path}`, { redirect: 'manual', ...init });
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  };
+  const env = { SERVE_DATABASE_URL: control.url };
+  const place = { directory: control.root };
+  // Before the first start of the service, too.
+  const made = await increp('token create --role operate --name ops', place, { env });
+  expect(made.exitCode).toBe(0);
+  const token = made.stdout.trim();
+  const serve = control.start(SERVE);
+  const { url, call } = await apiOf(serve);
   const bearer = (text: string) => ({ headers: { authorization: `Bearer ${text}` } });
 
   expect((await call('/api/v1/token')).status).toBe(401);
   expect((await call('/api/v1/token', bearer(`${token}x`))).status).toBe(401);
   const own = await call('/api/v1/token', bearer(token));
   expect(JSON.parse(own.text)).toMatchObject({ name: 'ops', role: 'operate', pipelines: null });
-  const expired = await tokenOf({ name: 'old', expiresInSeconds: -1 });
+  const expired = await makeToken(control, { name: 'old', expiresInSeconds: -1 });
   const refused = await call('/api/v1/token', bearer(expired));
   expect(refused.headers.get('content-type')).toBe('application/problem+json');
   expect(JSON.parse(refused.text)).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
@@ -55,4 +133,40 @@ test('the API asks for a token, and browsers for a session of their own pages', 
   expect((await logout({ 'sec-fetch-site': 'cross-site' })).status).toBe(403);
   expect((await logout({ 'sec-fetch-site': 'same-origin' })).status).toBe(303);
   expect((await call('/api/v1/token', { headers: { cookie } })).status).toBe(401);
+
+  // A page of another site may not lead its own name here.
+  expect((await call('/healthz')).status).toBe(200);
+  const hosts = ['elsewhere.example', `localhost:${new URL(url).port}`];
+  const statuses = await Promise.all(hosts.map((host) => statusWithHost(url, host)));
+  expect(statuses).toEqual([421, 200]);
+
+  const listed = await increp('token list --json', place, { env });
+  expect(JSON.parse(listed.stdout)).toMatchObject({
+    tokens: [{ name: 'old', has_expired: true }, { name: 'ops' }],
+  });
+  expect((await increp('token revoke --name ops', place, { env })).exitCode).toBe(0);
+  expect((await call('/api/v1/token', bearer(token))).status).toBe(401);
+  const refusals = [
+    'token create',
+    'token revoke',
+    'token list --role read',
+    'token revoke --name nobody',
+    'token create --role read --name old',
+  ];
+  for (const words of refusals) expect((await increp(words, place, { env })).exitCode, words).toBe(64);
+
+  // Twenty attempts a minute, whatever was right before.
+  let last = await login('token=wrong', { origin: url });
+  for (let attempt = 0; attempt < 20 && last.status === 401; attempt += 1)
+    last = await login('token=wrong', { origin: url });
+  expect([last.status, last.headers.has('retry-after')]).toEqual([429, true]);
 });
+
+/** `fetch` does not send another Host. */
+const statusWithHost = (url: string, host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    get(`${url}/healthz`, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    }).on('error', reject);
+  });

@@ -7,7 +7,8 @@ import { newToken } from '../access/tokens.ts';
 import { RefusedRequest } from '../refusal.ts';
 
 export interface TokenOrder {
-  readonly name: string;
+  /** Undefined for a name of the role and the ID. */
+  readonly name: string | undefined;
   readonly role: Role;
   /** Null means all pipelines. */
   readonly pipelines: readonly string[] | null;
@@ -19,6 +20,7 @@ export interface TokenOrder {
 
 interface MadeToken {
   readonly id: string;
+  readonly name: string;
   /** Nobody can read it again. */
   readonly text: string;
   readonly expiresAt: Date | null;
@@ -28,17 +30,18 @@ const madeRow = z.object({ expiresAt: z.date().nullable() });
 
 /** @throws RefusedRequest CONFLICT if the name is in use */
 export async function createToken(session: ControlSession, order: TokenOrder): Promise<MadeToken> {
-  const { name, role, pipelines, expiresInSeconds, by } = order;
+  const { role, pipelines, expiresInSeconds, by } = order;
   const { id, text, digest } = newToken();
+  const { name = `${role}-${id}` } = order;
   const values = [id, name, digest, role, pipelines, by, expiresInSeconds ?? null];
   const made = madeRow.optional().parse((await session.query(ADD_TOKEN, values)).rows[0]);
   if (!made)
     throw new RefusedRequest(
       'CONFLICT',
       `a token with the name "${name}" exists`,
-      `Choose another name, or revoke that token: increp token revoke ${name}`,
+      `Choose another name, or revoke that token: increp token revoke --name ${name}`,
     );
-  return { id, text, ...made };
+  return { id, name, text, ...made };
 }
 
 const tokenRow = z.object({

@@ -40,6 +40,8 @@ interface RunsRequest {
   /** Null for all pipelines. */
   readonly pipeline: string | null;
   readonly before?: Date;
+  /** The ID of a run. Only runs that are older. */
+  readonly beforeRun?: string | undefined;
   readonly limit: number;
   /** Leaves out runs that found no changes. */
   readonly withoutQuiet?: boolean;
@@ -48,9 +50,9 @@ interface RunsRequest {
 /** Newest first. */
 export async function readRuns(
   session: ControlSession,
-  { visible, pipeline, before, limit, withoutQuiet = false }: RunsRequest,
+  { visible, pipeline, before, beforeRun, limit, withoutQuiet = false }: RunsRequest,
 ): Promise<readonly RunRow[]> {
-  const values = [visible, pipeline, before ?? null, limit, withoutQuiet];
+  const values = [visible, pipeline, before ?? null, limit, withoutQuiet, beforeRun ?? null];
   return z.array(countedRun).parse((await session.query(READ_RUNS, values)).rows);
 }
 

@@ -222,6 +222,19 @@ CREATE TABLE ${CONTROL_SCHEMA}.events (
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.events (at DESC);
 
+-- The log of an attempt, as "increp sync" writes it, up to a number of lines.
+CREATE TABLE ${CONTROL_SCHEMA}.log_lines (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL,
+  level text NOT NULL CHECK (level IN ('debug', 'info', 'warn', 'error')),
+  attempt_id bigint NOT NULL,
+  pipeline text NOT NULL,
+  table_name text,
+  message text NOT NULL,
+  fields jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX ON ${CONTROL_SCHEMA}.log_lines (attempt_id);
+
 -- A token is "increp_ID_SECRET". Only the digest of the secret is here.
 CREATE TABLE ${CONTROL_SCHEMA}.tokens (
   id text PRIMARY KEY,

@@ -30,7 +30,7 @@ interface ApiCall<Params, Query, Body> {
   readonly context: WebContext;
 }
 
-const API = '/api/v1';
+export const API = '/api/v1';
 
 /** The result is checked against its schema, so the document cannot lie. */
 export function declareApi<Params = object, Query = object, Body = undefined>(

@@ -14,6 +14,17 @@ const tableSchema = z.string().min(1).max(300);
 export const inTable = inPipeline.extend({ table: tableSchema });
 export const tablesSchema = z.array(tableSchema).min(1).max(10_000);
 
+const LARGEST_PAGE = 500;
+/** Parameters of a query are text. */
+export const limitSchema = (usual: number) => z.coerce.number().int().min(1).max(LARGEST_PAGE).default(usual);
+export const offsetSchema = z.coerce.number().int().min(0).max(1_000_000).default(0);
+
+/** Of a row that has a number. */
+export const idSchema = z
+  .string()
+  .regex(/^\d{1,18}$/, { error: 'the "id" of a row' })
+  .describe('Only rows that are older than this row.');
+
 /** Seconds, after it was read. */
 export const durationSchema = z
   .string()

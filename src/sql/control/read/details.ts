@@ -72,7 +72,10 @@ const RUN_FIELDS = /* sql */ `
   r.id, r.pipeline, r.entry, r.tables, r.origin, r.requested_by AS by, r.requested_at AS "requestedAt", r.due_at AS "dueAt",
   r.kind, r.options, r.missed, r.state, r.started_at AS "startedAt", r.finished_at AS "finishedAt", r.quiet, r.error`;
 
-/** visible pipelines, pipeline (null for all), time before which (null for now), number, whether without quiet runs. */
+/**
+ * visible pipelines, pipeline (null for all), time before which (null for now), number, whether without quiet runs, run before
+ * which (null for now).
+ */
 export const READ_RUNS = /* sql */ `
   SELECT ${RUN_FIELDS}, c.ok, c.failed, c.waiting, c.running
   FROM ${S}.runs r CROSS JOIN LATERAL (
@@ -81,8 +84,9 @@ export const READ_RUNS = /* sql */ `
     FROM ${S}.run_tables t WHERE t.run_id = r.id) c
   WHERE ${mayBeSeen('r.pipeline')} AND ($2::text IS NULL OR r.pipeline = $2)
     AND ($3::timestamptz IS NULL OR r.requested_at < $3)
+    AND ($6::uuid IS NULL OR (r.requested_at, r.id) < (SELECT b.requested_at, b.id FROM ${S}.runs b WHERE b.id = $6))
     AND (NOT $5 OR r.state <> 'ok' OR c.ok > 0)
-  ORDER BY r.requested_at DESC, r.id LIMIT $4`;
+  ORDER BY r.requested_at DESC, r.id DESC LIMIT $4`;
 
 /** run. */
 export const READ_RUN = /* sql */ `
