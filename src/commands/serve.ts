@@ -1,10 +1,14 @@
 /** `increp serve`: schedules, probes and a worker, for every pipeline below one directory. */
+import { resolve } from 'node:path';
 import { asIncrepError } from '../errors.ts';
 import { withService, type ServiceOptions } from './service/with-service.ts';
 import { sqlFor } from './service/print-sql.ts';
 
 export interface ServeCommandOptions extends ServiceOptions {
   readonly listen: string;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly publicUrl: string | undefined;
   readonly printSql: boolean;
   /** False for --no-worker. */
   readonly worker: boolean;
@@ -17,7 +21,11 @@ export async function serveCommand(_words: readonly string[], options: ServeComm
     return 0;
   }
   const { readListenAddress } = await import('../serve/web/listen-address.ts');
-  const listen = readListenAddress(options.listen);
+  const inDirectory = (path: string | undefined) => path && resolve(options.workingDirectory, path);
+  const listen = await readListenAddress({
+    ...{ listen: options.listen, publicUrl: options.publicUrl },
+    ...{ tlsCert: inDirectory(options.tlsCert), tlsKey: inDirectory(options.tlsKey) },
+  });
   return withService('serve', options, async ({ root, ...service }) => {
     const { serve } = await import('../serve/serve.ts');
     const { keepWorker } = await import('../serve/child-worker.ts');

@@ -1,7 +1,9 @@
 /** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
+import { IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { PRUNE } from '../sql/control/runs.ts';
 import type { Timing } from '../timing.ts';
+import { listTokens } from './actions/tokens.ts';
 import { createControl, ensureNotNewer, findVersions } from './install.ts';
 import { keepDoing } from './keep-doing.ts';
 import { knownPipelines } from './known-pipelines.ts';
@@ -12,7 +14,6 @@ import { runDueSchedules } from './trigger.ts';
 import { createApp } from './web/create-app.ts';
 import { openDoor } from './web/door.ts';
 import type { ListenAddress } from './web/listen-address.ts';
-import { LOOPBACK } from './web/origin.ts';
 
 export interface ServeOptions {
   readonly control: ControlDatabase;
@@ -46,8 +47,10 @@ export async function serve(options: ServeOptions): Promise<void> {
       }
   };
   await refresh();
-  const address = { isOwnName: (name: string) => LOOPBACK.test(name), scheme: 'http' } as const;
-  const app = createApp({ control, queue, timing, address, signal, onError: log.outage }, undefined);
+  const { isLoopback, own: address } = options.listen;
+  if (!isLoopback) await ensureToken(control);
+  const parts = { control, queue, timing, address, isLoopback, signal, onError: log.outage };
+  const app = createApp(parts, undefined);
   await using door = await openDoor(options.listen, app);
   log.info(`listening on ${door.url}`);
   const repeat = (everySeconds: number, work: () => Promise<unknown>) =>
@@ -65,6 +68,16 @@ export async function serve(options: ServeOptions): Promise<void> {
     repeat(HOUR, () => prune(control)),
     options.keepWorker?.(),
   ]);
+}
+
+/** Other machines may reach the service. @throws IncrepError CONFIG_INVALID */
+async function ensureToken(control: ControlDatabase): Promise<void> {
+  const tokens = await listTokens(control);
+  if (tokens.some(({ hasExpired }) => !hasExpired)) return;
+  throw new IncrepError('CONFIG_INVALID', {
+    what: 'other machines would reach the service, but there is no token yet',
+    next: 'Make one: increp token create --role operate. Then start "increp serve" again.',
+  });
 }
 
 async function prune(control: ControlDatabase): Promise<void> {

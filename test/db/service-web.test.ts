@@ -1,11 +1,15 @@
 /** Who may call what at `increp serve`, and what it answers to everybody else. */
-import { get } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { get as getEncrypted } from 'node:https';
 import { expect, test } from 'vitest';
 import { readServiceSettings } from '../../src/config/service/control-database.ts';
 import { ControlDatabase } from '../../src/postgres/control-database.ts';
 import { hasRole, ROLES } from '../../src/serve/access/roles.ts';
 import { openQueue } from '../../src/serve/queue.ts';
 import { createApp } from '../../src/serve/web/create-app.ts';
+import { certificateMaker } from '../support/certificates.ts';
+import { testWithTls } from '../support/tls-test.ts';
 import { increp } from '../support/increp.ts';
 import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
 import { apiOf, makeToken } from '../support/service-api.ts';
@@ -20,9 +24,13 @@ async function declaredRoutes(control: ControlPlace) {
   await using database = new ControlDatabase(settings.control, { program: 'serve', connections: 1, timing });
   const onError = () => undefined;
   await using queue = await openQueue({ control: database, timing: timing.serve, onError }, false);
-  const address = { isOwnName: () => true, scheme: 'http' } as const;
+  const address = { isOwnName: () => true, scheme: 'http', origin: undefined } as const;
+  const isLoopback = true;
   const { signal } = new AbortController();
-  const app = createApp({ control: database, queue, timing, address, onError, signal }, undefined);
+  const app = createApp(
+    { control: database, queue, timing, address, isLoopback, onError, signal },
+    undefined,
+  );
   // A route that somebody adds without a role.
   app.hono.get('/forgotten', (context) => context.text('open to everybody'));
   const authorization = `Bearer ${await makeToken(control, { role: 'admin', name: 'forgetful' })}`;
@@ -170,3 +178,53 @@ const statusWithHost = (url: string, host: string): Promise<number> =>
       resolve(response.statusCode ?? 0);
     }).on('error', reject);
   });
+
+testWithTls('on an address that other machines reach, the service needs encryption and a token', async () => {
+  await using control = await controlPlace();
+  await using certificates = await certificateMaker();
+  const { cert, key } = await certificates.make({
+    name: 'own',
+    commonName: 'increp',
+    alternatives: 'IP:127.0.0.1',
+  });
+  const env = { SERVE_DATABASE_URL: control.url };
+  const place = { directory: control.root };
+  const outside = 'serve --no-worker --listen 0.0.0.0:0';
+  const encrypted = `--tls-cert ${cert} --tls-key ${key}`;
+  const refusal = async (words: string) => {
+    const { exitCode, stderr } = await increp(words, place, { env });
+    return `${exitCode}: ${stderr.split('\n', 1)[0]}`;
+  };
+  expect(await refusal(outside)).toContain('78: error: --listen 0.0.0.0:0: other machines would send tokens');
+  expect(await refusal(`${outside} --public-url http://increp.example.com`)).toContain('64: ');
+  expect(await refusal(`${outside} --tls-cert ${cert}`)).toContain('64: ');
+  expect(await refusal(`${outside} --tls-cert ${key} --tls-key ${key}`)).toContain('78: error: --tls-cert');
+  expect(await refusal(`${outside} ${encrypted}`)).toContain('there is no token yet');
+  expect(await refusal(`${outside} --public-url https://increp.example.com`)).toContain(
+    'there is no token yet',
+  );
+
+  const token = await makeToken(control, { role: 'read' });
+  const serve = control.start(`${outside} ${encrypted}`);
+  await serve.waitForLog('listening on https://0.0.0.0:');
+  const [, port = ''] = /listening on https:[^"]+:(\d+)/.exec(serve.log) ?? [];
+  const ca = await readFile(cert);
+  // A request with another Host would expect that name in the certificate.
+  const statusOf = (path: string, headers = {}) =>
+    new Promise<number>((resolve, reject) => {
+      const answered = (response: IncomingMessage) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      };
+      getEncrypted(
+        `https://127.0.0.1:${port}${path}`,
+        { ca, headers, checkServerIdentity: () => undefined },
+        answered,
+      ).on('error', reject);
+    });
+  const authorization = `Bearer ${token}`;
+  expect(await statusOf('/healthz')).toBe(200);
+  expect(await statusOf('/metrics')).toBe(401);
+  expect(await statusOf('/metrics', { authorization })).toBe(200);
+  expect(await statusOf('/healthz', { host: 'elsewhere.example' })).toBe(421);
+});

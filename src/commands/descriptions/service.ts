@@ -31,7 +31,13 @@ export const serve = (): CommandDescription => ({
   options: {
     Options: [
       pipelines(),
-      new Option('--listen <address>', 'where /healthz, /readyz and /metrics answer').default(LISTEN, LISTEN),
+      new Option('--listen <address>', 'where the API, /healthz, /readyz and /metrics answer').default(
+        LISTEN,
+        LISTEN,
+      ),
+      new Option('--tls-cert <file>', 'certificate of the service in PEM form, with its chain'),
+      new Option('--tls-key <file>', 'private key of that certificate'),
+      new Option('--public-url <url>', 'https:// address of a TLS proxy before the service'),
       flag('--print-sql', 'print the SQL that the control database lacks, and end'),
     ],
     Worker: [

@@ -1,5 +1,6 @@
 /** The server of the HTTP application. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { IncrepError } from '../../errors.ts';
@@ -15,15 +16,16 @@ export interface ServiceDoor extends AsyncDisposable {
 const REQUEST_LIMIT = 10_000;
 
 /** @throws IncrepError CONFIG_INVALID if the port is in use */
-export async function openDoor({ host, port }: ListenAddress, { hono }: WebApp): Promise<ServiceDoor> {
+export async function openDoor({ host, port, tls }: ListenAddress, { hono }: WebApp): Promise<ServiceDoor> {
   const listener = getRequestListener(hono.fetch, { overrideGlobalObjects: false });
-  const server = createServer((request, response) => void listener(request, response));
+  const answer: RequestListener = (request, response) => void listener(request, response);
+  const server = tls ? createTlsServer({ ...tls, minVersion: 'TLSv1.2' }, answer) : createServer(answer);
   server.headersTimeout = REQUEST_LIMIT;
   server.requestTimeout = REQUEST_LIMIT;
   await listen(server, { host, port });
   const { port: used } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${used}`,
+    url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${used}`,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -31,7 +33,7 @@ export async function openDoor({ host, port }: ListenAddress, { hono }: WebApp):
   };
 }
 
-async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
+async function listen(server: Server, { host, port }: Pick<ListenAddress, 'host' | 'port'>): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(

@@ -24,7 +24,7 @@ export function addLogin(app: WebApp, { control, address }: WebParts): void {
   } as const;
   const limit = rateLimiter(LOGIN_LIMIT);
   app.add({ method: 'post', path: '/login', access: 'open' }, async (context) => {
-    await limit(context, clientOf(context));
+    await limit(context, clientOf(context, address));
     const form = formSchema.safeParse(await context.req.parseBody());
     const actor = form.data && (await actorOfToken(control, form.data.token.trim()));
     if (!actor)

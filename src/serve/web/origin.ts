@@ -5,6 +5,8 @@ export interface OwnAddress {
   readonly isOwnName: (name: string) => boolean;
   /** The scheme that browsers see. */
   readonly scheme: 'http' | 'https';
+  /** Behind a proxy, which may change the Host header: the origin that browsers see. */
+  readonly origin: string | undefined;
 }
 
 export const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/;
@@ -29,10 +31,10 @@ export const isSafe = (method: string): boolean => SAFE.includes(method);
  */
 export function isOwnRequest(
   { method, host, origin, site }: RequestOrigin,
-  { scheme }: Pick<OwnAddress, 'scheme'>,
+  { scheme, origin: own = `${scheme}://${host}` }: Pick<OwnAddress, 'scheme' | 'origin'>,
 ): boolean {
   if (isSafe(method)) return true;
   if (site !== undefined && site !== 'same-origin') return false;
-  if (origin !== undefined) return origin === `${scheme}://${host}`;
+  if (origin !== undefined) return origin === own;
   return site === 'same-origin';
 }

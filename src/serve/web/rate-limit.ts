@@ -1,6 +1,7 @@
 /** Limits for routes that anybody can call: the login and hooks. */
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { RefusedRequest } from '../refusal.ts';
+import type { OwnAddress } from './origin.ts';
 import type { WebContext } from './web-app.ts';
 
 export interface RateLimit {
@@ -30,5 +31,9 @@ export function rateLimiter({ points, seconds }: RateLimit): Limiter {
   };
 }
 
-/** The client as this process sees it. A proxy is one client. */
-export const clientOf = ({ env }: WebContext): string => env.incoming.socket.remoteAddress ?? 'unknown';
+/** A proxy that was declared adds the address of its client at the end. */
+export function clientOf({ env, req }: WebContext, { origin }: Pick<OwnAddress, 'origin'>): string {
+  const forwarded =
+    origin === undefined ? undefined : req.header('x-forwarded-for')?.split(',').at(-1)?.trim();
+  return forwarded ?? env.incoming.socket.remoteAddress ?? 'unknown';
+}

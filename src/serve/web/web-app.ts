@@ -30,6 +30,8 @@ export interface WebParts {
   readonly queue: Queue;
   readonly timing: Timing;
   readonly address: OwnAddress;
+  /** Whether only this machine reaches the service. */
+  readonly isLoopback: boolean;
   /** Errors that are no answer of a route: bugs, and outages of the control database. */
   readonly onError: (error: unknown) => void;
   /** Aborts when the service stops. Streams end then. */
