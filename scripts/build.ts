@@ -2,7 +2,7 @@
  * `npm run build`: src/ to dist/. Each command is one bundle, and the modules that several commands share are another.
  * So a command reads two or three files to start, not four hundred.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { join, resolve } from 'node:path';
 import { rolldown, type OutputChunk, type Plugin } from 'rolldown';
@@ -54,6 +54,8 @@ const chunks = await bundle('process', 'src/process.ts', []);
 for (const [name, file] of Object.entries(SMALL))
   chunks.push(...(await bundle(name, file, [WITHOUT_COMMANDS])));
 await writeFile(join(DIST, 'LICENSES.txt'), await licenses(chunks));
+// The files of the page, which the service reads beside its code.
+await cp(join(ROOT, 'src/serve/page/assets'), join(DIST, 'assets'), { recursive: true });
 
 /**
  * An import of a module of Node loads what is behind each of its exports: `node:util` a module for threads, `node:process` one

@@ -11,6 +11,7 @@ import type { Queue } from './queue.ts';
 import type { ServiceLog } from './service-log.ts';
 import { settleLost } from './lost-attempts.ts';
 import { runDueSchedules } from './trigger.ts';
+import { servicePage } from './page/page.ts';
 import { createApp } from './web/create-app.ts';
 import { openDoor } from './web/door.ts';
 import type { ListenAddress } from './web/listen-address.ts';
@@ -50,7 +51,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { isLoopback, own: address } = options.listen;
   if (!isLoopback) await ensureToken(control);
   const parts = { control, queue, timing, address, isLoopback, signal, onError: log.outage };
-  const app = createApp(parts, undefined);
+  const app = createApp(parts, servicePage());
   await using door = await openDoor(options.listen, app);
   log.info(`listening on ${door.url}`);
   const repeat = (everySeconds: number, work: () => Promise<unknown>) =>

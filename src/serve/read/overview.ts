@@ -18,6 +18,8 @@ const attentionRow = tableInState.extend({
   outcome: z.array(tableOutcome).nullable(),
 });
 
+export type AttentionRow = z.infer<typeof attentionRow>;
+
 const pipelineRow = z.object({
   pipeline: z.string(),
   tables: z.number(),
@@ -39,10 +41,13 @@ const pipelineRow = z.object({
   isServed: z.boolean(),
 });
 
+export type PipelineRow = z.infer<typeof pipelineRow>;
+
 const overview = z.object({
   now: time,
   tables: z.number(),
   tablesInTrouble: z.number(),
+  states: z.partialRecord(tableState, z.number()),
   pipelines: z.number(),
   pipelinesFound: z.number(),
   /** At most 50, the worst first, then the newest. */

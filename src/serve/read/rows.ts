@@ -1,5 +1,6 @@
 /** The rows of the control database that several read models have. */
 import * as z from 'zod';
+import { conflictCountsSchema } from '../../conflicts.ts';
 
 /** Dates come as such, or as text inside JSON. */
 export const time = z.coerce.date();
@@ -7,7 +8,7 @@ export const maybeTime = z.union([z.null(), time]);
 const count = z.number();
 
 /** The worst first. */
-const TABLE_STATES = [
+export const TABLE_STATES = [
   ...(['crashed', 'schema_change', 'failing', 'stale', 'behind', 'running', 'queued'] as const),
   ...(['paused', 'never_synced', 'ok', 'disabled'] as const),
 ] as const;
@@ -21,6 +22,8 @@ export const failure = z.object({
   sqlstate: z.string().nullable().default(null),
 });
 
+export type FailureRow = z.infer<typeof failure>;
+
 /** The result of a table at one destination, as in the summary of `increp sync --json`. */
 export const tableOutcome = z.object({
   name: z.string(),
@@ -33,13 +36,14 @@ export const tableOutcome = z.object({
   rows_updated: count.default(0),
   rows_unchanged: count.default(0),
   rows_deleted: count.default(0),
-  conflicts: z.record(z.string(), count).nullish(),
+  conflicts: conflictCountsSchema.nullish(),
   bytes: count.default(0),
   duration_s: count.nullish(),
   cursor: z.string().nullish(),
   warnings: z.array(z.string()).default([]),
   error: failure.nullish(),
 });
+export type OutcomeRow = z.infer<typeof tableOutcome>;
 
 const progress = z.object({
   phases: z.array(z.object({ phase: z.string(), at: count, destination: z.string().optional() })).default([]),
@@ -51,6 +55,7 @@ const progress = z.object({
   waitsFor: z.string().nullable().default(null),
   chunks: z.object({ done: count, of: count }).nullable().default(null),
 });
+export type ProgressRow = z.infer<typeof progress>;
 
 export const attempt = z.object({
   id: z.string(),
@@ -92,6 +97,7 @@ export const schedule = z.object({
   expression: z.string().nullable(),
   timeZone: z.string().nullable(),
 });
+export type ScheduleText = z.infer<typeof schedule>;
 
 /** Null means all pipelines. */
 export type VisiblePipelines = readonly string[] | null;

@@ -58,6 +58,6 @@ const HEADERS = (isEncrypted: boolean) => ({
     ...{ scriptSrc: ["'self'"], styleSrc: ["'self'"], imgSrc: ["'self'"], fontSrc: ["'self'"] },
     ...{ connectSrc: ["'self'"], formAction: ["'self'"], baseUri: ["'none'"], frameAncestors: ["'none'"] },
   },
-  ...{ xFrameOptions: 'DENY', referrerPolicy: 'no-referrer', crossOriginResourcePolicy: 'same-origin' },
+  ...{ xFrameOptions: 'DENY', referrerPolicy: 'same-origin', crossOriginResourcePolicy: 'same-origin' },
   strictTransportSecurity: isEncrypted ? 'max-age=31536000' : false,
 });

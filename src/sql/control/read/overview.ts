@@ -27,6 +27,8 @@ export const READ_OVERVIEW = /* sql */ `
   SELECT now() AS now,
     (SELECT coalesce(sum(count), 0)::int FROM counts WHERE state <> 'disabled') AS tables,
     (SELECT coalesce(sum(trouble), 0)::int FROM counts) AS "tablesInTrouble",
+    (SELECT coalesce(json_object_agg(state, count), '{}')
+      FROM (SELECT state, sum(count)::int AS count FROM counts GROUP BY 1) n) AS states,
     (SELECT count(*)::int FROM sums) AS pipelines,
     (SELECT count(*)::int FROM found) AS "pipelinesFound",
     (SELECT coalesce(json_agg(json_build_object('pipeline', a.pipeline, 'table', a.table_name, 'state', a.state,
