@@ -22,6 +22,12 @@ export const READ_OVERVIEW = /* sql */ `
   page AS (
     SELECT row_number() OVER (ORDER BY problem IS NULL, worst NULLS LAST, trouble DESC, name) AS place, f.* FROM found f
     ORDER BY 1 LIMIT $3 OFFSET $4),
+  worst AS MATERIALIZED (
+    SELECT DISTINCT ON (s.pipeline) s.pipeline,
+      json_build_object('table', s.table_name, 'lag', s.lag, 'limit', s.lag_limit) AS worst
+    FROM seen s JOIN page g ON g.name = s.pipeline
+    WHERE s.state NOT IN ('disabled', 'paused') AND s.lag IS NOT NULL
+    ORDER BY s.pipeline, s.lag / s.lag_limit DESC NULLS LAST, s.lag DESC),
   attention AS (
     SELECT * FROM seen WHERE trouble IS NOT NULL ORDER BY trouble, since DESC NULLS LAST, pipeline, table_name LIMIT 50)
   SELECT now() AS now,
@@ -42,10 +48,7 @@ export const READ_OVERVIEW = /* sql */ `
         'rows', h.rows, 'isServed', v.is_served)
         ORDER BY g.place), '[]')
       FROM page g
-      LEFT JOIN LATERAL (
-        SELECT json_build_object('table', s.table_name, 'lag', s.lag, 'limit', s.lag_limit) AS worst FROM seen s
-        WHERE s.pipeline = g.name AND s.state NOT IN ('disabled', 'paused') AND s.lag IS NOT NULL
-        ORDER BY s.lag / s.lag_limit DESC NULLS LAST, s.lag DESC LIMIT 1) w ON true
+      LEFT JOIN worst w ON w.pipeline = g.name
       LEFT JOIN LATERAL (
         SELECT min(since) AS since FROM paused z
         WHERE z.table_name IS NULL AND (z.pipeline = g.name OR z.pipeline IS NULL)) z ON true
