@@ -21,6 +21,7 @@ export interface ServeOptions {
   readonly queue: Queue;
   readonly root: string;
   readonly listen: ListenAddress;
+  readonly hookKey: string | undefined;
   readonly timing: Timing;
   readonly signal: AbortSignal;
   readonly log: ServiceLog;
@@ -50,7 +51,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   await refresh();
   const { isLoopback, own: address } = options.listen;
   if (!isLoopback) await ensureToken(control);
-  const parts = { control, queue, timing, address, isLoopback, signal, onError: log.outage };
+  const parts = {
+    control,
+    queue,
+    timing,
+    address,
+    isLoopback,
+    hookKey: options.hookKey,
+    signal,
+    onError: log.outage,
+  };
   const app = createApp(parts, servicePage());
   await using door = await openDoor(options.listen, app);
   log.info(`listening on ${door.url}`);

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import { PROJECT } from '../support/project.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -40,11 +41,12 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   await using control = await controlPlace();
   await pair.writeTables({ tables: [ORDERS_CONFIG] });
   await control.add('shop', pair);
-  const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
+  const env = { SERVE_HOOK_KEY: 'Hook-Key-0123456789abcdef0123456789abcdef' };
+  const serve = control.start('serve --no-worker --listen 127.0.0.1:0', { env });
   await control.until('SELECT FROM pipelines');
   control.start('work --drain 0s', { timing: { ...QUICK, transactionWait: 40 } });
   const token = await makeToken(control, { role: 'admin' });
-  const { ask, url } = await apiOf(serve, token);
+  const { ask, call, url } = await apiOf(serve, token);
   const ended = (run: string) =>
     control.until(`SELECT FROM runs WHERE id = '${run}' AND finished_at IS NOT NULL`);
   const stateOf = async (run: string) =>
@@ -124,6 +126,32 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   expect(
     await control.rows(`SELECT state, error ->> 'code' AS code FROM runs WHERE id = '${runIn(wrong)}'`),
   ).toEqual([{ state: 'failed', code: 'USAGE' }]);
+
+  // A hook is signed, and counts each message once.
+  const hook = (await ask('POST', '/hooks', { name: 'orders', pipeline: 'shop', tables: ['orders'] })).json;
+  const place = `/api/v1/hooks/${String(hook['id'])}`;
+  const send = (id: string, secret: string, at = new Date()) => {
+    const body = '{"order":1}';
+    const headers = {
+      ...{ 'webhook-id': id, 'webhook-timestamp': String(Math.floor(at.getTime() / 1000)) },
+      'webhook-signature': new Webhook(secret).sign(id, at, body),
+    };
+    return call(place, { method: 'POST', body, headers });
+  };
+  const secret = String(hook['secret']);
+  const taken = await send('msg_1', secret);
+  expect(taken.status).toBe(202);
+  const again = await send('msg_1', secret);
+  expect([again.status, again.json]).toEqual([200, taken.json]);
+  expect((await send('msg_2', `whsec_${Buffer.alloc(32).toString('base64')}`)).status).toBe(401);
+  expect((await send('msg_3', secret, new Date(Date.now() - 6 * 60_000))).status).toBe(401);
+  expect((await call(place, { method: 'POST' })).status).toBe(401);
+  const trigger = await makeToken(control, { role: 'trigger', name: 'ci' });
+  const byToken = { method: 'POST', headers: { authorization: `Bearer ${trigger}` } };
+  expect((await call(place, byToken)).status).toBe(202);
+  expect((await ask('DELETE', `/hooks/${String(hook['id'])}`)).status).toBe(200);
+  expect((await send('msg_4', secret)).status).toBe(404);
+  await control.until(`SELECT count(*) = 2 FROM runs WHERE origin = 'hook' AND finished_at IS NOT NULL`);
 
   expect((await ask('PUT', '/pipelines/shop/pause', { reason: 'migration' })).status).toBe(200);
   const refused = await ask('POST', '/pipelines/shop/sync', {});

@@ -25,10 +25,10 @@ async function declaredRoutes(control: ControlPlace) {
   const onError = () => undefined;
   await using queue = await openQueue({ control: database, timing: timing.serve, onError }, false);
   const address = { isOwnName: () => true, scheme: 'http', origin: undefined } as const;
-  const isLoopback = true;
+  const [isLoopback, hookKey] = [true, undefined];
   const { signal } = new AbortController();
   const app = createApp(
-    { control: database, queue, timing, address, isLoopback, onError, signal },
+    { control: database, queue, timing, address, isLoopback, hookKey, onError, signal },
     undefined,
   );
   // A route that somebody adds without a role.

@@ -33,25 +33,29 @@ export async function ensurePipelineExists(session: ControlSession, pipeline: st
 }
 
 /** Returns the ID of the run. A sync of a paused pipeline is refused, because it would wait for the end of the pause. */
-export async function requestPipelineRun(
+export const requestPipelineRun = (
   control: ControlDatabase,
+  queue: Queue,
+  order: RequestedRun,
+): Promise<string> => control.transaction((session) => requestRunIn(session, queue, order));
+
+export async function requestRunIn(
+  session: ControlSession,
   queue: Queue,
   { pipeline, kind = 'sync', tables, options = {}, by, origin = 'request' }: RequestedRun,
 ): Promise<string> {
-  return control.transaction(async (session) => {
-    const { source, isPaused } = await ensurePipelineExists(session, pipeline);
-    if (isPaused)
-      throw new RefusedRequest(
-        'CONFLICT',
-        `pipeline "${pipeline}" is paused`,
-        `End the pause first: DELETE /api/v1/pipelines/${pipeline}/pause, or DELETE /api/v1/pause.`,
-      );
-    return requestRun(session, queue, {
-      ...{ pipeline, kind, origin, by, options },
-      ...(tables && { tables }),
-      // These two read whole tables, so they count for the limit of the source.
-      ...(kind === 'verify' && source !== null && { source }),
-    });
+  const { source, isPaused } = await ensurePipelineExists(session, pipeline);
+  if (isPaused)
+    throw new RefusedRequest(
+      'CONFLICT',
+      `pipeline "${pipeline}" is paused`,
+      `End the pause first: DELETE /api/v1/pipelines/${pipeline}/pause, or DELETE /api/v1/pause.`,
+    );
+  return requestRun(session, queue, {
+    ...{ pipeline, kind, origin, by, options },
+    ...(tables && { tables }),
+    // These two read whole tables, so they count for the limit of the source.
+    ...(kind === 'verify' && source !== null && { source }),
   });
 }
 

@@ -29,6 +29,8 @@ export interface WebParts {
   readonly control: ControlDatabase;
   readonly queue: Queue;
   readonly timing: Timing;
+  /** The secrets of hooks come from it. Undefined if it is not set. */
+  readonly hookKey: string | undefined;
   readonly address: OwnAddress;
   /** Whether only this machine reaches the service. */
   readonly isLoopback: boolean;

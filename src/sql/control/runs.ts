@@ -140,6 +140,7 @@ export const PRUNE = [
   /* sql */ `DELETE FROM ${S}.lags WHERE period < now() - interval '25 hours'`,
   /* sql */ `DELETE FROM ${S}.periods WHERE period < now() - interval '7 days'`,
   /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,
+  /* sql */ `DELETE FROM ${S}.hook_messages WHERE at < now() - interval '2 days'`,
   /* sql */ `DELETE FROM ${S}.log_lines WHERE at < now() - interval '7 days' OR id < (SELECT max(id) FROM ${S}.log_lines) - 500000`,
   /* sql */ `DELETE FROM ${S}.sessions WHERE expires_at < now()`,
   /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,

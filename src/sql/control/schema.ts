@@ -259,6 +259,28 @@ CREATE TABLE ${CONTROL_SCHEMA}.sessions (
   expires_at timestamptz NOT NULL
 );
 
+-- Another program starts runs by it. Its secret is derived from SERVE_HOOK_KEY, so it is not here.
+CREATE TABLE ${CONTROL_SCHEMA}.hooks (
+  id text PRIMARY KEY,
+  name text NOT NULL,
+  pipeline text NOT NULL,
+  -- Null means all tables.
+  tables text[],
+  made_by text NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  removed_at timestamptz
+);
+CREATE UNIQUE INDEX ON ${CONTROL_SCHEMA}.hooks (name) WHERE removed_at IS NULL;
+
+-- A message counts once.
+CREATE TABLE ${CONTROL_SCHEMA}.hook_messages (
+  hook text NOT NULL REFERENCES ${CONTROL_SCHEMA}.hooks ON DELETE CASCADE,
+  message text NOT NULL,
+  run_id uuid,
+  at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (hook, message)
+);
+
 -- Each request that was to change something, also if it was refused.
 CREATE TABLE ${CONTROL_SCHEMA}.audit (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
