@@ -24,11 +24,30 @@ const isInstalled = (id: string): boolean =>
 /** The answer to TAB needs the descriptions of the commands only, and never loads one. */
 const WITHOUT_COMMANDS: Plugin = { name: 'without-commands', resolveDynamicImport: () => false };
 
+/** Packages that extend all of zod, so that no part of it can be left out. Only the API of `serve` uses them. */
+const EXTENDS_ZOD = /\/node_modules\/(?:@hono\/zod-|@asteasolutions\/zod-to-openapi\/)|\?own-zod$/;
+
+/** They get a copy of zod. Otherwise the shared bundle would have all of it, and every command would start later. */
+const COPY_OF_ZOD: Plugin = {
+  name: 'copy-of-zod',
+  async resolveId(source, importer, options) {
+    const isInside = importer?.endsWith('?own-zod') === true;
+    if (importer === undefined || !EXTENDS_ZOD.test(importer) || !(isInside || /^zod(?:\/|$)/.test(source)))
+      return null;
+    const found = await this.resolve(source, importer.replace(/\?own-zod$/, ''), {
+      ...options,
+      skipSelf: true,
+    });
+    return found && !found.external ? { ...found, id: `${found.id}?own-zod` } : found;
+  },
+  load: (id) => (id.endsWith('?own-zod') ? readFile(id.replace(/\?own-zod$/, ''), 'utf8') : null),
+};
+
 async function bundle(name: string, file: string, plugins: readonly Plugin[]): Promise<OutputChunk[]> {
   await using build = await rolldown({
     cwd: ROOT,
     input: { [`bin-${name}`]: file },
-    plugins: [...plugins],
+    plugins: [COPY_OF_ZOD, ...plugins],
     platform: 'node',
     // The oldest Node of "engines" does not know `using`.
     transform: { target: 'node22.19' },

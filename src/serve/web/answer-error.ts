@@ -1,5 +1,5 @@
 /** Errors: problem documents for /api, HTML for browsers. */
-import * as z from 'zod';
+import { z } from '@hono/zod-openapi';
 import type { IncrepError } from '../../errors.ts';
 import { RefusedRequest, refusalOf, UNAVAILABLE, type RefusalText } from '../refusal.ts';
 import type { WebContext, WebPage } from './web-app.ts';
