@@ -2,7 +2,7 @@
  * `npm run build`: src/ to dist/. Each command is one bundle, and the modules that several commands share are another.
  * So a command reads two or three files to start, not four hundred.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { join, resolve } from 'node:path';
 import { rolldown, type OutputChunk, type Plugin } from 'rolldown';
@@ -24,11 +24,30 @@ const isInstalled = (id: string): boolean =>
 /** The answer to TAB needs the descriptions of the commands only, and never loads one. */
 const WITHOUT_COMMANDS: Plugin = { name: 'without-commands', resolveDynamicImport: () => false };
 
+/** Packages that extend all of zod, so that no part of it can be left out. Only the API of `serve` uses them. */
+const EXTENDS_ZOD = /\/node_modules\/(?:@hono\/zod-|@asteasolutions\/zod-to-openapi\/)|\?own-zod$/;
+
+/** They get a copy of zod. Otherwise the shared bundle would have all of it, and every command would start later. */
+const COPY_OF_ZOD: Plugin = {
+  name: 'copy-of-zod',
+  async resolveId(source, importer, options) {
+    const isInside = importer?.endsWith('?own-zod') === true;
+    if (importer === undefined || !EXTENDS_ZOD.test(importer) || !(isInside || /^zod(?:\/|$)/.test(source)))
+      return null;
+    const found = await this.resolve(source, importer.replace(/\?own-zod$/, ''), {
+      ...options,
+      skipSelf: true,
+    });
+    return found && !found.external ? { ...found, id: `${found.id}?own-zod` } : found;
+  },
+  load: (id) => (id.endsWith('?own-zod') ? readFile(id.replace(/\?own-zod$/, ''), 'utf8') : null),
+};
+
 async function bundle(name: string, file: string, plugins: readonly Plugin[]): Promise<OutputChunk[]> {
   await using build = await rolldown({
     cwd: ROOT,
     input: { [`bin-${name}`]: file },
-    plugins: [...plugins],
+    plugins: [COPY_OF_ZOD, ...plugins],
     platform: 'node',
     // The oldest Node of "engines" does not know `using`.
     transform: { target: 'node22.19' },
@@ -54,6 +73,8 @@ const chunks = await bundle('process', 'src/process.ts', []);
 for (const [name, file] of Object.entries(SMALL))
   chunks.push(...(await bundle(name, file, [WITHOUT_COMMANDS])));
 await writeFile(join(DIST, 'LICENSES.txt'), await licenses(chunks));
+// The files of the page, which the service reads beside its code.
+await cp(join(ROOT, 'src/serve/page/assets'), join(DIST, 'assets'), { recursive: true });
 
 /**
  * An import of a module of Node loads what is behind each of its exports: `node:util` a module for threads, `node:process` one

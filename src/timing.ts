@@ -127,6 +127,8 @@ export interface Timing {
     readonly beat: number;
     /** Between two searches for jobs of lost workers. A whole number. */
     readonly monitor: number;
+    /** Between two looks of a stream of the API for changes. */
+    readonly streamPoll: number;
     /** How long a worker that must stop lets its syncs finish, unless --drain sets it. */
     readonly drain: number;
     /** The server ends a session of the control database that waits for its program inside a transaction. */
@@ -186,6 +188,7 @@ export const DEFAULT_TIMING: Timing = {
     heartbeat: 30,
     beat: 10,
     monitor: 10,
+    streamPoll: 2,
     drain: 30,
     idleTransaction: 5,
     statement: 15,

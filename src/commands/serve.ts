@@ -1,24 +1,36 @@
 /** `increp serve`: schedules, probes and a worker, for every pipeline below one directory. */
+import { resolve } from 'node:path';
 import { asIncrepError } from '../errors.ts';
+import { untilEnd } from './service/until-end.ts';
 import { withService, type ServiceOptions } from './service/with-service.ts';
 import { sqlFor } from './service/print-sql.ts';
 
 export interface ServeCommandOptions extends ServiceOptions {
   readonly listen: string;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly publicUrl: string | undefined;
   readonly printSql: boolean;
   /** False for --no-worker. */
   readonly worker: boolean;
+  /** Set by the program that starts the service, for its own end. */
+  readonly endsWithStdin: boolean;
 }
 
 export async function serveCommand(_words: readonly string[], options: ServeCommandOptions): Promise<number> {
-  const { terminal, signal } = options;
+  const { terminal } = options;
+  const signal = options.endsWithStdin ? untilEnd(options) : options.signal;
   if (options.printSql) {
     terminal.out(await sqlFor(options));
     return 0;
   }
-  const { readListenAddress } = await import('../serve/http.ts');
-  const listen = readListenAddress(options.listen);
-  return withService('serve', options, async ({ root, ...service }) => {
+  const { readListenAddress } = await import('../serve/web/listen-address.ts');
+  const inDirectory = (path: string | undefined) => path && resolve(options.workingDirectory, path);
+  const listen = await readListenAddress({
+    ...{ listen: options.listen, publicUrl: options.publicUrl },
+    ...{ tlsCert: inDirectory(options.tlsCert), tlsKey: inDirectory(options.tlsKey) },
+  });
+  return withService('serve', { ...options, signal }, async ({ root, ...service }) => {
     const { serve } = await import('../serve/serve.ts');
     const { keepWorker } = await import('../serve/child-worker.ts');
     const args = ['--pipelines', root, '--jobs', String(options.jobs), '--drain', `${options.drain}s`];

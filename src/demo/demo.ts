@@ -58,7 +58,7 @@ async function playChapters(scene: Scene, { isSabotaged }: DemoRequest): Promise
   return compareDatabases(scene);
 }
 
-function introduce(story: Story, { servers, source, destination }: Stage, seconds: string): void {
+export function introduce(story: Story, { servers, source, destination }: Stage, seconds: string): void {
   story.table(
     [source, destination].map(({ side, host, port, database }, index) => [
       side,

@@ -8,7 +8,7 @@ import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Stage } from './stage.ts';
 import type { Story } from './story.ts';
 
-const PROGRAM = join(PACKAGE_ROOT, 'bin', 'increp.js');
+export const PROGRAM = join(PACKAGE_ROOT, 'bin', 'increp.js');
 
 export interface Ran {
   readonly exitCode: number;
@@ -41,7 +41,7 @@ export async function runIncrep(
 }
 
 /** No variable of the caller may act as a setting, because the environment wins over .env. */
-function childEnvironment(environment: Environment): Record<string, string> {
+export function childEnvironment(environment: Environment): Record<string, string> {
   const { HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG } = environment;
   const kept = Object.entries({ HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG });
   return {

@@ -194,3 +194,18 @@ export const LATE_TRANSACTION = {
     INSERT INTO shop.orders (customer_id, status, total, note) VALUES (1, 'paid', 19.99, 'the late order')`,
   commit: 'COMMIT',
 } as const;
+
+/** A second of trade. `tick` chooses the rows, so the demo has no random values. */
+export const tradeSql = (tick: number) => /* sql */ `
+  WITH placed AS (
+    INSERT INTO shop.orders (customer_id, status, total)
+    SELECT (n * 7919 + ${tick}) % ${SHOP_ROWS.customers} + 1, 'paid', n * 1.10
+    FROM generate_series(1, ${20 + (tick % 7) * 15}) AS n RETURNING id
+  )
+  INSERT INTO shop.order_items (order_id, position, product, quantity, price)
+  SELECT id, position, 'New product ' || id % 10, 1, 9.99 FROM placed, generate_series(1, 2) AS position;
+  UPDATE shop.orders SET status = 'shipped' WHERE id BETWEEN ${(tick * 50) % 60_000} AND ${(tick * 50) % 60_000} + 30;
+  UPDATE shop.customers SET credit = credit + 0.10 WHERE id % 997 = ${tick % 997};
+  INSERT INTO shop.events (visitor, kind, payload)
+  SELECT md5('tick ${tick} ' || n)::uuid, 'view', '{"page": "/new"}' FROM generate_series(1, ${10 + (tick % 5) * 20}) AS n;
+  UPDATE shop."LoyaltyCards" SET "points" = "points" + 1 WHERE "customerId" % 499 = ${tick % 499}`;

@@ -89,7 +89,22 @@ export const READER = 'reader';
 const WRITER = 'writer';
 
 /** Creates the databases, the roles and the pipeline directory. */
-export async function preparePipeline({ source, destination, directory, signal }: Stage): Promise<void> {
+export async function preparePipeline(stage: Stage): Promise<void> {
+  const connections = await createDatabases(stage);
+  await writePipeline(stage.directory, [...connections, 'PIPELINE_NAME=demo'], TABLES_CONFIG);
+}
+
+export async function writePipeline(
+  directory: string,
+  env: readonly string[],
+  tables: object,
+): Promise<void> {
+  await writeFile(join(directory, '.env'), `${env.join('\n')}\n`, { mode: 0o600 });
+  await writeFile(join(directory, 'tables-config.json'), `${JSON.stringify(tables, null, 2)}\n`);
+}
+
+/** Creates the databases and the roles. Returns the lines of .env about them. */
+export async function createDatabases({ source, destination, signal }: Stage): Promise<readonly string[]> {
   const passwords = [randomBytes(12).toString('base64url'), randomBytes(12).toString('base64url')] as const;
   await Promise.all([
     withClient({ ...source, database: 'postgres' }, signal, async (client) => {
@@ -101,16 +116,13 @@ export async function preparePipeline({ source, destination, directory, signal }
       await client.query(`CREATE DATABASE ${destination.database} OWNER ${WRITER}`);
     }),
   ]);
-  const env = [
+  return [
     ...variables('SOURCE', { ...source, user: READER, password: passwords[0] }),
     `SOURCE_SCHEMA=${SHOP_SCHEMA}`,
     '',
     ...variables('DEST', { ...destination, user: WRITER, password: passwords[1] }),
     '',
-    'PIPELINE_NAME=demo',
   ];
-  await writeFile(join(directory, '.env'), `${env.join('\n')}\n`, { mode: 0o600 });
-  await writeFile(join(directory, 'tables-config.json'), `${JSON.stringify(TABLES_CONFIG, null, 2)}\n`);
 }
 
 // Without lookback, only the fence can find the row that was committed late.

@@ -17,7 +17,7 @@ export interface ControlSession {
 
 interface ControlOptions {
   /** In pg_stat_activity, beside the process. */
-  readonly program: 'serve' | 'work';
+  readonly program: 'serve' | 'work' | 'token';
   readonly connections: number;
   readonly timing: Pick<Timing, 'connectTimeout' | 'passwordCommand' | 'closeTimeout' | 'serve'>;
 }

@@ -1,17 +1,24 @@
 /** How a worker takes a job. The limits hold over all workers, because claims take turns in the control database. */
 import * as z from 'zod';
+import type { ScheduledEntry } from '../config/service/schedules.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import {
   BEGIN_ATTEMPT,
+  DEFER_RUN_TABLES,
+  END_ATTEMPT,
   LOCK_CLAIMS,
   LOST_PROGRAMS,
   NEXT_JOB,
   PAUSED_TABLES,
+  TAKE_COMMAND,
   TAKE_RUN_TABLES,
   TAKE_RUNS,
 } from '../sql/control/claims.ts';
 import type { HeldJob, Queue } from './queue.ts';
 import { settleLost, type LostAttempt } from './lost-attempts.ts';
+import { COMMANDS, scheduleIn, scheduleRows, type CommandKind } from './trigger.ts';
+import { READ_SCHEDULES } from '../sql/control/runs.ts';
+import { endRuns } from './waiting-runs.ts';
 
 /** Which tables a look is about. */
 export interface RunScope {
@@ -20,6 +27,17 @@ export interface RunScope {
   readonly entry: string | null;
   /** Null means all tables. */
   readonly tables: readonly string[] | null;
+  /** It asks for more than changes, so tables without changes are synced, too. */
+  readonly isForced: boolean;
+}
+
+/** What the runs that wait for the table ask for together. */
+interface TableChoices {
+  readonly isFullRefresh: boolean;
+  readonly areDeletesForced: boolean;
+  readonly isVerified: boolean;
+  /** Undefined means no limit. */
+  readonly maxSeconds: number | undefined;
 }
 
 interface Claimed {
@@ -30,8 +48,25 @@ interface Claimed {
 
 export type ClaimedJob = Claimed &
   (
-    | { readonly kind: 'look'; readonly runs: readonly RunScope[]; readonly paused: readonly string[] }
-    | { readonly kind: 'table'; readonly table: string; readonly lostPrograms: readonly string[] }
+    | {
+        readonly kind: 'look';
+        readonly runs: readonly RunScope[];
+        readonly paused: readonly string[];
+        readonly schedules: readonly ScheduledEntry[];
+      }
+    | {
+        readonly kind: 'table';
+        readonly table: string;
+        readonly lostPrograms: readonly string[];
+        readonly choices: TableChoices;
+      }
+    | {
+        readonly kind: 'command';
+        readonly command: CommandKind;
+        readonly run: string;
+        /** Null means all tables. */
+        readonly tables: readonly string[] | null;
+      }
   );
 
 interface Claimant {
@@ -53,7 +88,15 @@ const scopeSchema = z.object({
   id: z.string(),
   entry: z.string().nullable(),
   tables: z.array(z.string()).nullable(),
+  isForced: z.boolean(),
 });
+const choicesRow = z.object({
+  isFullRefresh: z.boolean(),
+  areDeletesForced: z.boolean(),
+  isVerified: z.boolean(),
+  seconds: z.number().nullable(),
+});
+const commandRow = z.object({ command: z.enum(COMMANDS), tables: z.array(z.string()).nullable() });
 const tableRow = z.object({ table: z.string() });
 const programRow = z.object({ program: z.string() });
 
@@ -78,8 +121,8 @@ export async function claimJob(
     const job = next && (await queue.take(session, next));
     if (!next || !job) return { lost };
     // After the loss of a worker, a newer job of the same kind may wait beside this one. One sync is for both.
-    await queue.removeWaiting(session, next.pipeline, job.data.table);
-    return { lost, claim: await begin(session, claimant, next.pipeline, job) };
+    await queue.removeWaiting(session, next.pipeline, job.data);
+    return { lost, claim: await begin(session, queue, { ...claimant, pipeline: next.pipeline, job }) };
   });
 }
 
@@ -92,25 +135,55 @@ async function nextJob(
   return nextSchema.optional().parse(rows[0]);
 }
 
-async function begin(
-  session: ControlSession,
-  { worker, programOf }: Claimant,
-  pipeline: string,
-  job: HeldJob,
-): Promise<ClaimedJob> {
-  const { table } = job.data;
-  const values = [pipeline, table ?? null, job.queue, job.id, job.retryCount, worker, programOf(pipeline)];
+type NextJob = Claimant & { readonly pipeline: string; readonly job: HeldJob };
+
+/** Undefined if nobody waits for the job any more. */
+async function begin(session: ControlSession, queue: Queue, next: NextJob): Promise<ClaimedJob | undefined> {
+  const { worker, programOf, pipeline, job } = next;
+  const { table, run } = job.data;
+  const values = [
+    ...[pipeline, table ?? null, job.queue, job.id, job.retryCount, worker, programOf(pipeline)],
+    run ?? null,
+  ];
   const { id: attempt } = idSchema.parse((await session.query(BEGIN_ATTEMPT, values)).rows[0]);
   const claimed = { attempt, pipeline, job };
-  if (table === undefined) {
-    const { rows } = await session.query(TAKE_RUNS, [pipeline, attempt]);
-    const paused = z.array(tableRow).parse((await session.query(PAUSED_TABLES, [pipeline])).rows);
-    const runs = z.array(scopeSchema).parse(rows);
-    return { ...claimed, kind: 'look', runs, paused: paused.map((row) => row.table) };
-  }
-  await session.query(TAKE_RUN_TABLES, [pipeline, table, attempt]);
+  const taken =
+    table === undefined
+      ? run === undefined
+        ? await takeLook(session, claimed)
+        : await takeCommand(session, claimed, run)
+      : await takeTable(session, claimed, table);
+  if (taken) return { ...claimed, ...taken };
+  await queue.complete(session, job);
+  await session.query(END_ATTEMPT, [attempt, 'cancelled', null, null]);
+  return undefined;
+}
+
+async function takeLook(session: ControlSession, { pipeline, attempt }: Claimed) {
+  const runs = z.array(scopeSchema).parse((await session.query(TAKE_RUNS, [pipeline, attempt])).rows);
+  const paused = z.array(tableRow).parse((await session.query(PAUSED_TABLES, [pipeline])).rows);
+  // A person may have set others than those of the file.
+  const schedules = scheduleRows
+    .parse((await session.query(READ_SCHEDULES, [pipeline])).rows)
+    .map((row) => ({ entry: row.entry, schedule: scheduleIn(row) }));
+  return { kind: 'look' as const, runs, paused: paused.map((row) => row.table), schedules };
+}
+
+async function takeCommand(session: ControlSession, { attempt }: Claimed, run: string) {
+  const taken = commandRow.optional().parse((await session.query(TAKE_COMMAND, [run, attempt])).rows[0]);
+  return taken && { kind: 'command' as const, run, ...taken };
+}
+
+async function takeTable(session: ControlSession, { pipeline, attempt }: Claimed, table: string) {
+  await endRuns(session, await session.query(DEFER_RUN_TABLES, [pipeline, table]));
+  const { rows } = await session.query(TAKE_RUN_TABLES, [pipeline, table, attempt]);
+  const taken = choicesRow.optional().parse(rows[0]);
+  if (!taken) return undefined;
+  const { seconds, ...choices } = taken;
   const lost = z
     .array(programRow)
-    .parse((await session.query(LOST_PROGRAMS, [pipeline, table, attempt])).rows);
-  return { ...claimed, kind: 'table', table, lostPrograms: lost.map(({ program }) => program) };
+    .parse((await session.query(LOST_PROGRAMS, [pipeline, table, attempt])).rows)
+    .map(({ program }) => program);
+  const maxSeconds = seconds ?? undefined;
+  return { kind: 'table' as const, table, lostPrograms: lost, choices: { ...choices, maxSeconds } };
 }

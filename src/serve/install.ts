@@ -1,7 +1,7 @@
 /** The schemas in the control database: `serve` creates and migrates them, `work` only checks them. */
 import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
-import type { ControlSession } from '../postgres/control-database.ts';
+import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import {
   CONTROL_SCHEMA,
   CONTROL_VERSION,
@@ -64,6 +64,15 @@ export function ensureCurrent(found: FoundVersions): void {
 
 const versionsText = ({ control, queue }: FoundVersions): string =>
   `${CONTROL_SCHEMA} ${control ?? 'missing'}, this version needs ${CONTROL_VERSION}; ${QUEUE_SCHEMA} ${queue ?? 'missing'}, this version needs ${QUEUE_VERSION}`;
+
+/** For `increp token`, which works before the first `serve`. @throws IncrepError CONFIG_INVALID */
+export async function ensureControlTables(control: ControlDatabase): Promise<void> {
+  const found = await findVersions(control);
+  ensureNotNewer(found);
+  if (found.control === CONTROL_VERSION) return;
+  if (found.control !== undefined) ensureCurrent(found);
+  await control.transaction(createControl);
+}
 
 /**
  * Two `serve` that start at the same time take turns.

@@ -67,7 +67,7 @@ export async function serviceMetrics(session: ControlSession, silentSeconds: num
     gauge(
       'table_failing',
       'Whether the last sync of the table failed.',
-      ofTables(({ state }) => Number(state !== 'ok')),
+      ofTables(({ state }) => Number(state === 'failing' || state === 'crashed')),
     ),
     gauge(
       'table_crashes',

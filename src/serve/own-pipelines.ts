@@ -1,10 +1,15 @@
 /** The pipelines whose connections this worker has, and why it lacks those of the others. */
-import { readConfiguration } from '../config/load.ts';
+import { effectiveSettings } from '../config/effective.ts';
+import { readConfiguration, type Configuration } from '../config/load.ts';
+import { readOutline } from '../config/service/schedules.ts';
+import type { ConnectionSettings, Settings } from '../config/settings.ts';
+import { endpointFor } from '../postgres/endpoint.ts';
 import { findPipelines, type PipelineDirectory } from '../config/service/pipeline-directories.ts';
 import { environmentOf } from '../config/service/pipeline-environment.ts';
 import type { Environment } from '../environment.ts';
 import { programName } from '../postgres/connect.ts';
 import { redactor } from '../redact.ts';
+import type { TableListing } from './records.ts';
 
 export interface OwnPipeline {
   readonly name: string;
@@ -12,6 +17,17 @@ export interface OwnPipeline {
   readonly environment: Environment;
   /** The application name of its sessions. */
   readonly program: string;
+  readonly description: PipelineDescription;
+  /** The tables without those of patterns, which only the source knows. */
+  readonly listing: TableListing;
+}
+
+/** For the page. */
+export interface PipelineDescription {
+  readonly source: string;
+  readonly destinations: readonly string[];
+  /** Those that are set, with secrets masked. */
+  readonly settings: readonly { readonly name: string; readonly value: string; readonly from: string }[];
 }
 
 export interface OwnPipelines {
@@ -52,9 +68,32 @@ async function read(
   shared: Environment,
 ): Promise<OwnPipeline | string> {
   const environment = environmentOf(name, shared);
-  const { settings, error, secrets } = await readConfiguration({ directory, environment });
+  const configuration = await readConfiguration({ directory, environment });
+  const { settings, error, secrets } = configuration;
   if (!settings) return redactor(secrets)(error?.message ?? 'the configuration cannot be read');
   const suffix = settings.destination.parameters.applicationName;
   const program = programName(settings.pipeline, suffix === undefined ? {} : { suffix });
-  return { name, directory, environment, program };
+  const description = describe(configuration, settings, directory);
+  const { schedules } = await readOutline(directory);
+  const listing = { tables: settings.tables, schedules, isWhole: settings.patterns.length === 0 };
+  return { name, directory, environment, program, description, listing };
+}
+
+function describe(
+  configuration: Configuration,
+  { source, destination, destinations }: Settings,
+  directory: string,
+): PipelineDescription {
+  const redact = redactor(configuration.secrets);
+  const place = (connection: ConnectionSettings) => redact(endpointFor(connection).address);
+  return {
+    source: place(source),
+    destinations:
+      destinations.length === 0
+        ? [place(destination)]
+        : destinations.map(({ name, connection }) => `${name}: ${place(connection)}`),
+    settings: effectiveSettings(configuration, directory).flatMap(({ name, value, from }) =>
+      value === null || from === null || from === 'default' ? [] : [{ name, value, from }],
+    ),
+  };
 }

@@ -9,10 +9,14 @@ import { SET_PRIORITY } from '../sql/control/claims.ts';
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
 import type { Timing } from '../timing.ts';
 
-/** The data of a job. A job without a table looks for the tables with work. */
+/** The data of a job. Without a table and a run, the job looks for the tables with work. */
 export interface JobData {
   readonly table?: string;
+  /** The run of a command. */
+  readonly run?: string;
 }
+
+export type JobKind = 'look' | 'command' | 'table';
 
 /** A job that this worker holds. `retryCount` tells the attempts of one job apart. */
 export interface HeldJob {
@@ -23,7 +27,7 @@ export interface HeldJob {
 }
 
 /** Looks come first: they are quick, and find the work for everybody. */
-const PRIORITY = { look: 10, table: 0 } as const;
+const PRIORITY = { look: 10, command: 5, table: 0 } as const;
 /** Of the job that a claim takes. */
 const HIGHEST = 1000;
 
@@ -35,9 +39,11 @@ const DAY = 86_400;
 /** Names of queues allow few characters. The name of a pipeline has no others. */
 export const queueOf = (pipeline: string): string => `pipeline/${pipeline}`;
 
-/** At most one job with a key is active. */
-const keyOf = (pipeline: string, table: string | undefined): string =>
-  table === undefined ? pipeline : `${pipeline}/${table}`;
+/** At most one job with a key is active. A table may have the name of a run. */
+function keyOf(pipeline: string, { table, run }: JobData): string {
+  if (table !== undefined) return `${pipeline}/${table}`;
+  return run === undefined ? pipeline : `${pipeline}#${run}`;
+}
 
 interface WaitingJob {
   readonly queue: string;
@@ -119,7 +125,7 @@ export class Queue implements AsyncDisposable {
   /** Nothing happens if the same look already waits. */
   async sendLook(session: ControlSession, pipeline: string): Promise<void> {
     const options = {
-      singletonKey: keyOf(pipeline, undefined),
+      singletonKey: keyOf(pipeline, {}),
       priority: PRIORITY.look,
       db: adapterOf(session),
     };
@@ -134,11 +140,22 @@ export class Queue implements AsyncDisposable {
     if (tables.length === 0) return;
     const jobs = tables.map((table) => ({
       data: { table },
-      singletonKey: keyOf(pipeline, table),
+      singletonKey: keyOf(pipeline, { table }),
       priority: PRIORITY.table,
       group: { id: source },
     }));
     await this.#boss.insert(queueOf(pipeline), jobs, { db: adapterOf(session) });
+  }
+
+  async sendCommand(
+    session: ControlSession,
+    { pipeline, run, source }: { pipeline: string; run: string; source: string | undefined },
+  ): Promise<void> {
+    const options = {
+      ...{ singletonKey: keyOf(pipeline, { run }), priority: PRIORITY.command, db: adapterOf(session) },
+      ...(source !== undefined && { group: { id: source } }),
+    };
+    await this.#boss.send(queueOf(pipeline), { run }, options);
   }
 
   /** Takes this job. The queue chooses by priority alone, so for a moment the job has the highest one. */
@@ -170,11 +187,11 @@ export class Queue implements AsyncDisposable {
     return isDone(await this.#boss.touch(queue, job));
   }
 
-  /** Removes the jobs of a table that wait, or, without a table, the looks. */
-  async removeWaiting(session: ControlSession, pipeline: string, table: string | undefined): Promise<void> {
+  /** Removes the jobs for the same table or command that wait, or, without either, the looks. */
+  async removeWaiting(session: ControlSession, pipeline: string, data: JobData): Promise<void> {
     const queue = queueOf(pipeline);
     const db = adapterOf(session);
-    const waiting = await this.#boss.findJobs(queue, { key: keyOf(pipeline, table), queued: true, db });
+    const waiting = await this.#boss.findJobs(queue, { key: keyOf(pipeline, data), queued: true, db });
     if (waiting.length > 0)
       await this.#boss.deleteJob(
         queue,

@@ -1,19 +1,22 @@
 /** The work of a job: a look at a pipeline, or the sync of one table. It runs where the worker runs, without a terminal. */
+import type { Logger } from 'pino';
 import type { TableSettings } from '../config/settings.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
 import type { Listener, RunSummary } from '../events.ts';
 import { withPipeline, type PipelineContext } from '../pipeline/context.ts';
-import { expandTables } from '../pipeline/expand-tables.ts';
+import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { listenToRun } from '../pipeline/run-listeners.ts';
 import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import { serverNames } from '../config/connection/servers.ts';
-import { mapStrings, inFields } from '../redact.ts';
-import { printName } from '../schema/names.ts';
+import { logListener } from '../observe/log-listener.ts';
+import { mapStrings, inFields, type Redact } from '../redact.ts';
 import type { RunRequest } from '../sync/run/run-request.ts';
 import { waitsForOthers } from '../sync/run/foreign-keys.ts';
 import type { Timing } from '../timing.ts';
-import type { RunScope } from './claim.ts';
+import { TimeLimit } from '../sync/context/time-limit.ts';
+import type { ClaimedJob, RunScope } from './claim.ts';
 import type { OwnPipeline } from './own-pipelines.ts';
+import { scheduleFor } from './records.ts';
 import type { LookResult } from './settle.ts';
 
 export interface JobPlace {
@@ -23,7 +26,10 @@ export interface JobPlace {
   readonly warn: (message: string) => void;
   /** Hears the events of the run. */
   readonly listener: Listener;
+  readonly openLogger: (redact: Redact) => Promise<Logger>;
 }
+
+type TableClaim = Extract<ClaimedJob, { kind: 'table' }>;
 
 interface LookWork {
   readonly runs: readonly RunScope[];
@@ -34,7 +40,7 @@ interface LookWork {
 
 /** Finds the tables with work, without a sync of any. */
 export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): Promise<LookResult> {
-  return withTables(place, async (context, noTables) => {
+  return withTables(place, async (context, { noTables, problem }) => {
     const enabled = context.settings.tables.filter(
       ({ isEnabled, name }) => isEnabled && !paused.includes(name),
     );
@@ -48,22 +54,23 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
     const quiet = quietIn(context, summary);
     const found = scopes.map(({ run, tables: own }) => ({
       run,
-      withWork: own.filter(({ name }) => !quiet.has(name)).map(({ name }) => name),
-      quiet: own.filter(({ name }) => quiet.has(name)).length,
+      withWork: own.filter(({ name }) => run.isForced || !quiet.has(name)).map(({ name }) => name),
+      quiet: own.filter(({ name }) => !run.isForced && quiet.has(name)).length,
     }));
-    return { source: await sourceOf(context), summary: hidden(summary, context), found };
+    const listing = { tables: context.settings.tables, schedules, isWhole: !problem };
+    return { source: await sourceOf(context), summary: hidden(summary, context), found, listing };
   });
 }
 
 /** Syncs one table over all destinations. */
 export function syncTable(
   place: JobPlace,
-  name: string,
-  lostPrograms: readonly string[],
+  { table: name, lostPrograms, choices }: Pick<TableClaim, 'table' | 'lostPrograms' | 'choices'>,
 ): Promise<RunSummary> {
-  return withTables(place, async (context, noTables) => {
+  const { maxSeconds, ...asked } = choices;
+  return withTables({ ...place, maxSeconds }, async (context, { noTables }) => {
     const tables = context.settings.tables.filter((table) => table.name === name);
-    const request = { ...plainRequest(tables), noTables, lostPrograms };
+    const request = { ...plainRequest(tables), ...asked, noTables, lostPrograms };
     const summary = await runPipeline(context, request);
     if (!summary.tables.some(waitsForOthers)) return hidden(summary, context);
     // A foreign key of the destination needs newer rows of other tables, so they are synced as "increp sync" does.
@@ -72,19 +79,31 @@ export function syncTable(
 }
 
 function withTables<T>(
-  { pipeline, timing, signal, warn, listener }: JobPlace,
-  work: (context: PipelineContext, noTables: RunRequest['noTables']) => Promise<T>,
+  {
+    pipeline,
+    timing,
+    signal,
+    warn,
+    listener,
+    openLogger,
+    maxSeconds,
+  }: JobPlace & { readonly maxSeconds?: number | undefined },
+  work: (context: PipelineContext, expanded: Pick<Expanded, 'noTables' | 'problem'>) => Promise<T>,
 ): Promise<T> {
   const { directory, environment } = pipeline;
   return withPipeline(
-    { directory, environment, workingDirectory: directory, timing, signal },
+    {
+      ...{ directory, environment, workingDirectory: directory, timing, signal },
+      ...(maxSeconds !== undefined && { timeLimit: new TimeLimit(maxSeconds) }),
+    },
     async (configured) => {
       const expanded = await expandTables(configured, { source: 'may' });
       const context = withRemarks(expanded);
       context.listen(listener);
+      context.listen(logListener(await openLogger(context.redact)));
       await using _ = listenToRun(context, { warn, isWhole: false });
       // Without "await", the listeners would end before the work.
-      return await work(context, expanded.noTables);
+      return await work(context, expanded);
     },
   );
 }
@@ -101,22 +120,15 @@ const plainRequest = (tables: readonly TableSettings[]): RunRequest => ({
   waitLockSeconds: 0,
 });
 
-/** A table with a schedule of its own does not follow that of the pipeline. A request without tables is about all. */
+/** A request without tables is about all. */
 function isIn(
   { entry, tables }: RunScope,
   table: TableSettings,
   schedules: readonly ScheduledEntry[],
 ): boolean {
   if (entry === null) return tables === null || tables.includes(table.name);
-  const own = schedules.find((each) => each.entry !== '' && namesOf(table).includes(each.entry));
-  return (own?.entry ?? '') === entry;
+  return (scheduleFor(table, schedules)?.entry ?? '') === entry;
 }
-
-const namesOf = ({ name, pattern, source }: TableSettings): readonly string[] => [
-  name,
-  printName(source),
-  ...(pattern === undefined ? [] : [pattern, `${source.schema}.${pattern}`]),
-];
 
 /** A table is quiet if it is quiet for every destination. */
 function quietIn({ pipelines }: PipelineContext, { tables }: RunSummary): ReadonlySet<string> {

@@ -1,22 +1,27 @@
 /** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
+import { IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { PRUNE } from '../sql/control/runs.ts';
 import type { Timing } from '../timing.ts';
-import { openDoor, type ListenAddress } from './http.ts';
+import { listTokens } from './actions/tokens.ts';
 import { createControl, ensureNotNewer, findVersions } from './install.ts';
 import { keepDoing } from './keep-doing.ts';
 import { knownPipelines } from './known-pipelines.ts';
-import { serviceMetrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import type { ServiceLog } from './service-log.ts';
 import { settleLost } from './lost-attempts.ts';
 import { runDueSchedules } from './trigger.ts';
+import { servicePage } from './page/page.ts';
+import { createApp } from './web/create-app.ts';
+import { openDoor } from './web/door.ts';
+import type { ListenAddress } from './web/listen-address.ts';
 
 export interface ServeOptions {
   readonly control: ControlDatabase;
   readonly queue: Queue;
   readonly root: string;
   readonly listen: ListenAddress;
+  readonly hookKey: string | undefined;
   readonly timing: Timing;
   readonly signal: AbortSignal;
   readonly log: ServiceLog;
@@ -44,10 +49,20 @@ export async function serve(options: ServeOptions): Promise<void> {
       }
   };
   await refresh();
-  await using door = await openDoor(options.listen, {
-    notReady: () => notReady(control),
-    metrics: () => serviceMetrics(control, timing.serve.heartbeat * 2),
-  });
+  const { isLoopback, own: address } = options.listen;
+  if (!isLoopback) await ensureToken(control);
+  const parts = {
+    control,
+    queue,
+    timing,
+    address,
+    isLoopback,
+    hookKey: options.hookKey,
+    signal,
+    onError: log.outage,
+  };
+  const app = createApp(parts, servicePage());
+  await using door = await openDoor(options.listen, app);
   log.info(`listening on ${door.url}`);
   const repeat = (everySeconds: number, work: () => Promise<unknown>) =>
     keepDoing({ everySeconds, signal, work, onError: log.outage });
@@ -66,13 +81,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   ]);
 }
 
-async function notReady(control: ControlDatabase): Promise<string | undefined> {
-  try {
-    await control.query('SELECT 1');
-    return undefined;
-  } catch {
-    return 'the control database does not answer';
-  }
+/** Other machines may reach the service. @throws IncrepError CONFIG_INVALID */
+async function ensureToken(control: ControlDatabase): Promise<void> {
+  const tokens = await listTokens(control);
+  if (tokens.some(({ hasExpired }) => !hasExpired)) return;
+  throw new IncrepError('CONFIG_INVALID', {
+    what: 'other machines would reach the service, but there is no token yet',
+    next: 'Make one: increp token create --role operate. Then start "increp serve" again.',
+  });
 }
 
 async function prune(control: ControlDatabase): Promise<void> {

@@ -10,7 +10,7 @@ import type { Redact } from '../redact.ts';
 import { tableToJson } from '../report/summary-json.ts';
 import type { ClaimedJob } from './claim.ts';
 import { MOST_CRASHES, type LostAttempt } from './lost-attempts.ts';
-import type { LookResult } from './settle.ts';
+import type { CommandResult, LookResult } from './settle.ts';
 
 type LogFields = Readonly<Record<string, unknown>>;
 
@@ -19,6 +19,7 @@ export interface ServiceLog {
   readonly warn: (message: string, fields?: LogFields) => void;
   readonly looked: (claim: ClaimedJob, result: LookResult) => void;
   readonly synced: (claim: ClaimedJob, summary: RunSummary) => void;
+  readonly commanded: (claim: ClaimedJob & { readonly kind: 'command' }, result: CommandResult) => void;
   readonly failed: (claim: ClaimedJob, error: IncrepError) => void;
   readonly superseded: (claim: ClaimedJob) => void;
   readonly lost: (attempt: LostAttempt) => void;
@@ -68,6 +69,11 @@ export async function serviceLog({
       }
       if (!error && tables.every(({ status }) => status !== 'failed'))
         logger.info(of(claim), formatTableCounts(tables));
+    },
+    commanded: (claim, { isOk, error }) => {
+      const fields = { ...of(claim), run: claim.run };
+      if (isOk) logger.info(fields, `${claim.command} has finished`);
+      else logger.warn({ ...fields, ...error }, `${claim.command} has failed`);
     },
     failed: (claim, { code, message, next }) =>
       logger.error({ ...of(claim), code, hint: next }, `the job was given back: ${message}`),

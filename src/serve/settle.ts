@@ -1,10 +1,19 @@
 /** What becomes of a claim: it is done, given back, or lost with its worker. Each end is one transaction. */
-import type { Failure, RunSummary, TableOutcome } from '../events.ts';
+import type { RunSummary } from '../events.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
-import { failureToJson, tableToJson } from '../report/summary-json.ts';
-import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS, RECORD_TABLE } from '../sql/control/claims.ts';
-import { ADD_RUN_TABLES, END_LOOK } from '../sql/control/runs.ts';
+import { tableToJson } from '../report/summary-json.ts';
+import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS, PAUSED_TABLES } from '../sql/control/claims.ts';
+import { ADD_RUN_TABLES, END_COMMAND, END_LOOK, SAVE_SOURCE } from '../sql/control/runs.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
+import type { Progress } from './hold-job.ts';
+import {
+  failureOf,
+  listTables,
+  recordPeriod,
+  recordTables,
+  type RecordedOutcome,
+  type TableListing,
+} from './records.ts';
 import type { Queue } from './queue.ts';
 import { endRuns, requeueRuns } from './waiting-runs.ts';
 
@@ -15,6 +24,7 @@ export interface LookResult {
   /** The group of the jobs: a server with one limit. */
   readonly source: string;
   readonly summary: RunSummary;
+  readonly listing: TableListing;
   /** For each run, the tables that have work, and the number of those without. */
   readonly found: readonly {
     readonly run: RunScope;
@@ -29,39 +39,87 @@ export async function settleLook(
   control: Transactions,
   queue: Queue,
   { attempt, job, pipeline }: ClaimedJob,
-  { source, summary, found }: LookResult,
+  { source, summary, found, listing }: LookResult,
 ): Promise<JobEnd> {
   return control.transaction(async (session) => {
     await session.query(LOCK_SENDS);
-    if (!(await endsJob(session, queue, { attempt, job }, null))) return 'superseded';
-    const tables = [...new Set(found.flatMap(({ withWork }) => withWork))];
+    if (!(await endsJob(session, queue, { attempt, job }, {}))) return 'superseded';
+    await listTables(session, pipeline, listing);
+    // Somebody may have paused a table during the look.
+    const paused = await pausedTables(session, pipeline);
+    const isWanted = (name: string) => !paused.has(name);
+    const tables = [...new Set(found.flatMap(({ withWork }) => withWork))].filter(isWanted);
     const failed = summary.error ? tables.flatMap((table) => unreached(summary, table)) : [];
     await recordTables(session, pipeline, [...summary.tables, ...failed]);
     for (const { run, withWork, quiet } of found) {
-      if (withWork.length > 0 && !summary.error)
-        await session.query(ADD_RUN_TABLES, [run.id, pipeline, withWork]);
+      const own = summary.error ? [] : withWork.filter(isWanted);
+      if (own.length > 0) await session.query(ADD_RUN_TABLES, [run.id, pipeline, own]);
       await session.query(END_LOOK, [run.id, quiet, failureOf(summary.error)]);
     }
+    await session.query(SAVE_SOURCE, [pipeline, source]);
     if (!summary.error) await queue.sendTables(session, { pipeline, source, tables });
     return 'done';
   });
+}
+
+interface TableResult {
+  readonly summary: RunSummary;
+  readonly progress: Progress;
 }
 
 export async function settleTable(
   control: Transactions,
   queue: Queue,
   { attempt, job, pipeline }: ClaimedJob,
-  summary: RunSummary,
+  { summary, progress }: TableResult,
 ): Promise<JobEnd> {
   return control.transaction(async (session) => {
     const outcome = { error: failureOf(summary.error), tables: summary.tables.map(tableToJson) };
-    if (!(await endsJob(session, queue, { attempt, job }, outcome))) return 'superseded';
+    if (!(await endsJob(session, queue, { attempt, job }, { outcome, progress }))) return 'superseded';
     const table = job.data.table ?? '';
     const unknown = summary.error ? unreached(summary, table) : [];
     await recordTables(session, pipeline, [...summary.tables, ...unknown]);
+    await recordPeriod(session, pipeline, summary);
     const own = summary.tables.filter(({ name }) => name === table);
-    const isOk = !summary.error && own.every(({ status }) => status !== 'failed');
-    await endRunTables(session, attempt, isOk);
+    const hasFailed = summary.error !== undefined || own.some(({ status }) => status === 'failed');
+    const isDeferred = own.some(({ isDeferred: is }) => is);
+    await endRunTables(session, attempt, hasFailed ? 'failed' : isDeferred ? 'deferred' : 'ok');
+    return 'done';
+  });
+}
+
+export interface CommandResult {
+  readonly isOk: boolean;
+  /** What the command printed with --json. */
+  readonly document: object | null;
+  /** As in JSON. */
+  readonly error: object | null;
+}
+
+export async function settleCommand(
+  control: ControlDatabase,
+  queue: Queue,
+  { attempt, job, run }: Pick<ClaimedJob, 'attempt' | 'job'> & { readonly run: string },
+  { isOk, document, error }: CommandResult,
+): Promise<JobEnd> {
+  return control.transaction(async (session) => {
+    if (!(await endsJob(session, queue, { attempt, job }, {}))) return 'superseded';
+    await session.query(END_COMMAND, [run, isOk ? 'ok' : 'failed', document, error]);
+    return 'done';
+  });
+}
+
+/** Nobody waits for the result any more. */
+export async function settleCancelled(
+  control: ControlDatabase,
+  queue: Queue,
+  { attempt, job }: ClaimedJob,
+): Promise<JobEnd> {
+  return control.transaction(async (session) => {
+    if (!(await queue.complete(session, job))) return 'superseded';
+    await session.query(END_ATTEMPT, [attempt, 'cancelled', null, null]);
+    // A request that came after the cancellation gets the next attempt.
+    await requeueRuns(session, attempt);
     return 'done';
   });
 }
@@ -74,49 +132,38 @@ export async function giveBack(
 ): Promise<JobEnd> {
   return control.transaction(async (session) => {
     if (!(await queue.giveBack(session, job))) return 'superseded';
-    await session.query(END_ATTEMPT, [attempt, 'returned', null]);
+    await session.query(END_ATTEMPT, [attempt, 'returned', null, null]);
     await requeueRuns(session, attempt);
     return 'done';
   });
 }
 
 export const markSuperseded = (control: ControlSession, { attempt }: ClaimedJob) =>
-  control.query(END_ATTEMPT, [attempt, 'superseded', null]);
+  control.query(END_ATTEMPT, [attempt, 'superseded', null, null]);
 
 async function endsJob(
   session: ControlSession,
   queue: Queue,
   { attempt, job }: Pick<ClaimedJob, 'attempt' | 'job'>,
-  outcome: object | null,
+  { outcome, progress }: { readonly outcome?: object; readonly progress?: Progress },
 ): Promise<boolean> {
   if (!(await queue.complete(session, job))) return false;
-  const { rowCount } = await session.query(END_ATTEMPT, [attempt, 'done', outcome]);
+  const { rowCount } = await session.query(END_ATTEMPT, [attempt, 'done', outcome ?? null, progress ?? null]);
   return rowCount === 1;
 }
 
-async function endRunTables(session: ControlSession, attempt: string, isOk: boolean): Promise<void> {
-  await endRuns(session, await session.query(END_RUN_TABLES, [attempt, isOk ? 'ok' : 'failed']));
-}
-
-const failureOf = (failure: Failure | undefined): object | null => (failure ? failureToJson(failure) : null);
-
-/** A table has one state for all its destinations: it is ok if all of them are. */
-async function recordTables(
+async function endRunTables(
   session: ControlSession,
-  pipeline: string,
-  outcomes: readonly RecordedOutcome[],
+  attempt: string,
+  state: 'ok' | 'failed' | 'deferred',
 ): Promise<void> {
-  const tried = outcomes.filter(({ status }) => status !== 'skipped');
-  const rows = [...Map.groupBy(tried, ({ name }) => name)].map(([name, same]) => ({
-    name,
-    ok: same.every(({ status }) => status === 'ok'),
-    outcome: same.map((each) => ('action' in each ? tableToJson(each) : each)),
-  }));
-  if (rows.length > 0) await session.query(RECORD_TABLE, [pipeline, JSON.stringify(rows)]);
+  await endRuns(session, await session.query(END_RUN_TABLES, [attempt, state]));
 }
 
-type RecordedOutcome =
-  TableOutcome | { readonly name: string; readonly status: 'failed'; readonly error: object | null };
+async function pausedTables(session: ControlSession, pipeline: string): Promise<ReadonlySet<string>> {
+  const { rows } = await session.query(PAUSED_TABLES, [pipeline]);
+  return new Set(rows.map(({ table }) => String(table)));
+}
 
 /** The run may have ended before the table, for example because the source is down. */
 const unreached = ({ tables, error }: RunSummary, name: string): readonly RecordedOutcome[] =>

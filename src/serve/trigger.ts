@@ -11,21 +11,50 @@ export interface RunOrder {
   readonly pipeline: string;
   readonly entry?: string;
   readonly tables?: readonly string[];
-  readonly origin: 'schedule' | 'request';
+  readonly origin: 'schedule' | 'request' | 'hook';
   readonly by: string;
+  /** The default is a sync. */
+  readonly kind?: RunKind;
+  readonly options?: SyncChoices;
+  /** The group of the job, for a command that reads tables. */
+  readonly source?: string | undefined;
   readonly dueAt?: Date;
   readonly missed?: number;
 }
 
+export const COMMANDS = ['plan', 'check', 'verify', 'reset'] as const;
+export type CommandKind = (typeof COMMANDS)[number];
+export type RunKind = 'sync' | CommandKind;
+
+/** What a request asks of a sync. */
+export interface SyncChoices {
+  readonly isFullRefresh?: boolean | undefined;
+  readonly areDeletesForced?: boolean | undefined;
+  readonly isVerified?: boolean | undefined;
+  readonly maxSeconds?: number | undefined;
+}
+
+/** As in the control database. */
+const optionsOf = ({ isFullRefresh, areDeletesForced, isVerified, maxSeconds }: SyncChoices) => ({
+  full_refresh: isFullRefresh,
+  deletes: areDeletesForced,
+  verify: isVerified,
+  max_duration_s: maxSeconds,
+});
+
 const idRow = z.object({ id: z.string() });
 
-/** In a transaction. The run waits for the next look at the pipeline. */
+/** In a transaction. A sync waits for the next look at the pipeline. A command is a job of its own. */
 export async function requestRun(session: ControlSession, queue: Queue, order: RunOrder): Promise<string> {
-  const { pipeline, entry, tables, origin, by, dueAt, missed = 0 } = order;
-  const values = [pipeline, entry ?? null, tables ?? null, origin, by, dueAt ?? null, missed];
+  const { pipeline, entry, tables, origin, by, dueAt, missed = 0, kind = 'sync', options = {} } = order;
+  const values = [
+    ...[pipeline, entry ?? null, tables ?? null, origin, by, dueAt ?? null, missed],
+    ...[kind, optionsOf(options)],
+  ];
   await session.query(LOCK_SENDS);
   const { id } = idRow.parse((await session.query(ADD_RUN, values)).rows[0]);
-  await queue.sendLook(session, pipeline);
+  if (kind === 'sync') await queue.sendLook(session, pipeline);
+  else await queue.sendCommand(session, { pipeline, run: id, source: order.source });
   return id;
 }
 

@@ -1,12 +1,13 @@
 /** A worker: it takes jobs from the queue as long as it has room, and syncs their tables. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { readOutline } from '../config/service/schedules.ts';
 import type { Environment } from '../environment.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { RECORD_EVENT } from '../sql/control/claims.ts';
+import { DESCRIBE_PIPELINE } from '../sql/control/records.ts';
 import { SAVE_WORKER } from '../sql/control/runs.ts';
+import type { Redact } from '../redact.ts';
 import type { Timing } from '../timing.ts';
 import { version } from '../version.ts';
 import { claimJob, type ClaimedJob } from './claim.ts';
@@ -14,10 +15,21 @@ import { holdJob } from './hold-job.ts';
 import { keepDoing, pause } from './keep-doing.ts';
 import { settleLost } from './lost-attempts.ts';
 import type { ServiceLog } from './service-log.ts';
-import { ownPipelines, type OwnPipelines } from './own-pipelines.ts';
+import { ownPipelines, type OwnPipeline, type OwnPipelines } from './own-pipelines.ts';
 import type { Queue } from './queue.ts';
+import { listTables } from './records.ts';
 import { lookAt, syncTable } from './run-job.ts';
-import { giveBack, markSuperseded, settleLook, settleTable, type JobEnd } from './settle.ts';
+import {
+  giveBack,
+  markSuperseded,
+  settleCancelled,
+  settleCommand,
+  settleLook,
+  settleTable,
+  type CommandResult,
+  type JobEnd,
+} from './settle.ts';
+import type { CommandKind } from './trigger.ts';
 
 interface WorkerOptions {
   readonly control: ControlDatabase;
@@ -32,21 +44,37 @@ interface WorkerOptions {
   /** Aborts when the worker must stop. */
   readonly signal: AbortSignal;
   readonly log: ServiceLog;
+  /** Runs a command of increp on a pipeline. */
+  readonly command: RunCommand;
 }
+
+export interface CommandOrder {
+  readonly command: CommandKind;
+  readonly pipeline: OwnPipeline;
+  /** Null means all tables. */
+  readonly tables: readonly string[] | null;
+  readonly timing: Timing;
+  readonly signal: AbortSignal;
+}
+
+export type RunCommand = (order: CommandOrder) => Promise<CommandResult>;
 
 /** Resolves after the signal, when every job has been finished or given back. */
 export async function work(options: WorkerOptions): Promise<void> {
   const { control, queue, timing, signal, log } = options;
   const worker = { ...options, id: randomUUID(), read: ownPipelines(options.root, options.environment) };
   let own: OwnPipelines = await worker.read();
+  const described = new Set<OwnPipeline>();
   const state = () => (signal.aborted ? 'stopping' : 'working');
   sayPipelines(log, undefined, own);
   await saveWorker(worker, state(), own);
+  await describePipelines(control, described, own);
   const refresh = async () => {
     const before = own;
     own = await worker.read();
     sayPipelines(log, before, own);
     await saveWorker(worker, state(), own);
+    await describePipelines(control, described, own);
   };
   const stop = new AbortController();
   const onError = (error: unknown) => log.outage(error);
@@ -121,22 +149,31 @@ async function doJob(
   try {
     const { signal, listener } = held;
     const warn = (message: string) => log.warn(message, { pipeline: claim.pipeline });
-    const place = { pipeline, timing, signal, listener, warn };
+    const openLogger = (redact: Redact) => held.log.openLogger(redact);
+    const place = { pipeline, timing, signal, listener, warn, openLogger };
     if (claim.kind === 'look') {
-      const { schedules } = await readOutline(pipeline.directory);
-      const result = await lookAt(place, { ...claim, schedules });
+      const result = await lookAt(place, claim);
       signal.throwIfAborted();
       log.looked(claim, result);
       settle = () => settleLook(control, queue, claim, result);
+    } else if (claim.kind === 'command') {
+      const { command, tables } = claim;
+      const result = await worker.command({ command, tables, pipeline, timing, signal });
+      signal.throwIfAborted();
+      log.commanded(claim, result);
+      settle = () => settleCommand(control, queue, claim, result);
     } else {
-      const summary = await syncTable(place, claim.table, claim.lostPrograms);
+      const summary = await syncTable(place, claim);
       // A sync that was stopped has not ended, whatever its summary says.
       if (summary.error?.code === 'INTERRUPTED') signal.throwIfAborted();
       log.synced(claim, summary);
-      settle = () => settleTable(control, queue, claim, summary);
+      const { progress } = held;
+      settle = () => settleTable(control, queue, claim, { summary, progress });
     }
   } catch (error) {
-    settle = () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
+    settle = held.isCancelled
+      ? () => settleCancelled(control, queue, claim)
+      : () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
   }
   try {
     const settled = await untilAnswered(worker, claim, settle);
@@ -200,6 +237,22 @@ async function saveWorker(
     ...[id, hostname(), process.pid, version(), capacity, state],
     ...[[...serves.keys()], Object.fromEntries(lacks)],
   ]);
+}
+
+/** For the page: what a pipeline is, also before its first sync. */
+async function describePipelines(
+  control: ControlDatabase,
+  described: Set<OwnPipeline>,
+  { serves }: OwnPipelines,
+): Promise<void> {
+  for (const [name, pipeline] of serves) {
+    if (described.has(pipeline)) continue;
+    const { rowCount } = await control.query(DESCRIBE_PIPELINE, [name, pipeline.description]);
+    if (rowCount !== 1) continue;
+    await control.transaction((session) => listTables(session, name, pipeline.listing));
+    described.add(pipeline);
+  }
+  for (const pipeline of described) if (serves.get(pipeline.name) !== pipeline) described.delete(pipeline);
 }
 
 /** Each change once. */

@@ -123,3 +123,16 @@ test('--keep leaves both servers, and a script that removes everything', async (
   await execa('sh', [remove]);
   await expectNothingLeft(directory);
 });
+
+test('the demo of the service says where its page is, and leaves nothing after Ctrl-C', async () => {
+  const { directory, env } = await freshPlace();
+  await using demo = startIncrep('demo --serve', { directory }, { env, timeout: TIMEOUT_MS });
+  await waitForStdout(demo, 'Press Ctrl-C');
+  const [, url = ''] = /page +(http:\S+)/.exec(demo.stdout) ?? [];
+  const [, token = ''] = /token +(\S+)/.exec(demo.stdout) ?? [];
+  const page = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  expect(await page.text()).toContain('of 5 tables');
+  demo.kill('SIGINT');
+  expect((await demo.wait()).exitCode).toBe(0);
+  await expectNothingLeft(directory);
+});

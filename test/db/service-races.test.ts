@@ -21,7 +21,9 @@ const CLAIMANT = {
 const loseWorkers = `UPDATE job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active'`;
 /** Milliseconds in which the other transaction would end. */
 const MEANWHILE = 200;
-const NOTHING = { tables: [], error: undefined } as unknown as Parameters<typeof settleTable>[3];
+const NOTHING = { tables: [], error: undefined } as unknown as Parameters<typeof settleLook>[3]['summary'];
+const DONE = { summary: NOTHING, progress: {} } as unknown as Parameters<typeof settleTable>[3];
+const LISTING = { tables: [], schedules: [], isWhole: false };
 
 /** A control database with the pipeline "shop", whose jobs nobody takes. */
 async function quietShop(schedule?: object) {
@@ -42,7 +44,7 @@ async function quietShop(schedule?: object) {
     const taken = await claim();
     if (taken.kind !== 'look') expect.fail('not a look');
     const found = taken.runs.map((run) => ({ run, withWork: tables, quiet: 0 }));
-    await settleLook(control, queue, taken, { source: 'one', summary: NOTHING, found });
+    await settleLook(control, queue, taken, { source: 'one', summary: NOTHING, listing: LISTING, found });
   };
   const owned = made.move();
   return { place, control, queue, claim, look, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -90,14 +92,19 @@ test('a table with new work while a worker takes its waiting job is synced for b
   if (second.kind !== 'look') expect.fail('not a look');
   const found = second.runs.map((run) => ({ run, withWork: ['orders'], quiet: 0 }));
   const slow = slowControl(control);
-  const settling = settleLook(slow, queue, second, { source: 'one', summary: NOTHING, found });
+  const settling = settleLook(slow, queue, second, {
+    source: 'one',
+    summary: NOTHING,
+    listing: LISTING,
+    found,
+  });
   await slow.isDone;
   const claiming = shop.claim();
   await sleep(MEANWHILE);
   slow.end();
   await settling;
   const table = await claiming;
-  await settleTable(control, queue, table, NOTHING);
+  await settleTable(control, queue, table, DONE);
   expect(
     await place.rows(`SELECT state FROM run_tables t WHERE state = 'queued' AND NOT EXISTS (
       SELECT FROM job WHERE singleton_key = 'shop/orders' AND state < 'active')`),
@@ -111,9 +118,9 @@ test('a run whose last two tables end at the same time ends, too', async () => {
   await shop.look('orders', 'items');
   const [first, second] = [await shop.claim(), await shop.claim()];
   const slow = slowControl(control);
-  const settling = settleTable(slow, queue, first, NOTHING);
+  const settling = settleTable(slow, queue, first, DONE);
   await slow.isDone;
-  const quick = settleTable(control, queue, second, NOTHING);
+  const quick = settleTable(control, queue, second, DONE);
   await sleep(MEANWHILE);
   slow.end();
   await Promise.all([settling, quick]);
@@ -131,7 +138,7 @@ test('a request that waits when a worker crashes at the table leads to one sync 
   await shop.look('orders');
   await place.rows(loseWorkers);
   const again = await shop.claim();
-  await settleTable(control, queue, again, NOTHING);
+  await settleTable(control, queue, again, DONE);
   expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }, { state: 'ok' }]);
   expect(await place.rows(`SELECT state FROM job WHERE state < 'active'`)).toEqual([]);
 });
@@ -182,8 +189,8 @@ test('a worker is lost in the middle of a claim: its runs wait for the next atte
     queue,
     CLAIMANT,
   );
-  await settleTable(control, queue, claim, NOTHING);
-  await settleTable(control, queue, await shop.claim(), NOTHING);
+  await settleTable(control, queue, claim, DONE);
+  await settleTable(control, queue, await shop.claim(), DONE);
   expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }, { state: 'ok' }]);
 });
 
@@ -202,7 +209,7 @@ test('a look that fails ends its run, and its tables have failed', async () => {
     exitCode: 69,
   };
   const summary = { ...NOTHING, error } as typeof NOTHING;
-  await settleLook(control, queue, look, { source: 'one', summary, found });
+  await settleLook(control, queue, look, { source: 'one', summary, listing: LISTING, found });
   expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'failed' }]);
   expect(await place.rows('SELECT FROM run_tables')).toEqual([]);
   expect(
@@ -221,7 +228,7 @@ test('a table that was paused while its job waited is not synced, and a continue
   );
   const items = await shop.claim();
   expect(items).toMatchObject({ table: 'items' });
-  await settleTable(control, queue, items, NOTHING);
+  await settleTable(control, queue, items, DONE);
   expect(await claimJob(control, queue, CLAIMANT)).toEqual({ lost: [] });
   await place.rows('DELETE FROM pauses');
   expect(await shop.claim()).toMatchObject({ table: 'orders' });

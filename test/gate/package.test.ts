@@ -50,7 +50,9 @@ describe('the package', () => {
     for (const name of ['bin-process', 'bin-version', 'bin-completion-answer', 'sync', 'shared'])
       expect(built).toContain(`dist/${name}.js`);
     expect(built).toContain('dist/LICENSES.txt');
-    expect(built.filter((path) => !/^dist\/([\w-]+\.js(\.map)?|LICENSES\.txt)$/.test(path))).toEqual([]);
+    expect(
+      built.filter((path) => !/^dist\/([\w-]+\.js(\.map)?|LICENSES\.txt|assets\/[\w.-]+)$/.test(path)),
+    ).toEqual([]);
   });
 
   test('reads a few bundles to start, with no dependency but those of single features', async () => {

@@ -31,6 +31,7 @@ export const QUICK: TimingChanges = {
     heartbeat: 10,
     beat: 1,
     monitor: 1,
+    streamPoll: 0.1,
     idleTransaction: 1,
     respawn: { base: 0.1, max: 0.2 },
   },

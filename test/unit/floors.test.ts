@@ -121,6 +121,20 @@ test('one file touches the streams, environment, directory, signals and exit cod
   expect(filesWith(/\bprocess\.exit\(/)).toEqual([]);
 });
 
+test('the packages of the web server load only for the service', () => {
+  const packages = /\bfrom '(?:hono\b|@hono\/|rate-limiter-flexible'|standardwebhooks')/;
+  expect(filesWith(packages).filter((path) => !path.startsWith('serve/'))).toEqual([]);
+  // What a command imports without import() is in memory before it begins.
+  const reached = new Set(['commands/sync.ts']);
+  for (const path of reached) {
+    const text = files.find((file) => file.path === path)?.text ?? '';
+    for (const [, target = ''] of text.matchAll(/\bfrom '(\.[^']+)'/g))
+      reached.add(relative(SRC, resolve(SRC, dirname(path), target)));
+  }
+  expect([...reached].filter((path) => path.startsWith('serve/'))).toEqual([]);
+  expect(reached.size).toBeGreaterThan(100);
+});
+
 test('there is no default export, no barrel and no any', () => {
   expect(filesWith(/^export default/m)).toEqual([]);
   expect(filesWith(/^export \*/m)).toEqual([]);

@@ -6,7 +6,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
   Inspect: ['status', 'history', 'verify'],
   Repair: ['reset'],
   Move: ['sequences'],
-  Serve: ['serve', 'work'],
+  Serve: ['serve', 'work', 'token'],
   'Try it': ['demo', 'help', 'completion'],
 };
 

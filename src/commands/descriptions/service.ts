@@ -23,6 +23,9 @@ const drain = (): Option =>
     'after SIGTERM, let syncs finish for this long before they are rolled back',
   ).default(DEFAULT_TIMING.serve.drain, `${DEFAULT_TIMING.serve.drain}s`);
 
+const endsWithStdin = (): Option =>
+  new Option('--ends-with-stdin', 'stop when stdin closes').default(false).hideHelp();
+
 export const serve = (): CommandDescription => ({
   name: 'serve',
   summary: 'run schedules of many pipelines, with workers',
@@ -31,8 +34,12 @@ export const serve = (): CommandDescription => ({
   options: {
     Options: [
       pipelines(),
-      new Option('--listen <address>', 'where /healthz, /readyz and /metrics answer').default(LISTEN, LISTEN),
+      new Option('--listen <address>', 'where the page, the API and /metrics answer').default(LISTEN, LISTEN),
+      new Option('--tls-cert <file>', 'certificate of the service in PEM form, with its chain'),
+      new Option('--tls-key <file>', 'private key of that certificate'),
+      new Option('--public-url <url>', 'https:// address of a TLS proxy before the service'),
       flag('--print-sql', 'print the SQL that the control database lacks, and end'),
+      endsWithStdin(),
     ],
     Worker: [
       new Option('--no-worker', 'start no worker process here; workers run on other machines'),
@@ -49,12 +56,7 @@ export const work = (): CommandDescription => ({
   description:
     'Takes jobs of "increp serve" and syncs their tables. Needs SERVE_DATABASE_URL, and the directories of the pipelines or variables with their connections.',
   options: {
-    Options: [
-      pipelines(),
-      jobs(),
-      drain(),
-      new Option('--ends-with-stdin', 'stop when stdin closes').default(false).hideHelp(),
-    ],
+    Options: [pipelines(), jobs(), drain(), endsWithStdin()],
   },
   examples: ['work --pipelines /srv/pipelines', 'work --jobs 8 --drain 5m'],
 });

@@ -13,6 +13,7 @@ import { reset } from '../descriptions/reset.ts';
 import { sequences } from '../descriptions/sequences.ts';
 import { serve, work } from '../descriptions/service.ts';
 import { status } from '../descriptions/status.ts';
+import { token } from '../descriptions/token.ts';
 import { sync } from '../descriptions/sync.ts';
 import { verify } from '../descriptions/verify.ts';
 
@@ -46,6 +47,7 @@ export const commands = (): readonly Registered[] => [
   },
   { description: serve(), load: async () => (await import('../serve.ts')).serveCommand },
   { description: work(), load: async () => (await import('../work.ts')).workCommand },
+  { description: token(), load: async () => (await import('../token.ts')).tokenCommand },
   { description: init(), load: async () => (await import('../init.ts')).initCommand },
   { description: config(), load: async () => (await import('../config.ts')).configCommand },
   { description: demo(), load: async () => (await import('../demo.ts')).demoCommand },

@@ -24,6 +24,7 @@ interface ServiceParts {
   readonly control: ControlDatabase;
   readonly queue: Queue;
   readonly log: ServiceLog;
+  readonly hookKey: string | undefined;
 }
 
 /** Of `serve`, or for chores and the claims of a few hands of `work`. */
@@ -53,7 +54,7 @@ export async function withService(
     program === 'serve',
   );
   try {
-    return await use({ root, control, queue, log });
+    return await use({ root, control, queue, log, hookKey: settings.hookKey });
   } catch (error) {
     throw withoutSecrets(asControlError(error, control.endpoint), redact);
   }

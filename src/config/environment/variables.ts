@@ -16,6 +16,7 @@ export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
 export type VariableName =
   | `${ConnectionPrefix}_${'URL' | 'SCHEMA' | AddressField | PasswordField | SshField | TlsField | SessionField}`
   | 'DEST_URLS'
+  | 'SERVE_HOOK_KEY'
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
   | 'STALL_TIMEOUT'
@@ -269,6 +270,12 @@ export const SERVICE_VARIABLES: readonly Variable[] = [
     name: 'SERVE_DATABASE_SSLROOTCERT',
     meaning: 'PEM file with the root certificates to trust, or `system`, if the URL has no `sslrootcert`.',
     example: '/etc/ssl/certs/control-ca.pem',
+  },
+  {
+    name: 'SERVE_HOOK_KEY',
+    meaning:
+      'Key from which the secrets of hooks are derived, at least 32 characters. Each `increp serve` needs the same.',
+    isSecret: true,
   },
 ];
 

@@ -12,9 +12,13 @@ import type { ConnectionSettings, LogSettings } from '../settings.ts';
 export interface ServiceSettings {
   readonly control: ConnectionSettings;
   readonly log: LogSettings;
+  /** The secrets of hooks come from it. */
+  readonly hookKey: string | undefined;
   /** The list grows when a password changes. */
   readonly secrets: readonly string[];
 }
+
+const SHORTEST_KEY = 32;
 
 const NAMES: readonly VariableName[] = [
   ...SERVICE_VARIABLES.map(({ name }) => name),
@@ -53,6 +57,13 @@ export async function readServiceSettings(
   const format = choiceOf(reading, 'LOG_FORMAT', ['auto', 'pretty', 'json']);
   secrets.push(...secretsOf(undefined, values, [...found.values()]));
   if (control?.credential.known !== undefined) secrets.push(control.credential.known);
+  const hookKey = values.get('SERVE_HOOK_KEY')?.text;
+  if (hookKey !== undefined && hookKey.length < SHORTEST_KEY)
+    report({
+      where: 'SERVE_HOOK_KEY',
+      what: `shorter than ${SHORTEST_KEY} characters; make one: openssl rand -hex 32`,
+    });
+  if (hookKey !== undefined) secrets.push(hookKey);
   if (problems.length > 0 || !control || !level || !format) throw serviceError(problems);
-  return { control, log: { level, format }, secrets };
+  return { control, log: { level, format }, hookKey, secrets };
 }

@@ -19,8 +19,9 @@ const isPaused = (pipeline: string): string => /* sql */ `EXISTS (
     AND (z.ends_at IS NULL OR z.ends_at > now()))`;
 
 /**
- * The next job for a worker that serves these pipelines ($1). A job of a table has the source as its group. It
- * waits while as many tables of the source are being synced as the pipeline has jobs, and while the table is paused. A job
+/**
+ * The next job for a worker that serves these pipelines ($1). A job that reads tables has the source as its group. It
+ * waits while as many jobs of the source are active as the pipeline has jobs, and while its table is paused. A job
  * whose last attempt has not been settled waits, too, unless $2: the runs of that attempt wait for the next one.
  */
 export const NEXT_JOB = /* sql */ `
@@ -32,7 +33,7 @@ export const NEXT_JOB = /* sql */ `
       AND (z.ends_at IS NULL OR z.ends_at > now()))
     AND NOT EXISTS (SELECT FROM ${Q}.job a WHERE a.name = j.name AND a.state = 'active' AND a.singleton_key = j.singleton_key)
     AND ($2 OR NOT EXISTS (SELECT FROM ${S}.attempts a WHERE a.state = 'running' AND a.pipeline = p.name
-      AND a.table_name IS NOT DISTINCT FROM j.data ->> 'table'))
+      AND a.table_name IS NOT DISTINCT FROM j.data ->> 'table' AND a.run_id::text IS NOT DISTINCT FROM j.data ->> 'run'))
     AND (j.group_id IS NULL
       OR (SELECT count(*) FROM ${Q}.job a WHERE a.state = 'active' AND a.group_id = j.group_id) < p.jobs)
   ORDER BY j.priority DESC, j.created_on LIMIT 1`;
@@ -40,20 +41,46 @@ export const NEXT_JOB = /* sql */ `
 /** queue, job, priority. */
 export const SET_PRIORITY = /* sql */ `UPDATE ${Q}.job SET priority = $3 WHERE name = $1 AND id = $2`;
 
-/** pipeline, table, queue, job, attempt of the job, worker, program. */
+/** pipeline, table, queue, job, attempt of the job, worker, program, run. */
 export const BEGIN_ATTEMPT = /* sql */ `
-  INSERT INTO ${S}.attempts (pipeline, table_name, queue, job_id, job_attempt, worker_id, program)
-  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id::text`;
+  INSERT INTO ${S}.attempts (pipeline, table_name, queue, job_id, job_attempt, worker_id, program, run_id)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id::text`;
 
-/** pipeline, table, attempt: every run that waits for this table gets its result. */
+/** pipeline, table: their runs have no time left. */
+export const DEFER_RUN_TABLES = /* sql */ `
+  UPDATE ${S}.run_tables t SET state = 'deferred' FROM ${S}.runs r
+  WHERE r.id = t.run_id AND t.pipeline = $1 AND t.table_name = $2 AND t.state = 'queued' AND r.deadline_at <= now()
+  RETURNING t.run_id`;
+
+/**
+ * pipeline, table, attempt: every run that waits for this table gets its result. The sync does what any of them asks for, and
+ * has as much time as the longest.
+ */
 export const TAKE_RUN_TABLES = /* sql */ `
-  UPDATE ${S}.run_tables SET state = 'running', attempt_id = $3
-  WHERE pipeline = $1 AND table_name = $2 AND state = 'queued'`;
+  WITH taken AS (
+    UPDATE ${S}.run_tables SET state = 'running', attempt_id = $3
+    WHERE pipeline = $1 AND table_name = $2 AND state = 'queued' RETURNING run_id)
+  SELECT coalesce(bool_or((r.options ->> 'full_refresh')::boolean), false) AS "isFullRefresh",
+    coalesce(bool_or((r.options ->> 'deletes')::boolean), false) AS "areDeletesForced",
+    coalesce(bool_or((r.options ->> 'verify')::boolean), false) AS "isVerified",
+    CASE WHEN bool_and(r.deadline_at IS NOT NULL) THEN extract(epoch FROM max(r.deadline_at) - now())::float8 END AS "seconds"
+  FROM taken JOIN ${S}.runs r ON r.id = taken.run_id HAVING count(*) > 0`;
 
 /** pipeline, attempt: this look answers all runs that wait for one. */
 export const TAKE_RUNS = /* sql */ `
-  UPDATE ${S}.runs SET state = 'looking', looked_by = $2, started_at = coalesce(started_at, now())
-  WHERE pipeline = $1 AND state = 'queued' RETURNING id, entry, tables`;
+  UPDATE ${S}.runs SET state = 'looking', looked_by = $2, started_at = coalesce(started_at, now()),
+    deadline_at = coalesce(deadline_at, now() + make_interval(secs => (options ->> 'max_duration_s')::float8))
+  WHERE pipeline = $1 AND kind = 'sync' AND state = 'queued'
+  RETURNING id, entry, tables, coalesce((options ->> 'full_refresh')::boolean OR (options ->> 'deletes')::boolean
+    OR (options ->> 'verify')::boolean, false) AS "isForced"`;
+
+/** run, attempt: no row if the run was cancelled. */
+export const TAKE_COMMAND = /* sql */ `
+  UPDATE ${S}.runs SET state = 'running', looked_by = $2, started_at = coalesce(started_at, now())
+  WHERE id = $1 AND state = 'queued' RETURNING id, kind AS "command", tables`;
+
+/** attempt: no row if it was not. */
+export const IS_CANCELLED = /* sql */ `SELECT FROM ${S}.attempts WHERE id = $1 AND cancelled_at IS NOT NULL`;
 
 /** pipeline, table, attempt: the programs of earlier attempts that were lost. */
 export const LOST_PROGRAMS = /* sql */ `
@@ -61,9 +88,9 @@ export const LOST_PROGRAMS = /* sql */ `
   WHERE pipeline = $1 AND table_name = $2 AND id <> $3 AND state IN ('crashed', 'superseded')
     AND started_at > now() - interval '2 days'`;
 
-/** attempt, state, outcome. No row if the attempt has ended already. */
+/** attempt, state, outcome, progress. No row if the attempt has ended already. */
 export const END_ATTEMPT = /* sql */ `
-  UPDATE ${S}.attempts SET state = $2, finished_at = now(), outcome = $3
+  UPDATE ${S}.attempts SET state = $2, finished_at = now(), outcome = $3, progress = coalesce($4, progress)
   WHERE id = $1 AND state = 'running' RETURNING id`;
 
 /** attempt, phase, progress. */
@@ -75,7 +102,8 @@ export const REPORT_PROGRESS = /* sql */ `
 export const REQUEUE_RUN_TABLES = /* sql */ `
   UPDATE ${S}.run_tables SET state = 'queued', attempt_id = NULL WHERE attempt_id = $1 AND state = 'running'`;
 export const REQUEUE_RUNS = /* sql */ `
-  UPDATE ${S}.runs SET state = 'queued', looked_by = NULL WHERE looked_by = $1 AND state = 'looking'`;
+  UPDATE ${S}.runs SET state = 'queued', looked_by = NULL
+  WHERE looked_by = $1 AND (state = 'looking' OR (kind <> 'sync' AND state = 'running'))`;
 
 /** attempt, state. */
 export const END_RUN_TABLES = /* sql */ `
@@ -87,7 +115,7 @@ export const TAKE_LOST_ATTEMPTS = /* sql */ `
   WHERE a.state = 'running' AND NOT EXISTS (
     SELECT FROM ${Q}.job j
     WHERE j.name = a.queue AND j.id = a.job_id AND j.state = 'active' AND j.retry_count = a.job_attempt)
-  RETURNING a.id::text, a.pipeline, a.table_name AS "table", a.worker_id AS worker, a.phase`;
+  RETURNING a.id::text, a.pipeline, a.table_name AS "table", a.worker_id AS worker, a.phase, a.run_id AS run`;
 
 /** pipeline, table. A table that somebody continues after its last crash starts from one again. */
 export const COUNT_CRASH = /* sql */ `
@@ -101,24 +129,15 @@ export const COUNT_CRASH = /* sql */ `
 export const MARK_CRASHED = /* sql */ `
   UPDATE ${S}.tables SET state = 'crashed', state_since = now() WHERE pipeline = $1 AND table_name = $2`;
 
-/** pipeline, table, reason, detail, by. */
+/** pipeline, table, reason, detail, by, end. */
 export const PAUSE = /* sql */ `
-  INSERT INTO ${S}.pauses (pipeline, table_name, reason, detail, made_by) VALUES ($1, $2, $3, $4, $5)`;
+  INSERT INTO ${S}.pauses (pipeline, table_name, reason, detail, made_by, ends_at) VALUES ($1, $2, $3, $4, $5, $6)
+  RETURNING id::text, made_at AS "madeAt"`;
 
 /** pipeline: its paused tables. */
 export const PAUSED_TABLES = /* sql */ `
   SELECT table_name AS "table" FROM ${S}.pauses
   WHERE pipeline = $1 AND table_name IS NOT NULL AND (ends_at IS NULL OR ends_at > now())`;
-
-/** pipeline, table, whether it succeeded, outcome, end of the sync. */
-export const RECORD_TABLE = /* sql */ `
-  INSERT INTO ${S}.tables AS t (pipeline, table_name, state, last_success_at, last_attempt_at, outcome)
-  SELECT $1, r.name, CASE WHEN r.ok THEN 'ok' ELSE 'failing' END, CASE WHEN r.ok THEN now() END, now(), r.outcome
-  FROM jsonb_to_recordset($2::jsonb) r(name text, ok boolean, outcome jsonb)
-  ON CONFLICT (pipeline, table_name) DO UPDATE SET
-    state = excluded.state, crashes = 0, last_attempt_at = excluded.last_attempt_at, outcome = excluded.outcome,
-    state_since = CASE WHEN t.state = excluded.state THEN t.state_since ELSE excluded.state_since END,
-    last_success_at = coalesce(excluded.last_success_at, t.last_success_at)`;
 
 /** level, code, pipeline, table, attempt, worker, detail. */
 export const RECORD_EVENT = /* sql */ `

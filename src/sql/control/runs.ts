@@ -1,10 +1,10 @@
 /** Runs, schedules, pipelines and workers of the service. Parameters are in the order of the comments. */
 import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
 
-/** pipeline, entry, tables, origin, by, due time, missed. */
+/** pipeline, entry, tables, origin, by, due time, missed, kind, options. */
 export const ADD_RUN = /* sql */ `
-  INSERT INTO ${S}.runs (pipeline, entry, tables, origin, requested_by, due_at, missed)
-  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`;
+  INSERT INTO ${S}.runs (pipeline, entry, tables, origin, requested_by, due_at, missed, kind, options)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`;
 
 /**
  * pipeline, entry, due time, missed: the last run that still waits stands for this due time, too. A run whose look was lost
@@ -15,9 +15,10 @@ export const JOIN_WAITING_RUN = /* sql */ `
   WHERE id = (SELECT id FROM ${S}.runs WHERE pipeline = $1 AND entry = $2 AND origin = 'schedule' AND state = 'queued'
     ORDER BY due_at DESC LIMIT 1 FOR UPDATE) AND state = 'queued' RETURNING id`;
 
-/** run, pipeline, tables. */
+/** run, pipeline, tables. Nothing for a run that was cancelled. */
 export const ADD_RUN_TABLES = /* sql */ `
-  INSERT INTO ${S}.run_tables (run_id, pipeline, table_name) SELECT $1, $2, unnest($3::text[])`;
+  INSERT INTO ${S}.run_tables (run_id, pipeline, table_name)
+  SELECT r.id, $2, unnest($3::text[]) FROM (SELECT id FROM ${S}.runs WHERE id = $1 AND state = 'looking' FOR UPDATE) r`;
 
 /** run, quiet tables, error. Without tables that have work, the run ends here. */
 export const END_LOOK = /* sql */ `
@@ -36,16 +37,58 @@ export const LOCK_RUNS = /* sql */ `SELECT FROM ${S}.runs WHERE id = ANY ($1::uu
 /** runs: ends those whose last table has ended. */
 export const END_RUNS = /* sql */ `
   UPDATE ${S}.runs r SET finished_at = now(),
-    state = CASE WHEN w.failed = 0 THEN 'ok' WHEN w.failed = w.total AND r.quiet = 0 THEN 'failed' ELSE 'partial' END
+    state = CASE WHEN w.failed + w.left_out = 0 THEN 'ok' WHEN w.failed = w.total AND r.quiet = 0 THEN 'failed' ELSE 'partial' END
   FROM (SELECT run_id, count(*) AS total, count(*) FILTER (WHERE state = 'failed') AS failed,
+               count(*) FILTER (WHERE state IN ('deferred', 'cancelled')) AS left_out,
                count(*) FILTER (WHERE state IN ('queued', 'running')) AS waiting
         FROM ${S}.run_tables WHERE run_id = ANY ($1::uuid[]) GROUP BY run_id) w
   WHERE r.id = w.run_id AND w.waiting = 0 AND r.state = 'running'`;
 
-/** pipeline, table: fails the waiting requests for a table that was paused. */
+/** pipeline, table: fails the waiting requests for a table at which workers crash. */
 export const END_WAITING_TABLE = /* sql */ `
   UPDATE ${S}.run_tables SET state = 'failed'
   WHERE pipeline = $1 AND table_name = $2 AND state IN ('queued', 'running') RETURNING run_id`;
+
+/** pipeline, table: cancels the waiting requests for a table that a person paused. */
+export const CANCEL_WAITING_TABLE = /* sql */ `
+  UPDATE ${S}.run_tables SET state = 'cancelled'
+  WHERE pipeline = $1 AND table_name = $2 AND state = 'queued' RETURNING run_id`;
+
+/** run, state, result, error. */
+export const END_COMMAND = /* sql */ `
+  UPDATE ${S}.runs SET state = $2, result = $3, error = $4, finished_at = now() WHERE id = $1 AND state = 'running'`;
+
+/** run, error. */
+export const FAIL_COMMAND = /* sql */ `
+  UPDATE ${S}.runs SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND finished_at IS NULL`;
+
+/** run: the attempts of a command that were lost. */
+export const COUNT_LOST_COMMANDS = /* sql */ `
+  SELECT count(*)::int AS crashes FROM ${S}.attempts WHERE run_id = $1 AND state = 'crashed'`;
+
+/** run. */
+export const FIND_RUN = /* sql */ `
+  SELECT pipeline, finished_at IS NOT NULL AS "hasEnded" FROM ${S}.runs WHERE id = $1 FOR UPDATE`;
+export const CANCEL_RUN = /* sql */ `UPDATE ${S}.runs SET state = 'cancelled', finished_at = now() WHERE id = $1`;
+
+/** run: stops the attempts that no other run waits for. */
+export const CANCEL_RUN_TABLES = /* sql */ `
+  WITH own AS (
+    UPDATE ${S}.run_tables SET state = 'cancelled' WHERE run_id = $1 AND state IN ('queued', 'running') RETURNING attempt_id)
+  UPDATE ${S}.attempts a SET cancelled_at = now()
+  WHERE a.state = 'running' AND (a.run_id = $1 OR a.id IN (SELECT attempt_id FROM own))
+    AND NOT EXISTS (SELECT FROM ${S}.run_tables t WHERE t.attempt_id = a.id AND t.run_id <> $1 AND t.state = 'running')`;
+
+/** pipeline. */
+export const FIND_PIPELINE = /* sql */ `
+  SELECT queue, source, problem IS NOT NULL AS "hasProblem", EXISTS (
+    SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = p.name)
+      AND (z.ends_at IS NULL OR z.ends_at > now())) AS "isPaused"
+  FROM ${S}.pipelines p WHERE name = $1 AND removed_at IS NULL`;
+
+/** pipeline, source. */
+export const SAVE_SOURCE = /* sql */ `
+  UPDATE ${S}.pipelines SET source = $2 WHERE name = $1 AND source IS DISTINCT FROM $2`;
 
 /** name, queue, jobs, problem. */
 export const SAVE_PIPELINE = /* sql */ `
@@ -61,7 +104,7 @@ export const REMOVE_PIPELINES = /* sql */ `
 /** pipeline: with the time of the database. */
 export const READ_SCHEDULES = /* sql */ `
   SELECT entry, kind, seconds, expression, time_zone AS "timeZone", due_at AS "dueAt", now() AS now
-  FROM ${S}.schedules WHERE pipeline = $1 FOR UPDATE`;
+  FROM ${S}.schedules WHERE pipeline = $1 ORDER BY entry`;
 
 /** pipeline, entry, kind, seconds, expression, time zone, due time, problem. */
 export const SAVE_SCHEDULE = /* sql */ `
@@ -104,6 +147,13 @@ export const PRUNE = [
   /* sql */ `DELETE FROM ${S}.attempts WHERE state <> 'running' AND (started_at < now() - interval '30 days'
     OR (table_name IS NULL AND started_at < now() - interval '2 days'))`,
   /* sql */ `DELETE FROM ${S}.events WHERE at < now() - interval '30 days'`,
+  /* sql */ `DELETE FROM ${S}.lags WHERE period < now() - interval '25 hours'`,
+  /* sql */ `DELETE FROM ${S}.periods WHERE period < now() - interval '7 days'`,
+  /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,
+  /* sql */ `DELETE FROM ${S}.hook_messages WHERE at < now() - interval '2 days'`,
+  /* sql */ `DELETE FROM ${S}.log_lines WHERE at < now() - interval '7 days' OR id < (SELECT max(id) FROM ${S}.log_lines) - 500000`,
+  /* sql */ `DELETE FROM ${S}.sessions WHERE expires_at < now()`,
+  /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,
   /* sql */ `DELETE FROM ${S}.workers WHERE seen_at < now() - interval '7 days'`,
 ] as const;
 

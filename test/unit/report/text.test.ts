@@ -73,7 +73,7 @@ test('so are the commands for a pipeline, and no others', () => {
     (name) => wrap(`increp ${name}`, { width: 80, typedCommand })[0] === `npx increp ${name}`,
   );
   expect(names.filter((name) => !typed.includes(name)).toSorted()).toEqual([
-    ...['completion', 'demo', 'serve', 'work'],
+    ...['completion', 'demo', 'serve', 'token', 'work'],
   ]);
 });
 

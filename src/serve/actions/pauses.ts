@@ -1,0 +1,56 @@
+/** Pauses of everything, a pipeline or a table: no worker begins with them until the end of the pause. */
+import type { ControlDatabase } from '../../postgres/control-database.ts';
+import { PAUSE } from '../../sql/control/claims.ts';
+import { FORGET_CRASHES, REMOVE_PAUSES, REMOVE_REQUESTED_PAUSE } from '../../sql/control/pauses.ts';
+import { CANCEL_WAITING_TABLE } from '../../sql/control/runs.ts';
+import type { Queue } from '../queue.ts';
+import { RefusedRequest } from '../refusal.ts';
+import { endRuns } from '../waiting-runs.ts';
+import { ensurePipelineExists } from './runs.ts';
+
+/** Null stands for everything, or for all tables of the pipeline. */
+export interface PauseScope {
+  readonly pipeline: string | null;
+  readonly table: string | null;
+}
+
+export interface PauseOrder extends PauseScope {
+  /** What the person wrote. */
+  readonly reason: string;
+  /** Null means until somebody ends it. */
+  readonly endsAt: Date | null;
+  readonly by: string;
+}
+
+/** Replaces an earlier pause of the same scope. Syncs that run continue. */
+export async function pause(control: ControlDatabase, queue: Queue, order: PauseOrder): Promise<void> {
+  const { pipeline, table, reason, endsAt, by } = order;
+  await control.transaction(async (session) => {
+    if (pipeline !== null) await ensurePipelineExists(session, pipeline);
+    await session.query(REMOVE_REQUESTED_PAUSE, [pipeline, table]);
+    await session.query(PAUSE, [pipeline, table, reason, {}, by, endsAt]);
+    if (pipeline === null || table === null) return;
+    // Jobs of paused pipelines wait. A job of a table would be taken.
+    await queue.removeWaiting(session, pipeline, { table });
+    await endRuns(session, await session.query(CANCEL_WAITING_TABLE, [pipeline, table]));
+  });
+}
+
+/** Also ends the pause of a table at which workers crashed. Throws a RefusedRequest NOT_FOUND if there is no pause. */
+export async function resume(control: ControlDatabase, { pipeline, table }: PauseScope): Promise<void> {
+  await control.transaction(async (session) => {
+    const { rowCount } = await session.query(REMOVE_PAUSES, [pipeline, table]);
+    if (rowCount === 0)
+      throw new RefusedRequest(
+        'NOT_FOUND',
+        `${scopeText({ pipeline, table })} is not paused`,
+        'A pause of a pipeline, or of everything, ends where it was made.',
+      );
+    if (table !== null) await session.query(FORGET_CRASHES, [pipeline, table]);
+  });
+}
+
+const scopeText = ({ pipeline, table }: PauseScope): string => {
+  if (pipeline === null) return 'everything';
+  return table === null ? `pipeline "${pipeline}"` : `table "${table}" of pipeline "${pipeline}"`;
+};

@@ -1,0 +1,192 @@
+/** The screen of one pipeline. */
+import { html } from 'hono/html';
+import { formatCount, formatSeconds } from '../../format.ts';
+import { shortCursor } from '../../report/cursor.ts';
+import type { Actor } from '../access/roles.ts';
+import type { PauseRow } from '../read/activity.ts';
+import type { AuditRow } from '../read/audit.ts';
+import type {
+  PipelineDetails,
+  ScheduleDetails,
+  ServingRow,
+  TableRow,
+  TablesRequest,
+} from '../read/pipeline.ts';
+import { TABLE_STATES, type AttemptRow, type TableState } from '../read/rows.ts';
+import type { RunRow } from '../read/run.ts';
+import { TABLE_ORDERS, type TableOrder } from '../../sql/control/read/details.ts';
+import { auditTable } from './audit.ts';
+import { actionLinks } from './buttons.ts';
+import { ago, dataTable, facts, NONE, quiet, section, until, type Content, type Html } from './html.ts';
+import { pipelinePath, tableLink } from './links.ts';
+import { pager, runningTable, stateCounts } from './overview.ts';
+import { pauseBanner } from './pauses.ts';
+import { runTable } from './runs.ts';
+import { SHOWN_STATES, stateBadge } from './states.ts';
+import { failureText, lagText, scheduleText } from './values.ts';
+
+export const TABLES_ON_PAGE = 100;
+
+export interface PipelineFacts {
+  readonly actor: Actor;
+  readonly pipeline: PipelineDetails;
+  readonly states: Readonly<Partial<Record<TableState, number>>>;
+  readonly tables: readonly TableRow[];
+  readonly filter: Pick<TablesRequest, 'search' | 'state' | 'order'>;
+  readonly page: number;
+  readonly schedules: readonly ScheduleDetails[];
+  readonly workers: readonly ServingRow[];
+  readonly running: readonly AttemptRow[];
+  readonly runs: readonly RunRow[];
+  readonly audit: readonly AuditRow[];
+  readonly pauses: readonly PauseRow[];
+}
+
+export function pipelineContent(seen: PipelineFacts): readonly Html[] {
+  const { actor, pipeline, runs, running, audit, pauses, states } = seen;
+  const { pipeline: name, now, problem } = pipeline;
+  const paused = pauses.filter(({ table }) => table === null);
+  return [
+    html`<div class="head">
+        <h1>${name}</h1>
+        ${actionLinks(actor, paused.length > 0 ? [] : ['sync', 'verify', 'pause'], { pipeline: name })}
+      </div>
+      ${paused.map((pause) => pauseBanner(pause, actor, now))}
+      ${problem ? html`<div class="alarm failed">${failureText(problem)}</div>` : ''} ${warnings(seen)}
+      ${stateCounts(states)} ${about(seen)}`,
+    section('tables', 'Tables', tableList(seen)),
+    ...(running.length > 0 ? [section('running', 'Running', runningTable(running, now))] : []),
+    section('runs', 'Runs', runTable(runs, now)),
+    section('settings', 'Settings in effect', settings(pipeline)),
+    section('audit', 'Changes by people', auditTable(audit, now)),
+  ];
+}
+
+/** A worker that lacks connections leaves the jobs to others, so it is trouble only if no worker has them. */
+function warnings({ workers, pipeline }: PipelineFacts): Content {
+  if (pipeline.removedAt)
+    return html`<p class="alarm">The directory of this pipeline is gone. Its history stays for 30 days.</p>`;
+  if (workers.some(({ serves }) => serves) || pipeline.problem) return '';
+  return html`<div class="alarm failed">
+    <p>No worker has the connections of this pipeline.</p>
+    ${workers.flatMap(({ host, process, lacks }) =>
+      lacks === null ? [] : [html`<p class="quiet">${host}:${process}: ${lacks}</p>`],
+    )}
+  </div>`;
+}
+
+function about({ pipeline: { described, jobs, now }, schedules, workers }: PipelineFacts): Html {
+  const [main] = schedules.filter(({ entry }) => entry === '');
+  const others = schedules.filter(({ entry }) => entry !== '');
+  return facts([
+    ['Source', described?.source ?? NONE],
+    [
+      described && described.destinations.length > 1 ? 'Destinations' : 'Destination',
+      described?.destinations.join(', ') ?? NONE,
+    ],
+    [
+      'Schedule',
+      main ? html`${scheduleText(main)}, ${main.problem ?? html`next ${until(main.dueAt, now)}`}` : 'none',
+    ],
+    ...others.map(
+      (each) =>
+        [
+          `Schedule of ${each.entry}`,
+          html`${scheduleText(each)}, ${each.problem ?? html`next ${until(each.dueAt, now)}`}`,
+        ] as const,
+    ),
+    ['Tables at the same time', formatCount(jobs)],
+    ['Workers', formatCount(workers.filter(({ serves }) => serves).length)],
+  ]);
+}
+
+const ORDER_WORDS: Readonly<Record<TableOrder, string>> = {
+  ...{ trouble: 'trouble first', name: 'name', lag: 'lag', duration: 'duration', rows: 'rows in 24 h' },
+};
+
+function tableList({ pipeline: { pipeline, now }, tables, filter, page }: PipelineFacts): Content {
+  const { search, state, order } = filter;
+  return html`<form class="filter" method="get" action="${pipelinePath(pipeline)}">
+      <label>Name contains <input id="search" name="search" value="${search}" /></label>
+      <label
+        >State
+        <select id="state" name="state">
+          ${choice('', 'all', state)}${TABLE_STATES.map((each) => choice(each, SHOWN_STATES[each].word, state))}
+        </select></label
+      >
+      <label
+        >Order
+        <select id="order" name="order">
+          ${TABLE_ORDERS.map((each) => choice(each, ORDER_WORDS[each], order))}
+        </select></label
+      >
+      <button>Show</button>
+    </form>
+    ${dataTable({
+      caption: 'Tables of the pipeline',
+      columns: [
+        { title: 'State' },
+        { title: 'Table' },
+        { title: 'Lag' },
+        { title: 'Last success' },
+        { title: 'Rows in 24 h', isRight: true },
+        { title: 'Duration p50', isRight: true },
+        { title: 'p95', isRight: true },
+        { title: 'Next run' },
+        { title: 'Cursor' },
+      ],
+      rows: tables.map((row) => tableCells(row, now)),
+      empty: search === '' && state === '' ? 'No worker has listed the tables yet.' : 'No table fits.',
+    })}
+    ${pager({
+      ...{ page, found: tables[0]?.found ?? 0, size: TABLES_ON_PAGE, address: pipelinePath(pipeline) },
+      parameters: { search, state, order },
+    })}`;
+}
+
+const choice = (value: string, text: string, chosen: string): Html =>
+  html`<option value="${value}" ${value === chosen ? 'selected' : ''}>${text}</option>`;
+
+function tableCells(row: TableRow, now: Date): readonly Content[] {
+  const {
+    pipeline,
+    table,
+    state,
+    lag,
+    lagLimit,
+    lastSuccessAt,
+    runningSince,
+    outcome,
+    p50,
+    p95,
+    rows,
+    nextDue,
+  } = row;
+  const cursor = outcome?.find((each) => typeof each.cursor === 'string')?.cursor;
+  return [
+    html`${stateBadge(state)}${runningSince && state !== 'running' ? html` ${quiet('running')}` : ''}`,
+    tableLink(pipeline, table),
+    lagText(lag, lagLimit),
+    ago(lastSuccessAt, now),
+    rows === null ? NONE : formatCount(rows),
+    p50 === null ? NONE : formatSeconds(p50),
+    p95 === null ? NONE : formatSeconds(p95),
+    state === 'paused' || state === 'disabled' ? NONE : until(nextDue, now),
+    cursor ? html`<span class="mono">${shortCursor(cursor)}</span>` : NONE,
+  ];
+}
+
+const settings = ({ described }: PipelineDetails): Content =>
+  html`<details>
+    <summary>Show ${formatCount(described?.settings.length ?? 0)} settings that are set</summary>
+    ${dataTable({
+      caption: 'Settings in effect',
+      columns: [{ title: 'Setting' }, { title: 'Value' }, { title: 'From' }],
+      rows: (described?.settings ?? []).map(({ name, value, from }) => [
+        html`<code>${name}</code>`,
+        html`<span class="mono">${value}</span>`,
+        from,
+      ]),
+      empty: 'No worker has read the settings yet.',
+    })}
+  </details>`;

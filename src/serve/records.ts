@@ -1,0 +1,135 @@
+/** Writes what the page and the metrics show of tables. */
+import { totalConflicts } from '../conflicts.ts';
+import type { TableSettings } from '../config/settings.ts';
+import type { ScheduledEntry } from '../config/service/schedules.ts';
+import type { Failure, RunSummary, TableOutcome } from '../events.ts';
+import type { ControlSession } from '../postgres/control-database.ts';
+import { failureToJson, tableToJson } from '../report/summary-json.ts';
+import { printName } from '../schema/names.ts';
+import {
+  LIST_TABLES,
+  RECORD_LAGS,
+  RECORD_PERIOD,
+  RECORD_TABLES,
+  UNLIST_TABLES,
+} from '../sql/control/records.ts';
+
+/** The tables of a configuration. */
+export interface TableListing {
+  readonly tables: readonly TableSettings[];
+  readonly schedules: readonly ScheduledEntry[];
+  /** Whether a table that is missing here is gone. Without an answer of the source, patterns may lack tables. */
+  readonly isWhole: boolean;
+}
+
+export async function listTables(
+  session: ControlSession,
+  pipeline: string,
+  { tables, schedules, isWhole }: TableListing,
+): Promise<void> {
+  const rows = tables.map((table) => listedRow(table, schedules));
+  await session.query(LIST_TABLES, [pipeline, JSON.stringify(rows)]);
+  if (isWhole) await session.query(UNLIST_TABLES, [pipeline, tables.map(({ name }) => name)]);
+}
+
+function listedRow(table: TableSettings, schedules: readonly ScheduledEntry[]) {
+  const followed = scheduleFor(table, schedules);
+  const limits = limitsOf(table, followed?.schedule);
+  return {
+    ...{ name: table.name, is_enabled: table.isEnabled, entry: followed?.entry ?? '' },
+    ...{ behind_after: limits.behindAfter, stale_after: limits.staleAfter },
+    settings: {
+      mode: table.mode,
+      replication_key: table.replicationKey ?? null,
+      unique_cols: table.mergeKey,
+      destination_table: table.destinationTable,
+      deletes: table.deletes,
+    },
+  };
+}
+
+/** A table with a schedule of its own does not follow that of the pipeline. */
+export const scheduleFor = (
+  table: TableSettings,
+  schedules: readonly ScheduledEntry[],
+): ScheduledEntry | undefined =>
+  schedules.find(({ entry }) => entry !== '' && namesOf(table).includes(entry)) ??
+  schedules.find(({ entry }) => entry === '');
+
+const namesOf = ({ name, pattern, source }: TableSettings): readonly string[] => [
+  name,
+  printName(source),
+  ...(pattern === undefined ? [] : [pattern, `${source.schema}.${pattern}`]),
+];
+
+/** A table may miss this many intervals before it is behind, if it has no limit of its own. */
+const MISSED_INTERVALS = 3;
+/** Seconds. A shorter time would call tables behind that wait for their turn. */
+const LEAST_LIMIT = 300;
+
+interface Limits {
+  readonly behindAfter: number | null;
+  readonly staleAfter: number | null;
+}
+
+export function limitsOf(
+  {
+    maxStalenessSeconds,
+    warnStalenessSeconds,
+  }: Pick<TableSettings, 'maxStalenessSeconds' | 'warnStalenessSeconds'>,
+  schedule: ScheduledEntry['schedule'] | undefined,
+): Limits {
+  const staleAfter = maxStalenessSeconds ?? null;
+  if (warnStalenessSeconds !== undefined) return { behindAfter: warnStalenessSeconds, staleAfter };
+  if (staleAfter !== null || schedule?.kind !== 'every') return { behindAfter: null, staleAfter };
+  return { behindAfter: Math.max(LEAST_LIMIT, schedule.seconds * MISSED_INTERVALS), staleAfter };
+}
+
+export type RecordedOutcome =
+  TableOutcome | { readonly name: string; readonly status: 'failed'; readonly error: object | null };
+
+/** A table has one state for all its destinations: it is ok if all of them are. */
+export async function recordTables(
+  session: ControlSession,
+  pipeline: string,
+  outcomes: readonly RecordedOutcome[],
+): Promise<void> {
+  const tried = outcomes.filter(({ status }) => status !== 'skipped');
+  const rows = [...Map.groupBy(tried, ({ name }) => name)].map(([name, same]) => ({
+    name,
+    ok: same.every(({ status }) => status === 'ok'),
+    code: same.map(codeOf).find((code) => code !== undefined) ?? null,
+    outcome: same.every((each) => 'isQuiet' in each && each.isQuiet)
+      ? null
+      : same.map((each) => ('action' in each ? tableToJson(each) : each)),
+  }));
+  if (rows.length === 0) return;
+  const values = [pipeline, JSON.stringify(rows)];
+  await session.query(RECORD_LAGS, values);
+  await session.query(RECORD_TABLES, values);
+}
+
+const codeOf = ({ error }: RecordedOutcome): unknown => (error && 'code' in error ? error.code : undefined);
+
+/** What the syncs of one job did, for the charts. */
+export async function recordPeriod(
+  session: ControlSession,
+  pipeline: string,
+  { tables, error }: RunSummary,
+): Promise<void> {
+  const sum = (of: (table: TableOutcome) => number) => tables.reduce((total, table) => total + of(table), 0);
+  const failed = tables.filter(({ status }) => status === 'failed').length;
+  await session.query(RECORD_PERIOD, [
+    pipeline,
+    tables.filter(({ status }) => status === 'ok').length,
+    error && failed === 0 ? 1 : failed,
+    sum(({ rowsInserted }) => rowsInserted),
+    sum(({ rowsUpdated }) => rowsUpdated),
+    sum(({ rowsDeleted }) => rowsDeleted),
+    sum(({ conflicts }) => (conflicts ? totalConflicts(conflicts) : 0)),
+    sum(({ bytes }) => bytes),
+  ]);
+}
+
+export const failureOf = (failure: Failure | undefined): object | null =>
+  failure ? failureToJson(failure) : null;

@@ -1,0 +1,47 @@
+/** Errors: problem documents for /api, HTML for browsers. */
+import { z } from '@hono/zod-openapi';
+import type { IncrepError } from '../../errors.ts';
+import { RefusedRequest, refusalOf, UNAVAILABLE, type RefusalText } from '../refusal.ts';
+import type { WebContext, WebPage } from './web-app.ts';
+
+interface ErrorParts {
+  /** The error of a statement, for the log. */
+  readonly asControlError: (error: unknown) => IncrepError;
+  readonly onError: (error: unknown) => void;
+  readonly page: WebPage | undefined;
+}
+
+export async function answerError(
+  thrown: unknown,
+  context: WebContext,
+  { asControlError, onError, page }: ErrorParts,
+): Promise<Response> {
+  const refusal = textOf(thrown, asControlError);
+  if (refusal.status >= 500) onError(thrown);
+  const { status } = refusal;
+  if (status === 401) context.header('www-authenticate', 'Bearer realm="increp"');
+  const { path, method } = context.req;
+  if (path.startsWith('/api/') || !page) return problem(context, refusal);
+  // A form that a browser sends gets the reason. A page that it asks for leads to the login.
+  if (status === 401 && method === 'GET')
+    return context.redirect(`/login?next=${encodeURIComponent(path)}`, 303);
+  return page.renderRefusal(context, refusal);
+}
+
+function textOf(thrown: unknown, asControlError: ErrorParts['asControlError']): RefusalText {
+  if (thrown instanceof z.ZodError) return refusalOf(invalid(thrown));
+  const known = refusalOf(thrown);
+  if (known.status !== 500) return known;
+  return refusalOf(asControlError(thrown)).status === 503 ? UNAVAILABLE : known;
+}
+
+/** Without the value, which may be a secret in the wrong place. */
+function invalid({ issues }: z.ZodError): RefusedRequest {
+  const texts = issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
+  return new RefusedRequest('INVALID_REQUEST', texts.join('; '), 'See /api/v1/openapi.json.');
+}
+
+function problem(context: WebContext, { status, code, message, hint }: RefusalText): Response {
+  const body = { type: 'about:blank', title: code, status, code, detail: message, hint };
+  return context.body(`${JSON.stringify(body)}\n`, status, { 'content-type': 'application/problem+json' });
+}

@@ -1,0 +1,63 @@
+/** The HTTP application of `increp serve`. */
+import { secureHeaders } from 'hono/secure-headers';
+import { asControlError } from '../../postgres/control-database.ts';
+import { RefusedRequest } from '../refusal.ts';
+import { answerError } from './answer-error.ts';
+import { addApi } from './api/api.ts';
+import { addAssets } from './assets.ts';
+import { audit } from './audit.ts';
+import { guard } from './guard.ts';
+import { addLogin } from './login.ts';
+import { addProbes } from './probes.ts';
+import { WebApp, type WebPage, type WebParts } from './web-app.ts';
+
+/** A pipeline with a thousand tables fits. */
+const LARGEST_BODY = 1024 * 1024;
+
+export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
+  const app = new WebApp();
+  const { hono } = app;
+  hono.onError((error, context) =>
+    answerError(error, context, {
+      asControlError: (thrown) => asControlError(thrown, parts.control.endpoint),
+      onError: parts.onError,
+      page,
+    }),
+  );
+  hono.use(secureHeaders(HEADERS(parts.address.scheme === 'https')));
+  hono.use(async (context, next) => {
+    await next();
+    if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
+  });
+  hono.use(async ({ req }, next) => {
+    ensureBodyFits(req.header('content-length'), req.header('transfer-encoding'));
+    await next();
+  });
+  hono.use(audit(app, parts));
+  hono.use(guard(app, parts));
+  addProbes(app, parts);
+  addLogin(app, parts);
+  addApi(app, parts);
+  page?.addRoutes(app, parts);
+  if (page) addAssets(app, page.assets);
+  return app;
+}
+
+/** Node reads no more of a body than its length says. A body in chunks has no length. */
+function ensureBodyFits(length: string | undefined, encoding: string | undefined): void {
+  if (encoding !== undefined)
+    throw new RefusedRequest('LENGTH_REQUIRED', 'the body has no length', 'Send Content-Length.');
+  if (Number(length ?? 0) > LARGEST_BODY)
+    throw new RefusedRequest('TOO_LARGE', 'the body is larger than 1 MB', 'Send less.');
+}
+
+/** Nothing inline and nothing from elsewhere: a script in the name of a table stays text. */
+const HEADERS = (isEncrypted: boolean) => ({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    ...{ scriptSrc: ["'self'"], styleSrc: ["'self'"], imgSrc: ["'self'"], fontSrc: ["'self'"] },
+    ...{ connectSrc: ["'self'"], formAction: ["'self'"], baseUri: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  ...{ xFrameOptions: 'DENY', referrerPolicy: 'same-origin', crossOriginResourcePolicy: 'same-origin' },
+  strictTransportSecurity: isEncrypted ? 'max-age=31536000' : false,
+});
