@@ -41,9 +41,10 @@ export function helpNames(): readonly string[] {
 const WIDEST = 80;
 
 /** The text about the words; undefined if there is none. The words of a name may be separate: "null keys". */
-export function helpAbout(words: string, { typedCommand: _, width, ...rest }: Style): string | undefined {
+export function helpAbout(words: string, { width, ...rest }: Style): string | undefined {
   // A page is read, and the way to start the program is long in cron.
-  const style = { ...rest, width: Math.min(width, WIDEST) };
+  const typedCommand = (verb: string) => `increp ${verb}`;
+  const style = { ...rest, typedCommand, width: Math.min(width, WIDEST) };
   const pages = readPages();
   for (const name of new Set([words, words.replaceAll(' ', '_'), words.replaceAll(' ', '-')])) {
     const text = helpAboutName(pages, name, style);

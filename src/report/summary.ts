@@ -280,6 +280,6 @@ function closingLine(summary: RunSummary, chosen: number): string {
   const warned = summary.tables.filter(
     ({ status, warnings }) => status === 'ok' && warnings.length > 0,
   ).length;
-  const withWarnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
-  return `${formatTableCounts(summary.tables)}${withWarnings}${notStarted}${where} in ${seconds}${unlisted}`;
+  const warnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
+  return `${formatTableCounts(summary.tables)}${warnings}${notStarted}${where} in ${seconds}${unlisted}`;
 }

@@ -242,7 +242,8 @@ test('the service answers probes and Prometheus on loopback, and under no other 
   expect(text).toMatch(
     /increp_service_table_last_success_timestamp_seconds\{pipeline="shop",table="orders"\} \d+/,
   );
-  expect((await get('/')).status).toBe(404);
+  expect((await get('/')).status).toBe(401);
+  expect((await get('/', { accept: 'text/html' })).text).toContain('<form');
   const elsewhere = await increp(
     'serve --listen 0.0.0.0:0',
     { directory: control.root },

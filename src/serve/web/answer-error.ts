@@ -1,4 +1,4 @@
-/** Errors: problem documents for /api, HTML for browsers. */
+/** Errors: problem documents for programs, HTML for browsers. */
 import { z } from '@hono/zod-openapi';
 import type { IncrepError } from '../../errors.ts';
 import { RefusedRequest, refusalOf, UNAVAILABLE, type RefusalText } from '../refusal.ts';
@@ -21,7 +21,9 @@ export async function answerError(
   const { status } = refusal;
   if (status === 401) context.header('www-authenticate', 'Bearer realm="increp"');
   const { path, method } = context.req;
-  if (path.startsWith('/api/') || !page) return problem(context, refusal);
+  // Prometheus and scripts do not ask for HTML.
+  const wantsPage = context.req.header('accept')?.includes('text/html') === true;
+  if (path.startsWith('/api/') || !page || !wantsPage) return problem(context, refusal);
   // A form that a browser sends gets the reason. A page that it asks for leads to the login.
   if (status === 401 && method === 'GET')
     return context.redirect(`/login?next=${encodeURIComponent(path)}`, 303);
