@@ -16,7 +16,7 @@ export interface JobData {
   readonly run?: string;
 }
 
-export type JobKind = 'look' | 'command' | 'table';
+type JobKind = 'look' | 'command' | 'table';
 
 /** A job that this worker holds. `retryCount` tells the attempts of one job apart. */
 export interface HeldJob {

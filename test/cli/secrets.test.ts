@@ -15,7 +15,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { ORDERS_CONFIG } from '../support/shop.ts';
 import { trySync } from '../support/sync.ts';
 import { webhookServer, type WebhookServer } from '../support/webhook-server.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const TOKEN = "t0ken/Of the 'hook'";
 const SECRET = 'whsec_U2VjcmV0T2ZUaGVIb29r';
@@ -223,7 +223,7 @@ test('no secret gets out of a tables-config.json that it stands in', async () =>
   await pair.writeTables([ORDERS_CONFIG]);
 });
 
-test.each(oneIn(9, ['a', 'ok', 'null', 'name', '":"', 'failed', 'orders', 'summary', 'incremental']))(
+slowTest.each(oneIn(9, ['a', 'ok', 'null', 'name', '":"', 'failed', 'orders', 'summary', 'incremental']))(
   'the password <%s> leaves the answers readable for programs',
   async (weak) => {
     await using pair = await freshPair('orders');

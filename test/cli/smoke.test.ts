@@ -27,8 +27,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
 };
 const BIN = join(PROJECT, 'bin', 'increp.js');
 
-/** With servers of its own, or in an empty directory. */
-const ELSEWHERE = ['demo', 'init', 'work'];
+/** With servers or a control database of its own, or in an empty directory. */
+const ELSEWHERE = ['demo', 'init', 'token', 'work'];
 
 test('every command is among them, demo in a test of its own', () => {
   const names = commands().map(({ description }) => description.name);

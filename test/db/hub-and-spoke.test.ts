@@ -87,7 +87,7 @@ for (const loader of LOADERS_TRIED) {
 }
 
 for (const deletes of oneIn(2, ['soft', 'hard'] as const)) {
-  test(`deletes "${deletes}", repair and loads touch a pipeline's own rows only`, async () => {
+  slowTest(`deletes "${deletes}", repair and loads touch a pipeline's own rows only`, async () => {
     const tables = [{ ...SHARED, metadata_columns: ['_source', '_synced_at'], deletes, deletes_every: '0s' }];
     await using north = await hubPair({ tables });
     await using south = await spokeOf(north, 'south', { tables });

@@ -5,7 +5,7 @@ import { increp } from '../support/increp.ts';
 import { openPool, type ClosablePool } from '../support/open-pair.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 /** Room for about 235 locks. */
 const CRAMPED = {
@@ -146,7 +146,7 @@ test.each(oneIn(2, ['changed', 'id']))(
   },
 );
 
-test('a partition that is truncated after the snapshot makes increp read the table again', async () => {
+slowTest('a partition that is truncated after the snapshot makes increp read the table again', async () => {
   await using pair = await partitionedPair({ mode: 'full-refresh' });
   const holder = await source.pool.connect();
   await holder.query('BEGIN; LOCK TABLE part100');
@@ -162,7 +162,7 @@ test('a partition that is truncated after the snapshot makes increp read the tab
   await expectSameParts();
 });
 
-test('a changed shape, null keys and --verify need no more locks', async () => {
+slowTest('a changed shape, null keys and --verify need no more locks', async () => {
   await using pair = await partitionedPair({
     replication_key: 'changed',
     null_keys: 'include',

@@ -234,7 +234,7 @@ const KEYS: readonly { readonly key: readonly string[]; readonly types: 'text' |
   { key: ['l', 'n', 'p'], types: 'native' },
 ];
 
-test.for(oneIn(2, KEYS))(
+test.for(oneIn(4, KEYS))(
   'rows of a view with NULLs in the key $key arrive, change and go (types: $types)',
   async ({ key, types }) => {
     await using pair = await freshPair({

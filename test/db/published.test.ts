@@ -1,6 +1,6 @@
 /** A destination that is published: a real subscriber goes on, and what would stop it is said beforehand. */
 import pg from 'pg';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -78,7 +78,7 @@ async function expectSubscribed(pair: Pair, subscriber: Subscriber): Promise<voi
   }
 }
 
-slowTest.each(['FOR ALL TABLES', 'FOR TABLES IN SCHEMA public'])(
+test.each(['FOR ALL TABLES', 'FOR TABLES IN SCHEMA public'])(
   'a subscriber of a publication %s gets what the tables get',
   async (what) => {
     await using pair = await freshPair({ tables: [], sourceSql: SOURCE });

@@ -38,7 +38,7 @@ for (const loader of LOADERS_TRIED) {
   );
 }
 
-for (const [what, statements, kind] of oneIn(2, [
+for (const [what, statements, kind] of oneIn(3, [
   ['alters a value', `new.note := new.note || ' ';`, 'changed'],
   ['moves the replication key', `new.updated_at := '2001-01-01';`, 'missing'],
   ['drops a row', `IF new.id = 11 THEN RETURN NULL; END IF;`, 'missing'],
