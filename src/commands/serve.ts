@@ -17,6 +17,12 @@ export interface ServeCommandOptions extends ServiceOptions {
   readonly endsWithStdin: boolean;
 }
 
+/** The worker writes to a pipe, and its log stands between the lines of this process. */
+const likeOwn = ({ environment, terminal }: ServeCommandOptions): ServeCommandOptions['environment'] =>
+  terminal.isStderrTerminal && !environment['LOG_FORMAT']
+    ? { ...environment, LOG_FORMAT: 'pretty' }
+    : environment;
+
 export async function serveCommand(_words: readonly string[], options: ServeCommandOptions): Promise<number> {
   const { terminal } = options;
   const signal = options.endsWithStdin ? untilEnd(options) : options.signal;
@@ -36,7 +42,7 @@ export async function serveCommand(_words: readonly string[], options: ServeComm
     const args = ['--pipelines', root, '--jobs', String(options.jobs), '--drain', `${options.drain}s`];
     const child = {
       ...{ args, signal, say: terminal.say, log: service.log, timing: options.timing.serve },
-      ...{ environment: options.environment, workingDirectory: options.workingDirectory },
+      ...{ environment: likeOwn(options), workingDirectory: options.workingDirectory },
     };
     await serve({
       ...{ ...service, root, listen, signal, timing: options.timing },

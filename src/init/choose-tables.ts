@@ -143,7 +143,7 @@ function judge(option: TableProposal, wishes: TableWishes): ChosenTable | LeftOu
   if (mergeKey === undefined)
     return withoutKey(option, mergeKey, {
       why: 'the table has no primary key and no unique index',
-      next: `To copy only changes, name the columns that identify a row: --unique-cols ${shellWord(`${name}=COLUMN,COLUMN`)}`,
+      next: `To copy only changes, name the columns that identify a row: ${uniqueFlag(name)}`,
     });
   return { name, replicationKey, mergeKey };
 }
@@ -153,6 +153,8 @@ const wholeTable = (
   mergeKey: readonly string[] | undefined,
   because: Obstacle | undefined,
 ): WholeTable => ({ name, mergeKey: mergeKey ?? [], because });
+
+const uniqueFlag = (name: string): string => `--unique-cols ${shellWord(`${name}=COLUMN,COLUMN`)}`;
 
 /** Smaller tables are read completely at each sync, even if the user did not ask for it. */
 const SMALL = 100_000_000;
@@ -176,9 +178,12 @@ export const NO_KEY = 'no column looks like a replication key';
 export const ADD_KEY =
   'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().';
 
-function reasonOf({ name, keys }: TableProposal): Obstacle {
+function reasonOf({ name, keys, mergeKey }: TableProposal): Obstacle {
   const [first] = keys;
-  const flag = `--replication-key ${shellWord(`${name}=${first?.column ?? 'COLUMN'}`)}`;
+  const flag = [
+    `--replication-key ${shellWord(`${name}=${first?.column ?? 'COLUMN'}`)}`,
+    ...(mergeKey ? [] : [uniqueFlag(name)]),
+  ].join(' ');
   const best = keys.filter(({ sees }) => sees === first?.sees).map(({ column }) => column);
   if (!first) return { why: NO_KEY, next: ADD_KEY };
   return first.sees === 'inserts'

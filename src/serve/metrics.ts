@@ -2,7 +2,13 @@
 import * as z from 'zod';
 import { exposition, type Family, type Sample } from '../observe/metrics/exposition.ts';
 import type { ControlSession } from '../postgres/control-database.ts';
-import { PIPELINE_METRICS, TABLE_METRICS, WORKER_METRICS } from '../sql/control/runs.ts';
+import {
+  ERROR_METRICS,
+  PIPELINE_METRICS,
+  TABLE_METRICS,
+  TOTAL_METRICS,
+  WORKER_METRICS,
+} from '../sql/control/runs.ts';
 import { version } from '../version.ts';
 
 const pipelineRow = z.object({
@@ -18,14 +24,36 @@ const tableRow = z.object({
   state: z.string(),
   crashes: z.number(),
   lastSuccess: z.number().nullable(),
-  lastAttempt: z.number().nullable(),
+  /** Seconds since the last success. */
+  lag: z.number().nullable(),
 });
+const totalRow = z.object({
+  pipeline: z.string(),
+  ...{ synced: z.number(), failed: z.number(), inserted: z.number(), updated: z.number() },
+  ...{ deleted: z.number(), conflicts: z.number(), bytes: z.number() },
+});
+const errorRow = z.object({ pipeline: z.string(), code: z.string(), tables: z.number() });
 const workerRow = z.object({ workers: z.number(), capacity: z.number() });
 
 export async function serviceMetrics(session: ControlSession, silentSeconds: number): Promise<string> {
   const pipelines = z.array(pipelineRow).parse((await session.query(PIPELINE_METRICS)).rows);
   const tables = z.array(tableRow).parse((await session.query(TABLE_METRICS)).rows);
   const workers = workerRow.parse((await session.query(WORKER_METRICS, [silentSeconds])).rows[0]);
+  const totals = z.array(totalRow).parse((await session.query(TOTAL_METRICS)).rows);
+  const errors = z.array(errorRow).parse((await session.query(ERROR_METRICS)).rows);
+  const counter = (name: string, help: string, samples: readonly Sample[]): Family => ({
+    ...{ name: `increp_service_${name}_total`, help, type: 'counter', samples },
+  });
+  const ofTotals = <Kind extends Exclude<keyof z.infer<typeof totalRow>, 'pipeline'>>(
+    label: string,
+    kinds: Readonly<Record<string, Kind>>,
+  ) =>
+    totals.flatMap((row) =>
+      Object.entries(kinds).map(([value, kind]) => ({
+        labels: { pipeline: row.pipeline, ...(label !== '' && { [label]: value }) },
+        value: row[kind],
+      })),
+    );
   const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
     ...{ name: `increp_service_${name}`, help, type: 'gauge', samples },
   });
@@ -64,6 +92,24 @@ export async function serviceMetrics(session: ControlSession, silentSeconds: num
       'When the last sync of the table succeeded, or found no changes.',
       ofTables(({ lastSuccess }) => lastSuccess ?? undefined),
     ),
+    gauge(
+      'table_lag_seconds',
+      'Seconds since the last sync of the table that succeeded, or found no changes.',
+      ofTables(({ lag }) => lag ?? undefined),
+    ),
+    gauge(
+      'failing_tables',
+      'Tables whose last sync failed, by the code of the error.',
+      errors.map(({ pipeline, code, tables: count }) => ({ labels: { pipeline, code }, value: count })),
+    ),
+    counter('syncs', 'Syncs of tables, by result.', ofTotals('result', { ok: 'synced', failed: 'failed' })),
+    counter(
+      'rows',
+      'Rows written, by operation.',
+      ofTotals('operation', { inserted: 'inserted', updated: 'updated', deleted: 'deleted' }),
+    ),
+    counter('conflicts', 'Rows that the source and others had changed.', ofTotals('', { all: 'conflicts' })),
+    counter('bytes', 'Bytes read from the source.', ofTotals('', { all: 'bytes' })),
     gauge(
       'table_failing',
       'Whether the last sync of the table failed.',

@@ -16,8 +16,6 @@ export interface JobData {
   readonly run?: string;
 }
 
-type JobKind = 'look' | 'command' | 'table';
-
 /** A job that this worker holds. `retryCount` tells the attempts of one job apart. */
 export interface HeldJob {
   readonly queue: string;

@@ -62,10 +62,12 @@ export async function serviceLog({
     synced: (claim, { error, tables }) => {
       if (error) logger.error({ ...of(claim), code: error.code, hint: error.hint }, error.message);
       for (const outcome of tables) {
-        const { name: table, warnings, error: failure, ...counts } = tableToJson(outcome);
-        const fields = { ...of(claim), table, ...counts };
-        warnings.forEach((message) => logger.warn({ ...of(claim), table }, message));
-        if (failure) logger.error({ ...fields, ...failure }, `failed: ${failure.message}`);
+        const { name: table, warnings, error: failure } = tableToJson(outcome);
+        const fields = { ...of(claim), table };
+        warnings.forEach((message) => logger.warn(fields, message));
+        if (!failure) continue;
+        const { message, ...why } = failure;
+        logger.error({ ...fields, ...why }, `failed: ${message}`);
       }
       if (!error && tables.every(({ status }) => status !== 'failed'))
         logger.info(of(claim), formatTableCounts(tables));

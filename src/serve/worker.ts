@@ -259,7 +259,9 @@ async function describePipelines(
 function sayPipelines(log: ServiceLog, before: OwnPipelines | undefined, now: OwnPipelines): void {
   for (const [name, why] of now.lacks)
     if (before?.lacks.get(name) !== why)
-      log.warn(`this worker leaves pipeline ${name} to other workers: ${why}`, { pipeline: name });
+      log.warn(`this worker cannot sync pipeline ${name} and leaves it to others: ${why}`, {
+        pipeline: name,
+      });
   for (const name of now.serves.keys())
     if (!before?.serves.has(name)) log.info(`this worker serves pipeline ${name}`, { pipeline: name });
 }

@@ -548,7 +548,7 @@ const FAILURES: readonly Failure[] = [
   },
 ];
 import { IMPATIENT } from '../support/timing.ts';
-import { slowTest } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const WITH_SSH: readonly Failure[] = [
   {
@@ -613,7 +613,12 @@ const TAKES_LONG: readonly string[] = [
   'INTERRUPTED',
 ];
 
-test.each(FAILURES.filter(({ code }) => !TAKES_LONG.includes(code)))('$code: $title', check);
+test.each(
+  oneIn(
+    2,
+    FAILURES.filter(({ code }) => !TAKES_LONG.includes(code)),
+  ),
+)('$code: $title', check);
 slowTest.each(FAILURES.filter(({ code }) => TAKES_LONG.includes(code)))('$code: $title', check);
 testWithPgDump.each(WITH_PG_DUMP)('$code: $title', check);
 testWithSshd.each(WITH_SSH)('$code: $title', check);

@@ -51,7 +51,7 @@ test('a run that succeeds, fails in part, and ends before the first table is tol
   expect(runs.map(({ stderr }) => stderr).join('')).not.toMatch(/healthcheck/);
 });
 
-test('only sync calls it', async () => {
+slowTest('only sync calls it', async () => {
   await using pair = await freshPair('orders');
   await using monitor = await webhookServer(200);
   await sync(pair);

@@ -191,7 +191,7 @@ describe('what the source has', () => {
 });
 
 describe('what is written', () => {
-  test('is a pipeline that needs nothing more: check and sync work in it', async () => {
+  slowTest('is a pipeline that needs nothing more: check and sync work in it', async () => {
     await using pair = await freshPair(ordersPreset);
     const result = await init(pair, '--yes --all-tables');
     expect(result.exitCode, result.stderr).toBe(0);

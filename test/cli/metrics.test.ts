@@ -207,7 +207,7 @@ for (const [what, path, advice] of oneIn(3, [
   });
 }
 
-test('counters that cannot be read begin anew, which Prometheus takes for a restart', async () => {
+slowTest('counters that cannot be read begin anew, which Prometheus takes for a restart', async () => {
   await using pair = await measured('orders');
   await sync(pair);
   await writeFile(join(pair.directory, 'sync-state', 'metrics.counters.json'), '{"torn');

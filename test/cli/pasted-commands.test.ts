@@ -8,7 +8,7 @@ import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const HOSTILE = ['$(touch x)', '`touch x`', 'a b', "it's", '-x', 'two\nlines', 'Escap3e;', '"', 'x=y'];
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
@@ -72,7 +72,7 @@ test('init of a database without a clear key gives a pipeline that works', async
     expect((await increp(`-C new ${command}`, pair)).exitCode, command).toBe(0);
 });
 
-test('tables without a clear key do not get the keys of the others', async () => {
+slowTest('tables without a clear key do not get the keys of the others', async () => {
   await using pair = await freshPair({
     sourceSql: `CREATE TABLE words (word text PRIMARY KEY); INSERT INTO words VALUES ('a');
       ${['a', 'b', 'c'].map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, updated_at timestamptz DEFAULT now())`).join(';')}`,
@@ -112,7 +112,7 @@ test.each(oneIn(9, HOSTILE))('the command that follows from an error: %j', async
   expect(await readdir(pair.directory)).not.toContain('x');
 });
 
-test('a printed command works in the directory where increp was started', async () => {
+slowTest('a printed command works in the directory where increp was started', async () => {
   await using pair = await freshPair('orders');
   await increp(['init', '-C', 'my shop', '--yes', '--tables', 'orders'], pair, { env: urls(pair) });
   await increp(['-C', 'my shop', 'sync'], pair);

@@ -133,7 +133,7 @@ slowTest('the number of jobs is told if there are several', async () => {
   expect((await increp('plan --json', pair)).json()).toMatchObject({ jobs: 3 });
 });
 
-test('flags of sync are planned with', async () => {
+slowTest('flags of sync are planned with', async () => {
   await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'hard' }] });
   await sync(pair);
   expect((await plan(pair, '--full-refresh')).tables).toMatchObject([
@@ -233,36 +233,39 @@ slowTest(
   },
 );
 
-test('what stays with its table is named: functions, publications, foreign keys, columns of its row type', async () => {
-  await using pair = await freshPair({
-    tables: [ITEMS],
-    sourceSql: 'CREATE TABLE items (id int PRIMARY KEY, price int, at timestamptz)',
-  });
-  await sync(pair);
-  await pair.destination.query(`CREATE FUNCTION cheap(items) RETURNS bool LANGUAGE sql AS 'SELECT true';
+slowTest(
+  'what stays with its table is named: functions, publications, foreign keys, columns of its row type',
+  async () => {
+    await using pair = await freshPair({
+      tables: [ITEMS],
+      sourceSql: 'CREATE TABLE items (id int PRIMARY KEY, price int, at timestamptz)',
+    });
+    await sync(pair);
+    await pair.destination.query(`CREATE FUNCTION cheap(items) RETURNS bool LANGUAGE sql AS 'SELECT true';
     CREATE PUBLICATION papers_${pair.login('destination', 'increp').user} FOR TABLE items;
     CREATE TABLE lines (item int, whole items);
     CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER "on Change" AFTER UPDATE OF price ON items FOR EACH ROW EXECUTE FUNCTION noop();
     CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM items`);
-  await pair.source.query('ALTER TABLE items ALTER price TYPE bigint');
-  const [table] = (await plan(pair)).tables;
-  const dependents = table?.['dependents'] as { kind: string; name: string; can_move: boolean }[];
-  const named = dependents.map(({ kind, name, can_move }) => `${kind} ${name} ${can_move}`);
-  expect(named).toEqual([
-    'function public.cheap(public.items) false',
-    'materialized view public.totals false',
-    expect.stringMatching(/^other column whole of .*lines, which has its row type false$/),
-    expect.stringMatching(/^other publication papers_/),
-    'trigger "on Change" true',
-  ]);
-  const { error } = (await trySync(pair)).table();
-  expect(error?.code).toBe('DEPENDENT_OBJECTS');
-  // A server refuses one object at a time, and the next step names all of them, as the plan does.
-  const hint = error?.hint.replace('The old table stays in use. ', '');
-  expect(table).toMatchObject({ obstruction: { hint } });
-  expect(hint).toMatch(/Drop or change function public\.cheap/);
-});
+    await pair.source.query('ALTER TABLE items ALTER price TYPE bigint');
+    const [table] = (await plan(pair)).tables;
+    const dependents = table?.['dependents'] as { kind: string; name: string; can_move: boolean }[];
+    const named = dependents.map(({ kind, name, can_move }) => `${kind} ${name} ${can_move}`);
+    expect(named).toEqual([
+      'function public.cheap(public.items) false',
+      'materialized view public.totals false',
+      expect.stringMatching(/^other column whole of .*lines, which has its row type false$/),
+      expect.stringMatching(/^other publication papers_/),
+      'trigger "on Change" true',
+    ]);
+    const { error } = (await trySync(pair)).table();
+    expect(error?.code).toBe('DEPENDENT_OBJECTS');
+    // A server refuses one object at a time, and the next step names all of them, as the plan does.
+    const hint = error?.hint.replace('The old table stays in use. ', '');
+    expect(table).toMatchObject({ obstruction: { hint } });
+    expect(hint).toMatch(/Drop or change function public\.cheap/);
+  },
+);
 
 /** Far behind what the planner knows of the table. */
 async function pairWithNewRows(rows: number, sql = '') {

@@ -52,19 +52,22 @@ test('some tables failed is 3, every table failed is the code of what they faile
   expect((await trySync(pair)).exitCode).toBe(1);
 });
 
-test('a failure is told with what to do next on stdout, and nothing repeats it on stderr but a log in JSON', async () => {
-  await using pair = await freshPair(three);
-  await spoil(pair, 'customers');
-  const { stdout, stderr } = await increp('sync', pair);
-  expect(stdout).toMatch(/^✗ FAILED +customers/m);
-  expect(stdout).toMatch(/^ +error: public\.customers at the destination is a view/m);
-  expect(stdout).toMatch(/^ +next: +Rename it/m);
-  expect(stdout).toMatch(/^2 tables ok, 1 failed/m);
-  expect(stderr).toBe('');
-  await pair.setEnv({ LOG_FORMAT: 'json' });
-  const logged = await increp('sync', pair);
-  expect(logged.stderr).toMatch(/"level":"error".*"table":"customers".*"code":"DEPENDENT_OBJECTS"/);
-});
+slowTest(
+  'a failure is told with what to do next on stdout, and nothing repeats it on stderr but a log in JSON',
+  async () => {
+    await using pair = await freshPair(three);
+    await spoil(pair, 'customers');
+    const { stdout, stderr } = await increp('sync', pair);
+    expect(stdout).toMatch(/^✗ FAILED +customers/m);
+    expect(stdout).toMatch(/^ +error: public\.customers at the destination is a view/m);
+    expect(stdout).toMatch(/^ +next: +Rename it/m);
+    expect(stdout).toMatch(/^2 tables ok, 1 failed/m);
+    expect(stderr).toBe('');
+    await pair.setEnv({ LOG_FORMAT: 'json' });
+    const logged = await increp('sync', pair);
+    expect(logged.stderr).toMatch(/"level":"error".*"table":"customers".*"code":"DEPENDENT_OBJECTS"/);
+  },
+);
 
 test('--fail-fast stops at the first table that fails', async () => {
   await using pair = await freshPair(three);
@@ -76,20 +79,23 @@ test('--fail-fast stops at the first table that fails', async () => {
   expect(rows).toEqual([{ there: null }]);
 });
 
-test('tables may be named or excluded, and a name that is none is answered with the nearest', async () => {
-  await using pair = await freshPair(three);
-  const names = async (args: string) => (await sync(pair, args)).summary.tables.map(({ name }) => name);
-  expect(await names('events orders')).toEqual(['orders', 'events']);
-  expect(await names('--exclude events,orders')).toEqual(['customers']);
-  expect(await names('--exclude events --exclude orders')).toEqual(['customers']);
-  const wrong = await increp('sync ordres', pair);
-  expect(wrong.exitCode).toBe(64);
-  expect(wrong.stderr).toMatch(/no table "ordres" .* did you mean "orders"\? \(USAGE\)\n +next: /);
-  expect(wrong.stdout).toBe('');
-  expect((await increp('sync orders,events', pair)).stderr).toContain('separate names by spaces');
-  const swallowed = await increp('-C sync -q', pair);
-  expect(swallowed.stderr).toContain('-C took "sync" as the directory, so no command is left');
-});
+slowTest(
+  'tables may be named or excluded, and a name that is none is answered with the nearest',
+  async () => {
+    await using pair = await freshPair(three);
+    const names = async (args: string) => (await sync(pair, args)).summary.tables.map(({ name }) => name);
+    expect(await names('events orders')).toEqual(['orders', 'events']);
+    expect(await names('--exclude events,orders')).toEqual(['customers']);
+    expect(await names('--exclude events --exclude orders')).toEqual(['customers']);
+    const wrong = await increp('sync ordres', pair);
+    expect(wrong.exitCode).toBe(64);
+    expect(wrong.stderr).toMatch(/no table "ordres" .* did you mean "orders"\? \(USAGE\)\n +next: /);
+    expect(wrong.stdout).toBe('');
+    expect((await increp('sync orders,events', pair)).stderr).toContain('separate names by spaces');
+    const swallowed = await increp('-C sync -q', pair);
+    expect(swallowed.stderr).toContain('-C took "sync" as the directory, so no command is left');
+  },
+);
 
 test('a long dash, as editors make it of two, and a single one before a long option are recognised', async () => {
   await using pair = await freshPair('orders');
@@ -173,7 +179,7 @@ slowTest('a pipe gets no escape sequences, with --no-color, with NO_COLOR and wi
   }
 });
 
-test('a reader that closes its end does not stop the work', async () => {
+slowTest('a reader that closes its end does not stop the work', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 5);

@@ -112,7 +112,7 @@ test('--local asks no database, and says the same', async () => {
     expect(local.table?.[field], field).toEqual(asked?.[field]);
 });
 
-test('a history that is torn, rotated or gone is read as far as it goes', async () => {
+slowTest('a history that is torn, rotated or gone is read as far as it goes', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await rename(historyFile(pair), historyFile(pair, 'history.1.jsonl'));
@@ -131,18 +131,21 @@ test('a history that is torn, rotated or gone is read as far as it goes', async 
   expect(table).toMatchObject({ state: 'ok', failures_since_success: 0, rows_last_day: 0 });
 });
 
-test('files that cannot be read leave the state unknown, which one warning says of all tables', async () => {
-  await using pair = await freshPair(twoTables);
-  await sync(pair);
-  for (const name of ['history.jsonl', 'orders.json', 'others.json']) await rm(historyFile(pair, name));
-  for (const name of ['orders.json', 'others.json']) await mkdir(historyFile(pair, name));
-  const { json, stderr, exitCode } = await status(pair, '--local --exit-code');
-  expect(json.tables.map(({ state }) => state)).toEqual(['unknown', 'unknown']);
-  expect(stderr.match(/warning: /g)).toHaveLength(1);
-  expect(stderr).toContain('warning: the status of orders, others is incomplete: the state file');
-  expect(exitCode).toBe(2);
-  expect((await status(pair)).json.tables.map(({ state }) => state)).toEqual(['ok', 'ok']);
-});
+slowTest(
+  'files that cannot be read leave the state unknown, which one warning says of all tables',
+  async () => {
+    await using pair = await freshPair(twoTables);
+    await sync(pair);
+    for (const name of ['history.jsonl', 'orders.json', 'others.json']) await rm(historyFile(pair, name));
+    for (const name of ['orders.json', 'others.json']) await mkdir(historyFile(pair, name));
+    const { json, stderr, exitCode } = await status(pair, '--local --exit-code');
+    expect(json.tables.map(({ state }) => state)).toEqual(['unknown', 'unknown']);
+    expect(stderr.match(/warning: /g)).toHaveLength(1);
+    expect(stderr).toContain('warning: the status of orders, others is incomplete: the state file');
+    expect(exitCode).toBe(2);
+    expect((await status(pair)).json.tables.map(({ state }) => state)).toEqual(['ok', 'ok']);
+  },
+);
 
 test('a state directory in which the next sync could not write is a 2 with --exit-code', async () => {
   await using pair = await freshPair('orders');
@@ -155,7 +158,7 @@ test('a state directory in which the next sync could not write is a 2 with --exi
   expect(exitCode).toBe(2);
 });
 
-test('a history that cannot be written is a warning, once, and the run is none the worse', async () => {
+slowTest('a history that cannot be written is a warning, once, and the run is none the worse', async () => {
   await using pair = await freshPair(twoTables);
   await sync(pair);
   await rm(historyFile(pair));
@@ -233,7 +236,7 @@ slowTest('another run on the table is no failure of the table', async () => {
   expect((await status(pair, '--exit-code')).table).toMatchObject({ state: 'ok', failures_since_success: 0 });
 });
 
-test('pipelines that share a destination schema see their own runs only', async () => {
+slowTest('pipelines that share a destination schema see their own runs only', async () => {
   await using pair = await freshPair(twoTables);
   await sync(pair, 'orders');
   const { user } = pair.login('source', 'increp');

@@ -244,31 +244,34 @@ slowTest('a unique index of people that would keep a second version out is refus
   });
 });
 
-test('verify holds the current rows to their versions; older ones are no difference, doubles are', async () => {
-  await using pair = await freshPair(history());
-  await sync(pair);
-  await change(pair, 'second', 'id <= 3');
-  await sync(pair, '--verify');
-  await pair.source.query('DELETE FROM orders WHERE id = 9');
-  expect(await verify(pair)).toMatchObject({ exitCode: 0, status: 'equal', kept: 4, extra: 0 });
-  await pair.destination.query(
-    `
+slowTest(
+  'verify holds the current rows to their versions; older ones are no difference, doubles are',
+  async () => {
+    await using pair = await freshPair(history());
+    await sync(pair);
+    await change(pair, 'second', 'id <= 3');
+    await sync(pair, '--verify');
+    await pair.source.query('DELETE FROM orders WHERE id = 9');
+    expect(await verify(pair)).toMatchObject({ exitCode: 0, status: 'equal', kept: 4, extra: 0 });
+    await pair.destination.query(
+      `
     UPDATE orders SET note = 'planted' WHERE id = 1 AND note = 'second';
     DELETE FROM orders WHERE id = 2 AND note = 'second';
     DROP INDEX orders_pkey CASCADE`.replace(
-      'DROP INDEX orders_pkey CASCADE',
-      'ALTER TABLE orders DROP CONSTRAINT orders_pkey',
-    ),
-  );
-  await pair.destination.query(`INSERT INTO orders SELECT * FROM orders WHERE id IN (4, 9)`);
-  const found = { changed: 1, missing: 1, duplicated: 2, extra: 0 };
-  expect(await verify(pair)).toMatchObject({ exitCode: 2, status: 'different', ...found });
-  expect(await verify(pair, '--repair')).toMatchObject({ exitCode: 0, status: 'equal', kept: 4 });
-  const { rows } = await pair.destination.query(
-    `SELECT count(*)::int AS rows FROM orders WHERE id IN (1, 4, 9)`,
-  );
-  expect(rows).toEqual([{ rows: 4 }]);
-});
+        'DROP INDEX orders_pkey CASCADE',
+        'ALTER TABLE orders DROP CONSTRAINT orders_pkey',
+      ),
+    );
+    await pair.destination.query(`INSERT INTO orders SELECT * FROM orders WHERE id IN (4, 9)`);
+    const found = { changed: 1, missing: 1, duplicated: 2, extra: 0 };
+    expect(await verify(pair)).toMatchObject({ exitCode: 2, status: 'different', ...found });
+    expect(await verify(pair, '--repair')).toMatchObject({ exitCode: 0, status: 'equal', kept: 4 });
+    const { rows } = await pair.destination.query(
+      `SELECT count(*)::int AS rows FROM orders WHERE id IN (1, 4, 9)`,
+    );
+    expect(rows).toEqual([{ rows: 4 }]);
+  },
+);
 
 test('plan and check say what a history needs', async () => {
   await using pair = await freshPair(history());
@@ -285,7 +288,7 @@ test('plan and check say what a history needs', async () => {
   expect(said).toEqual([expect.stringContaining('Each update must set updated_at')]);
 });
 
-test('a commit whose reply is lost adds its versions once', async () => {
+slowTest('a commit whose reply is lost adds its versions once', async () => {
   await using pair = await freshPair(history());
   await sync(pair);
   const proxy = await faultProxy(pair.login('destination'));

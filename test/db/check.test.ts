@@ -127,7 +127,7 @@ test('all that is wrong with a table is told at once, by check and by plan', asy
     expect(words).toContain(message);
 });
 
-test('names with quotes are printed so that the statement can be run', async () => {
+slowTest('names with quotes are printed so that the statement can be run', async () => {
   const name = `Or"der's`;
   await using pair = await freshPair({
     schema: `Sh"op`,
@@ -192,21 +192,24 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
   });
 });
 
-test('a unique key with a column that every update sets keeps the earlier forms of rows, which is a warning', async () => {
-  await using pair = await freshPair({
-    tables: [{ name: 'items', replication_key: 'updated_at', unique_cols: ['id', 'updated_at'] }],
-    sourceSql: `CREATE TABLE items (id int, updated_at timestamptz, PRIMARY KEY (id, updated_at));
+slowTest(
+  'a unique key with a column that every update sets keeps the earlier forms of rows, which is a warning',
+  async () => {
+    await using pair = await freshPair({
+      tables: [{ name: 'items', replication_key: 'updated_at', unique_cols: ['id', 'updated_at'] }],
+      sourceSql: `CREATE TABLE items (id int, updated_at timestamptz, PRIMARY KEY (id, updated_at));
       CREATE INDEX ON items (updated_at); INSERT INTO items VALUES (1, now())`,
-  });
-  const found = await check(pair);
-  expect(found.warnings).toEqual(['KEY_IN_UNIQUE_COLS']);
-  expect(found.find('KEY_IN_UNIQUE_COLS')?.action).toContain('set "unique_cols" to ["id"]');
-  await sync(pair);
-  await pair.source.query('UPDATE items SET updated_at = now()');
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, rows_updated: 0 });
-  await pair.writeTables([{ name: 'items', replication_key: 'updated_at', unique_cols: ['id'] }]);
-  expect((await check(pair)).warnings).not.toContain('KEY_IN_UNIQUE_COLS');
-});
+    });
+    const found = await check(pair);
+    expect(found.warnings).toEqual(['KEY_IN_UNIQUE_COLS']);
+    expect(found.find('KEY_IN_UNIQUE_COLS')?.action).toContain('set "unique_cols" to ["id"]');
+    await sync(pair);
+    await pair.source.query('UPDATE items SET updated_at = now()');
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, rows_updated: 0 });
+    await pair.writeTables([{ name: 'items', replication_key: 'updated_at', unique_cols: ['id'] }]);
+    expect((await check(pair)).warnings).not.toContain('KEY_IN_UNIQUE_COLS');
+  },
+);
 
 test('the index that a partitioned table is told to get can be made there', async () => {
   await using pair = await freshPair({
@@ -494,7 +497,7 @@ slowTest(
   },
 );
 
-test('--webhook sends one signed message, whatever the events; without it nothing is sent', async () => {
+slowTest('--webhook sends one signed message, whatever the events; without it nothing is sent', async () => {
   await using pair = await freshPair('orders');
   await using server = await webhookServer(200, 401, { status: 302, headers: { location: '/' } }, 'reset');
   const env = { WEBHOOK_URL: server.url, WEBHOOK_SECRET: 'a secret of ours', WEBHOOK_EVENTS: 'table.failed' };

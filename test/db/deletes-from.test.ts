@@ -105,38 +105,44 @@ describe('a deletion that is committed late', () => {
   });
 });
 
-test('a TRUNCATE, and a log that was pruned past the last sync, make increp compare the keys', async () => {
-  await using pair = await synced({ delete_limit: 1 });
-  await pair.source.query('TRUNCATE orders; INSERT INTO orders VALUES (1, 1, NULL, now())');
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 9 });
-  await expectSameRows(pair, 'orders');
-  await insertOrders(pair, 3);
-  await sync(pair);
-  await remove(pair, 'id > 1');
-  // As if the last sync were 31 days ago and the entries 30 days and a bit.
-  await pair.source.query(`UPDATE orders_deleted SET deleted_at = now() - interval '30 days 1 hour'`);
-  await pair.destination.query(
-    `UPDATE _increp_state SET record = jsonb_set(record::jsonb, '{deletions,from}', to_jsonb((now() - interval '31 days')::text))`,
-  );
-  await pair.source.query(await prune(pair));
-  const { rows } = await pair.source.query('SELECT FROM orders_deleted WHERE id IS NOT NULL');
-  expect(rows).toHaveLength(0);
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 3 });
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'a TRUNCATE, and a log that was pruned past the last sync, make increp compare the keys',
+  async () => {
+    await using pair = await synced({ delete_limit: 1 });
+    await pair.source.query('TRUNCATE orders; INSERT INTO orders VALUES (1, 1, NULL, now())');
+    expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 9 });
+    await expectSameRows(pair, 'orders');
+    await insertOrders(pair, 3);
+    await sync(pair);
+    await remove(pair, 'id > 1');
+    // As if the last sync were 31 days ago and the entries 30 days and a bit.
+    await pair.source.query(`UPDATE orders_deleted SET deleted_at = now() - interval '30 days 1 hour'`);
+    await pair.destination.query(
+      `UPDATE _increp_state SET record = jsonb_set(record::jsonb, '{deletions,from}', to_jsonb((now() - interval '31 days')::text))`,
+    );
+    await pair.source.query(await prune(pair));
+    const { rows } = await pair.source.query('SELECT FROM orders_deleted WHERE id IS NOT NULL');
+    expect(rows).toHaveLength(0);
+    expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 3 });
+    await expectSameRows(pair, 'orders');
+  },
+);
 
-test('the limit protects from a log that names too many rows; then the position stays, and --force goes on', async () => {
-  await using pair = await synced();
-  await remove(pair, 'id <= 9');
-  await insertOrders(pair, 1);
-  const { exitCode, table } = await trySync(pair);
-  expect(exitCode).toBe(1);
-  expect(table().error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
-  expect(table()).toMatchObject({ rows_inserted: 1, rows_deleted: 0 });
-  expect((await trySync(pair)).table().error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
-  expect((await sync(pair, '--deletes --force')).table()).toMatchObject({ rows_deleted: 9 });
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'the limit protects from a log that names too many rows; then the position stays, and --force goes on',
+  async () => {
+    await using pair = await synced();
+    await remove(pair, 'id <= 9');
+    await insertOrders(pair, 1);
+    const { exitCode, table } = await trySync(pair);
+    expect(exitCode).toBe(1);
+    expect(table().error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
+    expect(table()).toMatchObject({ rows_inserted: 1, rows_deleted: 0 });
+    expect((await trySync(pair)).table().error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
+    expect((await sync(pair, '--deletes --force')).table()).toMatchObject({ rows_deleted: 9 });
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 test('a log that is new or another one: the keys are compared once', async () => {
   await using pair = await freshPair(logging({ deletes_from: undefined }));
@@ -190,15 +196,18 @@ test('a log that cannot be read is named, and nothing of the table is synced', a
   expect(stdout).toMatch(/"deletes_from" of "orders": the source has no table public\.orders_deleted/);
 });
 
-test('a renamed key does not stop the deletes of the application, and sync names the log that lacks it', async () => {
-  await using pair = await synced();
-  await pair.source.query('ALTER TABLE orders RENAME id TO nr');
-  await remove2(pair);
-  const { rows } = await pair.source.query('SELECT FROM orders_deleted WHERE id IS NULL');
-  expect(rows).toHaveLength(1);
-  await pair.writeTables(logging({ unique_cols: ['nr'], rename: { nr: 'id' } }).tables ?? []);
-  expect((await trySync(pair)).table().error).toMatchObject({ code: 'COLUMN_NOT_FOUND' });
-});
+slowTest(
+  'a renamed key does not stop the deletes of the application, and sync names the log that lacks it',
+  async () => {
+    await using pair = await synced();
+    await pair.source.query('ALTER TABLE orders RENAME id TO nr');
+    await remove2(pair);
+    const { rows } = await pair.source.query('SELECT FROM orders_deleted WHERE id IS NULL');
+    expect(rows).toHaveLength(1);
+    await pair.writeTables(logging({ unique_cols: ['nr'], rename: { nr: 'id' } }).tables ?? []);
+    expect((await trySync(pair)).table().error).toMatchObject({ code: 'COLUMN_NOT_FOUND' });
+  },
+);
 
 const remove2 = (pair: Pair) => pair.source.query('DELETE FROM orders WHERE nr = 2');
 

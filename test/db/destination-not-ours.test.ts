@@ -173,7 +173,7 @@ test.each(oneIn(2, ['--adopt', '--replace']))(
   },
 );
 
-test('an opposite pipeline with another name is not taken for swapped sides', async () => {
+slowTest('an opposite pipeline with another name is not taken for swapped sides', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(
@@ -252,7 +252,7 @@ test('--adopt keeps the table and repairs what differs, and the next sync goes o
   await expectSameRows(pair, 'orders');
 });
 
-test('--replace loads it again, whatever its shape', async () => {
+slowTest('--replace loads it again, whatever its shape', async () => {
   await using pair = await withTable({
     destinationSql: `CREATE TABLE orders (id text, other int); INSERT INTO orders VALUES ('100000', 1)`,
   });

@@ -101,7 +101,7 @@ slowTest('a column more at the source: owner, grants, comments and indexes are c
   expect((await sync(pair)).table().action).toBe('incremental');
 });
 
-test('a table that another role owns stays its, when ours is a member', async () => {
+slowTest('a table that another role owns stays its, when ours is a member', async () => {
   await using pair = await freshPair('orders');
   const { user } = pair.login('destination', 'increp');
   await sync(pair);

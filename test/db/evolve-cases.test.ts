@@ -258,7 +258,7 @@ test('plan shows the statements and what would be filled, check and status tell 
   expect((await increp('verify', pair)).exitCode).toBe(0);
 });
 
-test('who does not own the copy cannot alter it, and check says so', async () => {
+slowTest('who does not own the copy cannot alter it, and check says so', async () => {
   await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
   const { user } = pair.login('destination', 'increp');
   await sync(pair);

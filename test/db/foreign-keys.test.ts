@@ -125,7 +125,7 @@ slowTest('rows that refer to each other in one table, more than one statement re
   await expectSameRows(pair, 'nodes');
 });
 
-test('what cannot be brought is named, with what to run', async () => {
+slowTest('what cannot be brought is named, with what to run', async () => {
   await using pair = await shop(['items', 'orders']);
   await sync(pair);
   await refer(pair);

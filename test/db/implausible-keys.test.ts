@@ -45,7 +45,7 @@ for (const [what, type, odd] of oneIn(6, [
     });
   }
 
-test('the odd row is there at the first load, and is deleted later', async () => {
+slowTest('the odd row is there at the first load, and is deleted later', async () => {
   await using pair = await eventsPair(
     `CREATE TABLE events (id bigserial PRIMARY KEY, note text);
     INSERT INTO events (note) SELECT 'x' FROM generate_series(1, 10); INSERT INTO events VALUES (1000000000000)`,
@@ -67,7 +67,7 @@ slowTest('the odd row is the first one of an empty table', async () => {
   await expectFollows(pair, BY_SEQUENCE);
 });
 
-test('more odd rows than can be looked at each time, while the sequence goes on below them', async () => {
+slowTest('more odd rows than can be looked at each time, while the sequence goes on below them', async () => {
   await using pair = await eventsPair(`CREATE TABLE events (id bigserial PRIMARY KEY, note text);
     INSERT INTO events (note) SELECT 'x' FROM generate_series(1, 10)`);
   await grantSequences(pair);
@@ -130,7 +130,7 @@ slowTest('a cursor that an earlier version let an odd row become: everything is 
   }
 });
 
-test('check names the odd rows', async () => {
+slowTest('check names the odd rows', async () => {
   await using pair = await eventsPair(`CREATE TABLE events (id bigserial PRIMARY KEY, note text);
     INSERT INTO events (note) SELECT 'x' FROM generate_series(1, 10); INSERT INTO events VALUES (1000000000000)`);
   const { stdout } = await increp('check --json', pair);

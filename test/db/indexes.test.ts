@@ -278,7 +278,7 @@ slowTest('names that are taken get a number, and a copied index makes room for a
   expect(summary.tables.map(({ status }) => status)).toEqual(['ok', 'ok']);
 });
 
-test.each(oneIn(2, ['reset', 'evolve']))(
+slowTest.each(oneIn(2, ['reset', 'evolve']))(
   'a change of type at the source: %s, and the indexes follow',
   async (how) => {
     await using pair = await freshPair(

@@ -99,7 +99,7 @@ for (const side of oneIn(2, ['source', 'destination'] as const))
     await expectAllSame(pair, ['child', 'other', 'parent']);
   });
 
-test('tables that refer to each other in a circle are synced one after the other', async () => {
+slowTest('tables that refer to each other in a circle are synced one after the other', async () => {
   await using pair = await freshPair(family());
   await sync(pair);
   await pair.destination.query(
@@ -118,7 +118,7 @@ test('tables that refer to each other in a circle are synced one after the other
   for (const name of ['child', 'other']) await expectSameRows(pair, name);
 });
 
-test('children that need new rows of one parent at the same time all get them', async () => {
+slowTest('children that need new rows of one parent at the same time all get them', async () => {
   const children = ['child1', 'child2', 'child3'];
   await using pair = await freshPair({
     tables: [...children, 'parent'].map((name) => ({ name, ...KEYED })),

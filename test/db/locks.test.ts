@@ -67,7 +67,7 @@ slowTest('--wait-lock waits for the other, and then works on what that one has l
   await expectSameRows(pair, 'orders');
 });
 
-test('a holder that is killed leaves nothing behind', async () => {
+slowTest('a holder that is killed leaves nothing behind', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 2);
@@ -204,7 +204,7 @@ test('who holds the table is named, at either side', async () => {
   for (const table of ['orders', 'others']) await expectSameRows(pair, table);
 });
 
-test('a backup that reads every table of the destination for hours stops no sync', async () => {
+slowTest('a backup that reads every table of the destination for hours stops no sync', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 2);

@@ -119,7 +119,7 @@ test('enums and domains that the destination lacks are made there, by the table 
   await expectSameRows(pair, 't', { destinationSchema: 'Copy' });
 });
 
-test('a load that fails leaves no type behind', async () => {
+slowTest('a load that fails leaves no type behind', async () => {
   await using pair = await freshPair({
     tables: [config('u'), config('t')],
     sourceSql: `${tableSql('u', 'int', '1')} ${MOOD} CREATE DOMAIN always AS mood; ${tableSql('t', 'always', `'ok'`)}`,

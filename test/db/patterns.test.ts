@@ -172,7 +172,7 @@ test('patterns that match nothing at all are an error', async () => {
   expect((await increp('history --local', pair)).stdout).toContain('TABLE_NOT_FOUND');
 });
 
-test('a new table whose copy has no place of its own is refused, and the others go on', async () => {
+slowTest('a new table whose copy has no place of its own is refused, and the others go on', async () => {
   await using pair = await events();
   await sync(pair);
   await pair.source.query(tableSql('events_1_stg'));

@@ -30,7 +30,7 @@ const planned = async (pair: Pair) =>
 const limitConnections = (pair: Pair, count: number) =>
   pair.source.query(`ALTER ROLE ${pair.login('source', 'increp').user} CONNECTION LIMIT ${count}`);
 
-test('they find the same as one batch after the other', async () => {
+slowTest('they find the same as one batch after the other', async () => {
   await using pair = await manyTables();
   const { user } = pair.login('source', 'increp');
   await pair.source.query(`REVOKE SELECT ON t11 FROM ${user}, PUBLIC`);

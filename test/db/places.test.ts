@@ -94,7 +94,7 @@ slowTest('two tables of one name side by side, by dest_name', async () => {
   expect(await stateFiles(pair)).toEqual(['bills.json', 'orders.json']);
 });
 
-test('dest_schema stands above DEST_SCHEMA, and both may stand in the defaults', async () => {
+slowTest('dest_schema stands above DEST_SCHEMA, and both may stand in the defaults', async () => {
   await using pair = await twoSchemas({}, { DEST_SCHEMA: 'lake' });
   await pair.writeTables({
     defaults: { schema: 'billing', dest_schema: 'bills' },
@@ -385,34 +385,39 @@ test('a copy in a schema where increp may make nothing, its state least of all, 
   ]);
 });
 
-test('source and destination may not be one schema of one database, whichever table it is of', async () => {
-  await using pair = await freshPair(ordersPreset);
-  const at = pair.login('source');
-  await pair.setEnv({
-    DEST_HOST: at.host,
-    DEST_PORT: String(at.port),
-    DEST_DB: at.database,
-    DEST_USERNAME: at.user,
-    DEST_PASSWORD: at.password,
-    DEST_SCHEMA: 'lake',
-  });
-  await addSourceSchema(pair, 'billing', ORDERS_SQL);
-  await pair.writeTables([
-    ORDERS_CONFIG,
-    { ...ORDERS_CONFIG, name: 'other', schema: 'billing', dest_schema: 'public' },
-  ]);
-  const { exitCode, summary } = await trySync(pair);
-  expect(exitCode).toBe(78);
-  expect(summary.error).toMatchObject({
-    code: 'SAME_DATABASE',
-    message: expect.stringContaining('source and destination are the same: schema "public"'),
-    hint: expect.stringContaining('Set another "dest_schema" for the tables that increp writes to "public"'),
-  });
-  await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, schema: 'billing', dest_schema: 'bills' }]);
-  await sync(pair);
-});
+slowTest(
+  'source and destination may not be one schema of one database, whichever table it is of',
+  async () => {
+    await using pair = await freshPair(ordersPreset);
+    const at = pair.login('source');
+    await pair.setEnv({
+      DEST_HOST: at.host,
+      DEST_PORT: String(at.port),
+      DEST_DB: at.database,
+      DEST_USERNAME: at.user,
+      DEST_PASSWORD: at.password,
+      DEST_SCHEMA: 'lake',
+    });
+    await addSourceSchema(pair, 'billing', ORDERS_SQL);
+    await pair.writeTables([
+      ORDERS_CONFIG,
+      { ...ORDERS_CONFIG, name: 'other', schema: 'billing', dest_schema: 'public' },
+    ]);
+    const { exitCode, summary } = await trySync(pair);
+    expect(exitCode).toBe(78);
+    expect(summary.error).toMatchObject({
+      code: 'SAME_DATABASE',
+      message: expect.stringContaining('source and destination are the same: schema "public"'),
+      hint: expect.stringContaining(
+        'Set another "dest_schema" for the tables that increp writes to "public"',
+      ),
+    });
+    await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, schema: 'billing', dest_schema: 'bills' }]);
+    await sync(pair);
+  },
+);
 
-test('two pipelines that want the same new schemas at the same moment', async () => {
+slowTest('two pipelines that want the same new schemas at the same moment', async () => {
   await using pair = await twoSchemas({}, UNSET);
   const config = (schema: string, dest_schema: string) => ({
     ...ORDERS_CONFIG,

@@ -10,18 +10,21 @@ import { slowTest } from '../support/tier.ts';
 
 const rowsRead = async (pair: Pair, args = ''): Promise<number> => (await sync(pair, args)).table().rows_read;
 
-test('what nobody has written since the last sync is not read again, however far lookback reaches', async () => {
-  await using pair = await freshPair('orders');
-  await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '1h' }]);
-  await sync(pair);
-  expect(await rowsRead(pair)).toBe(0);
-  await insertOrders(pair, 1);
-  expect(await rowsRead(pair)).toBe(1);
-  expect(await rowsRead(pair)).toBe(0);
-  // --verify compares what is copied, so it copies.
-  expect(await rowsRead(pair, '--verify')).toBe(11);
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'what nobody has written since the last sync is not read again, however far lookback reaches',
+  async () => {
+    await using pair = await freshPair('orders');
+    await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '1h' }]);
+    await sync(pair);
+    expect(await rowsRead(pair)).toBe(0);
+    await insertOrders(pair, 1);
+    expect(await rowsRead(pair)).toBe(1);
+    expect(await rowsRead(pair)).toBe(0);
+    // --verify compares what is copied, so it copies.
+    expect(await rowsRead(pair, '--verify')).toBe(11);
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 test('after a bulk update that gave all rows one key, only the next change is read', async () => {
   await using pair = await freshPair('orders');

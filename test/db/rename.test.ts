@@ -131,7 +131,7 @@ test.each(COMBINED)('%s', async (title, change, columns) => {
   expect((await increp('verify', pair)).exitCode).toBe(0);
 });
 
-test('versions of rows keep their names with the key renamed, and soft deletes mark them', async () => {
+slowTest('versions of rows keep their names with the key renamed, and soft deletes mark them', async () => {
   await using pair = await freshPair(renaming({ mode: 'incremental-append' }));
   await sync(pair);
   await write(pair, 1);

@@ -53,23 +53,26 @@ slowTest('the state of another pipeline is discarded with --force only', async (
   expect((await sync(pair, '', another)).table()).toMatchObject({ action: 'initial' });
 });
 
-test('a pipeline of the same name with another source does not discard the state without --force', async () => {
-  await using pair = await freshPair('orders');
-  await using far = await freshPair('orders');
-  await sync(pair);
-  const { user, password, database } = far.login('source', 'increp');
-  const otherSource = { SOURCE_USERNAME: user, SOURCE_PASSWORD: password, SOURCE_DB: database };
-  const there = { env: { ...otherSource, STATE_DIR: join(pair.directory, 'other-state') } };
-  const refused = await increp('reset orders', pair, there);
-  expect(refused.exitCode).toBe(1);
-  expect(refused.stderr).toContain(
-    `the state of "orders" belongs to source database "${pair.login('source').database}"`,
-  );
-  expect(refused.stderr).toContain('increp reset orders --force');
-  expect((await sync(pair)).table().action).toBe('incremental');
-  const forced = await increp('reset orders --force', pair, there);
-  expect(forced.stdout.replaceAll(/\s+/g, ' ')).toContain('which cannot continue from it any more');
-});
+slowTest(
+  'a pipeline of the same name with another source does not discard the state without --force',
+  async () => {
+    await using pair = await freshPair('orders');
+    await using far = await freshPair('orders');
+    await sync(pair);
+    const { user, password, database } = far.login('source', 'increp');
+    const otherSource = { SOURCE_USERNAME: user, SOURCE_PASSWORD: password, SOURCE_DB: database };
+    const there = { env: { ...otherSource, STATE_DIR: join(pair.directory, 'other-state') } };
+    const refused = await increp('reset orders', pair, there);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain(
+      `the state of "orders" belongs to source database "${pair.login('source').database}"`,
+    );
+    expect(refused.stderr).toContain('increp reset orders --force');
+    expect((await sync(pair)).table().action).toBe('incremental');
+    const forced = await increp('reset orders --force', pair, there);
+    expect(forced.stdout.replaceAll(/\s+/g, ' ')).toContain('which cannot continue from it any more');
+  },
+);
 
 test('files of a run as root belong to the owner of the directory', async () => {
   await using pair = await freshPair('orders');

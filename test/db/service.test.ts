@@ -85,7 +85,7 @@ slowTest(
     await pair.setEnv({ SOURCE_HOST: undefined });
     await knownShop(control, pair);
     const without = control.start(WORK);
-    await without.waitForLog('this worker leaves pipeline shop to other workers');
+    await without.waitForLog('this worker cannot sync pipeline shop');
     await control.until(`SELECT lacks ? 'shop' AND serves = '{}' AS leaves FROM workers`);
     await pair.setEnv({
       ...{

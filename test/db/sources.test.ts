@@ -224,32 +224,35 @@ test('the locks that a table with partitions needs are counted without taking th
   expect(needs.rows).toMatchObject([{ tables: 4, indexes: 9, perTransaction: 64 }]);
 });
 
-test('a partition that is attached with old rows is found by verify, and told of with deletes; a detached one is deleted rows', async () => {
-  await using pair = await pairOf(/* sql */ `
+slowTest(
+  'a partition that is attached with old rows is found by verify, and told of with deletes; a detached one is deleted rows',
+  async () => {
+    await using pair = await pairOf(/* sql */ `
     CREATE TABLE t (id int PRIMARY KEY, note text, ${STAMP}) PARTITION BY RANGE (id);
     CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100); CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (100) TO (200);
     CREATE TABLE t3 (note text, id int PRIMARY KEY, updated_at timestamptz NOT NULL);
     INSERT INTO t3 SELECT 'old', i, '2020-01-01' FROM generate_series(200, 204) i;
     INSERT INTO t (id) SELECT i FROM generate_series(1, 30) i; INSERT INTO t (id) SELECT i FROM generate_series(101, 104) i`);
-  await sync(pair);
-  await pair.source.query(
-    'ALTER TABLE t ATTACH PARTITION t3 FOR VALUES FROM (200) TO (300); ALTER TABLE t DETACH PARTITION t2',
-  );
-  const synced = (await sync(pair, '--deletes')).table();
-  expect(synced).toMatchObject({ action: 'incremental', rows_deleted: 4 });
-  expect(synced.warnings.join()).toMatch(/5 rows/);
-  const verified = await increp('verify --json', pair);
-  expect(verified.exitCode).toBe(2);
-  expect(verified.json()).toMatchObject({ tables: [{ missing: 5, extra: 0 }] });
-  expect((await increp('verify --repair', pair)).exitCode).toBe(0);
-  await expectSameRows(pair, 't');
-  // A new partition, attached empty, is what most people do; it changes nothing.
-  await pair.source.query(
-    `CREATE TABLE t4 PARTITION OF t FOR VALUES FROM (300) TO (400); INSERT INTO t (id) VALUES (301)`,
-  );
-  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
-  await expectSameRows(pair, 't');
-});
+    await sync(pair);
+    await pair.source.query(
+      'ALTER TABLE t ATTACH PARTITION t3 FOR VALUES FROM (200) TO (300); ALTER TABLE t DETACH PARTITION t2',
+    );
+    const synced = (await sync(pair, '--deletes')).table();
+    expect(synced).toMatchObject({ action: 'incremental', rows_deleted: 4 });
+    expect(synced.warnings.join()).toMatch(/5 rows/);
+    const verified = await increp('verify --json', pair);
+    expect(verified.exitCode).toBe(2);
+    expect(verified.json()).toMatchObject({ tables: [{ missing: 5, extra: 0 }] });
+    expect((await increp('verify --repair', pair)).exitCode).toBe(0);
+    await expectSameRows(pair, 't');
+    // A new partition, attached empty, is what most people do; it changes nothing.
+    await pair.source.query(
+      `CREATE TABLE t4 PARTITION OF t FOR VALUES FROM (300) TO (400); INSERT INTO t (id) VALUES (301)`,
+    );
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+    await expectSameRows(pair, 't');
+  },
+);
 
 test('a materialized view that was never filled fails by its name, and is copied when it is', async () => {
   await using pair =
@@ -384,16 +387,21 @@ for (const loader of oneIn(2, LOADERS)) {
   );
 }
 
-test('a foreign table that we have no mapping for, or whose server is away, fails by what is missing', async () => {
-  const { sql, role } = await makeAway(FOREIGN('t'));
-  await using pair = await pairOf(`${sql}; DROP USER MAPPING FOR PUBLIC SERVER here;
+slowTest(
+  'a foreign table that we have no mapping for, or whose server is away, fails by what is missing',
+  async () => {
+    const { sql, role } = await makeAway(FOREIGN('t'));
+    await using pair = await pairOf(`${sql}; DROP USER MAPPING FOR PUBLIC SERVER here;
     CREATE FOREIGN TABLE t (id int, ${STAMP}) SERVER here OPTIONS (schema_name 'away')`);
-  expect((await trySync(pair)).table().error?.message).toContain('user mapping not found');
-  await pair.source.query(
-    `CREATE USER MAPPING FOR PUBLIC SERVER here OPTIONS (user '${role}', password 'wrong')`,
-  );
-  const { error } = (await trySync(pair)).table();
-  expect(error?.message).toContain('could not connect to server "here"');
-  expect((await pair.destination.query(`SELECT to_regclass('t') AS there`)).rows).toEqual([{ there: null }]);
-  await dropAway(pair, role);
-});
+    expect((await trySync(pair)).table().error?.message).toContain('user mapping not found');
+    await pair.source.query(
+      `CREATE USER MAPPING FOR PUBLIC SERVER here OPTIONS (user '${role}', password 'wrong')`,
+    );
+    const { error } = (await trySync(pair)).table();
+    expect(error?.message).toContain('could not connect to server "here"');
+    expect((await pair.destination.query(`SELECT to_regclass('t') AS there`)).rows).toEqual([
+      { there: null },
+    ]);
+    await dropAway(pair, role);
+  },
+);

@@ -167,7 +167,7 @@ slowTest('marked rows keep their values, and the error says how to leave them ou
   await expectSameRows(pair, 'users', { where: `id <> 2`, sourceWhere: 'true' });
 });
 
-test('values that the source does not keep unique are named with both rows', async () => {
+slowTest('values that the source does not keep unique are named with both rows', async () => {
   await using pair = await users();
   await sync(pair);
   await pair.destination.query('CREATE UNIQUE INDEX ON users (span)');

@@ -121,7 +121,7 @@ test('whatever is planted is found by key, and --repair mends it and touches not
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0, rows_updated: 0 });
 });
 
-test('a person reads the same: what differs, the first keys, and what was done', async () => {
+slowTest('a person reads the same: what differs, the first keys, and what was done', async () => {
   await using pair = await freshPair(oldOrders(30));
   await sync(pair);
   await pair.destination.query(`DELETE FROM orders WHERE id < 10; UPDATE orders SET note = 'x' WHERE id = 20;
@@ -138,7 +138,7 @@ test('a person reads the same: what differs, the first keys, and what was done',
   expect(repaired.stdout).toContain('repaired: 9 inserted, 1 updated, 1 removed');
 });
 
-test('a duplicated row is found and mended, whether or not one of the two is right', async () => {
+slowTest('a duplicated row is found and mended, whether or not one of the two is right', async () => {
   await using pair = await freshPair(oldOrders(30));
   await sync(pair);
   await pair.destination.query(`ALTER TABLE orders DROP CONSTRAINT orders_pkey;
@@ -189,7 +189,7 @@ slowTest('damage to the newest rows is no news from the source', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('of many tables and many differences each is told, by the first keys', async () => {
+slowTest('of many tables and many differences each is told, by the first keys', async () => {
   await using pair = await freshPair({
     tables: ['orders', 'others', 'third'].map((name) => ({ ...ORDERS_CONFIG, name })),
     sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE others AS TABLE orders; CREATE TABLE third AS TABLE orders`,
@@ -347,7 +347,7 @@ slowTest('--repair gives way to a run, and says so', async () => {
   expect(await verify(pair, '--repair')).toMatchObject(EQUAL);
 });
 
-test('with "soft", marked rows are no extra ones, and --repair marks and unmarks', async () => {
+slowTest('with "soft", marked rows are no extra ones, and --repair marks and unmarks', async () => {
   await using pair = await freshPair(oldOrders(30, { deletes: 'soft', deletes_every: '0s' }));
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id = 3');
@@ -390,7 +390,7 @@ slowTest('plan, check, status and verify write nothing, before the first sync an
   }
 });
 
-test('they need no right to write, and check says that sync does', async () => {
+slowTest('they need no right to write, and check says that sync does', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { database } = pair.login('destination', 'increp');
@@ -548,7 +548,7 @@ test('tables that are compared together have the results of tables that are comp
   ]);
 });
 
-test('tables whose size the catalogs do not know are read in full', async () => {
+slowTest('tables whose size the catalogs do not know are read in full', async () => {
   await using pair = await freshPair(rowsIn(['a', 'b'], 'x'.repeat(1500)));
   await pair.source.query('INSERT INTO a SELECT generate_series(2, 1000)');
   await sync(pair);

@@ -58,12 +58,11 @@ const product: readonly Case[] = JOBS.flatMap((job) =>
   ),
 ).filter(({ job }) => !job.endsWith('pg_dump') || hasPgDump());
 
-/** Each step once, those in the middle of the data in every job; the kind is the one that was met least so far. */
-const part: readonly Case[] = STEPS.flatMap((step, place) =>
-  step.isStreaming
-    ? step.jobs.map((job) => ({ step, job }))
-    : { step, job: step.jobs[place % step.jobs.length] },
-).reduce<Case[]>((chosen, { step, job }) => {
+/** Each step once, in a job whose turn it is; the kind is the one that was met least so far. */
+const part: readonly Case[] = STEPS.map((step, place) => ({
+  step,
+  job: step.jobs[place % step.jobs.length],
+})).reduce<Case[]>((chosen, { step, job }) => {
   const met = (kind: Kind) => chosen.filter((each) => each.kind === kind).length;
   const cases = product.filter((each) => each.step === step && each.job === job);
   const [rarest] = cases.toSorted((one, other) => met(one.kind) - met(other.kind));

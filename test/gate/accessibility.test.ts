@@ -135,7 +135,7 @@ for (const [stream, redirection] of oneIn(2, [
   ['stdout', '>out'],
   ['stderr', '2>out'],
 ] as const)) {
-  test(`${stream} in a file, the other on the terminal: the file is clean`, async () => {
+  slowTest(`${stream} in a file, the other on the terminal: the file is clean`, async () => {
     await using pair = await shop();
     await pair.setEnv({ LOG_FORMAT: 'pretty' });
     for (const command of COMMANDS) {

@@ -95,7 +95,7 @@ const places: [string, Trigger, number][] = [
   ['before the last commit', { from: 'client', seen: 'COMMIT', after: 'RENAME TO', fault: 'stall' }, 13],
 ];
 
-test.each(oneIn(8, places))('killed %s', async (_where, trigger, kept) => {
+test.each(oneIn(16, places))('killed %s', async (_where, trigger, kept) => {
   await using pair = await freshPair(big());
   await using proxy = await faultProxy(pair.login('destination', 'increp'));
   await goThrough(pair, 'destination', proxy);
@@ -330,7 +330,7 @@ describe('a column that is added in the middle of a load', () => {
     await expectSameRows(pair, 'big');
   };
 
-  test('between two runs is left to the next sync', async () => {
+  slowTest('between two runs is left to the next sync', async () => {
     await using pair = await freshPair(withMood());
     await killAfter(pair, 3);
     await pair.source.query(ADDED);
@@ -384,7 +384,7 @@ slowTest('partitions that come and go do not stop it', async () => {
 describe('a load that was broken off is forgotten', () => {
   const loads = async (pair: Pair) => (await pair.destination.query('TABLE _increp_loads')).rowCount;
 
-  slowTest('by "increp reset"', async () => {
+  test('by "increp reset"', async () => {
     await using pair = await freshPair(big());
     await killAfter(pair, 3);
     expect(await loads(pair)).toBe(1);

@@ -12,7 +12,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowKind } from '../support/tier.ts';
 
 async function manyOrders(rows: number): Promise<Pair> {
   const pair = await freshPair({ tables: [ORDERS_CONFIG], sourceSql: ORDERS_SQL });
@@ -124,7 +124,7 @@ const BROKEN_TOOLS = [
   ['pg_restore', 'breaks off and succeeds', 'real "$@" | head -c 300000', /middle of its rows/],
 ] as const;
 
-testWithPgDump.each(oneIn(4, BROKEN_TOOLS))(
+testWithPgDump.each(oneIn(8, BROKEN_TOOLS))(
   'a load fails when %s %s, and changes nothing',
   async (tool, _how, commands, said) => {
     await using pair = await manyOrders(20_000);
@@ -146,7 +146,7 @@ testWithPgDump.each(oneIn(4, BROKEN_TOOLS))(
   },
 );
 
-testWithPgDump.each(oneIn(2, ['SIGTERM', 'SIGINT'] as const))(
+slowKind(testWithPgDump).each(['SIGTERM', 'SIGINT'] as const)(
   '%s during a load leaves nothing behind',
   async (signal) => {
     await using pair = await manyOrders(100_000);

@@ -115,7 +115,7 @@ test('Ctrl-C says what happens, and leaves a clean terminal', async () => {
   const told = terminal.screen.lines();
   expect(told).toContain('stopping: unfinished work is rolled back; press Ctrl-C again to stop at once');
   expect(told.filter((line) => line.includes('[2/3]'))).toEqual([]);
-  expect(told.join('\n')).toMatch(/^- interrupted +events[^]*error: stopped by SIGINT/m);
+  expect(told.join('\n')).toMatch(/^- interrupted +events[^]*interrupted: stopped by SIGINT/m);
   expect(terminal.screen.cursor()).toMatchObject({ x: 0, isVisible: true });
 });
 

@@ -18,7 +18,10 @@ const DASHBOARD = join(PROJECT, 'deploy/grafana/increp-service.json');
 async function writtenByAService(): Promise<ReadonlySet<string>> {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();
-  await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
+  await pair.writeTables({
+    schedule: { every: '1h' },
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'gone' }],
+  });
   await control.add('shop', pair);
   const serve = control.start('serve --no-worker --listen 127.0.0.1:0');
   await serve.waitForLog('listening on');
@@ -31,7 +34,7 @@ async function writtenByAService(): Promise<ReadonlySet<string>> {
   };
   const waiting = await namesNow();
   control.start('work --drain 0s');
-  await control.until(`SELECT FROM tables WHERE state = 'ok'`);
+  for (const state of ['ok', 'failing']) await control.until(`SELECT FROM tables WHERE state = '${state}'`);
   return new Set([...waiting, ...(await namesNow())]);
 }
 

@@ -62,12 +62,23 @@ export const RECORD_TABLES = /* sql */ `
     state_since = CASE WHEN t.state = excluded.state THEN t.state_since ELSE excluded.state_since END,
     last_success_at = coalesce(excluded.last_success_at, t.last_success_at)`;
 
+const COUNTED = [
+  'synced',
+  'failed',
+  'rows_inserted',
+  'rows_updated',
+  'rows_deleted',
+  'conflicts',
+  'bytes',
+] as const;
+const COUNTS = COUNTED.join(', ');
+const ADDED = COUNTED.map((column) => `${column} = p.${column} + excluded.${column}`).join(', ');
+
 /** pipeline, synced, failed, inserted, updated, deleted, conflicts, bytes. */
 export const RECORD_PERIOD = /* sql */ `
-  INSERT INTO ${S}.periods AS p
-    (pipeline, period, synced, failed, rows_inserted, rows_updated, rows_deleted, conflicts, bytes)
+  WITH total AS (
+    INSERT INTO ${S}.totals AS p (pipeline, ${COUNTS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    ON CONFLICT (pipeline) DO UPDATE SET ${ADDED})
+  INSERT INTO ${S}.periods AS p (pipeline, period, ${COUNTS})
   VALUES ($1, ${periodOf(PERIOD_MINUTES)}, $2, $3, $4, $5, $6, $7, $8)
-  ON CONFLICT (pipeline, period) DO UPDATE SET synced = p.synced + excluded.synced, failed = p.failed + excluded.failed,
-    rows_inserted = p.rows_inserted + excluded.rows_inserted, rows_updated = p.rows_updated + excluded.rows_updated,
-    rows_deleted = p.rows_deleted + excluded.rows_deleted, conflicts = p.conflicts + excluded.conflicts,
-    bytes = p.bytes + excluded.bytes`;
+  ON CONFLICT (pipeline, period) DO UPDATE SET ${ADDED}`;

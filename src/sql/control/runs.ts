@@ -168,8 +168,17 @@ export const PIPELINE_METRICS = /* sql */ `
 
 export const TABLE_METRICS = /* sql */ `
   SELECT pipeline, table_name AS "table", state, crashes,
-    extract(epoch FROM last_success_at)::float8 AS "lastSuccess", extract(epoch FROM last_attempt_at)::float8 AS "lastAttempt"
+    extract(epoch FROM last_success_at)::float8 AS "lastSuccess", extract(epoch FROM now() - last_success_at)::float8 AS lag
   FROM ${S}.tables ORDER BY 1, 2`;
+
+export const TOTAL_METRICS = /* sql */ `
+  SELECT t.pipeline, t.synced::float8, t.failed::float8, t.rows_inserted::float8 AS inserted, t.rows_updated::float8 AS updated,
+    t.rows_deleted::float8 AS deleted, t.conflicts::float8, t.bytes::float8
+  FROM ${S}.totals t JOIN ${S}.pipelines p ON p.name = t.pipeline WHERE p.removed_at IS NULL ORDER BY 1`;
+
+export const ERROR_METRICS = /* sql */ `
+  SELECT pipeline, coalesce(error_code, 'crashed') AS code, count(*)::int AS tables
+  FROM ${S}.tables WHERE state IN ('failing', 'crashed') GROUP BY 1, 2 ORDER BY 1, 2`;
 
 /** Seconds without a sign of life after which a worker does not count. */
 export const WORKER_METRICS = /* sql */ `

@@ -194,6 +194,18 @@ CREATE TABLE ${CONTROL_SCHEMA}.lags (
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.lags (period);
 
+-- What the syncs of a pipeline did since it is known, for counters.
+CREATE TABLE ${CONTROL_SCHEMA}.totals (
+  pipeline text PRIMARY KEY,
+  synced bigint NOT NULL,
+  failed bigint NOT NULL,
+  rows_inserted bigint NOT NULL,
+  rows_updated bigint NOT NULL,
+  rows_deleted bigint NOT NULL,
+  conflicts bigint NOT NULL,
+  bytes bigint NOT NULL
+);
+
 -- What the syncs of a pipeline did in a quarter of an hour.
 CREATE TABLE ${CONTROL_SCHEMA}.periods (
   pipeline text NOT NULL,
