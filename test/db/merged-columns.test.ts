@@ -190,7 +190,7 @@ describe('an expression that the destination refuses', () => {
     ['t.quantity', 'missing FROM-clause entry for table "t"'],
   ];
 
-  slowTest('stops the sync, plan and check before anything is read', async () => {
+  test('stops the sync, plan and check before anything is read', async () => {
     await using pair = await freshPair(merging());
     for (const [expression, message] of REFUSED) {
       await pair.writeTables([{ ...STOCK_CONFIG, merge: { quantity: expression } }]);
@@ -321,7 +321,7 @@ describe('two opposite pipelines', () => {
     },
   );
 
-  slowTest('are refused with an expression that would be applied without end', async () => {
+  test('are refused with an expression that would be applied without end', async () => {
     await using there = await freshPair({ tables: [GREATEST], sourceSql: STOCK });
     await sync(there);
     await using back = await oppositeOf(there, STOCK_CONFIG);

@@ -330,7 +330,7 @@ describe('a column that is added in the middle of a load', () => {
     await expectSameRows(pair, 'big');
   };
 
-  slowTest('between two runs is left to the next sync', async () => {
+  test('between two runs is left to the next sync', async () => {
     await using pair = await freshPair(withMood());
     await killAfter(pair, 3);
     await pair.source.query(ADDED);

@@ -141,7 +141,7 @@ test('a transaction that was open at the beginning is caught, and does not cost 
   await expectSameRows(pair, 'big');
 });
 
-test('rows that moved to where the load has been already are not missed', async () => {
+slowTest('rows that moved to where the load has been already are not missed', async () => {
   await using pair = await freshPair(big());
   await killAfter(pair, 4);
   await pair.source.query('DELETE FROM big WHERE id BETWEEN 1 AND 3000');

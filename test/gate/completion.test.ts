@@ -135,7 +135,7 @@ describe('what is offered', () => {
     expect(await names('sync', '--exclude', 'orders', '')).toEqual(['customers', 'a,b']);
   });
 
-  test('is each flag of the command, and those of all commands', async () => {
+  slowTest('is each flag of the command, and those of all commands', async () => {
     for (const { description } of commands()) {
       const flags = Object.values(description.options)
         .flat()

@@ -128,7 +128,7 @@ test('what is known is not asked, and a file that is not understood is replaced 
   expect(await readFile(config, 'utf8')).toContain('mine');
 });
 
-test('without UTF-8 and colours it is ASCII, and where the cursor is can be told', async () => {
+slowTest('without UTF-8 and colours it is ASCII, and where the cursor is can be told', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   const env = { ...settled(pair), LANG: undefined, NO_COLOR: '1' };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
@@ -188,7 +188,7 @@ slowTest(
 const tablesIn = async (pair: Pair): Promise<unknown> =>
   JSON.parse(await readFile(join(pair.directory, 'new', 'tables-config.json'), 'utf8'));
 
-test('Esc goes back one question and keeps the answer, and each table can be left out', async () => {
+slowTest('Esc goes back one question and keeps the answer, and each table can be left out', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
   await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
@@ -278,7 +278,7 @@ slowTest('tables whose key no trigger sets are named beside the question about t
   expect(await dialogue.wait()).toBe(0);
 });
 
-test('going back keeps every answer, also the password', async () => {
+slowTest('going back keeps every answer, also the password', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   const { port } = pair.login('source', 'increp');
   const env = { ...settled(pair), SOURCE_URL: undefined, SOURCE_SCHEMA: undefined };

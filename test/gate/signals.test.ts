@@ -116,7 +116,7 @@ test('a second signal ends a run at once, whatever it is doing', async () => {
   expect((await running.wait()).signal).toBe('SIGTERM');
 });
 
-test('a terminal that hangs up is a signal like the others', async () => {
+slowTest('a terminal that hangs up is a signal like the others', async () => {
   await using pair = await freshPair(orders('copy'));
   await using proxy = await slowSource(pair);
   await using running = startIncrep('sync', pair);

@@ -1,5 +1,5 @@
 /**
- * Every supported version of Postgres. Here each version is on one side;
+ * Every supported version of Postgres on either side. Each version with itself, and the oldest with the newest;
  * `npm run test:all` takes all pairs. npm fetches the servers that are missing.
  */
 import { spawnSync } from 'node:child_process';
@@ -22,11 +22,13 @@ import { isWhole, slowTest } from '../support/tier.ts';
 type Versions = readonly [source: PostgresMajor, destination: PostgresMajor];
 
 const WHOLE = MAJORS.flatMap((source) => MAJORS.map((destination): Versions => [source, destination]));
-/** Each version on one side at least. */
+/** Each version once as the source and once as the destination. */
 const PART: readonly Versions[] = [
   [14, 18],
-  [18, 15],
-  [17, 16],
+  [15, 16],
+  [16, 17],
+  [17, 15],
+  [18, 14],
 ];
 const PAIRS = isWhole ? WHOLE : PART;
 

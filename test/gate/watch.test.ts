@@ -117,7 +117,7 @@ slowTest('turns that a long run covers are passed over, and the log says how man
   await running.wait();
 });
 
-test('on a terminal each run has its time, and in between stands when the next one is', async () => {
+slowTest('on a terminal each run has its time, and in between stands when the next one is', async () => {
   await using pair = await freshPair('orders');
   await using terminal = inTerminal('sync --watch 2m', pair);
   const line = await terminal.waitForLine(/^next run at (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d \(in 11\d s\)$/);
