@@ -9,12 +9,12 @@ import {
   LOCK_CLAIMS,
   LOST_PROGRAMS,
   NEXT_JOB,
-  PAUSED_TABLES,
   TAKE_COMMAND,
   TAKE_RUN_TABLES,
   TAKE_RUNS,
 } from '../sql/control/claims.ts';
 import type { HeldJob, Queue } from './queue.ts';
+import { pausedTables } from './paused-tables.ts';
 import { settleLost, type LostAttempt } from './lost-attempts.ts';
 import { COMMANDS, scheduleIn, scheduleRows, type CommandKind } from './trigger.ts';
 import { READ_SCHEDULES } from '../sql/control/runs.ts';
@@ -97,7 +97,6 @@ const choicesRow = z.object({
   seconds: z.number().nullable(),
 });
 const commandRow = z.object({ command: z.enum(COMMANDS), tables: z.array(z.string()).nullable() });
-const tableRow = z.object({ table: z.string() });
 const programRow = z.object({ program: z.string() });
 
 interface ClaimResult {
@@ -161,12 +160,12 @@ async function begin(session: ControlSession, queue: Queue, next: NextJob): Prom
 
 async function takeLook(session: ControlSession, { pipeline, attempt }: Claimed) {
   const runs = z.array(scopeSchema).parse((await session.query(TAKE_RUNS, [pipeline, attempt])).rows);
-  const paused = z.array(tableRow).parse((await session.query(PAUSED_TABLES, [pipeline])).rows);
+  const paused = await pausedTables(session, pipeline);
   // A person may have set others than those of the file.
   const schedules = scheduleRows
     .parse((await session.query(READ_SCHEDULES, [pipeline])).rows)
     .map((row) => ({ entry: row.entry, schedule: scheduleIn(row) }));
-  return { kind: 'look' as const, runs, paused: paused.map((row) => row.table), schedules };
+  return { kind: 'look' as const, runs, paused, schedules };
 }
 
 async function takeCommand(session: ControlSession, { attempt }: Claimed, run: string) {

@@ -44,16 +44,10 @@ export async function serviceMetrics(session: ControlSession, silentSeconds: num
   const counter = (name: string, help: string, samples: readonly Sample[]): Family => ({
     ...{ name: `increp_service_${name}_total`, help, type: 'counter', samples },
   });
-  const ofTotals = <Kind extends Exclude<keyof z.infer<typeof totalRow>, 'pipeline'>>(
-    label: string,
-    kinds: Readonly<Record<string, Kind>>,
-  ) =>
-    totals.flatMap((row) =>
-      Object.entries(kinds).map(([value, kind]) => ({
-        labels: { pipeline: row.pipeline, ...(label !== '' && { [label]: value }) },
-        value: row[kind],
-      })),
-    );
+  const ofTotals = (
+    value: (row: z.infer<typeof totalRow>) => number,
+    labels: Readonly<Record<string, string>> = {},
+  ) => totals.map((row) => ({ labels: { pipeline: row.pipeline, ...labels }, value: value(row) }));
   const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
     ...{ name: `increp_service_${name}`, help, type: 'gauge', samples },
   });
@@ -102,14 +96,25 @@ export async function serviceMetrics(session: ControlSession, silentSeconds: num
       'Tables whose last sync failed, by the code of the error.',
       errors.map(({ pipeline, code, tables: count }) => ({ labels: { pipeline, code }, value: count })),
     ),
-    counter('syncs', 'Syncs of tables, by result.', ofTotals('result', { ok: 'synced', failed: 'failed' })),
+    counter('syncs', 'Syncs of tables, by result.', [
+      ...ofTotals(({ synced }) => synced, { result: 'ok' }),
+      ...ofTotals(({ failed }) => failed, { result: 'failed' }),
+    ]),
+    counter('rows', 'Rows written, by operation.', [
+      ...ofTotals(({ inserted }) => inserted, { operation: 'inserted' }),
+      ...ofTotals(({ updated }) => updated, { operation: 'updated' }),
+      ...ofTotals(({ deleted }) => deleted, { operation: 'deleted' }),
+    ]),
     counter(
-      'rows',
-      'Rows written, by operation.',
-      ofTotals('operation', { inserted: 'inserted', updated: 'updated', deleted: 'deleted' }),
+      'conflicts',
+      'Rows that the source and others had changed.',
+      ofTotals(({ conflicts }) => conflicts),
     ),
-    counter('conflicts', 'Rows that the source and others had changed.', ofTotals('', { all: 'conflicts' })),
-    counter('bytes', 'Bytes read from the source.', ofTotals('', { all: 'bytes' })),
+    counter(
+      'bytes',
+      'Bytes read from the source.',
+      ofTotals(({ bytes }) => bytes),
+    ),
     gauge(
       'table_failing',
       'Whether the last sync of the table failed.',

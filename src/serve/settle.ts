@@ -2,7 +2,7 @@
 import type { RunSummary } from '../events.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { tableToJson } from '../report/summary-json.ts';
-import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS, PAUSED_TABLES } from '../sql/control/claims.ts';
+import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS } from '../sql/control/claims.ts';
 import { ADD_RUN_TABLES, END_COMMAND, END_LOOK, SAVE_SOURCE } from '../sql/control/runs.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
 import type { Progress } from './hold-job.ts';
@@ -14,6 +14,7 @@ import {
   type RecordedOutcome,
   type TableListing,
 } from './records.ts';
+import { pausedTables } from './paused-tables.ts';
 import type { Queue } from './queue.ts';
 import { endRuns, requeueRuns } from './waiting-runs.ts';
 
@@ -47,7 +48,7 @@ export async function settleLook(
     await listTables(session, pipeline, listing);
     // Somebody may have paused a table during the look.
     const paused = await pausedTables(session, pipeline);
-    const isWanted = (name: string) => !paused.has(name);
+    const isWanted = (name: string) => !paused.includes(name);
     const tables = [...new Set(found.flatMap(({ withWork }) => withWork))].filter(isWanted);
     const failed = summary.error ? tables.flatMap((table) => unreached(summary, table)) : [];
     await recordTables(session, pipeline, [...summary.tables, ...failed]);
@@ -158,11 +159,6 @@ async function endRunTables(
   state: 'ok' | 'failed' | 'deferred',
 ): Promise<void> {
   await endRuns(session, await session.query(END_RUN_TABLES, [attempt, state]));
-}
-
-async function pausedTables(session: ControlSession, pipeline: string): Promise<ReadonlySet<string>> {
-  const { rows } = await session.query(PAUSED_TABLES, [pipeline]);
-  return new Set(rows.map(({ table }) => String(table)));
 }
 
 /** The run may have ended before the table, for example because the source is down. */

@@ -30,7 +30,7 @@ export async function pause(control: ControlDatabase, queue: Queue, order: Pause
     await session.query(REMOVE_REQUESTED_PAUSE, [pipeline, table]);
     await session.query(PAUSE, [pipeline, table, reason, {}, by, endsAt]);
     if (pipeline === null || table === null) return;
-    // Jobs of paused pipelines wait. A job of a table would be taken.
+    // No claim takes the job of a paused table, so runs that wait for it would not end.
     await queue.removeWaiting(session, pipeline, { table });
     await endRuns(session, await session.query(CANCEL_WAITING_TABLE, [pipeline, table]));
   });
