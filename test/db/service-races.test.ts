@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { ControlDatabase, ControlSession } from '../../src/postgres/control-database.ts';
-import { claimJob } from '../../src/serve/claim.ts';
+import { claimJob, type ClaimedJob } from '../../src/serve/claim.ts';
 import { settleLost } from '../../src/serve/lost-attempts.ts';
 import { settleLook, settleTable } from '../../src/serve/settle.ts';
 import { requestRun, runDueSchedules } from '../../src/serve/trigger.ts';
@@ -42,12 +42,17 @@ async function quietShop(schedule?: object) {
   };
   const look = async (...tables: string[]) => {
     const taken = await claim();
-    if (taken.kind !== 'look') expect.fail('not a look');
-    const found = taken.runs.map((run) => ({ run, withWork: tables, quiet: 0 }));
-    await settleLook(control, queue, taken, { source: 'one', summary: NOTHING, listing: LISTING, found });
+    await settleLook(control, queue, taken, foundBy(taken, tables));
   };
   const owned = made.move();
   return { place, control, queue, claim, look, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The result of a look that found work in these tables. */
+function foundBy(look: ClaimedJob, tables: readonly string[], summary = NOTHING) {
+  if (look.kind !== 'look') expect.fail('not a look');
+  const found = look.runs.map((run) => ({ run, withWork: tables, quiet: 0 }));
+  return { source: 'one', summary, listing: LISTING, found };
 }
 
 /** Its transactions stay open after their work until `end`, as on a slow network. */
@@ -63,6 +68,15 @@ function slowControl(control: ControlDatabase) {
   return { transaction, isDone: done.promise, end: () => release.resolve() };
 }
 
+/** Begins other work while the slow transaction is still open, and resolves to its result. */
+async function whileOpen<T>(slow: ReturnType<typeof slowControl>, work: () => Promise<T>): Promise<T> {
+  await slow.isDone;
+  const result = work();
+  await sleep(MEANWHILE);
+  slow.end();
+  return result;
+}
+
 test('a request that comes while a worker takes the waiting look gets a look of its own', async () => {
   await using shop = await quietShop();
   const { control, queue, place } = shop;
@@ -70,11 +84,7 @@ test('a request that comes while a worker takes the waiting look gets a look of 
   await control.transaction(send);
   const slow = slowControl(control);
   const sending = slow.transaction(send);
-  await slow.isDone;
-  const claiming = shop.claim();
-  await sleep(MEANWHILE);
-  slow.end();
-  await Promise.all([sending, claiming]);
+  await Promise.all([sending, whileOpen(slow, shop.claim)]);
   expect(
     await place.rows(`SELECT state FROM runs r WHERE state = 'queued' AND NOT EXISTS (
       SELECT FROM job WHERE singleton_key = 'shop' AND state < 'active')`),
@@ -89,21 +99,9 @@ test('a table with new work while a worker takes its waiting job is synced for b
   await shop.look('orders');
   await request();
   const second = await shop.claim();
-  if (second.kind !== 'look') expect.fail('not a look');
-  const found = second.runs.map((run) => ({ run, withWork: ['orders'], quiet: 0 }));
   const slow = slowControl(control);
-  const settling = settleLook(slow, queue, second, {
-    source: 'one',
-    summary: NOTHING,
-    listing: LISTING,
-    found,
-  });
-  await slow.isDone;
-  const claiming = shop.claim();
-  await sleep(MEANWHILE);
-  slow.end();
-  await settling;
-  const table = await claiming;
+  const settling = settleLook(slow, queue, second, foundBy(second, ['orders']));
+  const [, table] = await Promise.all([settling, whileOpen(slow, shop.claim)]);
   await settleTable(control, queue, table, DONE);
   expect(
     await place.rows(`SELECT state FROM run_tables t WHERE state = 'queued' AND NOT EXISTS (
@@ -119,11 +117,7 @@ test('a run whose last two tables end at the same time ends, too', async () => {
   const [first, second] = [await shop.claim(), await shop.claim()];
   const slow = slowControl(control);
   const settling = settleTable(slow, queue, first, DONE);
-  await slow.isDone;
-  const quick = settleTable(control, queue, second, DONE);
-  await sleep(MEANWHILE);
-  slow.end();
-  await Promise.all([settling, quick]);
+  await Promise.all([settling, whileOpen(slow, () => settleTable(control, queue, second, DONE))]);
   expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'ok' }]);
 });
 
@@ -199,8 +193,6 @@ test('a look that fails ends its run, and its tables have failed', async () => {
   const { control, queue, place } = shop;
   await control.transaction((session) => requestRun(session, queue, ORDER));
   const look = await shop.claim();
-  if (look.kind !== 'look') expect.fail('not a look');
-  const found = look.runs.map((run) => ({ run, withWork: ['orders'], quiet: 0 }));
   const error = {
     code: 'CONNECTION_FAILED',
     message: 'no answer',
@@ -209,7 +201,7 @@ test('a look that fails ends its run, and its tables have failed', async () => {
     exitCode: 69,
   };
   const summary = { ...NOTHING, error } as typeof NOTHING;
-  await settleLook(control, queue, look, { source: 'one', summary, listing: LISTING, found });
+  await settleLook(control, queue, look, foundBy(look, ['orders'], summary));
   expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'failed' }]);
   expect(await place.rows('SELECT FROM run_tables')).toEqual([]);
   expect(
