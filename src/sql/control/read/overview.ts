@@ -8,7 +8,7 @@ import { mayBeSeen, STATES } from './states.ts';
  */
 export const READ_OVERVIEW = /* sql */ `
   WITH ${STATES},
-  seen AS MATERIALIZED (SELECT * FROM states WHERE ${mayBeSeen('pipeline')}),
+  seen AS NOT MATERIALIZED (SELECT * FROM states WHERE ${mayBeSeen('pipeline')}),
   counts AS MATERIALIZED (
     SELECT pipeline, state, count(*)::int AS count, count(trouble)::int AS trouble, min(trouble) AS worst
     FROM seen GROUP BY 1, 2),
