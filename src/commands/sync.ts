@@ -20,7 +20,7 @@ import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { planCommand } from './plan.ts';
 import type { Iteration } from './watch/iteration.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
-import { watchRun } from './watch/watch-run.ts';
+import { watchRun, type Watch } from './watch/watch-run.ts';
 
 export interface SyncOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -73,8 +73,8 @@ async function syncOnce(
       const chosen = chosenTables(expanded, tables, options);
       const verbosity = verbosityOf(options);
       const { head = '', notice } = options;
-      if (verbosity !== 'quiet' && !options.json) context.terminal.out(head);
       await using watch = await watchRun(context, { isJson: options.json, verbosity });
+      if (verbosity !== 'quiet' && watch.hasText) context.terminal.out(head);
       if (notice !== undefined) watch.warn(notice);
       const summary = await runPipeline(context, {
         tables: chosen,
@@ -91,7 +91,7 @@ async function syncOnce(
         repeatCommand: repeatCommandOf(tables, options),
       });
       watch.stop();
-      await printResult(context, options, { summary: withMore(summary, watch.warnings), chosen, head });
+      await printResult(context, options, { summary: withMore(summary, watch.warnings), chosen, head, watch });
       return exitCodeOf(summary);
     },
   );
@@ -142,23 +142,27 @@ interface PrintedRun {
   readonly chosen: readonly TableSettings[];
   /** Printed first. */
   readonly head: string;
+  readonly watch: Watch;
 }
 
-/** Prints the result on stdout. With --json it is already there. */
+/** Prints the result on stdout, if people get text there. */
 async function printResult(
   { settings, terminal, redact, pipelines }: Context,
   options: SyncOptions,
-  { summary, chosen, head }: PrintedRun,
+  { summary, chosen, head, watch: { hasText, logDue } }: PrintedRun,
 ): Promise<void> {
-  if (options.json) return;
   const isChosen = new Set(chosen.map(({ name }) => name));
   const tablesOf = ({ runContext }: Pipeline) =>
     runContext.settings.tables.filter(({ name }) => isChosen.has(name));
   const count = pipelines.flatMap(tablesOf).length;
   const print = (text: string) => terminal.out(redact(text));
-  if (verbosityOf(options) !== 'quiet') return print(formatEnding(summary, count, terminal.style));
+  if (verbosityOf(options) !== 'quiet') {
+    if (hasText) print(formatEnding(summary, count, terminal.style));
+    return;
+  }
   const due = await withDueWarnings(summary, settings.stateDirectory);
-  if (!hasProblems(due)) return;
+  logDue(due);
+  if (!hasText || !hasProblems(due)) return;
   const unsaid = summary.tables.length - due.tables.length;
   print(
     `${head}${formatProblems(due, count - unsaid, await lastSuccesses(pipelines, summary), terminal.style)}`,

@@ -76,8 +76,11 @@ function logEvent(logger: Logger, event: RunEvent): void {
   }
 }
 
-/** Every log line about a table names the phase in which it was written. For a failure, this is where it happened. */
-export function logListener(logger: Logger): Listener {
+/**
+ * Every log line about a table names the phase in which it was written. For a failure, this is where it happened. A quiet
+ * run logs no warnings here, because it knows at its end which of them are due.
+ */
+export function logListener(logger: Logger, { hasWarnings = true } = {}): Listener {
   /** By destination, and by table if several tables are synced at the same time. */
   const phases = new Map<string, Phase | 'plan'>();
   let hasJobs = false;
@@ -95,7 +98,8 @@ export function logListener(logger: Logger): Listener {
     const phase = phases.get(of);
     // The line about a finished table has a field for the phase.
     const bindings = { ...(destination !== undefined && { destination }), ...(phase && { phase }) };
-    logEvent(Object.keys(bindings).length === 0 ? logger : logger.child(bindings), event);
+    if (hasWarnings || event.type !== 'warning')
+      logEvent(Object.keys(bindings).length === 0 ? logger : logger.child(bindings), event);
     if (hasJobs && event.type === 'table-finished') phases.delete(of);
   };
 }

@@ -157,10 +157,22 @@ slowTest('a dead webhook is a warning of the pipeline with what to do, and is ma
   expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
 });
 
-slowTest('LOG_FORMAT=json brings the log', async () => {
+test('LOG_FORMAT=json brings the log, without text in the same pipe, and a standing warning once', async () => {
   await using pair = await freshPair(two);
-  await pair.setEnv({ LOG_FORMAT: 'json' });
+  await pair.setEnv({ LOG_FORMAT: 'json', WEBHOOK_URL: 'http://127.0.0.1:9' });
   await pair.destination.query('CREATE VIEW orders AS SELECT 1 AS one');
-  const logged = await cron(pair);
-  expect(logged.stderr).toMatch(/^\{"level":"error".*"table":"orders"/m);
+  const merged = async () => {
+    const { stdout } = await cron(pair, '2>&1 | cat');
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  const first = await merged();
+  expect(first).toContainEqual(expect.objectContaining({ level: 'error', table: 'orders' }));
+  expect(first.filter(({ level }) => level === 'warn')).toHaveLength(1);
+  expect((await merged()).filter(({ level }) => level === 'warn')).toEqual([]);
+  const apart = await cron(pair);
+  expect(apart.stdout).toMatch(/^FAILED +orders/m);
+  expect(apart.stderr).toMatch(/^\{"level":"error".*"table":"orders"/m);
 });

@@ -16,6 +16,8 @@ export interface Terminal {
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
   readonly isStdinTerminal: boolean;
+  /** Whether stdout and stderr are one file or pipe, as in a mail of cron or in the journal. */
+  readonly isOneFile: boolean;
   /** For questions: answers come from stdin, and the questions go to stderr. */
   readonly dialogue: { readonly input: InputStream; readonly output: OutputStream };
   /** The style of stdout. */
@@ -67,6 +69,7 @@ export function terminalOf(
     isStdoutTerminal: isTerminal(stdout),
     isStderrTerminal: isTerminal(stderr),
     isStdinTerminal: stdin.isTTY === true,
+    isOneFile: isSameFile(stdout, stderr),
     dialogue: { input: stdin, output: stderr },
     style,
     sayStyle,
@@ -114,6 +117,12 @@ const isDumb = ({ TERM }: Environment): boolean =>
 
 /** A CI job may offer a terminal, but its log keeps every line that was drawn. */
 const canMove = (environment: Environment): boolean => !isDumb(environment) && !isSet(environment['CI']);
+
+function isSameFile(one: OutputStream, other: OutputStream): boolean {
+  if (isTerminal(one) || isTerminal(other) || one.fd === undefined || other.fd === undefined) return false;
+  const [{ dev, ino }, there] = [fstatSync(one.fd), fstatSync(other.fd)];
+  return dev === there.dev && ino === there.ino;
+}
 
 function isSameDevice(one: OutputStream, other: OutputStream): boolean {
   if (one.fd === undefined || other.fd === undefined) return false;

@@ -1,12 +1,12 @@
 /** The listeners of a run that a command shows: the log and the live line, beside those of every run. */
-import type { Listener, RunEvent } from '../../events.ts';
+import type { Listener, RunEvent, RunSummary } from '../../events.ts';
 import { jsonListener } from '../../observe/json-lines.ts';
 import { createLogger, effectiveLevel, type Verbosity } from '../../observe/log.ts';
 import { logListener, retryListener } from '../../observe/log-listener.ts';
 import { createProgress, type ProgressDisplay } from '../../observe/progress.ts';
 import type { Redact } from '../../redact.ts';
 import type { Style } from '../../report/style.ts';
-import { summaryByTable } from '../../report/summary.ts';
+import { summaryByTable, warningsIn } from '../../report/summary.ts';
 import { listenToRun } from '../../pipeline/run-listeners.ts';
 import type { Context } from '../pipeline/context.ts';
 
@@ -19,8 +19,12 @@ export interface Watch extends AsyncDisposable {
   readonly stop: () => void;
   /** Writes a warning to the log, or keeps it for the end of the run. */
   readonly warn: (message: string) => void;
-  /** The warnings for the end of the run, because there is no log. */
+  /** The warnings for the end of the run, because there is no log yet. */
   readonly warnings: readonly string[];
+  /** Whether people get text on stdout. A log of JSON lines in the same file excludes it. */
+  readonly hasText: boolean;
+  /** Writes the warnings that a quiet run reports to its log, if it has one. */
+  readonly logDue: (due: RunSummary) => void;
 }
 
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
@@ -28,17 +32,20 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const { isJson, verbosity } = options;
   const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
   const warnings: string[] = [];
-  const warn = await wireLog(context, options, { progress, warnings });
+  const { warn, logDue } = await wireLog(context, options, { progress, warnings });
+  const hasText = !isJson && !(context.settings.log.format === 'json' && terminal.isOneFile);
   if (progress) listen(progress.listener);
   if (isJson) listen(jsonListener(terminal.out, redact));
   const isAboveLine = progress !== undefined && terminal.screen?.isStdout === true;
-  if (!isJson && verbosity !== 'quiet' && !isAboveLine) listen(tableLinesListener(context));
+  if (hasText && verbosity !== 'quiet' && !isAboveLine) listen(tableLinesListener(context));
   const listening = listenToRun(context, { warn, isWhole: true });
   const stop = () => progress?.stop();
   return {
     stop,
     warn,
     warnings,
+    hasText,
+    logDue,
     [Symbol.asyncDispose]: async () => {
       stop();
       await listening[Symbol.asyncDispose]();
@@ -69,12 +76,15 @@ interface LogParts {
   readonly warnings: string[];
 }
 
-/** Resolves to a function that reports a warning: in the log, or beside a summary at its end. */
+/** A warning goes to the log, or to the end of the run: beside a summary, and if it is due only then. */
 async function wireLog(
   { settings: { log, pipeline, warnings: configured }, terminal, redact, runId, listen }: Context,
   { isJson, verbosity }: WatchOptions,
   { progress, warnings }: LogParts,
-): Promise<(message: string) => void> {
+): Promise<Pick<Watch, 'warn' | 'logDue'>> {
+  const keep = (message: string) => {
+    if (!warnings.includes(message)) warnings.push(message);
+  };
   // A person reads one text: the log does not repeat the summary, unless it was asked for.
   const isLogWanted =
     isJson || verbosity === 'verbose' || log.format === 'json' || ['trace', 'debug'].includes(log.level);
@@ -93,15 +103,20 @@ async function wireLog(
     });
   if (isBesideSummary) {
     if (verbosity !== 'quiet') listen(retryListener(openLog));
-    return (message) => {
-      if (!warnings.includes(message)) warnings.push(message);
-    };
+    return { warn: keep, logDue: () => undefined };
   }
   const logger = await openLog();
+  if (verbosity === 'quiet') {
+    listen(logListener(logger, { hasWarnings: false }));
+    const logDue = (due: RunSummary) => {
+      for (const { table, text } of warningsIn(due)) logger.warn(table === null ? {} : { table }, text);
+    };
+    return { warn: keep, logDue };
+  }
   const warn = (message: string) => logger.warn(message);
   configured.forEach(warn);
   listen(logListener(logger));
-  return warn;
+  return { warn, logDue: () => undefined };
 }
 
 /**
