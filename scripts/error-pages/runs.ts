@@ -115,7 +115,7 @@ export const runs = {
       'If a time limit stops each run (`TimeoutStartSec`, `activeDeadlineSeconds`, `timeout`), raise it or load large tables in chunks.',
     ],
     example: [
-      'error: stopped by SIGTERM (INTERRUPTED)',
+      'interrupted: stopped by SIGTERM (INTERRUPTED)',
       '  next: Work that was not committed was rolled back. The next "increp sync" continues from there.',
     ],
   },

@@ -19,7 +19,7 @@ export const tables = {
       'To make systemd accept this exit code, set `SuccessExitStatus=75`.',
     ],
     example: [
-      'error: public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop), backend 4242 of the destination (RUN_LOCKED)',
+      'busy: public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop), backend 4242 of the destination (RUN_LOCKED)',
       '  next: Wait for that run; a sync with --wait-lock 5m does so. If that run hangs, end it: kill 1 on host worker-1. If that process is gone, run at the destination: SELECT pg_terminate_backend(4242).',
     ],
   },
@@ -268,7 +268,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'To allow more at each sync, raise `delete_limit`. In mode `full-refresh`, 1 lets a sync empty the table.',
     ],
     example: [
-      'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
+      'error: public.orders has more than 5 rows that the source no longer has, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
       '  next: All other changes were synced. If the source is right, run "increp sync orders --deletes --force".',
     ],
   },

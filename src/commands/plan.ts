@@ -16,7 +16,9 @@ import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
+import type { RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
+import { readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
@@ -54,7 +56,8 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const { previews, refusal } = await planFor(pipeline, chosen, options);
+        const { previews: planned, refusal } = await planFor(pipeline, chosen, options);
+        const previews = await withLastFailures(planned, pipeline);
         if (!options.json)
           terminal.out(
             redact(
@@ -86,7 +89,7 @@ async function planFor(
   { settings, runContext }: Pipeline,
   tables: readonly TableSettings[],
   options: PlanOptions,
-): Promise<Pick<DestinationPlan, 'previews' | 'refusal'>> {
+): Promise<{ readonly previews: readonly Preview[] } & Pick<DestinationPlan, 'refusal'>> {
   const servers = await serversOf(runContext);
   ensureDifferentDatabases(settings, servers);
   runContext.destinations.add(settings, servers.destination);
@@ -106,6 +109,30 @@ async function planFor(
     refusal: writeRefusal(runContext, servers),
   };
 }
+
+/** A plan cannot foresee each failure, so it repeats the one that a sync found. */
+interface PlannedTable extends Preview {
+  /** Undefined if the plan itself says why a sync would fail. */
+  readonly lastFailure: RunRecord | undefined;
+}
+
+async function withLastFailures(
+  previews: readonly Preview[],
+  { runContext }: Pipeline,
+): Promise<PlannedTable[]> {
+  const failures = await readLastFailures(runContext, new Date());
+  return previews.map((table) => ({
+    ...table,
+    lastFailure: table.error || table.obstruction ? undefined : failures.get(table.recordName),
+  }));
+}
+
+const failureOf = ({ error_code, error_message, error_hint, sqlstate }: RunRecord) => ({
+  code: error_code ?? '',
+  sqlstate,
+  message: error_message ?? '',
+  hint: error_hint ?? '',
+});
 
 /** A note about tables that each destination reads separately. */
 function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {
@@ -128,8 +155,18 @@ function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): n
     : 0;
 }
 
-const inWords = (table: Preview) => ({
+const secondsSince = (time: string): number => (Date.now() - Date.parse(time)) / 1000;
+
+const inWords = ({ lastFailure, ...table }: PlannedTable) => ({
   ...table,
+  deletes: table.deletes && {
+    ...table.deletes,
+    ageSeconds: table.deletes.checkedAt === null ? undefined : secondsSince(table.deletes.checkedAt),
+  },
+  lastFailure: lastFailure && {
+    ageSeconds: secondsSince(lastFailure.started_at),
+    ...failureOf(lastFailure),
+  },
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0
@@ -146,7 +183,7 @@ const loaderNote = ({ loaderCause: cause }: Preview): string[] =>
   cause && cause.code !== 'small-table' ? [`loads by COPY instead of pg_dump: ${copyCause(cause)}`] : [];
 
 interface DestinationPlan {
-  readonly previews: readonly Preview[];
+  readonly previews: readonly PlannedTable[];
   /** Why a sync would fail before its first table. */
   readonly refusal: IncrepError | undefined;
   readonly of: object;
@@ -167,7 +204,7 @@ const toJson = (
   jobs,
 });
 
-const tableJson = (table: Preview) => ({
+const tableJson = (table: PlannedTable) => ({
   pattern: table.pattern ?? null,
   copy: { schema: table.copy.schema, table: table.copy.table },
   action: table.action,
@@ -211,4 +248,7 @@ const tableJson = (table: Preview) => ({
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
   warnings: table.warnings,
   error: table.error ? errorToJson(table.error) : null,
+  last_failure: table.lastFailure
+    ? { at: table.lastFailure.started_at, ...failureOf(table.lastFailure) }
+    : null,
 });

@@ -1,6 +1,8 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, listed, formatCounted } from '../format.ts';
+import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
+import { codesText } from './error.ts';
 import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
@@ -42,7 +44,12 @@ interface PlannedTable {
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
   readonly deletes:
-    | { readonly checkedAt: string | null; readonly everySeconds: number; readonly log: string | undefined }
+    | {
+        /** Since the last comparison. Undefined if there was none. */
+        readonly ageSeconds: number | undefined;
+        readonly everySeconds: number;
+        readonly log: string | undefined;
+      }
     | undefined;
   /** A sentence about rows that a load would remove. */
   readonly removes: string | undefined;
@@ -53,12 +60,22 @@ interface PlannedTable {
   readonly obstruction: { readonly what: string; readonly next: string } | undefined;
   readonly warnings: readonly string[];
   readonly error: { readonly code: string; readonly message: string; readonly next: string } | undefined;
+  /** Of a sync that no success has followed. */
+  readonly lastFailure: LastFailure | undefined;
+}
+
+interface LastFailure {
+  readonly ageSeconds: number;
+  readonly code: string;
+  readonly sqlstate: string | null;
+  readonly message: string;
+  readonly hint: string;
 }
 
 const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
   initial: ['+', 'green'],
   reset: ['!', 'yellow'],
-  'full-refresh': ['!', 'yellow'],
+  'full-refresh': ['~', 'cyan'],
   incremental: ['~', 'cyan'],
   append: ['~', 'cyan'],
   skipped: ['-', 'gray'],
@@ -83,8 +100,8 @@ interface PlanFrame {
 }
 
 /**
- * At least one line for each table, and a last line with totals. Tables that a sync would refuse come last, because a
- * terminal shows the end.
+ * At least one line for each table, and a last line with totals. Tables that a sync would refuse come last, after those
+ * whose last sync failed, because a terminal shows the end.
  */
 export function formatPlan(
   tables: readonly PlannedTable[],
@@ -93,14 +110,15 @@ export function formatPlan(
 ): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const printed = isVerbose ? tables : tables.map(withShortCursor);
-  const sorted = printed.toSorted((a, b) => Number(isRefused(a)) - Number(isRefused(b)));
+  const sorted = printed.toSorted((a, b) => trouble(a) - trouble(b));
   const told: ToldFailures = new Map();
   const isMany = tables.filter(({ action }) => action === 'initial').length > MANY_TABLES;
   const lines = sorted.flatMap((table) => {
     const seen = isVerbose ? undefined : repetition(table, told);
     if (seen !== undefined) return headLines({ ...table, reason: seen }, nameWidth, style, painter(style));
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
-    return tableLines(isFoundTold ? { ...table, pattern: undefined } : table, nameWidth, style);
+    const shown = isFoundTold ? { ...table, pattern: undefined } : table;
+    return [...tableLines(shown, nameWidth, style), ...failureLines(table, told, style)];
   });
   const { from, to } = direction;
   const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs)];
@@ -126,6 +144,9 @@ const withShortCursor = (table: PlannedTable): PlannedTable => ({
 const isRefused = ({ action, obstruction }: PlannedTable): boolean =>
   action === 'refused' || action === 'not-planned' || obstruction !== undefined;
 
+/** The largest comes last. */
+const trouble = (table: PlannedTable): number => (isRefused(table) ? 2 : table.lastFailure ? 1 : 0);
+
 function tableLines(table: PlannedTable, nameWidth: number, style: Style): string[] {
   const colored = painter(style);
   const detail = (head: string, text: string) =>
@@ -145,6 +166,22 @@ function tableLines(table: PlannedTable, nameWidth: number, style: Style): strin
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
     ...table.warnings.flatMap((warning) => detail('note', warning)),
     ...[table.obstruction, table.error].flatMap((problem) => (problem ? detail('next', problem.next) : [])),
+  ];
+}
+
+/** What the last sync said. It stays last, because its next step is the one to take. */
+function failureLines({ name, lastFailure }: PlannedTable, told: ToldFailures, style: Style): string[] {
+  if (!lastFailure) return [];
+  const { ageSeconds, code, sqlstate, message, hint } = lastFailure;
+  const label = printable(name);
+  const same = sameFailure({ name, code, message, hint }, label, told);
+  const text = same ?? `${printable(message)} (${codesText(code, sqlstate)})`;
+  const head = `last sync: FAILED ${formatAge(ageSeconds)} ago`;
+  return [
+    ...wrapped(`    ${head}: `, text, DETAIL_INDENT * 2, style),
+    ...(same === undefined && hint !== ''
+      ? wrapped('      next: ', printable(hint), DETAIL_INDENT * 2, style)
+      : []),
   ];
 }
 
@@ -200,9 +237,10 @@ const namesOf = (columns: readonly string[]): string => columns.map((name) => `"
 function deletesLines(table: PlannedTable): string[] {
   const { removesDeleted, deletes } = table;
   if (!deletes || !isOngoing(table)) return [];
-  const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
+  const { ageSeconds } = deletes;
+  const last = ageSeconds === undefined ? 'no comparison yet' : `last compared ${formatAge(ageSeconds)} ago`;
   const every = formatDuration(deletes.everySeconds);
-  const comparison = `${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`;
+  const comparison = `${removesDeleted ? 'due now' : 'not due'} (${last}, every ${every})`;
   return deletes.log === undefined
     ? [comparison]
     : [`at each sync from ${deletes.log}; comparison ${comparison}`];

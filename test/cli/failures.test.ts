@@ -450,7 +450,7 @@ const FAILURES: readonly Failure[] = [
       await sync(pair);
       await pair.source.query('DELETE FROM orders WHERE id > 2');
     },
-    says: ['more than 5 rows of public.orders are gone from the source', 'delete_limit (0.5)'],
+    says: ['public.orders has more than 5 rows that the source no longer has', 'delete_limit (0.5)'],
     next: 'increp sync orders --deletes --force',
   },
   {

@@ -70,7 +70,7 @@ const isLog = (line: string) => line.startsWith('{"level"');
 /** From the first error to its next step; a summary stands on stdout, what ends a command on stderr. */
 function errorIn({ stdout, stderr }: IncrepResult): string {
   const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => !isLog(line));
-  const start = lines.findIndex((line) => /^\s*error: /.test(line));
+  const start = lines.findIndex((line) => /^\s*(?:error|busy|interrupted): /.test(line));
   const end = lines.findIndex((line, index) => index > start && /^\s*next: /.test(line));
   expect(start, `no error in:\n${stdout}\n${stderr}`).toBeGreaterThanOrEqual(0);
   expect(end, `no next step in:\n${stdout}\n${stderr}`).toBeGreaterThan(start);

@@ -1,5 +1,6 @@
 /** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
+import { formatCounted } from '../../format.ts';
 import { IncrepError } from '../../errors.ts';
 import { askTogether, queryUsually } from '../../postgres/user-search-path.ts';
 import { onTables } from '../../sql/search-path.ts';
@@ -146,6 +147,6 @@ async function tryToRemove(
 
 export const limitExceeded = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
+    what: `${printName(destinationName)} has more than ${formatCounted(Math.floor(limit), 'row')} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); none was removed`,
     next: `All other changes were synced. If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}".`,
   });

@@ -1,0 +1,19 @@
+/** The failures that no success has followed, as this machine knows them. */
+import type { RunRecord } from '../schema/run-record.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
+import { readLocalRuns } from './local-run-history.ts';
+import { byTable, digestOf } from './run-stats.ts';
+
+/** By the name of the destination table in the history. */
+export async function readLastFailures(
+  context: Pick<RunContext, 'settings'>,
+  now: Date,
+): Promise<ReadonlyMap<string, RunRecord>> {
+  const { records } = await readLocalRuns(context);
+  return new Map(
+    [...byTable(records)].flatMap(([table, runs]) => {
+      const { lastFailure } = digestOf(runs, now);
+      return lastFailure ? [[table, lastFailure] as const] : [];
+    }),
+  );
+}
