@@ -1,6 +1,6 @@
 /** `sync-state/running.RUN.json` exists while a run is active. If the run is killed, the file completes the history. */
 import { readlinkSync } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
@@ -12,11 +12,10 @@ import { appendHistory, readHistory, type NewRecord } from './history-file.ts';
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const RUNNING_FILE = /^running\.[\da-f-]{36}\.json$/;
 
-const REWRITE_MS = 1000;
-/** A run rewrites its file at least this often. */
-const SIGN_OF_LIFE_MS = 60_000;
+/** A run writes its file this often, or at least sets its time, so that a killed run has a duration. */
+const SIGN_OF_LIFE_MS = 1000;
 /** Without a sign of life for so long, a run on another machine counts as killed. */
-const SILENT_MS = 10 * SIGN_OF_LIFE_MS;
+const SILENT_MS = 600_000;
 
 const activeTable = {
   table: z.string().nullable(),
@@ -58,20 +57,23 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
   readonly listener: Listener;
 } {
   let running: ActiveRun | undefined;
-  let [isChanged, writtenAt] = [true, 0];
+  let isChanged = true;
   let timer: NodeJS.Timeout | undefined;
   const pathOf = ({ run_id }: ActiveRun) => join(directory, `running.${run_id}.json`);
   // The file is not part of the sync. If it cannot be written, only the history lacks a killed run.
   const write = async () => {
     if (!running) return;
     const path = pathOf(running);
-    writtenAt = performance.now();
     isChanged = false;
     const [first = BETWEEN_TABLES, ...others] = active.values();
     const content: RunningRun = { ...running, ...first, quiet, waiting: [...waiting], others };
     await writeFile(path, JSON.stringify(content), { mode: 0o600 })
       .then(() => giveToOwner(path))
       .catch(() => undefined);
+  };
+  const touch = async () => {
+    const now = new Date();
+    if (running) await utimes(pathOf(running), now, now).catch(() => undefined);
   };
   const quiet: string[] = [];
   const waiting = new Set<string>();
@@ -107,8 +109,8 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
         for (const table of event.tables) waiting.add(destinationNameOf(table));
         await write();
         timer = setInterval(() => {
-          if (isChanged || performance.now() - writtenAt > SIGN_OF_LIFE_MS) writing = writing.then(write);
-        }, REWRITE_MS).unref();
+          writing = writing.then(isChanged ? write : touch);
+        }, SIGN_OF_LIFE_MS).unref();
       }
       if (event.type === 'table-planned') begin(destinationNameOf(event.table), event.action);
       if (event.type === 'phase-started') enter(destinationNameOf(event.table), event.phase);

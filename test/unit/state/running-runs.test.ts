@@ -1,6 +1,6 @@
 /** What the file of a killed run adds to the history. */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -84,6 +84,24 @@ test('of several jobs, each table that was being synced has a record', async () 
         error_message: expect.stringContaining('of orders (copy)'),
       },
     ]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('a run that waited before its first table until it was killed has the time that it took', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'increp-running-'));
+  try {
+    await using mark = markRunning({ directory, destinationNameOf: (table) => table });
+    const run = { runId: '01234567-89ab-cdef-0123-456789abcdef', pipeline: 'shop', tables: ['orders'] };
+    await mark.listener({ type: 'run-started', ...run, startedAt: new Date() });
+    const { mtimeMs } = await stat(join(directory, `running.${run.runId}.json`));
+    const touched = async () => (await stat(join(directory, `running.${run.runId}.json`))).mtimeMs;
+    await expect.poll(touched, { timeout: 5000 }).toBeGreaterThan(mtimeMs + 500);
+    await endProcess(directory);
+    const [killed] = await killedRuns(directory, 'shop');
+    expect(killed).toMatchObject({ table_name: null, was_killed: true, tables: ['orders'] });
+    expect(killed?.duration_s).toBeGreaterThan(0.5);
   } finally {
     await rm(directory, { recursive: true });
   }
