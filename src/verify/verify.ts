@@ -19,6 +19,7 @@ import type { TableFacts } from '../sync/facts/facts.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { pendingAtSource, writersQuestion } from '../sync/fence/pending-rows.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
+import { nullKeysAtSource } from '../sync/write/null-keys.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
 import { stateQuestion, type StateRows } from '../sync/facts/state-rows.ts';
@@ -105,7 +106,11 @@ async function compareTable(
       );
       const differences = await countDifferences(comparison.differences, keepsRest(facts.settings));
       const held = { database: context.source, holder: source };
-      return withoutGone(held, facts, relation, record, { ...comparison, ...differences });
+      const counted = await withoutGone(held, facts, relation, record, { ...comparison, ...differences });
+      // No window reads the rows without a key, so they may be the ones that differ.
+      const isExplained = counted.missing + counted.changed === 0;
+      const causes = isExplained ? [] : await nullKeysAtSource(held, facts, relation);
+      return { ...counted, notes: [...counted.notes, ...causes] };
     });
   });
 }

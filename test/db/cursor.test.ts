@@ -1,5 +1,6 @@
 /** What becomes the cursor, what never does, and what lies exactly at it. */
 import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
@@ -94,6 +95,8 @@ test('rows without a key are copied at the load and told of; with "include" thei
     rows_updated: 0,
     warnings: [/^4 rows have no at \(NULL\)/],
   });
+  const verified = await increp('verify', pair);
+  expect(verified.stdout).toMatch(/1 missing at the destination.*\n.*\n +note: 4 rows have no at \(NULL\)/);
 
   await pair.writeTables(logTable('timestamptz', { null_keys: 'include' }).tables);
   const included = (await sync(pair)).table();
