@@ -28,12 +28,16 @@ export async function ensureClaimNamed(tables: readonly string[], options: Claim
   const claim = claimOf(options);
   const pattern = tables.find((name) => starsOf(readPattern(name)) > 0);
   if (claim === undefined || (tables.length > 0 && pattern === undefined)) return;
+  const unclaimed = await unclaimedAmong(tables, options);
+  const need = `--${claim} needs the names of the tables`;
   throw new IncrepError('USAGE', {
     what:
-      pattern === undefined
-        ? `--${claim} needs the names of the tables`
-        : `--${claim} needs the names of the tables, but "${pattern}" is a pattern`,
-    next: claimStep(claim, await unclaimedAmong(tables, options)),
+      unclaimed?.length === 0
+        ? `none of these tables needs --${claim}`
+        : pattern === undefined
+          ? need
+          : `${need}, but "${pattern}" is a pattern`,
+    next: claimStep(claim, unclaimed),
   });
 }
 
@@ -43,7 +47,7 @@ const MOST_NAMED = 50;
 /** `unclaimed` is undefined if it is not known, or if the sides are probably swapped. Pure. */
 export function claimStep(claim: ClaimFlag, unclaimed: readonly string[] | undefined): string {
   if (unclaimed === undefined) return `Name each table: increp sync TABLE --${claim}`;
-  if (unclaimed.length === 0) return `None of these tables needs --${claim}. Run the command without it.`;
+  if (unclaimed.length === 0) return 'Run the command without it.';
   const command = tablesCommand('sync', unclaimed.slice(0, MOST_NAMED), [`--${claim}`]);
   const rest = unclaimed.length - MOST_NAMED;
   return `Check the names, then run: ${command}${rest > 0 ? `\nThen run this command again: ${rest} more ${rest === 1 ? 'table needs' : 'tables need'} --${claim}.` : ''}`;

@@ -81,16 +81,20 @@ const FILLERS = new Set(
   'a about an and can do does for from how i in is it my of on the to what when why with'.split(' '),
 );
 
-const startOf = (word: string): RegExp => {
-  const stem = word.replace(/s$/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(String.raw`(?<![\p{L}\p{N}])${stem}`, 'iu');
-};
+const stemOf = (word: string): string =>
+  String.raw`(?<![\p{L}\p{N}])${word.replace(/s$/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)}`;
+
+const startOf = (word: string): RegExp => new RegExp(stemOf(word), 'iu');
+
+/** In the text of a section, the start of a word may be a misspelt one: "sinc" is in "since". */
+const wholeWord = (word: string): RegExp => new RegExp(String.raw`${stemOf(word)}s?(?![\p{L}\p{N}])`, 'iu');
 
 /** The pages and sections whose heading has all words, and the rows of the index. One section alone is printed. */
 function foundIn(pages: readonly DocumentationPage[], asked: string, style: Style): string | undefined {
   const wanted = asked.split(/[\s_?]+/).filter((word) => word !== '' && !FILLERS.has(word.toLowerCase()));
   if (wanted.join('').length < LEAST_LETTERS) return undefined;
   const hasAll = (heading: string) => wanted.every((word) => startOf(word).test(heading));
+  const mentionsAll = (text: string) => wanted.every((word) => wholeWord(word).test(text));
   const isWanted = ({ heading }: { readonly heading: string }) => hasAll(heading);
   const titles = pages
     .map(({ topic, markdown }) => ({ heading: /^# (.*)$/m.exec(markdown)?.[1] ?? '', topic }))
@@ -101,17 +105,20 @@ function foundIn(pages: readonly DocumentationPage[], asked: string, style: Styl
   const words = [...titles.map(({ topic }) => topic), ...new Set(sections.map(({ heading }) => heading))];
   const [only] = sections;
   if (only && words.length === 1) return formatPage(only.markdown, style);
-  if (words.length === 0 && rows.length === 0) {
+  const isHeading = words.length > 0 || rows.length > 0;
+  if (!isHeading) {
     const texts = pages
       .flatMap(({ markdown }) => sectionsOf(markdown))
-      .filter(({ markdown }) => hasAll(markdown))
+      .filter(({ markdown }) => mentionsAll(markdown))
       .toSorted((a, b) => a.markdown.length - b.markdown.length);
     words.push(...new Set(texts.map(({ heading }) => heading)));
   }
   if (words.length === 0 && rows.length === 0) return undefined;
   const bold = (text: string) => painter(style)('bold', text);
   return inLines([
-    ...(words.length === 0 ? [] : [bold(`Help about "${asked}":`)]),
+    ...(words.length === 0
+      ? []
+      : [bold(isHeading ? `Help about "${asked}":` : `Sections that mention "${asked}":`)]),
     ...words.slice(0, MOST_LISTED).map((each) => `  increp help ${shellWord(each)}`),
     ...(words.length > 0 && rows.length > 0 ? [''] : []),
     ...rows.flatMap((row) => formatRow(row, style)),

@@ -111,7 +111,7 @@ async function planFor(
 }
 
 /** A plan cannot foresee each failure, so it repeats the one that a sync found. */
-interface PlannedTable extends Preview {
+interface KnownTable extends Preview {
   /** Undefined if the plan itself says why a sync would fail. */
   readonly lastFailure: RunRecord | undefined;
 }
@@ -119,7 +119,7 @@ interface PlannedTable extends Preview {
 async function withLastFailures(
   previews: readonly Preview[],
   { runContext }: Pipeline,
-): Promise<PlannedTable[]> {
+): Promise<KnownTable[]> {
   const failures = await readLastFailures(runContext, new Date());
   return previews.map((table) => ({
     ...table,
@@ -157,7 +157,7 @@ function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): n
 
 const secondsSince = (time: string): number => (Date.now() - Date.parse(time)) / 1000;
 
-const inWords = ({ lastFailure, ...table }: PlannedTable) => ({
+const inWords = ({ lastFailure, ...table }: KnownTable) => ({
   ...table,
   deletes: table.deletes && {
     ...table.deletes,
@@ -183,7 +183,7 @@ const loaderNote = ({ loaderCause: cause }: Preview): string[] =>
   cause && cause.code !== 'small-table' ? [`loads by COPY instead of pg_dump: ${copyCause(cause)}`] : [];
 
 interface DestinationPlan {
-  readonly previews: readonly PlannedTable[];
+  readonly previews: readonly KnownTable[];
   /** Why a sync would fail before its first table. */
   readonly refusal: IncrepError | undefined;
   readonly of: object;
@@ -204,7 +204,7 @@ const toJson = (
   jobs,
 });
 
-const tableJson = (table: PlannedTable) => ({
+const tableJson = (table: KnownTable) => ({
   pattern: table.pattern ?? null,
   copy: { schema: table.copy.schema, table: table.copy.table },
   action: table.action,

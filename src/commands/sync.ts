@@ -91,7 +91,12 @@ async function syncOnce(
         repeatCommand: repeatCommandOf(tables, options),
       });
       watch.stop();
-      await printResult(context, options, { summary: withMore(summary, watch.warnings), chosen, head, watch });
+      await printResult(context, options, {
+        summary: withMore(summary, watch.warnings),
+        chosen,
+        head,
+        watch,
+      });
       return exitCodeOf(summary);
     },
   );

@@ -6,9 +6,11 @@ import type { CommandDescription } from '../../src/commands/descriptions/descrip
 import { commands } from '../../src/commands/program/registry.ts';
 import { displayWidth } from '../../src/report/text.ts';
 import { increp } from '../support/increp.ts';
+import { emptyControl } from '../support/empty-control.ts';
 import { freshPair } from '../support/pair.ts';
 import { PROGRAM, withProgram } from '../support/named-program.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { controlPlace } from '../support/service.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 import { oneIn } from '../support/tier.ts';
 
@@ -94,16 +96,19 @@ describe.each(
     5,
     all.filter(({ name }) => !PLAYED_ELSEWHERE.includes(name)),
   ),
-)('the examples of $name', ({ examples }: CommandDescription) => {
+)('the examples of $name', ({ name, examples }: CommandDescription) => {
   test('do what they say', async () => {
+    await using control = name === 'token' ? await controlPlace() : undefined;
+    if (control) await emptyControl(control);
+    const env = { SERVE_DATABASE_URL: control?.url };
     await using webhook = await webhookServer();
     await using pair = await freshPair(shop);
     await pair.setEnv({ WEBHOOK_URL: webhook.url });
     expect((await increp('sync', pair)).exitCode).toBe(0);
     for (const example of examples) {
-      const { exitCode, stdout, stderr } = await increp(example, pair);
+      const { exitCode, stdout, stderr } = await increp(example, pair, { env });
       expect(exitCode, `${example}\n${stdout}${stderr}`).toBe(0);
-      expect(stdout, example).not.toBe('');
+      expect(`${stdout}${stderr}`, example).not.toBe('');
     }
   });
 });
@@ -113,6 +118,7 @@ test('help suggests the nearest name of all that has help', async () => {
     ['COLUMN_NOT_FOUD', 'COLUMN_NOT_FOUND'],
     ['lokback', 'lookback'],
     ['statsu', 'status'],
+    ['sinc', 'sync'],
   ])
     expect((await increp(`help ${typed}`, here())).stderr).toContain(`did you mean "${meant}"?`);
 });

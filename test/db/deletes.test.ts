@@ -152,7 +152,9 @@ slowTest('deletes_every says how often, --deletes forces it, and the plan says w
   await pair.source.query('DELETE FROM orders WHERE id = 2');
   // The load itself was a comparison.
   expect(await planned()).toBe(false);
-  expect((await increp('plan', pair)).stdout).toMatch(/deletes: not due \(last compared \d+ s ago, every 1d\)/);
+  expect((await increp('plan', pair)).stdout).toMatch(
+    /deletes: not due \(last compared \d+ s ago, every 1d\)/,
+  );
   expect((await sync(pair)).table().rows_deleted).toBe(0);
   expect(await planned('--deletes')).toBe(true);
   expect((await sync(pair, '--deletes')).table().rows_deleted).toBe(1);

@@ -1,7 +1,5 @@
 /** What the page and the API read of the control database. */
 import { expect, test } from 'vitest';
-import { createControl } from '../../src/serve/install.ts';
-import { openQueue } from '../../src/serve/queue.ts';
 import {
   readAttempts,
   readPauses,
@@ -21,12 +19,10 @@ import {
 import { readRun, readRuns } from '../../src/serve/read/run.ts';
 import { readLags, readTable } from '../../src/serve/read/table.ts';
 import type { ControlSession } from '../../src/postgres/control-database.ts';
-import { ControlDatabase } from '../../src/postgres/control-database.ts';
-import { readServiceSettings } from '../../src/config/service/control-database.ts';
+import { emptyControl } from '../support/empty-control.ts';
 import { freshPair } from '../support/pair.ts';
-import { controlPlace, QUICK, waitForRows, type ControlPlace } from '../support/service.ts';
+import { controlPlace, waitForRows, type ControlPlace } from '../support/service.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
-import { timingWith } from '../support/timing.ts';
 
 const EVERYTHING = { visible: null, search: '', limit: 50, offset: 0, silentSeconds: 60 };
 const TABLES = { search: '', state: '', order: 'trouble', limit: 50, offset: 0 } as const;
@@ -106,19 +102,6 @@ test('after a sync, each read model shows it', async () => {
   expect(await readEvents(session, { visible: null, pipeline: null, limit: 10 })).toEqual([]);
   expect(await readAudit(session, { visible: null, pipeline: null, limit: 10 })).toEqual([]);
 });
-
-/** The tables of the service, without a service. */
-async function emptyControl(control: ControlPlace): Promise<void> {
-  const timing = timingWith(QUICK);
-  const { control: settings } = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
-  await using database = new ControlDatabase(settings, { program: 'serve', connections: 2, timing });
-  await using queue = await openQueue(
-    { control: database, timing: timing.serve, onError: () => undefined },
-    true,
-  );
-  await database.transaction(createControl);
-  await queue.start();
-}
 
 const add = (control: ControlPlace, table: string, columns: Readonly<Record<string, string>>) =>
   control.rows(`INSERT INTO tables (pipeline, table_name, ${Object.keys(columns).join(', ')})

@@ -76,6 +76,7 @@ function findFault(text: string): Fault | undefined {
 
 /** Common mistakes that are valid in other languages. */
 function explain(text: string, { offset, what }: Fault): Fault {
+  if (text.trim() === '') return { offset: 0, what: 'the file is empty' };
   const rest = text.slice(offset);
   const before = text.slice(0, offset).trimEnd();
   if (/^(\/\/|\/\*|#)/.test(rest)) return { offset, what: 'JSON has no comments' };

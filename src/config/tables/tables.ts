@@ -130,7 +130,8 @@ function entriesOf(document: unknown, report: ReportProblem): RawEntry[] {
   problemsOf(error?.issues ?? [], { value: envelope, path: [], knownKeys: ENVELOPE_KEYS }).forEach(report);
   const { defaults, tables } = isObject(envelope) ? envelope : {};
   if (!Array.isArray(tables)) return [];
-  if (tables.length === 0) report({ where: placeOf(isBare ? [] : ['tables']), what: 'there are no tables' });
+  if (tables.length === 0)
+    report({ where: placeOf(isBare ? [] : ['tables']), what: 'there are no tables; add an entry for each' });
   const shared = isObject(defaults) ? readDefaults(defaults, report) : {};
   const entryAt = (value: unknown, index: number): RawEntry => {
     return { value, path: isBare ? [index] : ['tables', index], defaults: shared };

@@ -23,7 +23,8 @@ test('what is JSON is read', () => {
 
 describe('what is not JSON is shown with its line and column', () => {
   test.each([
-    ['', '1:1 the file ends too early: expected a value'],
+    ['', '1:1 the file is empty'],
+    [' \n', '1:1 the file is empty'],
     ['[1, 2', '1:6 the file ends too early: expected , or ]'],
     ['{"a": 1', '1:8 the file ends too early: expected , or }'],
     ['[1 2]', '1:4 expected , or ]'],

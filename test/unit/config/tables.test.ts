@@ -593,8 +593,8 @@ describe('a document is refused', () => {
     'an array of tables, or an object with "tables" and optional "defaults", "destinations", "jobs" and "schedule"';
 
   test.each([
-    [[], 'tables-config.json: there are no tables'],
-    [{ tables: [] }, 'tables-config.json, tables: there are no tables'],
+    [[], 'tables-config.json: there are no tables; add an entry for each'],
+    [{ tables: [] }, 'tables-config.json, tables: there are no tables; add an entry for each'],
     [5, `tables-config.json: 5 is not allowed; allowed: ${allowed}`],
     [{}, 'tables-config.json, tables: missing; allowed: an array of tables'],
     [{ tables: {} }, 'tables-config.json, tables: {} is not allowed; allowed: an array of tables'],
