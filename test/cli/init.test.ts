@@ -124,7 +124,7 @@ describe('what the source has', () => {
     );
   });
 
-  test('keys can be named, for one table or for all that have such columns', async () => {
+  slowTest('keys can be named, for one table or for all that have such columns', async () => {
     await using pair = await zoo();
     const args =
       '--yes --json --tables log,two --tables shown --replication-key updated_at --replication-key log=id --unique-cols shown=id';
@@ -172,7 +172,7 @@ describe('what the source has', () => {
     expect(await written(pair)).toBe('nothing');
   });
 
-  test('a foreign table has a key, and what identifies its rows is named', async () => {
+  slowTest('a foreign table has a key, and what identifies its rows is named', async () => {
     await using pair = await freshPair(ordersPreset);
     const { host, port, database, user, password } = pair.login('source');
     await pair.source
@@ -304,7 +304,7 @@ describe('what is written', () => {
     expect((await increp('-C new sync', pair)).exitCode).toBe(0);
   });
 
-  test('a password that nothing can quote is written as a URL', async () => {
+  slowTest('a password that nothing can quote is written as a URL', async () => {
     await using pair = await freshPair(ordersPreset);
     const password = `Ab1'"\`#\\ ${'z'.repeat(8)}`;
     const { user } = pair.login('destination', 'increp');
@@ -436,20 +436,26 @@ describe('signs that source and destination are swapped', () => {
     expect([empty.exitCode, empty.stderr]).toEqual([1, expect.stringContaining('are probably swapped')]);
   });
 
-  test('so is a source with the state of any pipeline if the destination has rows of its own', async () => {
-    await using pair = await freshPair({
-      ...ordersPreset,
-      destinationSql: 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)',
-    });
-    await pair.source.query(
-      `CREATE SCHEMA other; CREATE TABLE other._increp_state (table_name text, pipeline text, record jsonb)`,
-    );
-    const refused = await init(pair, '--yes --all-tables');
-    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('are probably swapped')]);
-    expect(refused.stderr).not.toMatch(/--adopt|--replace/);
-    await pair.destination.query('TRUNCATE orders');
-    expect((await init(pair, '--yes --all-tables')).exitCode).toBe(0);
-  });
+  slowTest(
+    'so is a source with the state of any pipeline if the destination has rows of its own',
+    async () => {
+      await using pair = await freshPair({
+        ...ordersPreset,
+        destinationSql: 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)',
+      });
+      await pair.source.query(
+        `CREATE SCHEMA other; CREATE TABLE other._increp_state (table_name text, pipeline text, record jsonb)`,
+      );
+      const refused = await init(pair, '--yes --all-tables');
+      expect([refused.exitCode, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining('are probably swapped'),
+      ]);
+      expect(refused.stderr).not.toMatch(/--adopt|--replace/);
+      await pair.destination.query('TRUNCATE orders');
+      expect((await init(pair, '--yes --all-tables')).exitCode).toBe(0);
+    },
+  );
 
   test('a source that another pipeline fills is only a warning', async () => {
     await using pair = await freshPair(ordersPreset);

@@ -109,7 +109,7 @@ test('a long dash, as editors make it of two, and a single one before a long opt
   }
 });
 
-test('--json is one object a line: the start, plans, tables, and the summary last', async () => {
+slowTest('--json is one object a line: the start, plans, tables, and the summary last', async () => {
   await using pair = await freshPair('orders');
   const result = await increp('sync --json', pair);
   const lines = result.lines();

@@ -58,7 +58,7 @@ test('never synced, then ok', async () => {
   );
 });
 
-test('stale, by max_staleness of each table', async () => {
+slowTest('stale, by max_staleness of each table', async () => {
   const tables = [
     { ...ORDERS_CONFIG, max_staleness: '1h', warn_staleness: '30m' },
     { ...ORDERS_CONFIG, name: 'others' },

@@ -117,7 +117,7 @@ slowTest('the next syncs follow the constraints of the source, and users keep th
   await expectSame(pair);
 });
 
-test('rows come and go under the copied keys, with values that move from row to row', async () => {
+slowTest('rows come and go under the copied keys, with values that move from row to row', async () => {
   await using pair = await shop();
   await sync(pair);
   for (let round = 0; round < 3; round += 1) {

@@ -144,7 +144,7 @@ slowTest(
   },
 );
 
-test('a log that is new or another one: the keys are compared once', async () => {
+slowTest('a log that is new or another one: the keys are compared once', async () => {
   await using pair = await freshPair(logging({ deletes_from: undefined }));
   await sync(pair);
   await record(pair);

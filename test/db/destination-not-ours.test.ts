@@ -289,14 +289,17 @@ slowTest(
   },
 );
 
-test('an empty table is filled as ever, and a table whose state is gone on both sides is not ours any more', async () => {
-  await using pair = await withTable({ destinationSql: ORDERS_SQL });
-  await sync(pair);
-  await rm(join(pair.directory, 'sync-state'), { recursive: true });
-  await pair.destination.query('DELETE FROM _increp_state');
-  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
-  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({ rows_unchanged: 10, rows_read: 0 });
-});
+slowTest(
+  'an empty table is filled as ever, and a table whose state is gone on both sides is not ours any more',
+  async () => {
+    await using pair = await withTable({ destinationSql: ORDERS_SQL });
+    await sync(pair);
+    await rm(join(pair.directory, 'sync-state'), { recursive: true });
+    await pair.destination.query('DELETE FROM _increp_state');
+    expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+    expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({ rows_unchanged: 10, rows_read: 0 });
+  },
+);
 
 test('the other tables of the run are synced', async () => {
   await using pair = await withTable({

@@ -175,7 +175,7 @@ slowTest('a thousand columns, and a value of many megabytes', async () => {
   }
 });
 
-test.each(LOADERS_TRIED)(
+slowTest.each(LOADERS_TRIED)(
   'rows that are written during a load by %s come with the next sync',
   async (loader) => {
     await using pair = await freshPair({

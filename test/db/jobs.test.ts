@@ -57,7 +57,7 @@ slowTest(
   },
 );
 
-test('--fail-fast starts no other table, and the tables that are being synced finish', async () => {
+slowTest('--fail-fast starts no other table, and the tables that are being synced finish', async () => {
   await using pair = await freshPair(shop(['bad', 'slow', 'later', 'last']));
   await sync(pair);
   await touch(pair, ['bad', 'slow', 'later', 'last']);
@@ -233,7 +233,7 @@ test('questions about silent sessions that come together share one connection', 
   await ask();
 });
 
-test('tables of one enum create and extend it once, whichever job is first', async () => {
+slowTest('tables of one enum create and extend it once, whichever job is first', async () => {
   const options = { ...KEYED, types: 'native' };
   await using pair = await freshPair({
     tables: NAMES.map((name) => ({ name, ...options })),

@@ -88,36 +88,40 @@ testWithPgDump.each(LOADERS_TRIED)(
   TIMEOUT,
 );
 
-test('enums and domains that the destination lacks are made there, by the table that is loaded first', async () => {
-  await using pair = await freshPair({
-    schema: 'shop',
-    tables: [config('t'), config('other'), config('plain', { types: 'text' })],
-    sourceSql: `${MOOD} CREATE DOMAIN price AS numeric(8,2) NOT NULL CHECK (VALUE >= 0) CHECK (VALUE < 1e6);
+slowTest(
+  'enums and domains that the destination lacks are made there, by the table that is loaded first',
+  async () => {
+    await using pair = await freshPair({
+      schema: 'shop',
+      tables: [config('t'), config('other'), config('plain', { types: 'text' })],
+      sourceSql: `${MOOD} CREATE DOMAIN price AS numeric(8,2) NOT NULL CHECK (VALUE >= 0) CHECK (VALUE < 1e6);
       CREATE DOMAIN moods AS mood[]; CREATE DOMAIN "Dear" AS price CHECK (VALUE > 100);
       CREATE TABLE t (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), v mood, vs mood[], p price,
         d "Dear"[], ms moods, plain numeric(4,1));
       INSERT INTO t VALUES (1, now(), 'sad', '{ok,NULL}', 1.5, '{200,300.25}', '{sad}', 1.5);
       ${tableSql('other', 'mood', `'it''s "so"'`)} ${tableSql('plain', 'mood', 'NULL')}`,
-  });
-  await pair.setEnv({ DEST_SCHEMA: 'Copy' });
-  const { stdout } = await increp('plan', pair);
-  expect(stdout).toContain('creates the enum Copy.mood; creates the domain Copy.price');
-  expect(await userTypes(pair)).toEqual([]);
-  expect((await increp('check --json', pair)).exitCode).toBe(0);
-  const first = await sync(pair);
-  expect(first.table('t').reason).toMatch(/^there is no destination table yet; creates the enum Copy.mood/);
-  expect(await userTypes(pair)).toEqual(['"Copy"."Dear"', '"Copy".mood', '"Copy".moods', '"Copy".price']);
-  expect(await typesOf(pair, 'destination', '"Copy".t')).toEqual([
-    ...['"Copy".mood', '"Copy".mood[]', '"Copy".price', '"Copy"."Dear"[]', '"Copy".moods', 'numeric(4,1)'],
-  ]);
-  expect(await typesOf(pair, 'destination', '"Copy".plain')).toEqual(['text']);
-  for (const name of ['t', 'other', 'plain']) await expectSameRows(pair, name, { destinationSchema: 'Copy' });
-  await pair.source.query(`UPDATE shop.t SET v = 'ok', changed = now()`);
-  const second = await sync(pair);
-  expect(second.table('t')).toMatchObject({ action: 'incremental', rows_updated: 1 });
-  expect(second.table('t').reason).toBe('the cursor is known');
-  await expectSameRows(pair, 't', { destinationSchema: 'Copy' });
-});
+    });
+    await pair.setEnv({ DEST_SCHEMA: 'Copy' });
+    const { stdout } = await increp('plan', pair);
+    expect(stdout).toContain('creates the enum Copy.mood; creates the domain Copy.price');
+    expect(await userTypes(pair)).toEqual([]);
+    expect((await increp('check --json', pair)).exitCode).toBe(0);
+    const first = await sync(pair);
+    expect(first.table('t').reason).toMatch(/^there is no destination table yet; creates the enum Copy.mood/);
+    expect(await userTypes(pair)).toEqual(['"Copy"."Dear"', '"Copy".mood', '"Copy".moods', '"Copy".price']);
+    expect(await typesOf(pair, 'destination', '"Copy".t')).toEqual([
+      ...['"Copy".mood', '"Copy".mood[]', '"Copy".price', '"Copy"."Dear"[]', '"Copy".moods', 'numeric(4,1)'],
+    ]);
+    expect(await typesOf(pair, 'destination', '"Copy".plain')).toEqual(['text']);
+    for (const name of ['t', 'other', 'plain'])
+      await expectSameRows(pair, name, { destinationSchema: 'Copy' });
+    await pair.source.query(`UPDATE shop.t SET v = 'ok', changed = now()`);
+    const second = await sync(pair);
+    expect(second.table('t')).toMatchObject({ action: 'incremental', rows_updated: 1 });
+    expect(second.table('t').reason).toBe('the cursor is known');
+    await expectSameRows(pair, 't', { destinationSchema: 'Copy' });
+  },
+);
 
 slowTest('a load that fails leaves no type behind', async () => {
   await using pair = await freshPair({

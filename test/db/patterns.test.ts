@@ -85,7 +85,7 @@ test('ordinary and partitioned tables, and nothing else', async () => {
   expect(table('parted')).toMatchObject({ rows_inserted: 2 });
 });
 
-test('an entry of its own wins, of two patterns the first, and each schema has its own', async () => {
+slowTest('an entry of its own wins, of two patterns the first, and each schema has its own', async () => {
   await using pair = await freshPair({ sourceSql: tableSql('events_1', 'events_2', 'events_3', 'odd') });
   await addSourceSchema(pair, 'crm', tableSql('events_1', 'events_9', 'odd'));
   await pair.writeTables({

@@ -78,7 +78,7 @@ test('an entry with renamed keys is loaded, synced, compared, repaired and descr
   await expectCopy(pair);
 });
 
-test('the source is described by its own names: missing columns, indexes and privileges', async () => {
+slowTest('the source is described by its own names: missing columns, indexes and privileges', async () => {
   await using pair = await freshPair(renaming());
   await pair.source.query('DROP INDEX users_updated_at_idx; ALTER TABLE users DROP CONSTRAINT users_pkey');
   const { stdout } = await increp('check', pair);
