@@ -40,6 +40,14 @@ export function tablesCommand(
 export const tableCommand = (command: TableCommand, table: string, ...flags: string[]): string =>
   tablesCommand(command, [table], flags);
 
+/** Commands in a text that permit more than a plain sync does. A command ends with its quote or its line. */
+const PERMITTING =
+  /\bincrep (?:reset|sync(?=[^"\n]* --(?:force|full-refresh|adopt|replace)(?![\w-])))(?![\w-]|[^"\n]* --destination )/g;
+
+/** What one destination needs is not permitted for the others. */
+export const onlyAtDestination = (text: string, destination: string): string =>
+  text.replaceAll(PERMITTING, (command) => `${command} --destination ${shellWord(destination)}`);
+
 type ReadCommand = { readonly words: readonly string[] } | { readonly fault: string };
 
 /** A piece of a word: an escaped character, a text in quotes, or plain characters. */

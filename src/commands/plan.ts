@@ -14,6 +14,7 @@ import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
+import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import type { RunRecord } from '../schema/run-record.ts';
@@ -61,7 +62,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
         if (!options.json)
           terminal.out(
             redact(
-              formatPlan(previews.map(inWords), terminal.style, {
+              formatPlan(previews.map(inWordsAt(pipeline)), terminal.style, {
                 jobs,
                 isVerbose: options.verbose,
                 direction: {
@@ -156,6 +157,21 @@ function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): n
 }
 
 const secondsSince = (time: string): number => (Date.now() - Date.parse(time)) / 1000;
+
+/** What a destination needs is a command for this destination. */
+function inWordsAt({ name: destination }: Pipeline) {
+  const at = (text: string) => (destination === undefined ? text : onlyAtDestination(text, destination));
+  return (table: KnownTable) => {
+    const { error, obstruction, lastFailure, warnings, ...words } = inWords(table);
+    return {
+      ...words,
+      warnings: warnings.map(at),
+      error: error && { code: error.code, message: error.message, next: at(error.next) },
+      obstruction: obstruction && { ...obstruction, next: at(obstruction.next) },
+      lastFailure,
+    };
+  };
+}
 
 const inWords = ({ lastFailure, ...table }: KnownTable) => ({
   ...table,

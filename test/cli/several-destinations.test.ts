@@ -7,7 +7,7 @@ import { increp } from '../support/increp.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { inTerminal } from '../support/pseudo-terminal.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
-import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 import { slowTest } from '../support/tier.ts';
@@ -94,6 +94,20 @@ test('--destination chooses some of them', async () => {
   expect(reset.stdout).toMatch(/^destination one\norders: reset/);
   const plan = (await increp('plan --json', pair)).json<{ tables: { action: string }[] }>();
   expect(plan.tables.map(({ action }) => action)).toEqual(['initial', 'initial', 'incremental']);
+});
+
+test('what one destination needs is permitted for it alone', async () => {
+  await using pair = await freshSeveral({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'hard' }] });
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id > 2');
+  const [failed] = (await trySync(pair, '--deletes')).summary.tables.filter(
+    ({ destination }) => destination === 'two',
+  );
+  const command = 'increp sync --destination two orders --deletes --force';
+  expect(failed?.error?.hint).toContain(command);
+  expect((await increp('plan --destination two', pair)).stdout).toContain(command);
+  expect((await increp(command.replace('increp ', ''), pair)).exitCode).toBe(0);
+  expect((await increp('status --destination one', pair)).stdout).toMatch(/^failing/m);
 });
 
 test('a name that there is not is refused, with the one that was probably meant', async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { shellWord, tableCommand } from '../../src/shell-word.ts';
+import { onlyAtDestination, shellWord, tableCommand } from '../../src/shell-word.ts';
 
 const NAMES = [
   'orders',
@@ -36,4 +36,21 @@ test('a table that is called like an option is not one', () => {
   expect(tableCommand('sync', '-x', '--deletes')).toBe('increp sync --deletes -- -x');
   expect(tableCommand('sync', 'a b', '--deletes')).toBe("increp sync 'a b' --deletes");
   expect(tableCommand('reset', 'orders')).toBe('increp reset orders');
+});
+
+test.each([
+  [
+    'Run "increp sync orders --deletes --force".',
+    'Run "increp sync --destination two orders --deletes --force".',
+  ],
+  ['run "increp reset \'a b\' --force".', 'run "increp reset --destination two \'a b\' --force".'],
+  [
+    'run: increp sync a b --replace\nThen more.',
+    'run: increp sync --destination two a b --replace\nThen more.',
+  ],
+  ['run "increp sync orders" first, then "increp verify --force"', undefined],
+  ['run "increp sync --destination two orders --force"', undefined],
+  ['the next "increp sync" continues; --force would not help', undefined],
+])('what is permitted at one destination: %s', (text, wanted) => {
+  expect(onlyAtDestination(text, 'two')).toBe(wanted ?? text);
 });

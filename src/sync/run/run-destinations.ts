@@ -8,6 +8,7 @@ import {
   type RunSummary,
   type TableOutcome,
 } from '../../events.ts';
+import { onlyAtDestination } from '../../shell-word.ts';
 import { run } from './run.ts';
 import type { RunRequest } from './run-request.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
@@ -79,15 +80,21 @@ export async function runSeveral(
  */
 function emitterOf(destination: string, own: Emit, emit: Emit): Emit {
   return async (event: RunEvent) => {
+    if (event.type === 'table-finished') {
+      const outcome = withHint(event.outcome, destination);
+      await own({ ...event, outcome });
+      return emit({ ...event, outcome: { ...outcome, destination } });
+    }
     await own(event);
-    if (event.type === 'run-started' || event.type === 'run-finished') return;
-    await emit(
-      event.type === 'table-finished'
-        ? { ...event, outcome: { ...event.outcome, destination } }
-        : { ...event, destination },
-    );
+    if (event.type !== 'run-started' && event.type !== 'run-finished') await emit({ ...event, destination });
   };
 }
+
+/** The next step of a failure is about this destination alone. */
+const withHint = (outcome: TableOutcome, destination: string): TableOutcome =>
+  outcome.error
+    ? { ...outcome, error: { ...outcome.error, hint: onlyAtDestination(outcome.error.hint, destination) } }
+    : outcome;
 
 /** If a run ended before some of its tables, for example because its destination is down, these tables count as failed. */
 async function withUnreached(
@@ -96,7 +103,7 @@ async function withUnreached(
   tables: readonly string[],
   emit: Emit,
 ): Promise<RunSummary> {
-  const reached = summary.tables.map((outcome) => ({ ...outcome, destination }));
+  const reached = summary.tables.map((outcome) => ({ ...withHint(outcome, destination), destination }));
   const { error } = summary;
   if (!error || error.code === 'INTERRUPTED') return { ...summary, tables: reached };
   const unreached = tables
