@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import type { Db, PgBoss } from 'pg-boss';
+import { reworded, type IncrepError } from '../errors.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { SET_PRIORITY } from '../sql/control/claims.ts';
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
@@ -63,11 +64,16 @@ const adapterOf = (session: ControlSession): Db => ({
   },
 });
 
-/** pg-boss describes some errors by plain objects. */
-export const asThrown = (reported: unknown): unknown =>
-  typeof reported === 'object' && reported !== null && !(reported instanceof Error) && 'message' in reported
-    ? Object.assign(new Error(String(reported.message)), reported)
-    : reported;
+/** pg-boss copies the fields of some errors to plain objects. */
+export function asThrown(reported: unknown): unknown {
+  if (typeof reported !== 'object' || reported === null || reported instanceof Error) return reported;
+  if (!('message' in reported)) return reported;
+  const error = Object.assign(new Error(String(reported.message)), reported);
+  return isCopyOfOurs(error) ? reworded(error, { what: error.message, next: error.next }) : error;
+}
+
+const isCopyOfOurs = (error: Error): error is IncrepError =>
+  error.name === 'IncrepError' && 'code' in error && 'next' in error;
 
 /** pg-boss is heavy, so it loads only here. */
 export async function openQueue(

@@ -256,8 +256,11 @@ async function settle(control: Pool): Promise<readonly string[]> {
   }
 }
 
-const bugsIn = ({ log }: Program): readonly string[] =>
-  [...new Set(log.split('\n').filter((line) => line.includes('"INTERNAL"')))].slice(0, 5);
+/** The first line of each kind: without its numbers, such as times and ports. */
+const bugsIn = ({ log }: Program): readonly string[] => {
+  const lines = log.split('\n').filter((line) => line.includes('"INTERNAL"'));
+  return [...new Map(lines.toReversed().map((line) => [line.replaceAll(/\d+/g, ''), line])).values()];
+};
 
 /** As the command finds them, and by counting the rows of append mode. */
 async function differences({ name, appended, open: { pair } }: OpenPipeline): Promise<readonly string[]> {
