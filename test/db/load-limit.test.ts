@@ -231,3 +231,22 @@ slowTest('an empty source takes nothing away at a load', async () => {
   await sync(pair);
   await expectSameRows(pair, 'orders');
 });
+
+test('new unique_cols that many rows share are refused, and --force keeps the newest of each', async () => {
+  await using pair = await freshPair(ordersPreset);
+  await pair.source.query("UPDATE orders SET total = id % 3, updated_at = now() + id * interval '1 ms'");
+  await sync(pair);
+  await pair.writeTables([{ ...ORDERS_CONFIG, unique_cols: ['total'] }]);
+  const refused = (await trySync(pair)).table().error;
+  expect(refused).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
+  expect(refused?.message).toMatch(/would leave 3 of 10 rows, .* have the same unique_cols \(total\)/);
+  expect(await rowsThere(pair)).toBe(10);
+  // The plan cannot foresee it.
+  expect((await increp('plan', pair)).stdout).toMatch(/last sync: FAILED .* would leave 3 of 10 rows/);
+  expect((await sync(pair, 'orders --force')).table()).toMatchObject({
+    action: 'reset',
+    rows_deleted: 0,
+    warnings: [/unique_cols do not identify rows at the source/],
+  });
+  expect(await rowsThere(pair)).toBe(3);
+});

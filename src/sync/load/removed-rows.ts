@@ -46,6 +46,7 @@ export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | un
     plan.adoption === 'compare' ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
   if (settings.mode === 'full-refresh') return refreshRefusal(facts, gone);
   const again = tableCommand('sync', settings.name, ...flags, '--force');
+  if (areFewEnough(settings, gone.gone, gone.of)) return collapseRefusal(facts, gone, again);
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would remove ${inWords(gone)} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
     next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}". To keep them, set "deletes": "keep" for "${settings.name}".`,
@@ -54,14 +55,34 @@ export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | un
 
 /**
  * A full refresh may replace every row, and without a unique key a changed row is a removed and an added row. So in that
- * mode the limit is about the number of rows that are left.
+ * mode the limit is about the number of rows that are left. In other modes that number matters, too: new unique_cols can make
+ * one row of many.
  */
 export function isWithin(
   { mode, deleteLimit }: Pick<TableFacts['settings'], 'mode' | 'deleteLimit'>,
   { gone, of, left }: GoneRows,
 ): boolean {
-  if (mode !== 'full-refresh') return gone <= of * (deleteLimit ?? 1);
+  if (mode !== 'full-refresh') return areFewEnough({ deleteLimit }, Math.max(gone, of - left), of);
   return deleteLimit === undefined ? left > 0 || of === 0 : of - left <= of * deleteLimit;
+}
+
+const areFewEnough = (
+  { deleteLimit }: Pick<TableFacts['settings'], 'deleteLimit'>,
+  lost: number,
+  of: number,
+) => lost <= of * (deleteLimit ?? 1);
+
+/** The keys of the rows are still there, but each of many rows has the same key as another one. */
+function collapseRefusal(
+  { settings: { name, deleteLimit, mergeKey }, destinationName }: TableFacts,
+  { of, left }: GoneRows,
+  again: string,
+): IncrepError {
+  const key = mergeKey.join(', ');
+  return new IncrepError('DELETE_LIMIT_EXCEEDED', {
+    what: `loading ${printName(destinationName)} would leave ${formatCount(left)} of ${rowsOf(of)}, because rows of the source have the same unique_cols (${key}), and the loss is over delete_limit (${deleteLimit}); nothing was changed`,
+    next: `If (${key}) does not identify the rows, correct "unique_cols" of "${name}" in tables-config.json. If only the newest row of each key is wanted, run "${again}".`,
+  });
 }
 
 function refreshRefusal(
