@@ -23,6 +23,7 @@ import {
 import type { RunContext } from '../sync/context/run-context.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { copyMark, readMark } from '../sync/objects/mark.ts';
+import { findForeignTables } from './foreign-tables.ts';
 import { drawsPlainly, readDrawnSequences, type DrawnSequence } from './drawn-sequences.ts';
 
 /** One column of a destination table. */
@@ -46,7 +47,7 @@ interface SequenceRequest {
   readonly isDryRun: boolean;
 }
 
-type SequenceContext = Pick<RunContext, 'settings' | 'source' | 'destination'>;
+type SequenceContext = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
 export async function setSequences(
   context: SequenceContext,
@@ -55,6 +56,7 @@ export async function setSequences(
 ): Promise<readonly SequenceResult[]> {
   const enabled = tables.filter(({ isEnabled, selection }) => isEnabled && selection.query === null);
   const nameOf = (settings: TableSettings) => tableNames(context, settings).destinationName;
+  const foreign = await findForeignTables(context, enabled);
   const [here, there] = await Promise.all([
     readDrawnSequences(context.source, distinctTables(enabled.map(({ source }) => source))),
     readDrawnSequences(context.destination, enabled.map(nameOf)),
@@ -67,7 +69,14 @@ export async function setSequences(
     });
   });
   const results: SequenceResult[] = [];
-  for (const column of drawn) results.push(await settle(context, column, drawn, isDryRun));
+  for (const column of drawn) {
+    const refusal = foreign.get(column.settings.name);
+    results.push(
+      refusal
+        ? { ...headOf(column), isCreated: false, kind: 'failed', to: null, error: refusal }
+        : await settle(context, column, drawn, isDryRun),
+    );
+  }
   return results;
 }
 
@@ -110,6 +119,11 @@ function columnsOf(
   });
 }
 
+const headOf = ({ settings, column, sequence, here, there }: DrawnColumn) => ({
+  ...{ table: settings.name, column, sequence, from: there?.last ?? null },
+  isSourceRead: here?.canRead !== false,
+});
+
 /** Several columns may draw from one sequence, so the rows of all of them count. */
 async function settle(
   context: SequenceContext,
@@ -117,11 +131,8 @@ async function settle(
   all: readonly DrawnColumn[],
   isDryRun: boolean,
 ): Promise<SequenceResult> {
-  const { settings, column, here, there, sequence } = drawn;
-  const head = {
-    ...{ table: settings.name, column, sequence, from: there?.last ?? null },
-    isSourceRead: here?.canRead !== false,
-  };
+  const { settings, here, there, sequence } = drawn;
+  const head = headOf(drawn);
   const shape = there ?? here;
   if (!shape) throw new Error('a column without a sequence');
   if (!there && settings.constraints !== 'copy')

@@ -124,3 +124,19 @@ test('a sequence of another role: the error has the GRANT, and the others are se
   );
   expect(stdout).toMatch(/set +a\.no/);
 });
+
+test('nothing is set in a table that is not of this pipeline, as with swapped sides', async () => {
+  await using pair = await shop();
+  await sync(pair);
+  await using other = await shop();
+  await pair.setEnv({ PIPELINE_NAME: 'other' });
+  const refused = await increp('sequences --dry-run --json', pair);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stdout).toContain('STATE_MISMATCH');
+  // Somebody else's tables, of the same names.
+  await other.destination.query(`${SHOP}; GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
+    SELECT setval('a_id_seq', 7)`);
+  expect(await sequences(other, '', 1)).toContainEqual('a.id failed 7');
+  expect(await next(other.destination, 'SELECT (SELECT last_value FROM a_id_seq)')).toBe('7');
+  expect((await increp('sequences', other)).stdout).toContain('DESTINATION_NOT_OURS');
+});

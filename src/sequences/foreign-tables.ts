@@ -1,0 +1,32 @@
+/** Finds destination tables that this pipeline may not change. */
+import type { TableSettings } from '../config/settings.ts';
+import type { ErrorCode, IncrepError } from '../errors.ts';
+import type { Gathering } from '../sync/facts/facts.ts';
+import { gatherGroups } from '../sync/facts/gather-groups.ts';
+import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { ordinaryRequest } from '../sync/plan/plan.ts';
+import { planTable } from '../sync/plan/plan-table.ts';
+
+/** A sync that is refused for another reason says nothing about the owner of the table. */
+const FOREIGN: readonly ErrorCode[] = ['DESTINATION_NOT_OURS', 'STATE_MISMATCH'];
+
+/**
+ * By the name of the table: why a sync would be refused because the destination table is not its own, or why that is unknown.
+ * @throws IncrepError SAME_DATABASE
+ */
+export async function findForeignTables(
+  context: Gathering,
+  tables: readonly TableSettings[],
+): Promise<ReadonlyMap<string, IncrepError>> {
+  const found = new Map<string, IncrepError>();
+  for await (const facts of gatherGroups(context, tables)) {
+    ensureDifferentDatabases(context.settings, facts.servers);
+    for (const { settings, error } of facts.failures) found.set(settings.name, error);
+    for (const table of facts.tables) {
+      const plan = planTable(table, ordinaryRequest());
+      if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code))
+        found.set(table.settings.name, plan.error);
+    }
+  }
+  return found;
+}
