@@ -117,7 +117,7 @@ const unmatchedRemark = (pattern: string): string =>
   `no table of the source matches "${pattern}" of tables-config.json`;
 
 const goneRemark = ({ source, destination, syncedAt }: StateRecord, settings: Settings): string =>
-  `the source no longer has ${printName(source)}, which a pattern found and increp last synced at ${syncedAt}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
+  `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${syncedAt}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
 
 const rememberedRemark = ({ message }: IncrepError): string =>
   `increp uses the tables of earlier syncs for patterns, because the source cannot be reached: ${message}`;

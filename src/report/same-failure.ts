@@ -69,10 +69,14 @@ function withName(text: string, from: string, to: string): string {
 /** `500 rows`, `1 row`, `399 of 1,234 rows`. Other numbers are codes, ports and settings, which matter. */
 const ROWS = /\d[\d,]*(?: of \d[\d,]*)* rows?\b/g;
 
-const withoutDetails = (text: string, name: string): string =>
-  withoutName(text, name).replaceAll(ROWS, 'rows');
+/** Of the last sync of a table, for example. */
+const TIMES = /\b20\d\d-\d\d-\d\dT[\d:.]+Z/g;
 
-/** Failures of two tables have the same key if they differ only in the name of the table and in numbers of rows. */
+const withoutNumbers = (text: string): string => text.replaceAll(ROWS, 'rows').replaceAll(TIMES, 'time');
+
+const withoutDetails = (text: string, name: string): string => withoutNumbers(withoutName(text, name));
+
+/** Failures of two tables have the same key if they differ only in the name of the table, in numbers of rows and in times. */
 export const failureKey = ({ name, code, message, hint }: NamedFailure): string =>
   JSON.stringify([code, withoutDetails(message, name), withoutDetails(hint, name)]);
 
@@ -95,9 +99,7 @@ function findAlike<T>(known: KnownFailures<T>, failure: NamedFailure): T | undef
 const isRenamed = (one: NamedFailure, other: NamedFailure): boolean =>
   one.code === other.code &&
   (['message', 'hint'] as const).every(
-    (text) =>
-      withName(one[text], one.name, other.name).replaceAll(ROWS, 'rows') ===
-      other[text].replaceAll(ROWS, 'rows'),
+    (text) => withoutNumbers(withName(one[text], one.name, other.name)) === withoutNumbers(other[text]),
   );
 
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */

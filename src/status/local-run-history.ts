@@ -1,8 +1,10 @@
 /** The history of runs on this machine. */
+import { join } from 'node:path';
 import { IncrepError } from '../errors.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { fileFault } from '../system-fault.ts';
-import { readHistory } from '../state/history-file.ts';
+import { ifForeign, takeCommand } from '../ownership.ts';
+import { HISTORY_FILES, readHistory } from '../state/history-file.ts';
 import { writeFault } from '../state/state-files.ts';
 import { killedRuns } from '../state/running-runs.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -11,6 +13,16 @@ export interface LocalRuns {
   readonly records: readonly RunRecord[];
   /** Why they cannot be read. */
   readonly problem: IncrepError | undefined;
+}
+
+/** As root, a run can leave files that the user of increp cannot read. */
+async function accessStep(directory: string): Promise<string> {
+  const fault = await writeFault(directory);
+  if (fault) return fault.next;
+  const foreign = await Promise.all(HISTORY_FILES.map((name) => ifForeign(join(directory, name))));
+  return foreign.some((path) => path !== undefined)
+    ? `Give the files to the user that runs increp: ${takeCommand([directory])}`
+    : 'Run it as the user that runs "increp sync".';
 }
 
 export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>): Promise<LocalRuns> {
@@ -23,7 +35,7 @@ export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>):
       records: [],
       problem: new IncrepError('STATE_NOT_WRITABLE', {
         what: `the history in ${settings.stateDirectory} cannot be read: ${fileFault(error)}`,
-        next: (await writeFault(stateDirectory))?.next ?? 'Run it as the user that runs "increp sync".',
+        next: await accessStep(stateDirectory),
         cause: error,
       }),
     };

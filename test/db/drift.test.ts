@@ -308,7 +308,7 @@ test('a table that is gone after a sync is no typing error: at the source, and a
   const { error } = (await trySync(pair)).table();
   expect(error).toMatchObject({ code: 'TABLE_NOT_FOUND' });
   expect(error?.message).toMatch(
-    /^the source no longer has public\.orders, which increp last synced at 20\S+Z; its destination table public\.orders is kept$/,
+    /^the source no longer has public\.orders, whose last changes increp copied at 20\S+Z; its destination table public\.orders is kept$/,
   );
   expect(error?.hint).toContain('remove "orders" from tables-config.json. If it was renamed');
   // A reset does not turn it into a typing error.

@@ -138,5 +138,5 @@ test('nothing is set in a table that is not of this pipeline, as with swapped si
     SELECT setval('a_id_seq', 7)`);
   expect(await sequences(other, '', 1)).toContainEqual('a.id failed 7');
   expect(await next(other.destination, 'SELECT (SELECT last_value FROM a_id_seq)')).toBe('7');
-  expect((await increp('sequences', other)).stdout).toContain('DESTINATION_NOT_OURS');
+  expect((await increp('sequences', other)).stdout).toContain('increp has no state of it');
 });

@@ -42,7 +42,7 @@ export const sync = (): CommandDescription => ({
       ),
       duration(
         '--wait-lock <duration>',
-        `how long to wait for another run of the same table, at least ${DEFAULT_TIMING.tableLockGrace}s`,
+        `how long to wait for another run of the same table. A shorter time counts as ${DEFAULT_TIMING.tableLockGrace}s`,
       ).default(0, `${DEFAULT_TIMING.tableLockGrace}s`),
       duration('--wait-transactions <duration>', 'how long to wait for open transactions').default(
         undefined,

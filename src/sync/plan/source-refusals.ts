@@ -59,7 +59,7 @@ const schemaNotFound = (now: TableFacts): IncrepError =>
 function tableNotFound(now: TableFacts): IncrepError {
   const { sourceName, otherSourceNames, saved, destination } = now;
   if (saved.kind === 'record')
-    return tableGone(now, `which increp last synced at ${timeOf(saved.record.syncedAt)}`);
+    return tableGone(now, `whose last changes increp copied at ${timeOf(saved.record.syncedAt)}`);
   if (saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset')
     return tableGone(now, `which increp synced before the reset of ${timeOf(saved.why.at)}`);
   const near = withoutSchema(sourceName, otherSourceNames) ?? nearest(sourceName.table, otherSourceNames);

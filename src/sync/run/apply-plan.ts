@@ -115,8 +115,9 @@ export async function applyPlan(
   }
   if (!result) throw new Error('a transaction ended without a result');
   if (result.kind === 'stopped') return { ...result, progress, nextCommand };
-  await saveState(context, facts, result.record);
-  return result;
+  const { transfer } = result;
+  const unsaved = await saveState(context, facts, result.record);
+  return { ...result, transfer: { ...transfer, warnings: [...transfer.warnings, ...unsaved] } };
 }
 
 /** Whether the plan keeps the destination table, rather than creating, exchanging or altering it. */
@@ -257,19 +258,16 @@ async function hasCommitted(
 }
 
 /** Runs after the commit. A failure is only a warning, because the state row in the destination takes precedence. */
-async function saveState(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
-  const { stateFile, settings, recordName } = facts;
+async function saveState(context: RunContext, facts: TableFacts, record: StateRecord): Promise<string[]> {
+  const { stateFile, recordName } = facts;
   await enterPhase(context, facts, 'save-state');
   try {
     if (stateFile.kind === 'unreadable') await context.stateFiles.setAside(stateFile.path);
     await context.stateFiles.write(recordName, record);
+    return [];
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
-    await context.emit({
-      type: 'warning',
-      table: settings.name,
-      message: `${error.message}; the state in the destination is used instead`,
-    });
+    return [`${error.message}; the state in the destination is used instead`];
   }
 }
 
