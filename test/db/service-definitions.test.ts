@@ -1,5 +1,5 @@
 /** Pipelines that the API creates, changes and deletes. Workers find their connections in variables. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectSameRows } from '../support/oracle.ts';
@@ -33,6 +33,7 @@ async function startService(control: ControlPlace, pair: Pair) {
   const serve = control.start(SERVE);
   await serve.waitForLog('listening on');
   const worker = control.start(WORK, { env: connectionsOf(pair), timing: { ...QUICK, transactionWait: 40 } });
+  await control.until('SELECT FROM workers');
   const token = await makeToken(control, { role: 'admin' });
   return { serve, worker, token, ...(await apiOf(serve, token)) };
 }
@@ -240,6 +241,9 @@ test('a request for a pipeline carries no address and no secret, and says what i
   );
   await control.until(`SELECT FROM workers WHERE 'shop' = ANY (serves)`);
   expect((await ask('GET', '/pipelines/shop')).json).toMatchObject({ definition: { version: 2 } });
+  // The number of pipelines stays the same.
+  await rename(join(control.root, 'deployed'), join(control.root, 'moved'));
+  await control.until(`SELECT FROM pipelines WHERE name = 'deployed' AND removed_at IS NOT NULL`);
 });
 
 slowTest('a pipeline of 5,000 tables fits into a request', async () => {
@@ -281,4 +285,33 @@ slowTest('a connection that comes later, and a second destination with settings 
   expect((await ask('GET', '/pipelines/both')).json['described']).toMatchObject({
     destinations: [expect.stringMatching(/^warehouse: /), expect.stringMatching(/^second: /)],
   });
+});
+
+slowTest('a sync that runs while its pipeline changes finishes with what it began with', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  const { ask } = await startService(control, pair);
+  await ask('POST', '/pipelines', { name: 'shop', ...definitionOf(pair) });
+  await control.until(`SELECT FROM workers WHERE 'shop' = ANY (serves)`);
+  await runOf({ ask }, control, await ask('POST', '/pipelines/shop/sync', {}));
+  await insertOrders(pair, 1);
+  const open = await pair.source.connect();
+  await open.query('BEGIN; SELECT FROM orders');
+  const waiting = await ask('POST', '/pipelines/shop/sync', {});
+  await control.until(`SELECT FROM attempts WHERE table_name = 'orders' AND state = 'running'`);
+  const config = { tables: [{ ...ORDERS, where: 'id <> 3' }] };
+  const changed = await ask('PUT', '/pipelines/shop', { ...definitionOf(pair), config, version: 1 });
+  expect(changed.json).toMatchObject({ version: 2 });
+  await open.query('COMMIT');
+  open.release();
+  expect(await runOf({ ask }, control, waiting)).toMatchObject({ state: 'ok', work: [{ table: 'orders' }] });
+  await waitForRows(pair, 'orders', 11);
+  // The next sync follows the change.
+  const next = await runOf(
+    { ask },
+    control,
+    await ask('POST', '/pipelines/shop/sync', { full_refresh: true }),
+  );
+  expect(next).toMatchObject({ state: 'ok' });
+  await waitForRows(pair, 'orders', 10);
 });
