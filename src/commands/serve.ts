@@ -36,10 +36,11 @@ export async function serveCommand(_words: readonly string[], options: ServeComm
     ...{ listen: options.listen, publicUrl: options.publicUrl },
     ...{ tlsCert: inDirectory(options.tlsCert), tlsKey: inDirectory(options.tlsKey) },
   });
-  return withService('serve', { ...options, signal }, async ({ root, ...service }) => {
+  return withService('serve', { ...options, signal }, async ({ root, stateRoot, ...service }) => {
     const { serve } = await import('../serve/serve.ts');
     const { keepWorker } = await import('../serve/child-worker.ts');
-    const args = ['--pipelines', root, '--jobs', String(options.jobs), '--drain', `${options.drain}s`];
+    const places = ['--pipelines', root, '--state-dir', stateRoot];
+    const args = [...places, '--jobs', String(options.jobs), '--drain', `${options.drain}s`];
     const child = {
       ...{ args, signal, say: terminal.say, log: service.log, timing: options.timing.serve },
       ...{ environment: likeOwn(options), workingDirectory: options.workingDirectory },

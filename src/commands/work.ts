@@ -11,14 +11,15 @@ export interface WorkCommandOptions extends ServiceOptions {
 
 export async function workCommand(_words: readonly string[], options: WorkCommandOptions): Promise<number> {
   const signal = options.endsWithStdin ? untilEnd(options) : options.signal;
-  return withService('work', { ...options, signal }, async ({ root, control, queue, log }) => {
+  return withService('work', { ...options, signal }, async ({ root, stateRoot, control, queue, log }) => {
     const { ensureCurrent, findVersions } = await import('../serve/install.ts');
     const { work } = await import('../serve/worker.ts');
     ensureCurrent(await findVersions(control));
     await queue.start();
     const { environment, timing, jobs: capacity, drain: drainSeconds } = options;
     const command = pipelineCommand(options.terminal);
-    await work({ control, queue, root, environment, capacity, drainSeconds, timing, signal, log, command });
+    const place = { root, environment, stateRoot };
+    await work({ control, queue, place, capacity, drainSeconds, timing, signal, log, command });
     log.info(`stopped: ${asIncrepError(signal.reason).message}`);
     return 0;
   });

@@ -5,6 +5,13 @@ import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection/connection.ts';
 import { namedVariables, readDestinations } from './connection/destinations.ts';
+import {
+  fromConnection,
+  problemOf,
+  readGivenDestinations,
+  sidesOf,
+  type GivenConfiguration,
+} from './given-configuration.ts';
 import { valueWithService } from './connection/service-file.ts';
 import { checkEnvironment, readEnvFile } from './environment/env-file.ts';
 import type { Problem } from './problems.ts';
@@ -14,7 +21,7 @@ import type { PasswordMemory, SettingsReading } from './environment/reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './environment/reading.ts';
 import { STATE_DIRECTORY } from './environment/variables.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
-import type { Connections, LogSettings, Settings } from './settings.ts';
+import type { Connections, LogSettings, NamedDestination, Settings } from './settings.ts';
 import { withSavedPasswords } from './connection/saved-passwords.ts';
 import { readTables, readTablesFile, type DefaultSchemas, type RawEntry } from './tables/tables.ts';
 import type { Overrides, Values } from './environment/values.ts';
@@ -31,6 +38,8 @@ interface ConfigurationRequest {
   readonly overrides?: Overrides;
   /** What password commands printed in earlier runs of the same process. */
   readonly printed?: PasswordMemory['printed'];
+  /** Instead of the files in the directory, which only relative paths then begin at. */
+  readonly given?: GivenConfiguration | undefined;
 }
 
 /** The result, including a configuration with problems. */
@@ -65,17 +74,19 @@ export async function readConfiguration({
   environment,
   overrides = {},
   printed = new Map(),
+  given,
 }: ConfigurationRequest): Promise<Configuration> {
   const problems: Problem[] = [];
   const warnings: string[] = [];
-  const report = (problem: Problem) => void problems.push(problem);
+  const report = (problem: Problem) =>
+    void problems.push(given ? problemOf(problem, sidesOf(given)) : problem);
   const warn = (message: string) => void warnings.push(message);
 
   // The tables file names variables, so it is read first. Its problems are reported last.
   const later: Problem[] = [];
-  const file = await readTablesFile(directory, (problem) => void later.push(problem));
+  const file = given?.tables ?? (await readTablesFile(directory, (problem) => void later.push(problem)));
   const variables = namedVariables(file.destinations);
-  const found = await readEnvFile(directory, report, warn, variables);
+  const found = given ? undefined : await readEnvFile(directory, report, warn, variables);
   const envFile = found?.variables;
   // Without its content, nothing is known about missing variables.
   const isUnreadable = envFile === undefined && problems.length > 0;
@@ -87,13 +98,17 @@ export async function readConfiguration({
   const passwords: PasswordMemory = { printed, learn: (password) => void secrets.push(password) };
   const reading: SettingsReading = { directory, values, environment, passwords, report, warn };
   checkEnvironment(environment, warn);
-  const given = isUnreadable
+  const several =
+    given && given.destinations.length > 1 ? await readGivenDestinations(reading, given) : undefined;
+  const read = isUnreadable
     ? undefined
-    : isUnconfigured(envFile, values)
-      ? reportUnconfigured(reading)
-      : await readConnections(reading, { entries: file.destinations, named });
+    : given
+      ? await readGivenConnections(reading, given, several?.found)
+      : isUnconfigured(envFile, values)
+        ? reportUnconfigured(reading)
+        : await readConnections(reading, { entries: file.destinations, named });
   const { connections, origins: savedOrigins } = await withSavedPasswords(
-    given,
+    read,
     environment,
     warn,
     passwords.learn,
@@ -114,7 +129,10 @@ export async function readConfiguration({
     warn,
   );
 
-  secrets.push(...secretsOf(connections, values, [...named.values()]), ...secretsOf(undefined, written));
+  secrets.push(
+    ...secretsOf(connections, values, [...named.values(), ...(several?.secrets ?? [])]),
+    ...secretsOf(undefined, written),
+  );
   const origins = { ...originsOf(values), ...savedOrigins };
   const readable = {
     values,
@@ -134,7 +152,7 @@ export async function readConfiguration({
     // A doubtful line may be why a variable counts as not set.
     const all = [...doubtful, ...problems.map((problem) => withOddity(problem, found?.oddities))];
     const error = isPipeline
-      ? configError(withoutSecrets(all, secrets), directory, {
+      ? configError(withoutSecrets(all, secrets), given ? undefined : directory, {
           pipeline,
           alsoForeign: await foreignState(directory),
         })
@@ -227,6 +245,20 @@ async function readConnections(
   const several = await readDestinations(reading, listed);
   const destination = several ? several[0]?.connection : await readConnection(reading, 'DEST');
   return source && destination ? { source, destination, destinations: several ?? [] } : undefined;
+}
+
+async function readGivenConnections(
+  reading: SettingsReading,
+  given: GivenConfiguration,
+  several: readonly NamedDestination[] = [],
+): Promise<Connections | undefined> {
+  const source = await readConnection(reading, 'SOURCE');
+  const { source: name, destination: only } = sidesOf(given);
+  const single = only === undefined ? undefined : await readConnection(reading, 'DEST');
+  const destination = single && only !== undefined ? fromConnection(single, only) : several[0]?.connection;
+  return source && destination
+    ? { source: fromConnection(source, name), destination, destinations: several }
+    : undefined;
 }
 
 /** The root directory has no name. */

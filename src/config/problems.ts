@@ -56,13 +56,13 @@ export const noPipeline = (directory: string): IncrepError =>
 
 /**
  * Reports all problems in one error, so that one run finds them all. `alsoForeign`: other paths of the pipeline that belong
- * to another user.
+ * to another user. A pipeline of the API has no directory.
  */
 export function configError(
   problems: readonly Problem[],
-  directory: string,
+  directory: string | undefined,
   {
-    pipeline = basename(directory),
+    pipeline = basename(directory ?? ''),
     alsoForeign = [],
   }: { readonly pipeline?: string | undefined; readonly alsoForeign?: readonly string[] } = {},
 ): IncrepError {
@@ -70,7 +70,7 @@ export function configError(
   const groups = groupsOf(problems);
   return new IncrepError('CONFIG_INVALID', {
     what: [
-      `${formatCounted(groups.length, 'problem')} in the configuration of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`} in ${directory}:`,
+      `${formatCounted(groups.length, 'problem')} in the configuration of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`}${directory === undefined ? '' : ` in ${directory}`}:`,
       ...groups.map(problemText),
     ].join('\n'),
     next:

@@ -1,5 +1,6 @@
 /** Connects the parts of a run: settings, connections and listeners. It works without a terminal. */
 import { randomUUID } from 'node:crypto';
+import type { GivenConfiguration } from '../config/given-configuration.ts';
 import { resolveDirectory } from '../config/directory.ts';
 import { searchPathOf, type Environment } from '../environment.ts';
 import { loadSettings } from '../config/load.ts';
@@ -52,6 +53,8 @@ export interface PipelineOptions {
   readonly directory: string | undefined;
   readonly environment: Environment;
   readonly workingDirectory: string;
+  /** Instead of the files in the directory. */
+  readonly given?: GivenConfiguration | undefined;
   readonly timing: Timing;
   readonly signal: AbortSignal;
   /** The values of --destination; empty means all. */
@@ -79,6 +82,7 @@ export async function withPipeline<T>(
   const settings = await loadSettings({
     directory: resolveDirectory(options),
     environment,
+    given: options.given,
     ...(options.printed && { printed: options.printed }),
   });
   const chosen = chooseDestinations(settings, options.destination ?? []);

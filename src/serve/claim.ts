@@ -1,5 +1,6 @@
 /** How a worker takes a job. The limits hold over all workers, because claims take turns in the control database. */
 import * as z from 'zod';
+import { definitionSchema, type PipelineDefinition } from '../config/service/definition.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import {
@@ -43,6 +44,8 @@ interface TableChoices {
 interface Claimed {
   readonly attempt: string;
   readonly pipeline: string;
+  /** Of a pipeline that the API has created. */
+  readonly version: number | null;
   readonly job: HeldJob;
 }
 
@@ -66,6 +69,8 @@ export type ClaimedJob = Claimed &
         readonly run: string;
         /** Null means all tables. */
         readonly tables: readonly string[] | null;
+        /** A preview is about this, and not about a pipeline that exists. */
+        readonly definition: PipelineDefinition | null;
       }
   );
 
@@ -75,6 +80,8 @@ interface Claimant {
   readonly programOf: (pipeline: string) => string;
   /** The pipelines whose connections it has. */
   readonly pipelines: readonly string[];
+  /** The connections that it has, for previews. Without them, it takes none. */
+  readonly connections?: readonly string[];
 }
 
 const nextSchema = z.object({
@@ -82,6 +89,7 @@ const nextSchema = z.object({
   queue: z.string(),
   id: z.string(),
   priority: z.number(),
+  version: z.number().nullable(),
 });
 const idSchema = z.object({ id: z.string() });
 const scopeSchema = z.object({
@@ -96,7 +104,11 @@ const choicesRow = z.object({
   isVerified: z.boolean(),
   seconds: z.number().nullable(),
 });
-const commandRow = z.object({ command: z.enum(COMMANDS), tables: z.array(z.string()).nullable() });
+const commandRow = z.object({
+  command: z.enum(COMMANDS),
+  tables: z.array(z.string()).nullable(),
+  definition: definitionSchema.nullable(),
+});
 const programRow = z.object({ program: z.string() });
 
 interface ClaimResult {
@@ -120,32 +132,32 @@ export async function claimJob(
     const job = next && (await queue.take(session, next));
     if (!next || !job) return { lost };
     // After the loss of a worker, a newer job of the same kind may wait beside this one. One sync is for both.
-    await queue.removeWaiting(session, next.pipeline, job.data);
-    return { lost, claim: await begin(session, queue, { ...claimant, pipeline: next.pipeline, job }) };
+    await queue.removeWaiting(session, next.pipeline, job.data, job.queue);
+    return { lost, claim: await begin(session, queue, { ...claimant, ...next, job }) };
   });
 }
 
 async function nextJob(
   session: ControlSession,
-  { pipelines }: Claimant,
+  { pipelines, connections = [] }: Claimant,
   { isSettled }: { readonly isSettled: boolean },
 ) {
-  const { rows } = await session.query(NEXT_JOB, [pipelines, !isSettled]);
+  const { rows } = await session.query(NEXT_JOB, [pipelines, !isSettled, connections]);
   return nextSchema.optional().parse(rows[0]);
 }
 
-type NextJob = Claimant & { readonly pipeline: string; readonly job: HeldJob };
+type NextJob = Claimant & Pick<Claimed, 'pipeline' | 'version' | 'job'>;
 
 /** Undefined if nobody waits for the job any more. */
 async function begin(session: ControlSession, queue: Queue, next: NextJob): Promise<ClaimedJob | undefined> {
-  const { worker, programOf, pipeline, job } = next;
+  const { worker, programOf, pipeline, version, job } = next;
   const { table, run } = job.data;
   const values = [
     ...[pipeline, table ?? null, job.queue, job.id, job.retryCount, worker, programOf(pipeline)],
     run ?? null,
   ];
   const { id: attempt } = idSchema.parse((await session.query(BEGIN_ATTEMPT, values)).rows[0]);
-  const claimed = { attempt, pipeline, job };
+  const claimed = { attempt, pipeline, version, job };
   const taken =
     table === undefined
       ? run === undefined

@@ -6,7 +6,7 @@ import {
   CONTROL_SCHEMA,
   CONTROL_VERSION,
   CONTROL_VERSION_FOUND,
-  CREATE_CONTROL,
+  controlSql,
   FIND_SCHEMAS,
   QUEUE_SCHEMA,
   QUEUE_VERSION_FOUND,
@@ -36,7 +36,8 @@ export async function findVersions(session: ControlSession): Promise<FoundVersio
 
 /** The statements that are missing, for an administrator. Empty if there are none. */
 export async function missingSql({ control, queue }: FoundVersions): Promise<string> {
-  const parts = [await queueSql(queue), control === undefined ? `BEGIN;\n${CREATE_CONTROL}\nCOMMIT;\n` : ''];
+  const own = controlSql(control);
+  const parts = [await queueSql(queue), own === '' ? '' : `BEGIN;\n${own}\nCOMMIT;\n`];
   return parts.filter((part) => part !== '').join('\n');
 }
 
@@ -74,17 +75,9 @@ export async function ensureControlTables(control: ControlDatabase): Promise<voi
   await control.transaction(createControl);
 }
 
-/**
- * Two `serve` that start at the same time take turns.
- * @throws IncrepError CONFIG_INVALID if this version cannot migrate the tables
- */
+/** Creates and migrates the tables. Two `serve` that start at the same time take turns. */
 export async function createControl(session: ControlSession): Promise<void> {
   await session.query(`SELECT pg_advisory_xact_lock(hashtextextended('increp schema', 0))`);
   const { control } = await findVersions(session);
-  if (control === undefined) await session.query(CREATE_CONTROL);
-  else if (control < CONTROL_VERSION)
-    throw new IncrepError('CONFIG_INVALID', {
-      what: `this version cannot migrate the tables of the service from version ${control} to ${CONTROL_VERSION}`,
-      next: 'Start "increp serve" with an empty control database. The destinations keep their rows and cursors.',
-    });
+  if (control === undefined || control < CONTROL_VERSION) await session.query(controlSql(control));
 }

@@ -1,8 +1,10 @@
-/** Keeps the pipelines and schedules of the control database like the directories below --pipelines. */
+/** Keeps the pipelines and schedules of the control database like the directories below --pipelines, and like definitions. */
 import * as z from 'zod';
+import { outlineOfDefinition } from '../config/service/definition.ts';
 import { findPipelines, type PipelineDirectory } from '../config/service/pipeline-directories.ts';
 import { readOutline, type ScheduledEntry } from '../config/service/schedules.ts';
 import { scheduleOf, scheduleSchema } from '../config/tables/schedule-schema.ts';
+import { IncrepError } from '../errors.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import type { SyncSchedule } from '../schema/schedule.ts';
 import { errorToJson } from '../report/summary-json.ts';
@@ -14,7 +16,10 @@ import {
   SAVE_PIPELINE,
   SAVE_SCHEDULE,
 } from '../sql/control/runs.ts';
+import { SAVE_DEFINED } from '../sql/control/definitions.ts';
 import { LIST_OVERRIDES } from '../sql/control/pauses.ts';
+import { definedPipelines, type DefinedPipeline } from './defined-pipelines.ts';
+import { cancelDeletedWork } from './deleted-pipelines.ts';
 import { nextDue } from './next-due.ts';
 import { queueOf, type Queue } from './queue.ts';
 import { scheduleIn, scheduleRows } from './trigger.ts';
@@ -25,17 +30,39 @@ export interface KnownPipelines {
 }
 
 export function knownPipelines(root: string, control: ControlDatabase, queue: Queue): KnownPipelines {
+  const readDefined = definedPipelines(control);
   let known = new Map<string, string>();
   return {
     refresh: async () => {
-      const { pipelines: found, refused } = await findPipelines(root);
+      const [{ pipelines: directories, refused }, defined] = await Promise.all([
+        findPipelines(root),
+        readDefined(),
+      ]);
       const overrides = await readOverrides(control);
-      const pipelines = found.map((pipeline) => withOverrides(pipeline, overrides));
-      for (const pipeline of pipelines)
-        if (known.get(pipeline.name) !== pipeline.fingerprint) await save(control, queue, pipeline);
-      if (known.size === 0 || pipelines.length < known.size)
-        await control.query(REMOVE_PIPELINES, [pipelines.map(({ name }) => name)]);
-      known = new Map(pipelines.map(({ name, fingerprint }) => [name, fingerprint]));
+      const isDefined = (name: string) => defined.some((each) => each.name === name);
+      const found = [
+        ...directories
+          .filter(({ name }) => !isDefined(name))
+          .map((each) => ({ ...withOverrides(each, overrides), kind: 'directory' as const })),
+        ...defined.map((each) => {
+          const twin = directories.find(({ name }) => name === each.name);
+          const fingerprint = `version ${each.version}/${twin?.directory ?? ''}`;
+          return {
+            ...withOverrides({ ...each, fingerprint }, overrides),
+            ...{ kind: 'definition' as const, twin: twin?.directory },
+          };
+        }),
+      ];
+      for (const pipeline of found)
+        if (known.get(pipeline.name) !== pipeline.fingerprint)
+          await (pipeline.kind === 'directory'
+            ? saveDirectory(control, queue, pipeline)
+            : saveDefinition(control, queue, pipeline));
+      const isGone = (name: string) => !found.some((each) => each.name === name);
+      if (known.size === 0 || [...known.keys()].some(isGone))
+        await control.query(REMOVE_PIPELINES, [directories.map(({ name }) => name)]);
+      known = new Map(found.map(({ name, fingerprint }) => [name, fingerprint]));
+      await cancelDeletedWork(control);
       return refused;
     },
   };
@@ -47,14 +74,23 @@ type Override = z.infer<typeof overrideRow>;
 const readOverrides = async (control: ControlSession): Promise<readonly Override[]> =>
   z.array(overrideRow).parse((await control.query(LIST_OVERRIDES)).rows);
 
-type ScheduledPipeline = PipelineDirectory & { readonly overrides: readonly ScheduledEntry[] };
+interface WithOverrides {
+  readonly overrides: readonly ScheduledEntry[];
+}
 
 /** A schedule that a person sets or removes is a change like one of the file. */
-function withOverrides(pipeline: PipelineDirectory, all: readonly Override[]): ScheduledPipeline {
-  const own = all.filter((each) => each.pipeline === pipeline.name);
-  const overrides = own.map(({ entry, schedule }) => ({ entry, schedule: scheduleOf(schedule) }));
+function withOverrides<T extends { readonly name: string; readonly fingerprint: string }>(
+  pipeline: T,
+  all: readonly Override[],
+): T & WithOverrides {
+  const overrides = overridesOf(pipeline.name, all);
   return { ...pipeline, overrides, fingerprint: `${pipeline.fingerprint}/${JSON.stringify(overrides)}` };
 }
+
+const overridesOf = (name: string, all: readonly Override[]): readonly ScheduledEntry[] =>
+  all
+    .filter(({ pipeline }) => pipeline === name)
+    .map(({ entry, schedule }) => ({ entry, schedule: scheduleOf(schedule) }));
 
 /** Those that people set come last, and only one of an entry counts. */
 const effective = (
@@ -65,18 +101,57 @@ const effective = (
   ...overrides,
 ];
 
-async function save(
+async function saveDirectory(
   control: ControlDatabase,
   queue: Queue,
-  { name, directory, overrides }: ScheduledPipeline,
+  { name, directory, overrides }: PipelineDirectory & WithOverrides,
 ): Promise<void> {
   const { jobs, schedules, problem } = await readOutline(directory);
   await queue.ensure(queueOf(name));
   await control.transaction(async (session) => {
-    await session.query(SAVE_PIPELINE, [name, queueOf(name), jobs, problem ? errorToJson(problem) : null]);
-    // A file with a problem says nothing about its schedules.
-    if (!problem) await saveSchedules(session, name, effective(schedules, overrides));
+    const values = [name, queueOf(name), jobs, problem ? errorToJson(problem) : null];
+    const { rowCount } = await session.query(SAVE_PIPELINE, values);
+    // Somebody may have created a pipeline with this name a moment ago. A file with a problem says nothing about its schedules.
+    if (rowCount === 1 && !problem) await saveSchedules(session, name, effective(schedules, overrides));
   });
+}
+
+/** The API has saved it. A newer increp may find another problem, and people change schedules. */
+async function saveDefinition(
+  control: ControlDatabase,
+  queue: Queue,
+  {
+    name,
+    version,
+    definition,
+    overrides,
+    twin,
+  }: DefinedPipeline & WithOverrides & { readonly twin: string | undefined },
+): Promise<void> {
+  const outline = outlineOfDefinition(name, definition);
+  const problem = outline.problem ?? (twin === undefined ? undefined : twinProblem(name, twin));
+  await queue.ensure(queueOf(name));
+  await control.transaction(async (session) => {
+    const values = [name, version, outline.jobs, problem ? errorToJson(problem) : null];
+    const { rowCount } = await session.query(SAVE_DEFINED, values);
+    if (rowCount === 1 && !outline.problem)
+      await saveSchedules(session, name, effective(outline.schedules, overrides));
+  });
+}
+
+const twinProblem = (name: string, directory: string): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `the API has created pipeline "${name}", and the directory ${directory} has the same name; the directory is ignored`,
+    next: `Rename the directory, or delete the pipeline: DELETE /api/v1/pipelines/${name}.`,
+  });
+
+/** In the transaction that has created or changed the pipeline. */
+export async function scheduleDefined(
+  session: ControlSession,
+  name: string,
+  schedules: readonly ScheduledEntry[],
+): Promise<void> {
+  await saveSchedules(session, name, effective(schedules, overridesOf(name, await readOverrides(session))));
 }
 
 async function saveSchedules(

@@ -12,6 +12,7 @@ export const MOST_CRASHES = 5;
 const lostSchema = z.object({
   id: z.string(),
   pipeline: z.string(),
+  queue: z.string(),
   table: z.string().nullable(),
   worker: z.string(),
   phase: z.string().nullable(),
@@ -42,9 +43,9 @@ export async function settleLost(session: ControlSession, queue: Queue): Promise
 async function countCrash(
   session: ControlSession,
   queue: Queue,
-  { pipeline, table, worker, phase, run }: z.infer<typeof lostSchema>,
+  { pipeline, queue: own, table, worker, phase, run }: z.infer<typeof lostSchema>,
 ): Promise<number> {
-  if (run !== null) return countLostCommand(session, queue, pipeline, run);
+  if (run !== null) return countLostCommand(session, queue, { pipeline, queue: own, run });
   if (table === null) return 0;
   const { crashes } = crashesRow.parse((await session.query(COUNT_CRASH, [pipeline, table])).rows[0]);
   if (crashes < MOST_CRASHES) return crashes;
@@ -59,12 +60,11 @@ async function countCrash(
 async function countLostCommand(
   session: ControlSession,
   queue: Queue,
-  pipeline: string,
-  run: string,
+  { pipeline, queue: own, run }: { readonly pipeline: string; readonly queue: string; readonly run: string },
 ): Promise<number> {
   const { crashes } = crashesRow.parse((await session.query(COUNT_LOST_COMMANDS, [run])).rows[0]);
   if (crashes < MOST_CRASHES) return crashes;
-  await queue.removeWaiting(session, pipeline, { run });
+  await queue.removeWaiting(session, pipeline, { run }, own);
   const error = {
     code: 'INTERNAL',
     message: `${crashes} workers were lost during the command`,

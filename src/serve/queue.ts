@@ -6,7 +6,7 @@ import * as z from 'zod';
 import type { Db, PgBoss } from 'pg-boss';
 import { reworded, type IncrepError } from '../errors.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
-import { SET_PRIORITY } from '../sql/control/claims.ts';
+import { PREVIEWS, SET_PRIORITY } from '../sql/control/claims.ts';
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
 import type { Timing } from '../timing.ts';
 
@@ -15,6 +15,8 @@ export interface JobData {
   readonly table?: string;
   /** The run of a command. */
   readonly run?: string;
+  /** Of a preview: the connections that its worker needs. */
+  readonly connections?: readonly string[];
 }
 
 /** A job that this worker holds. `retryCount` tells the attempts of one job apart. */
@@ -162,6 +164,16 @@ export class Queue implements AsyncDisposable {
     await this.#boss.send(queueOf(pipeline), { run }, options);
   }
 
+  /** A plan of a pipeline that does not exist yet, so its job is not in the queue of a pipeline. */
+  async sendPreview(
+    session: ControlSession,
+    { pipeline, run, connections }: { pipeline: string; run: string; connections: readonly string[] },
+  ): Promise<void> {
+    const singletonKey = keyOf(pipeline, { run });
+    const options = { singletonKey, priority: PRIORITY.command, db: adapterOf(session) };
+    await this.#boss.send(PREVIEWS, { pipeline, run, connections }, options);
+  }
+
   /** Takes this job. The queue chooses by priority alone, so for a moment the job has the highest one. */
   async take(session: ControlSession, { queue, id, priority }: WaitingJob): Promise<HeldJob | undefined> {
     await session.query(SET_PRIORITY, [queue, id, HIGHEST]);
@@ -192,8 +204,12 @@ export class Queue implements AsyncDisposable {
   }
 
   /** Removes the jobs for the same table or command that wait, or, without either, the looks. */
-  async removeWaiting(session: ControlSession, pipeline: string, data: JobData): Promise<void> {
-    const queue = queueOf(pipeline);
+  async removeWaiting(
+    session: ControlSession,
+    pipeline: string,
+    data: JobData,
+    queue = queueOf(pipeline),
+  ): Promise<void> {
     const db = adapterOf(session);
     const waiting = await this.#boss.findJobs(queue, { key: keyOf(pipeline, data), queued: true, db });
     if (waiting.length > 0)

@@ -90,10 +90,10 @@ function withTables<T>(
   }: JobPlace & { readonly maxSeconds?: number | undefined },
   work: (context: PipelineContext, expanded: Pick<Expanded, 'noTables' | 'problem'>) => Promise<T>,
 ): Promise<T> {
-  const { directory, environment } = pipeline;
+  const { directory, environment, given } = pipeline;
   return withPipeline(
     {
-      ...{ directory, environment, workingDirectory: directory, timing, signal },
+      ...{ directory, environment, given, workingDirectory: directory, timing, signal },
       ...(maxSeconds !== undefined && { timeLimit: new TimeLimit(maxSeconds) }),
     },
     async (configured) => {

@@ -1,6 +1,7 @@
 /** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
 import { IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
+import { PREVIEWS } from '../sql/control/claims.ts';
 import { PRUNE } from '../sql/control/runs.ts';
 import type { Timing } from '../timing.ts';
 import { listTokens } from './actions/tokens.ts';
@@ -37,6 +38,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   ensureNotNewer(await findVersions(control));
   await control.transaction(createControl);
   await queue.start();
+  await queue.ensure(PREVIEWS);
   const pipelines = knownPipelines(root, control, queue);
   const refused = new Set<string>();
   const refresh = async () => {

@@ -1,5 +1,6 @@
 /** Requests: a run of a pipeline, now or because a schedule is due. */
 import * as z from 'zod';
+import { connectionsOf, type PipelineDefinition } from '../config/service/definition.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import type { SyncSchedule } from '../schema/schedule.ts';
 import { LOCK_SENDS } from '../sql/control/claims.ts';
@@ -16,6 +17,8 @@ export interface RunOrder {
   /** The default is a sync. */
   readonly kind?: RunKind;
   readonly options?: SyncChoices;
+  /** For a plan of what is not a pipeline yet. */
+  readonly definition?: PipelineDefinition;
   /** The group of the job, for a command that reads tables. */
   readonly source?: string | undefined;
   readonly dueAt?: Date;
@@ -47,13 +50,20 @@ const idRow = z.object({ id: z.string() });
 /** In a transaction. A sync waits for the next look at the pipeline. A command is a job of its own. */
 export async function requestRun(session: ControlSession, queue: Queue, order: RunOrder): Promise<string> {
   const { pipeline, entry, tables, origin, by, dueAt, missed = 0, kind = 'sync', options = {} } = order;
+  const { definition } = order;
   const values = [
     ...[pipeline, entry ?? null, tables ?? null, origin, by, dueAt ?? null, missed],
-    ...[kind, optionsOf(options)],
+    ...[
+      kind,
+      { ...optionsOf(options), ...(definition && { preview: true, connections: connectionsOf(definition) }) },
+    ],
+    definition ? JSON.stringify(definition) : null,
   ];
   await session.query(LOCK_SENDS);
   const { id } = idRow.parse((await session.query(ADD_RUN, values)).rows[0]);
   if (kind === 'sync') await queue.sendLook(session, pipeline);
+  else if (definition)
+    await queue.sendPreview(session, { pipeline, run: id, connections: connectionsOf(definition) });
   else await queue.sendCommand(session, { pipeline, run: id, source: order.source });
   return id;
 }

@@ -1,9 +1,10 @@
 /** A worker: it takes jobs from the queue as long as it has room, and syncs their tables. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Environment } from '../environment.ts';
+import { connectionsIn } from '../config/service/connections.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
+import { errorToJson } from '../report/summary-json.ts';
 import { RECORD_EVENT } from '../sql/control/claims.ts';
 import { DESCRIBE_PIPELINE } from '../sql/control/records.ts';
 import { SAVE_WORKER } from '../sql/control/runs.ts';
@@ -15,7 +16,14 @@ import { holdJob } from './hold-job.ts';
 import { keepDoing, pause } from './keep-doing.ts';
 import { settleLost } from './lost-attempts.ts';
 import type { ServiceLog } from './service-log.ts';
-import { ownPipelines, type OwnPipeline, type OwnPipelines } from './own-pipelines.ts';
+import { definedPipelines } from './defined-pipelines.ts';
+import {
+  ownPipelines,
+  readDefinition,
+  type OwnPipeline,
+  type OwnPipelines,
+  type WorkerPlace,
+} from './own-pipelines.ts';
 import type { Queue } from './queue.ts';
 import { listTables } from './records.ts';
 import { lookAt, syncTable } from './run-job.ts';
@@ -34,9 +42,7 @@ import type { CommandKind } from './trigger.ts';
 interface WorkerOptions {
   readonly control: ControlDatabase;
   readonly queue: Queue;
-  /** The directory of the pipelines. */
-  readonly root: string;
-  readonly environment: Environment;
+  readonly place: WorkerPlace;
   /** Tables that this worker syncs at the same time. */
   readonly capacity: number;
   readonly drainSeconds: number;
@@ -62,7 +68,11 @@ export type RunCommand = (order: CommandOrder) => Promise<CommandResult>;
 /** Resolves after the signal, when every job has been finished or given back. */
 export async function work(options: WorkerOptions): Promise<void> {
   const { control, queue, timing, signal, log } = options;
-  const worker = { ...options, id: randomUUID(), read: ownPipelines(options.root, options.environment) };
+  const worker = {
+    ...options,
+    id: randomUUID(),
+    read: ownPipelines(options.place, definedPipelines(control)),
+  };
   let own: OwnPipelines = await worker.read();
   const described = new Set<OwnPipeline>();
   const state = () => (signal.aborted ? 'stopping' : 'working');
@@ -75,12 +85,15 @@ export async function work(options: WorkerOptions): Promise<void> {
     sayPipelines(log, before, own);
     await saveWorker(worker, state(), own);
     await describePipelines(control, described, own);
+    return own;
   };
   const stop = new AbortController();
   const onError = (error: unknown) => log.outage(error);
   const repeat = (everySeconds: number, task: () => Promise<unknown>) =>
     keepDoing({ everySeconds, signal, work: task, onError });
-  const hands = Array.from({ length: options.capacity }, () => repeatClaims(worker, stop.signal, () => own));
+  const hands = Array.from({ length: options.capacity }, () =>
+    repeatClaims(worker, stop.signal, { now: () => own, refresh }),
+  );
   const chores = [
     repeat(timing.serve.configPoll, refresh),
     repeat(timing.serve.monitor, async () =>
@@ -92,6 +105,12 @@ export async function work(options: WorkerOptions): Promise<void> {
   stop.abort();
   await draining;
   await saveWorker(worker, 'stopped', own).catch(() => undefined);
+}
+
+interface CurrentPipelines {
+  readonly now: () => OwnPipelines;
+  /** Reads what has changed. */
+  readonly refresh: () => Promise<OwnPipelines>;
 }
 
 type ActiveWorker = WorkerOptions & { readonly id: string };
@@ -113,20 +132,21 @@ async function drain({ signal, drainSeconds }: WorkerOptions, stop: AbortControl
 }
 
 /** One of the jobs that a worker does at the same time. */
-async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: () => OwnPipelines): Promise<void> {
+async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: CurrentPipelines): Promise<void> {
   const { control, queue, id, timing, signal, log } = worker;
   while (!signal.aborted) {
     try {
-      const { serves } = own();
+      const { serves } = own.now();
       const claimant = {
         worker: id,
         pipelines: [...serves.keys()],
+        connections: connectionsIn(worker.place.environment),
         programOf: (pipeline: string) => serves.get(pipeline)?.program ?? '',
       };
       const { claim, lost } = await claimJob(control, queue, claimant);
       lost.forEach(log.lost);
       log.recovered();
-      if (claim) await doJob(worker, stop, claim, own());
+      if (claim) await doJob(worker, stop, claim, own);
       else await pause(timing.serve.claimPoll, signal);
     } catch (error) {
       log.outage(error);
@@ -139,31 +159,30 @@ async function doJob(
   worker: ActiveWorker,
   stop: AbortSignal,
   claim: ClaimedJob,
-  { serves }: OwnPipelines,
+  own: CurrentPipelines,
 ): Promise<void> {
   const { control, queue, timing, log } = worker;
-  const pipeline = serves.get(claim.pipeline);
-  if (!pipeline) throw new Error(`a job of pipeline ${claim.pipeline}, which this worker does not serve`);
   const held = holdJob(claim, { control, queue, timing: timing.serve, stop, onError: log.outage });
   let settle: () => Promise<JobEnd>;
   try {
     const { signal, listener } = held;
     const warn = (message: string) => log.warn(message, { pipeline: claim.pipeline });
     const openLogger = (redact: Redact) => held.log.openLogger(redact);
-    const place = { pipeline, timing, signal, listener, warn, openLogger };
+    const place = async () => ({
+      ...{ pipeline: await pipelineOf(claim, own), timing, signal, listener, warn, openLogger },
+    });
     if (claim.kind === 'look') {
-      const result = await lookAt(place, claim);
+      const result = await lookAt(await place(), claim);
       signal.throwIfAborted();
       log.looked(claim, result);
       settle = () => settleLook(control, queue, claim, result);
     } else if (claim.kind === 'command') {
-      const { command, tables } = claim;
-      const result = await worker.command({ command, tables, pipeline, timing, signal });
+      const result = await runCommand(worker, claim, own, signal);
       signal.throwIfAborted();
       log.commanded(claim, result);
       settle = () => settleCommand(control, queue, claim, result);
     } else {
-      const summary = await syncTable(place, claim);
+      const summary = await syncTable(await place(), claim);
       // A sync that was stopped has not ended, whatever its summary says.
       if (summary.error?.code === 'INTERRUPTED') signal.throwIfAborted();
       log.synced(claim, summary);
@@ -181,6 +200,38 @@ async function doJob(
   } finally {
     await held[Symbol.asyncDispose]();
   }
+}
+
+/** A definition may have changed since this worker has read it. A job that was claimed after the change follows the new one. */
+async function pipelineOf(
+  { pipeline: name, version: claimed }: ClaimedJob,
+  own: CurrentPipelines,
+): Promise<OwnPipeline> {
+  const { serves, lacks } = own.now().serves.get(name)?.version === claimed ? own.now() : await own.refresh();
+  const found = serves.get(name);
+  if (found) return found;
+  throw new IncrepError('CONFIG_INVALID', {
+    what: `this worker cannot use pipeline ${name}: ${lacks.get(name) ?? 'it is gone'}`,
+    next: 'Set its connections on a worker.',
+  });
+}
+
+/** A preview has a definition of its own. */
+async function runCommand(
+  worker: ActiveWorker,
+  claim: Extract<ClaimedJob, { kind: 'command' }>,
+  own: CurrentPipelines,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const { command, tables, definition, pipeline: name } = claim;
+  const pipeline = definition
+    ? await readDefinition({ name, version: null, definition }, worker.place)
+    : await pipelineOf(claim, own);
+  if (typeof pipeline !== 'string')
+    return worker.command({ command, tables, pipeline, timing: worker.timing, signal });
+  const next = 'Fix the variables of the connection on the worker.';
+  const error = errorToJson(new IncrepError('CONFIG_INVALID', { what: pipeline, next }));
+  return { isOk: false, document: null, error };
 }
 
 /** The configuration of the pipeline may have become wrong since it was read, or the worker must stop. */
@@ -229,13 +280,13 @@ async function supersede({ control, log, id }: ActiveWorker, claim: ClaimedJob):
 }
 
 async function saveWorker(
-  { control, id, capacity }: ActiveWorker,
+  { control, id, capacity, place }: ActiveWorker,
   state: 'working' | 'stopping' | 'stopped',
   { serves, lacks }: OwnPipelines,
 ): Promise<void> {
   await control.query(SAVE_WORKER, [
     ...[id, hostname(), process.pid, version(), capacity, state],
-    ...[[...serves.keys()], Object.fromEntries(lacks)],
+    ...[[...serves.keys()], Object.fromEntries(lacks), connectionsIn(place.environment)],
   ]);
 }
 

@@ -1,5 +1,6 @@
 /** What operators change through the API: runs, pauses, schedules and commands. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { Webhook } from 'standardwebhooks';
@@ -19,7 +20,9 @@ async function curlsOfDocs(env: Readonly<Record<string, string>>): Promise<strin
   const blocks = [...text.matchAll(/<!-- tested: curl -->\s+```sh\n([^]*?)```/g)].map(([, block]) => block);
   expect(blocks.length).toBeGreaterThan(3);
   const script = `set -e -o pipefail\ncurl() { command curl -sS --fail-with-body "$@"; }\n${blocks.join('')}`;
-  const { stdout, stderr, exitCode } = await execa('bash', ['-c', script], { env, reject: false });
+  const cwd = await mkdtemp(join(tmpdir(), 'increp-curl-'));
+  const { stdout, stderr, exitCode } = await execa('bash', ['-c', script], { env, cwd, reject: false });
+  await rm(cwd, { recursive: true });
   return exitCode === 0 ? '' : `${stderr}\n${stdout.slice(-2000)}`;
 }
 

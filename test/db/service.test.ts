@@ -1,6 +1,8 @@
 /** `increp serve` and `increp work`: schedules lead to syncs, through the queue, by whichever worker has the connections. */
 import { expect, test } from 'vitest';
+import { queueSql } from '../../src/serve/queue.ts';
 import { requestRun } from '../../src/serve/trigger.ts';
+import { CONTROL_VERSION, CREATE_VERSION_1 } from '../../src/sql/control/schema.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -211,15 +213,40 @@ test('work refuses a control database without tables, and one of another version
   expect(after.exitCode).toBe(78);
   expect(after.stderr).toContain('was made by a newer increp');
   expect((await increp('serve --no-worker', place, { env })).exitCode).toBe(78);
-  await control.rows('UPDATE increp_serve.version SET version = 0');
-  for (const [command, message] of [
-    ['work', 'has an older version'],
-    ['serve --no-worker', 'cannot migrate the tables of the service from version 0'],
-  ] as const) {
-    const refused = await increp(command, place, { env });
-    expect(refused.exitCode).toBe(78);
-    expect(refused.stderr).toContain(message);
+});
+
+test('serve migrates the tables of an older version, and keeps what is in them', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await control.add('shop', pair);
+  const place = { directory: control.root };
+  const env = { SERVE_DATABASE_URL: control.url };
+  await control.pool.query(
+    `SET ROLE ${control.database}; ${await queueSql(undefined)} ${CREATE_VERSION_1} RESET ROLE`,
+  );
+  await control.rows(`INSERT INTO increp_serve.pipelines (name, queue, jobs) VALUES ('shop', 'pipeline/shop', 1);
+    INSERT INTO increp_serve.runs (pipeline, origin, requested_by, state) VALUES ('shop', 'request', 'ops', 'ok');
+    INSERT INTO increp_serve.workers (id, host, process, version, capacity, state)
+      VALUES (gen_random_uuid(), 'old', 1, '0.1.0', 4, 'stopped');
+    INSERT INTO increp_serve.audit (actor, action, status) VALUES ('ops', 'POST /', 200)`);
+
+  for (const words of ['work', 'token create --role read']) {
+    const refused = await increp(words, place, { env });
+    expect([refused.exitCode, refused.stderr]).toEqual([78, expect.stringContaining('has an older version')]);
   }
+  const printed = await increp('serve --print-sql', place, { env });
+  expect(printed.stdout).toContain('ALTER TABLE increp_serve.pipelines');
+  expect(printed.stdout).not.toContain('CREATE SCHEMA increp_serve');
+
+  control.start(SERVE);
+  await control.until(`SELECT version = ${CONTROL_VERSION} FROM increp_serve.version`);
+  control.start(WORK);
+  await control.until(`SELECT FROM workers WHERE 'shop' = ANY (serves)`);
+  expect(
+    await control.rows(`SELECT p.definition, p.definition_version, r.state, a.actor, w.connections
+      FROM pipelines p, runs r, audit a, workers w WHERE w.host = 'old'`),
+  ).toEqual([{ definition: null, definition_version: 0, state: 'ok', actor: 'ops', connections: [] }]);
+  expect((await increp('serve --print-sql', place, { env })).stdout).toBe('');
 });
 
 test('the service answers probes and Prometheus on loopback, and under no other name', async () => {

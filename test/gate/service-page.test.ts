@@ -117,6 +117,31 @@ describe.skipIf(path === '' && !process.env['CI'])('in a browser', () => {
     expect(found.map(({ id, nodes }) => [page.url(), id, nodes[0]?.html])).toEqual([]);
   }
 
+  test('the definition of a pipeline is text, on an accessible screen', async () => {
+    const definition = {
+      ...{ source: 'shop', destinations: ['warehouse'] },
+      config: { tables: [{ ...ORDERS_CONFIG, name: HOSTILE }] },
+    };
+    await control.pool.query(
+      `INSERT INTO increp_serve.pipelines (name, queue, jobs, definition, definition_version)
+       VALUES ('made', 'pipeline/made', 1, $1, 1)`,
+      [definition],
+    );
+    const page = await open({ viewport: { width: 320, height: 640 } });
+    await page.goto('/pipelines/made');
+    await page.getByText('Show the configuration').click();
+    expect(await page.locator('#definition ~ details pre').textContent()).toContain("onerror='alert(1)'");
+    await expectAccessible(page);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(320);
+    await page.getByRole('link', { name: 'Delete made' }).click();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('status').getByText('The pipeline is deleted.').waitFor();
+    await page.context().close();
+    expect(
+      await control.rows(`SELECT FROM pipelines WHERE name = 'made' AND removed_at IS NOT NULL`),
+    ).toHaveLength(1);
+  });
+
   test('every screen is accessible, in light and dark', async () => {
     const page = await open();
     for (const address of screens()) {

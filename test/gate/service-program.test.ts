@@ -1,4 +1,6 @@
 /** The service as it is installed, and without its control database. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
@@ -8,6 +10,7 @@ import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { controlPlace, waitForRows } from '../support/service.ts';
+import { makeToken } from '../support/service-api.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 import { slowTest } from '../support/tier.ts';
 
@@ -36,6 +39,41 @@ test('serve starts a worker, starts it again when it is killed, and both end tog
   expect((await serve.wait()).exitCode).toBe(0);
   expect(await workers()).toEqual([]);
   expect(await control.rows(`SELECT FROM job WHERE state = 'active' AND group_id IS NOT NULL`)).toEqual([]);
+  await expectSameRows(pair, 'orders');
+});
+
+slowTest('the worker of serve has the connections of its environment, for pipelines of the API', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  const connections = {
+    CONNECTION_SHOP_URL: pair.sourceUrl(),
+    CONNECTION_WAREHOUSE_URL: pair.destinationUrl(),
+  };
+  await using serve = startIncrep(
+    ['serve', '--pipelines', control.root, '--listen', '127.0.0.1:0', '--drain', '0s'],
+    { directory: control.root },
+    { env: { SERVE_DATABASE_URL: control.url, LOG_FORMAT: 'json', ...connections } },
+  );
+  await serve.waitForStderr('listening on');
+  const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.stderr) ?? [];
+  const headers = {
+    authorization: `Bearer ${await makeToken(control, { role: 'admin' })}`,
+    'content-type': 'application/json',
+  };
+  const ask = (method: string, path: string, body: object) =>
+    fetch(`${url}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
+  const definition = {
+    ...{ source: 'shop', destinations: ['warehouse'], source_schema: pair.schema },
+    config: { schedule: { every: '1s' }, tables: [ORDERS_CONFIG] },
+  };
+  expect((await ask('POST', '/pipelines', { name: 'copy', ...definition })).status).toBe(201);
+  await control.until(`SELECT FROM tables WHERE state = 'ok'`);
+  await insertOrders(pair, 3);
+  await waitForRows(pair, 'orders', 13);
+  // The state files follow the state at the destination.
+  expect(await readdir(join(control.root, '.increp', 'copy'))).toContain('orders.json');
+  expect((await ask('DELETE', '/pipelines/copy', {})).status).toBe(200);
+  await control.until(`SELECT count(*) = 0 FROM runs WHERE finished_at IS NULL`);
   await expectSameRows(pair, 'orders');
 });
 

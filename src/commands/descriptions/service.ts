@@ -12,6 +12,12 @@ const pipelines = (): Option =>
     'current directory',
   );
 
+const stateDir = (): Option =>
+  new Option(
+    '--state-dir <dir>',
+    'the directory for state files of pipelines that the API has created',
+  ).default('', '.increp in --pipelines');
+
 const jobs = (): Option =>
   new Option('-j, --jobs <number>', `sync this many tables at the same time, at most ${MAX_JOBS}`)
     .default(4, '4')
@@ -44,6 +50,7 @@ export const serve = (): CommandDescription => ({
     Worker: [
       new Option('--no-worker', 'start no worker process here; workers run on other machines'),
       jobs(),
+      stateDir(),
       drain(),
     ],
   },
@@ -56,7 +63,7 @@ export const work = (): CommandDescription => ({
   description:
     'Takes jobs of "increp serve" and syncs their tables. Needs SERVE_DATABASE_URL, and the directories of the pipelines or variables with their connections.',
   options: {
-    Options: [pipelines(), jobs(), drain(), endsWithStdin()],
+    Options: [pipelines(), jobs(), stateDir(), drain(), endsWithStdin()],
   },
   examples: ['work --pipelines /srv/pipelines', 'work --jobs 8 --drain 5m'],
 });

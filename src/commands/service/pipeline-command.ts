@@ -30,9 +30,9 @@ const documentOf = ({ command }: CommandOrder, output: string): object =>
 
 async function run(order: CommandOrder, terminal: Terminal): Promise<number> {
   const { command, tables, timing, signal } = order;
-  const { directory, environment } = order.pipeline;
+  const { directory, environment, given } = order.pipeline;
   const names = tables ?? [];
-  const shared = { directory, terminal, environment, workingDirectory: directory, timing, signal };
+  const shared = { directory, terminal, environment, given, workingDirectory: directory, timing, signal };
   const all = { ...shared, destination: [], json: true, verbose: false };
   switch (command) {
     case 'plan': {

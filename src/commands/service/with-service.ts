@@ -1,5 +1,5 @@
 /** What `serve` and `work` have in common: settings, the control database, the queue and the log. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readServiceSettings } from '../../config/service/control-database.ts';
 import { findPipelines } from '../../config/service/pipeline-directories.ts';
 import type { ControlDatabase } from '../../postgres/control-database.ts';
@@ -12,6 +12,8 @@ import type { GlobalOptions } from '../terminal/options.ts';
 export interface ServiceOptions extends GlobalOptions {
   /** The directory of the pipelines. */
   readonly pipelines: string;
+  /** The directory for the state files of pipelines without a directory. Empty means the usual one. */
+  readonly stateDir: string;
   /** Tables that a worker syncs at the same time. */
   readonly jobs: number;
   /** Seconds. */
@@ -19,13 +21,17 @@ export interface ServiceOptions extends GlobalOptions {
 }
 
 interface ServiceParts {
-  /** Absolute. */
+  /** Absolute, like `stateRoot`. */
   readonly root: string;
+  readonly stateRoot: string;
   readonly control: ControlDatabase;
   readonly queue: Queue;
   readonly log: ServiceLog;
   readonly hookKey: string | undefined;
 }
+
+/** Below --pipelines. A name with a dot is no pipeline. */
+const STATE_ROOT = '.increp';
 
 /** Of `serve`, or for chores and the claims of a few hands of `work`. */
 const CONNECTIONS = 5;
@@ -37,6 +43,7 @@ export async function withService(
 ): Promise<number> {
   const { workingDirectory, environment, terminal, timing } = options;
   const root = resolve(workingDirectory, options.pipelines);
+  const stateRoot = resolve(workingDirectory, options.stateDir || join(root, STATE_ROOT));
   await findPipelines(root);
   const settings = await readServiceSettings(root, environment);
   const redact = redactor(settings.secrets);
@@ -54,7 +61,7 @@ export async function withService(
     program === 'serve',
   );
   try {
-    return await use({ root, control, queue, log, hookKey: settings.hookKey });
+    return await use({ root, stateRoot, control, queue, log, hookKey: settings.hookKey });
   } catch (error) {
     throw withoutSecrets(asControlError(error, control.endpoint), redact);
   }

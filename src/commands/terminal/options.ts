@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { JOBS, MAX_JOBS } from '../../config/jobs.ts';
+import type { GivenConfiguration } from '../../config/given-configuration.ts';
 import { DURATION_EXAMPLES, formatDuration, parseDuration } from '../../duration.ts';
 import type { Environment } from '../../environment.ts';
 import type { Timing } from '../../timing.ts';
@@ -13,6 +14,8 @@ export interface GlobalOptions {
   readonly environment: Environment;
   /** Absolute. Relative paths on the command line start there. */
   readonly workingDirectory: string;
+  /** Instead of the files in the directory. */
+  readonly given?: GivenConfiguration | undefined;
   readonly timing: Timing;
   readonly signal: AbortSignal;
 }

@@ -210,7 +210,7 @@ const addressOf = (connection: ConnectionSettings): string =>
     connection.schema,
   ]);
 
-function refuseAlike(reading: SettingsReading, found: readonly NamedDestination[]): void {
+export function refuseAlike(reading: SettingsReading, found: readonly NamedDestination[]): void {
   found.forEach(({ name, connection, origin }, index) => {
     const before = found.slice(0, index);
     const twin = before.find((other) => addressOf(other.connection) === addressOf(connection));

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { SyncSchedule } from '../../schema/schedule.ts';
 import { configError, type Problem } from '../problems.ts';
 import type { IncrepError } from '../../errors.ts';
-import { readTables, readTablesFile } from '../tables/tables.ts';
+import { readTables, readTablesFile, type DefaultSchemas, type TablesFile } from '../tables/tables.ts';
 import { scheduleOf, scheduleSchema } from '../tables/schedule-schema.ts';
 
 export interface ScheduledEntry {
@@ -29,9 +29,25 @@ const scheduled = z.object({ name: z.string().default(''), schedule: scheduleSch
 
 export async function readOutline(directory: string): Promise<PipelineOutline> {
   const problems: Problem[] = [];
-  const report = (problem: Problem) => void problems.push(problem);
-  const file = await readTablesFile(directory, report);
-  const { entries, jobs } = readTables(file, HOMES, report, () => undefined);
+  const file = await readTablesFile(directory, (problem) => void problems.push(problem));
+  return outlineOf({ file, homes: HOMES, problems, place: { directory }, placeOf: (where) => where });
+}
+
+interface WrittenPipeline {
+  readonly file: TablesFile;
+  readonly homes: DefaultSchemas;
+  /** What is known to be wrong. */
+  readonly problems: readonly Problem[];
+  /** For the message about problems. */
+  readonly place: { readonly directory?: string; readonly pipeline?: string };
+  /** Where a problem is, in words of its author. */
+  readonly placeOf: (where: string) => string;
+}
+
+export function outlineOf({ file, homes, problems, place, placeOf }: WrittenPipeline): PipelineOutline {
+  const all = [...problems];
+  const report = (problem: Problem) => void all.push({ ...problem, where: placeOf(problem.where) });
+  const { entries, jobs } = readTables(file, homes, report, () => undefined);
   const written = [file.document?.value, ...entries.map(({ value }) => value)];
   return {
     jobs,
@@ -39,6 +55,6 @@ export async function readOutline(directory: string): Promise<PipelineOutline> {
       const { data } = scheduled.safeParse(value);
       return data ? [{ entry: index === 0 ? '' : data.name, schedule: scheduleOf(data.schedule) }] : [];
     }),
-    problem: problems.length === 0 ? undefined : configError(problems, directory),
+    problem: all.length === 0 ? undefined : configError(all, place.directory, place),
   };
 }

@@ -1,6 +1,7 @@
 /** Runs are requested and cancelled, by the API and by the page. */
 import * as z from 'zod';
 import type { ControlDatabase, ControlSession } from '../../postgres/control-database.ts';
+import { LOCK_SENDS } from '../../sql/control/claims.ts';
 import { CANCEL_RUN, CANCEL_RUN_TABLES, FIND_PIPELINE, FIND_RUN } from '../../sql/control/runs.ts';
 import type { Queue } from '../queue.ts';
 import { RefusedRequest } from '../refusal.ts';
@@ -44,6 +45,8 @@ export async function requestRunIn(
   queue: Queue,
   { pipeline, kind = 'sync', tables, options = {}, by, origin = 'request' }: RequestedRun,
 ): Promise<string> {
+  // A deletion that comes now waits for the request, and cancels it.
+  await session.query(LOCK_SENDS);
   const { source, isPaused } = await ensurePipelineExists(session, pipeline);
   if (isPaused)
     throw new RefusedRequest(

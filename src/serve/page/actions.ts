@@ -1,18 +1,19 @@
 /** The questions before actions, and the forms that answer them. */
 import * as z from 'zod';
 import { parseDuration } from '../../duration.ts';
+import { deletePipeline } from '../actions/definitions.ts';
 import { pause, resume } from '../actions/pauses.ts';
 import { cancelRun, requestPipelineRun } from '../actions/runs.ts';
 import type { Role } from '../access/roles.ts';
 import { actorOf, type WebApp, type WebContext, type WebParts } from '../web/web-app.ts';
 import type { ActionName } from './buttons.ts';
-import { actionPath, ACTION_ROLES } from './buttons.ts';
+import { actionPath, ACTION_ROLES, isForAll } from './buttons.ts';
 import { renderScreen } from './layout.ts';
 import { pipelinePath, runPath, tablePath, withQuery } from './links.ts';
 import { CANCEL_QUESTION, questionContent, questionFor, type ActionTarget } from './questions.ts';
 import { visibleRun } from './visible-run.ts';
 
-const PIPELINE_ACTIONS = ['sync', 'verify', 'full-refresh', 'reset', 'pause', 'resume'] as const;
+const PIPELINE_ACTIONS = ['sync', 'verify', 'full-refresh', 'reset', 'pause', 'resume', 'delete'] as const;
 const GENERAL_ACTIONS = ['pause', 'resume'] as const;
 
 export function addActions(app: WebApp, parts: WebParts): void {
@@ -20,6 +21,7 @@ export function addActions(app: WebApp, parts: WebParts): void {
     addAction(app, parts, action, {
       path: `/pipelines/:pipeline/do/${action}`,
       access: ACTION_ROLES[action],
+      isForAll: isForAll(action),
     });
   for (const action of GENERAL_ACTIONS)
     addAction(app, parts, action, { path: `/do/${action}`, access: ACTION_ROLES[action], isForAll: true });
@@ -89,6 +91,10 @@ async function perform(
   if (action === 'resume') {
     await resume(control, { pipeline, table });
     return backTo(target);
+  }
+  if (action === 'delete') {
+    await deletePipeline(control, pipeline ?? '');
+    return '/';
   }
   const run = await requestPipelineRun(control, queue, {
     ...{ pipeline: pipeline ?? '', by, kind: action === 'full-refresh' ? 'sync' : action },

@@ -4,7 +4,7 @@ import { hasRole, type Actor, type Role } from '../access/roles.ts';
 import type { Html } from './html.ts';
 import { pipelinePath, withQuery } from './links.ts';
 
-export type ActionName = 'sync' | 'verify' | 'full-refresh' | 'reset' | 'pause' | 'resume';
+export type ActionName = 'sync' | 'verify' | 'full-refresh' | 'reset' | 'pause' | 'resume' | 'delete';
 
 interface Target {
   /** Null for everything. */
@@ -19,11 +19,12 @@ const LABELS: Readonly<Record<ActionName, string>> = {
   reset: 'Reset',
   pause: 'Pause',
   resume: 'Resume',
+  delete: 'Delete',
 };
 
 export const ACTION_ROLES: Readonly<Record<ActionName, Role>> = {
   ...{ sync: 'operate', verify: 'operate', 'full-refresh': 'operate', reset: 'admin' },
-  ...{ pause: 'operate', resume: 'operate' },
+  ...{ pause: 'operate', resume: 'operate', delete: 'admin' },
 };
 
 /** Screen readers hear what the action is about. */
@@ -49,5 +50,9 @@ export function actionLinks(actor: Actor, actions: readonly ActionName[], target
   </div>`;
 }
 
+/** Actions that a token with a limit to pipelines may not use, whatever the pipeline. */
+export const isForAll = (action: ActionName): boolean => action === 'delete';
+
 const mayDo = (actor: Actor, action: ActionName, { pipeline }: Target): boolean =>
-  hasRole(actor, ACTION_ROLES[action]) && (pipeline !== null || actor.pipelines === null);
+  hasRole(actor, ACTION_ROLES[action]) &&
+  (actor.pipelines === null || (pipeline !== null && !isForAll(action)));

@@ -25,7 +25,7 @@ import { loginContent, refusalContent } from './login.ts';
 import { attentionText, overviewContent, PIPELINES_ON_PAGE } from './overview.ts';
 import { pipelineContent, TABLES_ON_PAGE } from './pipeline.ts';
 import { NOTICES } from './questions.ts';
-import { runContent } from './run.ts';
+import { isPreview, runContent } from './run.ts';
 import { tableContent } from './table.ts';
 import { missing, visibleRun } from './visible-run.ts';
 
@@ -161,7 +161,8 @@ async function runScreen(context: WebContext, parts: WebParts): Promise<Response
   const run = await visibleRun(context, parts);
   const { notice, level } = queryOf(context);
   const lines = await readRunLog(parts.control, { run: run.id, level, limit: 200 });
-  const screen = { title: `Run of ${run.pipeline}`, actor, notice, trail: [pipelineLink(run.pipeline)] };
+  const trail = isPreview(run) ? [] : [pipelineLink(run.pipeline)];
+  const screen = { title: `Run of ${run.pipeline}`, actor, notice, trail };
   return context.html(
     renderScreen({ ...screen, refresh: ownAddress(context) }, ...runContent(run, actor, { level, lines })),
   );

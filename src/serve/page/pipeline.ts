@@ -16,7 +16,7 @@ import { TABLE_STATES, type AttemptRow, type TableState } from '../read/rows.ts'
 import type { RunRow } from '../read/run.ts';
 import { TABLE_ORDERS, type TableOrder } from '../../sql/control/read/details.ts';
 import { auditTable } from './audit.ts';
-import { actionLinks } from './buttons.ts';
+import { actionLinks, type ActionName } from './buttons.ts';
 import { ago, dataTable, facts, NONE, quiet, section, until, type Content, type Html } from './html.ts';
 import { pipelinePath, tableLink } from './links.ts';
 import { pager, runningTable, stateCounts } from './overview.ts';
@@ -49,7 +49,7 @@ export function pipelineContent(seen: PipelineFacts): readonly Html[] {
   return [
     html`<div class="head">
         <h1>${name}</h1>
-        ${actionLinks(actor, paused.length > 0 ? [] : ['sync', 'verify', 'pause'], { pipeline: name })}
+        ${actionLinks(actor, actionsOf(pipeline, paused.length > 0), { pipeline: name })}
       </div>
       ${paused.map((pause) => pauseBanner(pause, actor, now))}
       ${problem ? html`<div class="alarm failed">${failureText(problem)}</div>` : ''} ${warnings(seen)}
@@ -57,15 +57,30 @@ export function pipelineContent(seen: PipelineFacts): readonly Html[] {
     section('tables', 'Tables', tableList(seen)),
     ...(running.length > 0 ? [section('running', 'Running', runningTable(running, now))] : []),
     section('runs', 'Runs', runTable(runs, now)),
+    ...(pipeline.definition
+      ? [section('definition', 'Definition', definition(pipeline.definition, name))]
+      : []),
     section('settings', 'Settings in effect', settings(pipeline)),
     section('audit', 'Changes by people', auditTable(audit, now)),
   ];
 }
 
+/** A directory is removed where it is. */
+const actionsOf = (
+  { definition: own, removedAt }: PipelineDetails,
+  isPaused: boolean,
+): readonly ActionName[] => [
+  ...(isPaused ? [] : (['sync', 'verify', 'pause'] as const)),
+  ...(own && !removedAt ? (['delete'] as const) : []),
+];
+
 /** A worker that lacks connections leaves the jobs to others, so it is trouble only if no worker has them. */
 function warnings({ workers, pipeline }: PipelineFacts): Content {
   if (pipeline.removedAt)
-    return html`<p class="alarm">The directory of this pipeline is gone. Its history stays for 30 days.</p>`;
+    return html`<p class="alarm">
+      ${pipeline.definition ? 'This pipeline was deleted.' : 'The directory of this pipeline is gone.'} Its
+      history stays for 30 days.
+    </p>`;
   if (workers.some(({ serves }) => serves) || pipeline.problem) return '';
   return html`<div class="alarm failed">
     <p>No worker has the connections of this pipeline.</p>
@@ -173,6 +188,37 @@ function tableCells(row: TableRow, now: Date): readonly Content[] {
     p95 === null ? NONE : formatSeconds(p95),
     state === 'paused' || state === 'disabled' ? NONE : until(nextDue, now),
     cursor ? html`<span class="mono">${shortCursor(cursor)}</span>` : NONE,
+  ];
+}
+
+/** A longer text would make each refresh of the screen slow. */
+const LONGEST_SHOWN = 64_000;
+
+function definition(
+  { version, source, destinations, config, ...schemas }: NonNullable<PipelineDetails['definition']>,
+  name: string,
+): Content {
+  const text = JSON.stringify(config, null, 2);
+  return [
+    facts([
+      ['Source connection', source],
+      [
+        destinations.length > 1 ? 'Destination connections' : 'Destination connection',
+        destinations.join(', '),
+      ],
+      ['Source schema', schemas.source_schema ?? 'public'],
+      ['Destination schema', schemas.dest_schema ?? 'as at the source'],
+      ['Version', formatCount(version)],
+    ]),
+    text.length > LONGEST_SHOWN
+      ? html`<p>
+          The configuration is long.
+          <a href="/api/v1/pipelines/${encodeURIComponent(name)}">The API shows it.</a>
+        </p>`
+      : html`<details>
+          <summary>Show the configuration</summary>
+          <pre class="mono">${text}</pre>
+        </details>`,
   ];
 }
 

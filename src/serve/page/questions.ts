@@ -78,6 +78,15 @@ export function questionFor(action: ActionName, target: ActionTarget): ActionQue
         effects: ['Workers take its tables again. Schedules continue with the next due time.'],
         button: 'Resume',
       };
+    case 'delete':
+      return {
+        title: `Delete ${name}?`,
+        effects: [
+          'Its definition, schedules, pauses and hooks go. Syncs that run are rolled back.',
+          'The destination tables and their saved state stay. The history stays for 30 days.',
+        ],
+        button: 'Delete',
+      };
   }
 }
 
@@ -139,4 +148,5 @@ export const NOTICES: Readonly<Record<string, string>> = {
   pause: 'It is paused. Syncs that ran before the pause continue.',
   resume: 'It is resumed.',
   cancel: 'The run is being cancelled.',
+  delete: 'The pipeline is deleted. Its destination tables stay.',
 };

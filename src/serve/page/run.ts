@@ -55,7 +55,8 @@ export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readon
 function about(run: RunDetails): Html {
   const { now, pipeline, look, requestedAt, startedAt, finishedAt, quiet, tables, dueAt } = run;
   return facts([
-    ['Pipeline', pipelineLink(pipeline)],
+    ['Pipeline', isPreview(run) ? pipeline : pipelineLink(pipeline)],
+    ...(isPreview(run) ? [['Needs the connections', connectionsText(run)] as const] : []),
     ['Kind', kindText(run)],
     ['Trigger', triggerText(run)],
     ...(tables ? [['Asked for', tables.join(', ')] as const] : []),
@@ -67,6 +68,12 @@ function about(run: RunDetails): Html {
     ['Tables without changes', formatCount(quiet)],
   ]);
 }
+
+/** A preview is about a pipeline that may not exist. */
+export const isPreview = ({ options }: Pick<RunDetails, 'options'>): boolean => options['preview'] === true;
+
+const connectionsText = ({ options: { connections } }: RunDetails): string =>
+  Array.isArray(connections) ? connections.join(', ') : '';
 
 /** Of `verify` and other commands: what they print with --json. */
 const commandResult = ({ result, kind }: RunDetails): Html =>

@@ -30,7 +30,11 @@ export const runTable = (runs: readonly RunRow[], now: Date): Html =>
 
 /** `sync`, or `sync, full refresh`. */
 export const kindText = ({ kind, options }: Pick<RunRow, 'kind' | 'options'>): string =>
-  [kind, ...(options['full_refresh'] === true ? ['full refresh'] : [])].join(', ');
+  [
+    kind,
+    ...(options['full_refresh'] === true ? ['full refresh'] : []),
+    ...(options['preview'] === true ? ['preview'] : []),
+  ].join(', ');
 
 /** Who or what asked for the run. */
 export function triggerText({

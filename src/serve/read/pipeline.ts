@@ -1,5 +1,6 @@
 /** One pipeline: what it is, its tables and its schedules. */
 import * as z from 'zod';
+import { definitionSchema } from '../../config/service/definition.ts';
 import type { ControlSession } from '../../postgres/control-database.ts';
 import {
   READ_PIPELINE,
@@ -33,17 +34,24 @@ const pipeline = z.object({
   problem: failure.nullable(),
   /** Null until a worker has read the configuration. */
   described: described.nullable(),
+  /** Null for a directory. */
+  definition: definitionSchema.nullable(),
+  version: z.number(),
   addedAt: time,
   removedAt: maybeTime,
   now: time,
 });
-export type PipelineDetails = z.infer<typeof pipeline>;
+const pipelineRow = pipeline.transform(({ definition, version, ...row }) => ({
+  ...row,
+  definition: definition && { version, ...definition },
+}));
+export type PipelineDetails = z.infer<typeof pipelineRow>;
 
 export async function readPipeline(
   session: ControlSession,
   name: string,
 ): Promise<PipelineDetails | undefined> {
-  return pipeline.optional().parse((await session.query(READ_PIPELINE, [name])).rows[0]);
+  return pipelineRow.optional().parse((await session.query(READ_PIPELINE, [name])).rows[0]);
 }
 
 const servingRow = z.object({

@@ -15,11 +15,14 @@ export function audit(app: WebApp, { control, onError }: WebParts): MiddlewareHa
     if (isSafe(method) || (!actor && !IN_ANY_CASE.includes(path))) return;
     const route = routeOf(app, context);
     const { pipeline, table, ...params } = context.get('params') ?? {};
-    const detail = { ...params, ...context.get('audited') };
+    const audited = context.get('audited');
+    const detail = { ...params, ...audited };
+    // A body may name the pipeline, too.
+    const about = pipeline ?? (typeof audited?.['pipeline'] === 'string' ? audited['pipeline'] : null);
     const action = `${method} ${typeof route === 'object' ? route.path : path}`;
     await control
       .query(ADD_AUDIT, [
-        ...[actor?.name ?? null, actor?.tokenId ?? null, action, pipeline ?? null, table ?? null],
+        ...[actor?.name ?? null, actor?.tokenId ?? null, action, about, table ?? null],
         ...[context.res.status, detail],
       ])
       .catch(onError);

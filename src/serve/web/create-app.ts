@@ -9,10 +9,12 @@ import { audit } from './audit.ts';
 import { guard } from './guard.ts';
 import { addLogin } from './login.ts';
 import { addProbes } from './probes.ts';
-import { WebApp, type WebPage, type WebParts } from './web-app.ts';
+import { routeOf, WebApp, type WebContext, type WebPage, type WebParts } from './web-app.ts';
 
-/** A pipeline with a thousand tables fits. */
-const LARGEST_BODY = 1024 * 1024;
+const MB = 1024 * 1024;
+
+/** Unless the route says otherwise. */
+const LARGEST_BODY = MB;
 
 export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
   const app = new WebApp();
@@ -29,8 +31,8 @@ export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
     await next();
     if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
   });
-  hono.use(async ({ req }, next) => {
-    ensureBodyFits(req.header('content-length'), req.header('transfer-encoding'));
+  hono.use(async (context, next) => {
+    ensureBodyFits(context, app);
     await next();
   });
   hono.use(audit(app, parts));
@@ -44,11 +46,14 @@ export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
 }
 
 /** Node reads no more of a body than its length says. A body in chunks has no length. */
-function ensureBodyFits(length: string | undefined, encoding: string | undefined): void {
-  if (encoding !== undefined)
+function ensureBodyFits(context: WebContext, app: WebApp): void {
+  const { req } = context;
+  if (req.header('transfer-encoding') !== undefined)
     throw new RefusedRequest('LENGTH_REQUIRED', 'the body has no length', 'Send Content-Length.');
-  if (Number(length ?? 0) > LARGEST_BODY)
-    throw new RefusedRequest('TOO_LARGE', 'the body is larger than 1 MB', 'Send less.');
+  const route = routeOf(app, context);
+  const largest = (typeof route === 'object' ? route.largestBody : undefined) ?? LARGEST_BODY;
+  if (Number(req.header('content-length') ?? 0) > largest)
+    throw new RefusedRequest('TOO_LARGE', `the body is larger than ${largest / MB} MB`, 'Send less.');
 }
 
 /** Nothing inline and nothing from elsewhere: a script in the name of a table stays text. */

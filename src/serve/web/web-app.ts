@@ -61,6 +61,8 @@ export interface WebRoute {
   readonly access: Access;
   /** A token that is limited to pipelines may not use the route, because it is about all pipelines. */
   readonly isForAll?: boolean;
+  /** Bytes. Undefined means the usual limit. */
+  readonly largestBody?: number;
 }
 
 /**

@@ -1,6 +1,9 @@
 /** How a worker takes a job, and what becomes of it. Parameters are in the order of the comments. */
 import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
 
+/** The queue of previews, which belong to no pipeline. */
+export const PREVIEWS = 'previews';
+
 /**
  * All claims of all workers take turns, so each one sees what the others have taken. Otherwise two workers would both find
  * room for one more table of a source.
@@ -19,13 +22,14 @@ const isPaused = (pipeline: string): string => /* sql */ `EXISTS (
     AND (z.ends_at IS NULL OR z.ends_at > now()))`;
 
 /**
-/**
- * The next job for a worker that serves these pipelines ($1). A job that reads tables has the source as its group. It
+ * The next job for a worker that serves these pipelines ($1) and has these connections ($3), which previews need. A job that reads tables has the source as its group. It
  * waits while as many jobs of the source are active as the pipeline has jobs, and while its table is paused. A job
  * whose last attempt has not been settled waits, too, unless $2: the runs of that attempt wait for the next one.
  */
 export const NEXT_JOB = /* sql */ `
-  SELECT p.name AS pipeline, p.queue, j.id, j.priority
+  SELECT pipeline, queue, id, priority, version FROM ((
+  SELECT p.name AS pipeline, p.queue, j.id, j.priority, j.created_on,
+    CASE WHEN p.definition IS NOT NULL THEN p.definition_version END AS version
   FROM ${Q}.job j JOIN ${S}.pipelines p ON p.queue = j.name
   WHERE p.name = ANY ($1::text[]) AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now()
     AND NOT ${isPaused('p.name')}
@@ -36,7 +40,15 @@ export const NEXT_JOB = /* sql */ `
       AND a.table_name IS NOT DISTINCT FROM j.data ->> 'table' AND a.run_id::text IS NOT DISTINCT FROM j.data ->> 'run'))
     AND (j.group_id IS NULL
       OR (SELECT count(*) FROM ${Q}.job a WHERE a.state = 'active' AND a.group_id = j.group_id) < p.jobs)
-  ORDER BY j.priority DESC, j.created_on LIMIT 1`;
+  ORDER BY j.priority DESC, j.created_on LIMIT 1
+  ) UNION ALL (
+  SELECT j.data ->> 'pipeline', j.name, j.id, j.priority, j.created_on, NULL
+  FROM ${Q}.job j
+  WHERE j.name = '${PREVIEWS}' AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now()
+    AND NOT ${isPaused('NULL')} AND j.data -> 'connections' <@ to_jsonb($3::text[])
+    AND ($2 OR NOT EXISTS (SELECT FROM ${S}.attempts a WHERE a.state = 'running' AND a.run_id::text = j.data ->> 'run'))
+  ORDER BY j.priority DESC, j.created_on LIMIT 1)) next
+  ORDER BY priority DESC, created_on LIMIT 1`;
 
 /** queue, job, priority. */
 export const SET_PRIORITY = /* sql */ `UPDATE ${Q}.job SET priority = $3 WHERE name = $1 AND id = $2`;
@@ -77,7 +89,7 @@ export const TAKE_RUNS = /* sql */ `
 /** run, attempt: no row if the run was cancelled. */
 export const TAKE_COMMAND = /* sql */ `
   UPDATE ${S}.runs SET state = 'running', looked_by = $2, started_at = coalesce(started_at, now())
-  WHERE id = $1 AND state = 'queued' RETURNING id, kind AS "command", tables`;
+  WHERE id = $1 AND state = 'queued' RETURNING id, kind AS "command", tables, definition`;
 
 /** attempt: no row if it was not. */
 export const IS_CANCELLED = /* sql */ `SELECT FROM ${S}.attempts WHERE id = $1 AND cancelled_at IS NOT NULL`;
@@ -115,7 +127,7 @@ export const TAKE_LOST_ATTEMPTS = /* sql */ `
   WHERE a.state = 'running' AND NOT EXISTS (
     SELECT FROM ${Q}.job j
     WHERE j.name = a.queue AND j.id = a.job_id AND j.state = 'active' AND j.retry_count = a.job_attempt)
-  RETURNING a.id::text, a.pipeline, a.table_name AS "table", a.worker_id AS worker, a.phase, a.run_id AS run`;
+  RETURNING a.id::text, a.pipeline, a.queue, a.table_name AS "table", a.worker_id AS worker, a.phase, a.run_id AS run`;
 
 /** pipeline, table. A table that somebody continues after its last crash starts from one again. */
 export const COUNT_CRASH = /* sql */ `

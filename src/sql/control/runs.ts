@@ -1,10 +1,10 @@
 /** Runs, schedules, pipelines and workers of the service. Parameters are in the order of the comments. */
 import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
 
-/** pipeline, entry, tables, origin, by, due time, missed, kind, options. */
+/** pipeline, entry, tables, origin, by, due time, missed, kind, options, definition. */
 export const ADD_RUN = /* sql */ `
-  INSERT INTO ${S}.runs (pipeline, entry, tables, origin, requested_by, due_at, missed, kind, options)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`;
+  INSERT INTO ${S}.runs (pipeline, entry, tables, origin, requested_by, due_at, missed, kind, options, definition)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`;
 
 /**
  * pipeline, entry, due time, missed: the last run that still waits stands for this due time, too. A run whose look was lost
@@ -90,15 +90,17 @@ export const FIND_PIPELINE = /* sql */ `
 export const SAVE_SOURCE = /* sql */ `
   UPDATE ${S}.pipelines SET source = $2 WHERE name = $1 AND source IS DISTINCT FROM $2`;
 
-/** name, queue, jobs, problem. */
+/** name, queue, jobs, problem: of a directory. No row if a pipeline of the API has the name. */
 export const SAVE_PIPELINE = /* sql */ `
   INSERT INTO ${S}.pipelines AS p (name, queue, jobs, problem) VALUES ($1, $2, $3, $4)
-  ON CONFLICT (name) DO UPDATE SET jobs = excluded.jobs, problem = excluded.problem, removed_at = NULL`;
+  ON CONFLICT (name) DO UPDATE SET jobs = excluded.jobs, problem = excluded.problem, removed_at = NULL, definition = NULL
+  WHERE p.definition IS NULL OR p.removed_at IS NOT NULL RETURNING name`;
 
 /** The names of the pipelines that still have a directory. */
 export const REMOVE_PIPELINES = /* sql */ `
   WITH gone AS (
-    UPDATE ${S}.pipelines SET removed_at = now() WHERE removed_at IS NULL AND name <> ALL ($1::text[]) RETURNING name)
+    UPDATE ${S}.pipelines SET removed_at = now()
+    WHERE removed_at IS NULL AND definition IS NULL AND name <> ALL ($1::text[]) RETURNING name)
   DELETE FROM ${S}.schedules WHERE pipeline IN (SELECT name FROM gone)`;
 
 /** pipeline: with the time of the database. */
@@ -135,13 +137,16 @@ export const DUE_SCHEDULES = /* sql */ `
 export const MOVE_SCHEDULE = /* sql */ `
   UPDATE ${S}.schedules SET due_at = $3 WHERE pipeline = $1 AND entry = $2`;
 
-/** id, host, process, version, capacity, state, serves, lacks. */
+/** id, host, process, version, capacity, state, serves, lacks, connections. */
 export const SAVE_WORKER = /* sql */ `
-  INSERT INTO ${S}.workers AS w (id, host, process, version, capacity, state, serves, lacks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-  ON CONFLICT (id) DO UPDATE SET seen_at = now(), state = excluded.state, serves = excluded.serves, lacks = excluded.lacks`;
+  INSERT INTO ${S}.workers AS w (id, host, process, version, capacity, state, serves, lacks, connections)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+  ON CONFLICT (id) DO UPDATE SET seen_at = now(), state = excluded.state, serves = excluded.serves, lacks = excluded.lacks,
+    connections = excluded.connections`;
 
 /** Old records. A run without work says only that there was none. */
 export const PRUNE = [
+  /* sql */ `UPDATE ${S}.runs SET definition = NULL WHERE definition IS NOT NULL AND finished_at IS NOT NULL`,
   /* sql */ `DELETE FROM ${S}.runs WHERE requested_at < now() - interval '30 days'
     OR (requested_at < now() - interval '2 days' AND state = 'ok' AND NOT EXISTS (SELECT FROM ${S}.run_tables t WHERE t.run_id = runs.id))`,
   /* sql */ `DELETE FROM ${S}.attempts WHERE state <> 'running' AND (started_at < now() - interval '30 days'

@@ -3,18 +3,15 @@
 export const CONTROL_SCHEMA = 'increp_serve';
 export const QUEUE_SCHEMA = 'increp_queue';
 
-/** Grows with each change of CREATE_CONTROL. Migrations from older versions come before it. */
-export const CONTROL_VERSION = 1;
-
 /**
- * Everything from nothing, in one transaction. No column holds a password: a worker finds the connections of a pipeline where
- * it runs.
+ * Version 1. It never changes: a new control database goes through the same migrations as an old one, so both have the same
+ * tables. No column holds a password: a worker finds the connections of a pipeline where it runs.
  */
-export const CREATE_CONTROL = /* sql */ `
+export const CREATE_VERSION_1 = /* sql */ `
 CREATE SCHEMA ${CONTROL_SCHEMA};
 
 CREATE TABLE ${CONTROL_SCHEMA}.version (version int NOT NULL);
-INSERT INTO ${CONTROL_SCHEMA}.version VALUES (${CONTROL_VERSION});
+INSERT INTO ${CONTROL_SCHEMA}.version VALUES (1);
 
 -- A directory below --pipelines.
 CREATE TABLE ${CONTROL_SCHEMA}.pipelines (
@@ -308,6 +305,37 @@ CREATE TABLE ${CONTROL_SCHEMA}.audit (
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.audit (pipeline, id DESC);
 `;
+
+/** The statements that lead to the next version, beginning with version 2. A released migration never changes. */
+const MIGRATIONS: readonly string[] = [
+  /* sql */ `
+-- A pipeline that the API has created: names of connections and the content of its tables-config.json, as JSON text that keeps
+-- its order. Null for a directory. The version counts its changes.
+ALTER TABLE ${CONTROL_SCHEMA}.pipelines
+  ADD COLUMN definition json,
+  ADD COLUMN definition_version int NOT NULL DEFAULT 0;
+
+-- A preview plans this definition instead of that of a pipeline.
+ALTER TABLE ${CONTROL_SCHEMA}.runs ADD COLUMN definition json;
+
+-- The names of the connections that a worker has.
+ALTER TABLE ${CONTROL_SCHEMA}.workers ADD COLUMN connections text[] NOT NULL DEFAULT '{}';
+`,
+];
+
+export const CONTROL_VERSION = 1 + MIGRATIONS.length;
+
+/** The statements from a version to this one, or from nothing. For one transaction. */
+export function controlSql(from: number | undefined): string {
+  const migrations = MIGRATIONS.slice((from ?? 1) - 1);
+  return [
+    ...(from === undefined ? [CREATE_VERSION_1] : []),
+    ...migrations,
+    ...(migrations.length > 0
+      ? [`UPDATE ${CONTROL_SCHEMA}.version SET version = ${CONTROL_VERSION};\n`]
+      : []),
+  ].join('');
+}
 
 /** No row if the schema is missing. Not to_regclass(), which fails if the role may not use the schema. */
 export const FIND_SCHEMAS = /* sql */ `

@@ -1,5 +1,6 @@
 /** The API below /api/v1, and its description for programs. */
 import type { WebApp, WebParts } from '../web-app.ts';
+import { addDefinitions } from './definitions.ts';
 import { addDocument } from './document.ts';
 import { addHooks } from './hooks.ts';
 import { addOperations } from './operate.ts';
@@ -10,6 +11,7 @@ import { addTokens } from './tokens.ts';
 export function addApi(app: WebApp, parts: WebParts): void {
   addReading(app, parts);
   addOperations(app, parts);
+  addDefinitions(app, parts);
   addHooks(app, parts);
   addStream(app, parts);
   addTokens(app, parts);

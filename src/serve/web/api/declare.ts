@@ -17,6 +17,10 @@ export interface ApiRoute<Params, Query, Body> {
   readonly params?: z.ZodType<Params> & ObjectSchema;
   readonly query?: z.ZodType<Query> & ObjectSchema;
   readonly body?: z.ZodType<Body>;
+  /** Bytes, unless the usual limit is enough. */
+  readonly largestBody?: number;
+  /** What the audit says of the body. The default is all of it. */
+  readonly audited?: (body: Body) => Readonly<Record<string, unknown>>;
   /** The status of success, 200 unless set. */
   readonly status?: 200 | 201 | 202;
   readonly result: z.ZodType;
@@ -58,7 +62,11 @@ export function declareApi<Params = object, Query = object, Body = undefined>(
       },
     },
   });
-  app.declare({ method, path: declared.getRoutingPath(), access, isForAll });
+  const { largestBody } = route;
+  app.declare({
+    ...{ method, path: declared.getRoutingPath(), access, isForAll },
+    ...(largestBody !== undefined && { largestBody }),
+  });
   app.hono.openapi(declared, async (context) => {
     const valid = (target: 'param' | 'query' | 'json') => context.req.valid(target as never);
     const call = {
@@ -69,7 +77,7 @@ export function declareApi<Params = object, Query = object, Body = undefined>(
       context,
     };
     // A body with unknown keys was refused, so it holds nothing else.
-    context.set('audited', { ...(call.body as object | undefined) });
+    context.set('audited', route.audited?.(call.body) ?? { ...(call.body as object | undefined) });
     return context.json(result.parse(await answer(call)) as never, status as never);
   });
 }

@@ -1,7 +1,18 @@
 /** Rows of read models as JSON: names in snake_case, times in RFC 3339. Pure. */
 
 /** Their keys belong to users, or are written so already. */
-const AS_IS = ['lacks', 'detail', 'outcome', 'options', 'result', 'error', 'problem', 'fields', 'states'];
+const AS_IS = [
+  'lacks',
+  'detail',
+  'outcome',
+  'options',
+  'result',
+  'error',
+  'problem',
+  'fields',
+  'states',
+  'definition',
+];
 
 const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 

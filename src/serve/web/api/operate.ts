@@ -6,9 +6,8 @@ import { cancelRun, pipelineOfRun, requestPipelineRun } from '../../actions/runs
 import { removeSchedule, setSchedule } from '../../actions/schedules.ts';
 import type { WebApp, WebParts } from '../web-app.ts';
 import { declareApi } from './declare.ts';
-import { durationSchema, inPipeline, inTable, nameSchema, tablesSchema } from './schemas.ts';
+import { durationSchema, inPipeline, inTable, nameSchema, requested, tablesSchema } from './schemas.ts';
 
-const requested = z.object({ run: z.uuid().describe('GET /api/v1/runs/{run} shows what becomes of it.') });
 const done = z.object({ done: z.literal(true) });
 const DONE = { done: true } as const;
 const inRun = z.object({ run: z.uuid() });

@@ -93,6 +93,10 @@ export const pipelineDetails = z.looseObject({
   pipeline: z.string(),
   jobs: z.number(),
   problem: failure.nullable(),
+  definition: z
+    .looseObject({ version: z.number(), source: z.string(), destinations: z.array(z.string()) })
+    .nullable()
+    .describe('As PUT takes it. Null for a directory.'),
   added_at: timeSchema,
   removed_at: maybeTime,
   states: z.record(z.string(), z.number()),

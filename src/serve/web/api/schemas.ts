@@ -14,6 +14,11 @@ const tableSchema = z.string().min(1).max(300);
 export const inTable = inPipeline.extend({ table: tableSchema });
 export const tablesSchema = z.array(tableSchema).min(1).max(10_000);
 
+/** The answer to a request that a worker does later. */
+export const requested = z.object({
+  run: z.uuid().describe('GET /api/v1/runs/{run} shows what becomes of it.'),
+});
+
 const LARGEST_PAGE = 500;
 /** Parameters of a query are text. */
 export const limitSchema = (usual: number) => z.coerce.number().int().min(1).max(LARGEST_PAGE).default(usual);

@@ -4,7 +4,7 @@ import { mayBeSeen, STATE_FIELDS, STATES } from './states.ts';
 
 /** pipeline. */
 export const READ_PIPELINE = /* sql */ `
-  SELECT name AS pipeline, jobs, problem, described, added_at AS "addedAt", removed_at AS "removedAt", now() AS now
+  SELECT name AS pipeline, jobs, problem, described, definition, definition_version AS version, added_at AS "addedAt", removed_at AS "removedAt", now() AS now
   FROM ${S}.pipelines WHERE name = $1`;
 
 /** pipeline, seconds. */
