@@ -32,6 +32,13 @@ export interface Timing {
   readonly lockTimeout: number;
   /** The same for the message that asks many tables for changes. */
   readonly sweepLock: number;
+  /** The service counts the rows that wait for a sync. */
+  readonly waitingCount: {
+    /** For one table. */
+    readonly one: number;
+    /** For all tables of a look that are found together. The others are not counted. */
+    readonly all: number;
+  };
   /** Time for a server to answer a question about a silent session. */
   readonly stallProbeTimeout: number;
   /** How long a commit may wait for a synchronous standby, even if the time limit of the run is over. */
@@ -153,6 +160,7 @@ export const DEFAULT_TIMING: Timing = {
   closeTimeout: 1,
   lockTimeout: 5,
   sweepLock: 0.1,
+  waitingCount: { one: 0.5, all: 2 },
   stallProbeTimeout: 10,
   standbyGrace: 5,
   standbyPoll: 0.5,

@@ -22,6 +22,8 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   'serve.respawn.max': 30,
   lockTimeout: 5,
   sweepLock: 0.1,
+  'waitingCount.one': 0.5,
+  'waitingCount.all': 2,
   stallProbeTimeout: 10,
   standbyGrace: 5,
   standbyPoll: 0.5,

@@ -23,7 +23,7 @@ import { pager, runningTable, stateCounts } from './overview.ts';
 import { pauseBanner } from './pauses.ts';
 import { runTable } from './runs.ts';
 import { SHOWN_STATES, stateBadge } from './states.ts';
-import { failureText, lagText, scheduleText } from './values.ts';
+import { failureText, lagText, scheduleText, waitingText } from './values.ts';
 
 export const TABLES_ON_PAGE = 100;
 
@@ -129,6 +129,7 @@ function tableList({ pipeline: { pipeline, now }, tables, filter, page }: Pipeli
         { title: 'Table' },
         { title: 'Lag' },
         { title: 'Last success' },
+        { title: 'Rows waiting', isRight: true },
         { title: 'Rows in 24 h', isRight: true },
         { title: 'Duration p50', isRight: true },
         { title: 'p95', isRight: true },
@@ -161,6 +162,7 @@ function tableCells(row: TableRow, now: Date): readonly Content[] {
     p95,
     rows,
     nextDue,
+    rowsWaiting,
   } = row;
   const cursor = outcome?.find((each) => typeof each.cursor === 'string')?.cursor;
   return [
@@ -168,6 +170,7 @@ function tableCells(row: TableRow, now: Date): readonly Content[] {
     tableLink(pipeline, table),
     lagText(lag, lagLimit),
     ago(lastSuccessAt, now),
+    state === 'disabled' ? NONE : waitingText(rowsWaiting, now),
     rows === null ? NONE : formatCount(rows),
     p50 === null ? NONE : formatSeconds(p50),
     p95 === null ? NONE : formatSeconds(p95),

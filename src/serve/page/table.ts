@@ -33,6 +33,7 @@ import {
   rowsText,
   scheduleText,
   secondsOf,
+  waitingText,
   sumsOf,
   workerText,
 } from './values.ts';
@@ -110,6 +111,7 @@ function about({ table, schedules }: TableScreen): Html {
   return facts([
     ['Lag', lagText(lag, lagLimit)],
     ['Limits', limits.join(', ') || 'none'],
+    ['Rows waiting', table.state === 'disabled' ? NONE : waitingText(table.rowsWaiting, now)],
     ['Last success', ago(lastSuccessAt, now)],
     ['Last attempt', ago(lastAttemptAt, now)],
     ['Schedule', schedule ? html`${scheduleText(schedule)}, next ${until(schedule.dueAt, now)}` : 'none'],

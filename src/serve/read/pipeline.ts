@@ -12,6 +12,7 @@ import {
 import {
   failure,
   maybeTime,
+  rowsWaiting,
   schedule,
   tableInState,
   tableOutcome,
@@ -75,6 +76,7 @@ export async function readSchedules(
 }
 
 const tableRow = tableInState.extend({
+  rowsWaiting,
   needsAttention: z.boolean(),
   errorCode: z.string().nullable(),
   outcome: z.array(tableOutcome).nullable(),

@@ -6,6 +6,14 @@ export const QUEUE_SCHEMA = 'increp_queue';
 /** Grows with each change of CREATE_CONTROL. Migrations from older versions come before it. */
 export const CONTROL_VERSION = 1;
 
+/** Null: the number is not known. waiting_at is the time of the count. */
+const WAITING_ROWS = /* sql */ `
+ALTER TABLE ${CONTROL_SCHEMA}.tables
+  ADD COLUMN rows_waiting int,
+  ADD COLUMN is_waiting_more boolean NOT NULL DEFAULT false,
+  ADD COLUMN waiting_at timestamptz;
+`;
+
 /**
  * Everything from nothing, in one transaction. No column holds a password: a worker finds the connections of a pipeline where
  * it runs.
@@ -307,7 +315,7 @@ CREATE TABLE ${CONTROL_SCHEMA}.audit (
   detail jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX ON ${CONTROL_SCHEMA}.audit (pipeline, id DESC);
-`;
+${WAITING_ROWS}`;
 
 /** No row if the schema is missing. Not to_regclass(), which fails if the role may not use the schema. */
 export const FIND_SCHEMAS = /* sql */ `
