@@ -144,6 +144,10 @@ export interface Timing {
     readonly statement: number;
     /** The same, with the network. */
     readonly query: number;
+    /** How long a screen, or a read of the API, waits for the control database. */
+    readonly screen: number;
+    /** The same for /readyz. */
+    readonly probe: number;
     /** Between two attempts to start the worker process of `serve` again. */
     readonly respawn: Backoff;
   };
@@ -201,6 +205,8 @@ export const DEFAULT_TIMING: Timing = {
     idleTransaction: 5,
     statement: 15,
     query: 30,
+    screen: 10,
+    probe: 2,
     respawn: { base: 1, max: 30 },
   },
   childKillDelay: 2,

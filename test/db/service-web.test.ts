@@ -3,34 +3,19 @@ import { readFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { get as getEncrypted } from 'node:https';
 import { expect, test } from 'vitest';
-import { readServiceSettings } from '../../src/config/service/control-database.ts';
-import { ControlDatabase } from '../../src/postgres/control-database.ts';
 import { hasRole, ROLES } from '../../src/serve/access/roles.ts';
-import { openQueue } from '../../src/serve/queue.ts';
-import { createApp } from '../../src/serve/web/create-app.ts';
 import { certificateMaker } from '../support/certificates.ts';
 import { testWithTls } from '../support/tls-test.ts';
 import { increp } from '../support/increp.ts';
-import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
+import { controlPlace, type ControlPlace } from '../support/service.ts';
 import { apiOf, makeToken } from '../support/service-api.ts';
-import { timingWith } from '../support/timing.ts';
+import { openApp } from '../support/service-app.ts';
 
 const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
 
 /** The routes of the service, as it declares them. */
 async function declaredRoutes(control: ControlPlace) {
-  const settings = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
-  const timing = timingWith(QUICK);
-  await using database = new ControlDatabase(settings.control, { program: 'serve', connections: 1, timing });
-  const onError = () => undefined;
-  await using queue = await openQueue({ control: database, timing: timing.serve, onError }, false);
-  const address = { isOwnName: () => true, scheme: 'http', origin: undefined } as const;
-  const [isLoopback, hookKey] = [true, undefined];
-  const { signal } = new AbortController();
-  const app = createApp(
-    { control: database, queue, timing, address, isLoopback, hookKey, onError, signal },
-    undefined,
-  );
+  await using app = await openApp(control, { withPage: false });
   // A route that somebody adds without a role.
   app.hono.get('/forgotten', (context) => context.text('open to everybody'));
   const authorization = `Bearer ${await makeToken(control, { role: 'admin', name: 'forgetful' })}`;

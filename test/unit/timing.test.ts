@@ -18,6 +18,8 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   'serve.idleTransaction': 5,
   'serve.statement': 15,
   'serve.query': 30,
+  'serve.screen': 10,
+  'serve.probe': 2,
   'serve.respawn.base': 1,
   'serve.respawn.max': 30,
   lockTimeout: 5,
