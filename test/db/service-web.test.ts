@@ -1,5 +1,5 @@
 /** Who may call what at `increp serve`, and what it answers to everybody else. */
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { get as getEncrypted } from 'node:https';
 import { expect, test } from 'vitest';
@@ -193,7 +193,7 @@ testWithTls('on an address that other machines reach, the service needs encrypti
   const serve = control.start(`${outside} ${encrypted}`);
   await serve.waitForLog('listening on https://0.0.0.0:');
   const [, port = ''] = /listening on https:[^"]+:(\d+)/.exec(serve.log) ?? [];
-  const ca = await readFile(cert);
+  let ca = await readFile(cert);
   // A request with another Host would expect that name in the certificate.
   const statusOf = (path: string, headers = {}) =>
     new Promise<number>((resolve, reject) => {
@@ -212,4 +212,16 @@ testWithTls('on an address that other machines reach, the service needs encrypti
   expect(await statusOf('/metrics')).toBe(401);
   expect(await statusOf('/metrics', { authorization })).toBe(200);
   expect(await statusOf('/healthz', { host: 'elsewhere.example' })).toBe(421);
+
+  // A renewed certificate needs no restart. In between, the files do not belong together.
+  const renewed = await certificates.make({
+    ...{ name: 'renewed', commonName: 'increp', alternatives: 'IP:127.0.0.1,DNS:increp.example.com' },
+  });
+  await copyFile(renewed.cert, cert);
+  await serve.waitForLog('the former certificate stays in use: --tls-key');
+  expect(await statusOf('/healthz')).toBe(200);
+  await copyFile(renewed.key, key);
+  await serve.waitForLog('the certificate was renewed');
+  ca = await readFile(renewed.cert);
+  expect(await statusOf('/healthz', { host: 'increp.example.com' })).toBe(200);
 });
