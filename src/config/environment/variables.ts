@@ -261,7 +261,7 @@ export const SERVICE_VARIABLES: readonly Variable[] = [
     isSecret: true,
   },
   ...connection({
-    ...{ prefix: 'SERVE_DATABASE', word: 'control database', schema: {} },
+    ...{ prefix: 'SERVE_DATABASE', word: 'control', schema: {} },
     examples: { host: 'db.example.com', user: 'increp', database: 'increp_control' },
   }).filter(({ name }) => BESIDES_URL.test(name)),
   {
