@@ -237,7 +237,9 @@ function pipelineCells(row: PipelineRow, actor: Actor, now: Date): readonly Cont
     last
       ? html`<a href="${runPath(last.id)}">${wordBadge(last.state)}</a> ${ago(last.finishedAt, now)}`
       : NONE,
-    schedule ? html`${until(nextDue, now)} ${quiet(scheduleText(schedule))}` : quiet('no schedule'),
+    schedule
+      ? html`${pausedSince ? 'paused' : until(nextDue, now)} ${quiet(scheduleText(schedule))}`
+      : quiet('no schedule'),
     actionLinks(actor, pausedSince ? ['resume'] : ['sync', 'pause'], { pipeline }),
   ];
 }

@@ -23,7 +23,7 @@ import { pager, runningTable, stateCounts } from './overview.ts';
 import { pauseBanner } from './pauses.ts';
 import { runTable } from './runs.ts';
 import { SHOWN_STATES, stateBadge } from './states.ts';
-import { failureText, lagText, scheduleText, waitingText } from './values.ts';
+import { dueText, failureText, lagText, waitingText } from './values.ts';
 
 export const TABLES_ON_PAGE = 100;
 
@@ -75,7 +75,8 @@ function warnings({ workers, pipeline }: PipelineFacts): Content {
   </div>`;
 }
 
-function about({ pipeline: { described, jobs, now }, schedules, workers }: PipelineFacts): Html {
+function about({ pipeline: { described, jobs, now }, schedules, workers, pauses }: PipelineFacts): Html {
+  const isPaused = pauses.some(({ table }) => table === null);
   const [main] = schedules.filter(({ entry }) => entry === '');
   const others = schedules.filter(({ entry }) => entry !== '');
   return facts([
@@ -84,17 +85,8 @@ function about({ pipeline: { described, jobs, now }, schedules, workers }: Pipel
       described && described.destinations.length > 1 ? 'Destinations' : 'Destination',
       described?.destinations.join(', ') ?? NONE,
     ],
-    [
-      'Schedule',
-      main ? html`${scheduleText(main)}, ${main.problem ?? html`next ${until(main.dueAt, now)}`}` : 'none',
-    ],
-    ...others.map(
-      (each) =>
-        [
-          `Schedule of ${each.entry}`,
-          html`${scheduleText(each)}, ${each.problem ?? html`next ${until(each.dueAt, now)}`}`,
-        ] as const,
-    ),
+    ['Schedule', main ? dueText(main, { isPaused, now }) : 'none'],
+    ...others.map((each) => [`Schedule of ${each.entry}`, dueText(each, { isPaused, now })] as const),
     ['Tables at the same time', formatCount(jobs)],
     ['Workers', formatCount(workers.filter(({ serves }) => serves).length)],
   ]);

@@ -19,11 +19,20 @@ import type {
   ScheduleText,
   WaitingCount,
 } from '../read/rows.ts';
-import { ago, NONE, quiet, secondsBetween, type Content, type Html } from './html.ts';
+import { ago, NONE, quiet, secondsBetween, until, type Content, type Html } from './html.ts';
 
 /** `every 30s`, or the fields of cron with their time zone. */
 export const scheduleText = ({ seconds, expression, timeZone }: ScheduleText): string =>
   seconds === null ? `${expression ?? ''} (${timeZone ?? ''})` : `every ${formatDuration(seconds)}`;
+
+/** `every 30s, next in 12 s`. A schedule that is paused goes on, but its runs are left out. */
+export const dueText = (
+  schedule: ScheduleText & { readonly dueAt: Date; readonly problem: string | null },
+  { isPaused, now }: { readonly isPaused: boolean; readonly now: Date },
+): Html => {
+  const due = isPaused ? 'paused' : html`next ${until(schedule.dueAt, now)}`;
+  return html`${scheduleText(schedule)}, ${schedule.problem ?? due}`;
+};
 
 /** `40 s of 5 min`. */
 export function lagText(lag: number | null, limit: number | null): Content {
@@ -47,7 +56,7 @@ export function waitingText(
     ...(isMore ? ['or more'] : []),
     ...(unknown > 0 ? [`and ${formatCounted(unknown, 'table')} not known`] : []),
   ].join(', ');
-  return html`${formatCount(rows)} ${quiet(more)}${isOld ? html` ${quiet(ago(at, now))}` : ''}`;
+  return html`${formatCount(rows)}${more === '' ? '' : html` ${quiet(more)}`}${isOld ? html` ${quiet(ago(at, now))}` : ''}`;
 }
 
 /** What happened, and what to do about it. */
