@@ -21,6 +21,8 @@ const HTMX_CONFIG = JSON.stringify({
   includeIndicatorCSS: false,
   // What people have opened stays open when the screen is read again.
   morphIgnore: ['data-htmx-powered', 'open'],
+  // An error is no screen: the old values stay, with a notice.
+  noSwap: [204, 304, '4xx', '5xx'],
   history: false,
 });
 
