@@ -101,6 +101,17 @@ export interface RunSummary {
    * The result of each destination, if the pipeline has several. Then `tables` has each table once per destination.
    */
   readonly destinations?: readonly DestinationOutcome[];
+  /** Of a look: the tables with work, and those that were only to be counted. */
+  readonly waiting?: readonly WaitingRows[];
+}
+
+/** Rows of the source that no sync of the table has copied yet. */
+export interface WaitingRows {
+  readonly table: string;
+  /** Null if the number is not known. */
+  readonly rows: number | null;
+  /** There may be more. */
+  readonly isMore: boolean;
 }
 
 export interface DestinationOutcome {

@@ -32,6 +32,13 @@ export interface Timing {
   readonly lockTimeout: number;
   /** The same for the message that asks many tables for changes. */
   readonly sweepLock: number;
+  /** The service counts the rows that wait for a sync. */
+  readonly waitingCount: {
+    /** For one table. */
+    readonly one: number;
+    /** For all tables of a look that are found together. The others are not counted. */
+    readonly all: number;
+  };
   /** Time for a server to answer a question about a silent session. */
   readonly stallProbeTimeout: number;
   /** How long a commit may wait for a synchronous standby, even if the time limit of the run is over. */
@@ -137,6 +144,10 @@ export interface Timing {
     readonly statement: number;
     /** The same, with the network. */
     readonly query: number;
+    /** How long a screen, or a read of the API, waits for the control database. */
+    readonly screen: number;
+    /** The same for /readyz. */
+    readonly probe: number;
     /** Between two attempts to start the worker process of `serve` again. */
     readonly respawn: Backoff;
   };
@@ -153,6 +164,7 @@ export const DEFAULT_TIMING: Timing = {
   closeTimeout: 1,
   lockTimeout: 5,
   sweepLock: 0.1,
+  waitingCount: { one: 0.5, all: 2 },
   stallProbeTimeout: 10,
   standbyGrace: 5,
   standbyPoll: 0.5,
@@ -193,6 +205,8 @@ export const DEFAULT_TIMING: Timing = {
     idleTransaction: 5,
     statement: 15,
     query: 30,
+    screen: 10,
+    probe: 2,
     respawn: { base: 1, max: 30 },
   },
   childKillDelay: 2,

@@ -6,6 +6,7 @@ import type { Timing } from '../timing.ts';
 import { connect, end, programName } from './connect.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
 import { serverError } from './server-errors.ts';
+import { SQLSTATE } from './sqlstate.ts';
 
 /** What can run a statement: the database, or one transaction in it. */
 export interface ControlSession {
@@ -152,6 +153,10 @@ const queryOn = <Row extends pg.QueryResultRow>(
 
 const isAnswer = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'ERROR';
+
+/** Whether the server refused a change, because it is a standby or is set to be read-only. */
+export const isReadOnly = (error: unknown): boolean =>
+  isAnswer(error) && (error as { readonly code?: unknown }).code === SQLSTATE.readOnlyTransaction;
 
 /** The driver says this after `query_timeout`. */
 const NO_ANSWER = 'Query read timeout';

@@ -147,7 +147,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   // The session ended because of a time limit of the role, before the transaction could lift the limit.
   '25P03': { code: 'CONNECTION_LOST', next: networkAndLog },
   '25P04': { code: 'CONNECTION_LOST', next: networkAndLog },
-  '25006': {
+  [SQLSTATE.readOnlyTransaction]: {
     code: 'READ_ONLY',
     next: () =>
       'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there: "increp check" says where it was set. Then run increp again.',

@@ -17,6 +17,7 @@ export const SQLSTATE = {
   programLimitExceeded: '54000',
   protocolViolation: '08P01',
   queryCanceled: '57014',
+  readOnlyTransaction: '25006',
   serializationFailure: '40001',
   undefinedColumn: '42703',
   undefinedFunction: '42883',

@@ -13,6 +13,7 @@ import { markedRows, readMark } from '../sync/fence/fence.ts';
 import { legacyStart } from '../sync/fence/legacy-cursor.ts';
 import type { IncrementalPlan, KeyedLoadPlan, Plan } from '../sync/plan/plan.ts';
 import { knownBefore } from '../sync/fence/next-state.ts';
+import { isCountable, MOST_COUNTED } from '../sync/fence/waiting-rows.ts';
 
 export interface Estimate {
   /** The largest plausible key now; null if there is none. */
@@ -32,9 +33,6 @@ export interface Volume {
   /** The table has more rows than were counted. */
   readonly isMore?: boolean;
 }
-
-/** The planner knows little about rows after the last ANALYZE, so up to this many are counted. */
-const COUNTED = 10_000;
 
 interface EstimateInput {
   readonly table: TableFacts;
@@ -70,11 +68,11 @@ export async function estimateReading(
     const { where, query } = table.settings.selection;
     return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
   });
-  const countable = windows.filter(isCountable);
+  const countable = windows.filter(({ plan, window }) => isCountable(plan.source, window));
   const answers = await source.readEach([
     ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
-    ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, COUNTED)),
+    ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, MOST_COUNTED)),
   ]);
   const answersFrom = (from: number, asked: readonly { readonly table: TableFacts }[]) =>
     new Map(asked.map(({ table }, index) => [table, answers[from + index]]));
@@ -132,16 +130,11 @@ const everything = ({ replicationKey, keyType }: KeyedLoadPlan): Window => ({
   nullKeys: 'include',
 });
 
-/** Without an index, or with NULL keys in the window, a count may read the whole table. */
-const isCountable = ({ plan, window }: EstimatedRead): boolean =>
-  window.from !== null &&
-  window.nullKeys === 'warn' &&
-  plan.source.indexedColumns.includes(window.replicationKey);
-
 function volumeOf(row: unknown, counted: number | undefined): Volume {
   const [{ Plan: plan }] = planRow.parse(row)['QUERY PLAN'];
   const believed = plan['Plan Rows'];
-  const isMore = counted === COUNTED;
+  // The planner knows little about rows after the last ANALYZE, so some are counted.
+  const isMore = counted === MOST_COUNTED;
   const rows = isMore ? Math.max(counted, believed) : (counted ?? believed);
   return { rows, bytes: rows * plan['Plan Width'], isMore: isMore && believed <= counted };
 }

@@ -15,7 +15,7 @@ import {
   TAKE_RUNS,
 } from '../sql/control/claims.ts';
 import type { HeldJob, Queue } from './queue.ts';
-import { pausedTables } from './paused-tables.ts';
+import { pausedTables, type PausedTable } from './paused-tables.ts';
 import { settleLost, type LostAttempt } from './lost-attempts.ts';
 import { COMMANDS, scheduleIn, scheduleRows, type CommandKind } from './trigger.ts';
 import { READ_SCHEDULES } from '../sql/control/runs.ts';
@@ -54,7 +54,7 @@ export type ClaimedJob = Claimed &
     | {
         readonly kind: 'look';
         readonly runs: readonly RunScope[];
-        readonly paused: readonly string[];
+        readonly paused: readonly PausedTable[];
         readonly schedules: readonly ScheduledEntry[];
       }
     | {

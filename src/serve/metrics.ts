@@ -26,6 +26,7 @@ const tableRow = z.object({
   lastSuccess: z.number().nullable(),
   /** Seconds since the last success. */
   lag: z.number().nullable(),
+  rowsWaiting: z.number().nullable(),
 });
 const totalRow = z.object({
   pipeline: z.string(),
@@ -90,6 +91,11 @@ export async function serviceMetrics(session: ControlSession, silentSeconds: num
       'table_lag_seconds',
       'Seconds since the last sync of the table that succeeded, or found no changes.',
       ofTables(({ lag }) => lag ?? undefined),
+    ),
+    gauge(
+      'table_rows_waiting',
+      'Rows of the source that no sync has copied yet, at the last look. At most 10,000 are counted.',
+      ofTables(({ rowsWaiting }) => rowsWaiting ?? undefined),
     ),
     gauge(
       'failing_tables',

@@ -3,12 +3,13 @@ import * as z from 'zod';
 import type { ControlSession } from '../postgres/control-database.ts';
 import { PAUSED_TABLES } from '../sql/control/claims.ts';
 
-const tableRow = z.object({ table: z.string() });
+const tableRow = z.object({ table: z.string(), hasCrashed: z.boolean() });
 
-export async function pausedTables(session: ControlSession, pipeline: string): Promise<readonly string[]> {
-  const { rows } = await session.query(PAUSED_TABLES, [pipeline]);
-  return z
-    .array(tableRow)
-    .parse(rows)
-    .map(({ table }) => table);
+export type PausedTable = z.infer<typeof tableRow>;
+
+export async function pausedTables(
+  session: ControlSession,
+  pipeline: string,
+): Promise<readonly PausedTable[]> {
+  return z.array(tableRow).parse((await session.query(PAUSED_TABLES, [pipeline])).rows);
 }

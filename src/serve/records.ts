@@ -2,7 +2,7 @@
 import { totalConflicts } from '../conflicts.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
-import type { Failure, RunSummary, TableOutcome } from '../events.ts';
+import type { Failure, RunSummary, TableOutcome, WaitingRows } from '../events.ts';
 import type { ControlSession } from '../postgres/control-database.ts';
 import { failureToJson, tableToJson } from '../report/summary-json.ts';
 import { printName } from '../schema/names.ts';
@@ -11,6 +11,7 @@ import {
   RECORD_LAGS,
   RECORD_PERIOD,
   RECORD_TABLES,
+  RECORD_WAITING,
   UNLIST_TABLES,
 } from '../sql/control/records.ts';
 
@@ -110,6 +111,22 @@ export async function recordTables(
 }
 
 const codeOf = ({ error }: RecordedOutcome): unknown => (error && 'code' in error ? error.code : undefined);
+
+interface LookCount {
+  /** The look that counted them. */
+  readonly attempt: string;
+  readonly waiting: readonly WaitingRows[];
+}
+
+export async function recordWaiting(
+  session: ControlSession,
+  pipeline: string,
+  { attempt, waiting }: LookCount,
+): Promise<void> {
+  if (waiting.length === 0) return;
+  const rows = waiting.map(({ table, rows: counted, isMore }) => ({ table, counted, is_more: isMore }));
+  await session.query(RECORD_WAITING, [pipeline, JSON.stringify(rows), attempt]);
+}
 
 /** What the syncs of one job did, for the charts. */
 export async function recordPeriod(

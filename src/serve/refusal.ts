@@ -62,6 +62,13 @@ export const UNAVAILABLE: RefusalText = {
   hint: 'Try again in a few seconds. The log of increp serve says more.',
 };
 
+export const READ_ONLY: RefusalText = {
+  status: 503,
+  code: 'READ_ONLY',
+  message: 'the control database accepts no changes',
+  hint: 'It may be a standby. Check SERVE_DATABASE_URL; with several hosts, add target_session_attrs=read-write.',
+};
+
 const INTERNAL: RefusalText = {
   status: 500,
   code: 'INTERNAL',

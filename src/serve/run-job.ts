@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { TableSettings } from '../config/settings.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
-import type { Listener, RunSummary } from '../events.ts';
+import type { Listener, RunSummary, WaitingRows } from '../events.ts';
 import { withPipeline, type PipelineContext } from '../pipeline/context.ts';
 import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { listenToRun } from '../pipeline/run-listeners.ts';
@@ -16,6 +16,7 @@ import type { Timing } from '../timing.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
 import type { OwnPipeline } from './own-pipelines.ts';
+import type { PausedTable } from './paused-tables.ts';
 import { scheduleFor } from './records.ts';
 import type { LookResult } from './settle.ts';
 
@@ -34,23 +35,23 @@ type TableClaim = Extract<ClaimedJob, { kind: 'table' }>;
 interface LookWork {
   readonly runs: readonly RunScope[];
   /** Tables that no worker may sync now. */
-  readonly paused: readonly string[];
+  readonly paused: readonly PausedTable[];
   readonly schedules: readonly ScheduledEntry[];
 }
 
 /** Finds the tables with work, without a sync of any. */
 export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): Promise<LookResult> {
   return withTables(place, async (context, { noTables, problem }) => {
-    const enabled = context.settings.tables.filter(
-      ({ isEnabled, name }) => isEnabled && !paused.includes(name),
-    );
+    const pauseOf = ({ name }: TableSettings) => paused.find(({ table }) => table === name);
+    // A look does not touch a table at which workers crash.
+    const seen = context.settings.tables.filter((table) => table.isEnabled && !pauseOf(table)?.hasCrashed);
     const scopes = runs.map((run) => ({
       run,
-      tables: enabled.filter((table) => isIn(run, table, schedules)),
+      tables: seen.filter((table) => !pauseOf(table) && isIn(run, table, schedules)),
     }));
-    const wanted = new Set(scopes.flatMap(({ tables }) => tables));
-    const tables = enabled.filter((table) => wanted.has(table));
-    const summary = await runPipeline(context, { ...plainRequest(tables), noTables, isLook: true });
+    const tables = seen.filter((table) => runs.some((run) => isIn(run, table, schedules)));
+    const onlyCounted = tables.filter(pauseOf).map(({ name }) => name);
+    const summary = await runPipeline(context, { ...plainRequest(tables), noTables, look: { onlyCounted } });
     const quiet = quietIn(context, summary);
     const found = scopes.map(({ run, tables: own }) => ({
       run,
@@ -58,7 +59,11 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
       quiet: own.filter(({ name }) => !run.isForced && quiet.has(name)).length,
     }));
     const listing = { tables: context.settings.tables, schedules, isWhole: !problem };
-    return { source: await sourceOf(context), summary: hidden(summary, context), found, listing };
+    // After an error, the last count stays.
+    const waiting = summary.error
+      ? []
+      : waitingIn(summary, [...found.flatMap(({ withWork }) => withWork), ...onlyCounted]);
+    return { source: await sourceOf(context), summary: hidden(summary, context), found, waiting, listing };
   });
 }
 
@@ -135,6 +140,21 @@ function quietIn({ pipelines }: PipelineContext, { tables }: RunSummary): Readon
   const counts = new Map<string, number>();
   for (const { name, isQuiet } of tables) if (isQuiet) counts.set(name, (counts.get(name) ?? 0) + 1);
   return new Set([...counts].filter(([, count]) => count === pipelines.length).map(([name]) => name));
+}
+
+/** A table waits as long as one destination does. Without any count, the number is not known. */
+function waitingIn({ waiting = [] }: RunSummary, tables: readonly string[]): readonly WaitingRows[] {
+  const counts = Map.groupBy(waiting, ({ table }) => table);
+  return [...new Set(tables)].map((table) => {
+    const own = counts.get(table) ?? [];
+    const known = own.flatMap(({ rows }) => (rows === null ? [] : [rows]));
+    const isKnown = own.length > 0 && known.length === own.length;
+    return {
+      table,
+      rows: isKnown ? Math.max(...known) : null,
+      isMore: isKnown && own.some(({ isMore }) => isMore),
+    };
+  });
 }
 
 /** Two pipelines of one server share its limit. */

@@ -1,5 +1,5 @@
 /** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
-import { IncrepError } from '../errors.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { PREVIEWS } from '../sql/control/claims.ts';
 import { PRUNE } from '../sql/control/runs.ts';
@@ -14,7 +14,7 @@ import { settleLost } from './lost-attempts.ts';
 import { runDueSchedules } from './trigger.ts';
 import { servicePage } from './page/page.ts';
 import { createApp } from './web/create-app.ts';
-import { openDoor } from './web/door.ts';
+import { openDoor, type ServiceDoor } from './web/door.ts';
 import type { ListenAddress } from './web/listen-address.ts';
 
 export interface ServeOptions {
@@ -78,9 +78,28 @@ export async function serve(options: ServeOptions): Promise<void> {
     repeat(timing.serve.monitor, async () =>
       (await control.transaction((session) => settleLost(session, queue))).forEach(log.lost),
     ),
+    repeat(timing.serve.configPoll, renewals(options, door)),
     repeat(HOUR, () => prune(control)),
     options.keepWorker?.(),
   ]);
+}
+
+/** A program renews certificates every few weeks. Until both of its files are written, the former certificate serves. */
+function renewals({ listen, log }: ServeOptions, door: ServiceDoor): () => Promise<void> {
+  let problem: string | undefined;
+  return async () => {
+    try {
+      const renewed = await listen.renewTls();
+      problem = undefined;
+      if (!renewed) return;
+      door.useCertificate(renewed);
+      log.info('the certificate was renewed');
+    } catch (error) {
+      const { message } = asIncrepError(error);
+      if (message !== problem) log.warn(`the former certificate stays in use: ${message}`);
+      problem = message;
+    }
+  };
 }
 
 /** Other machines may reach the service. @throws IncrepError CONFIG_INVALID */

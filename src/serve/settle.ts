@@ -1,5 +1,5 @@
 /** What becomes of a claim: it is done, given back, or lost with its worker. Each end is one transaction. */
-import type { RunSummary } from '../events.ts';
+import type { RunSummary, WaitingRows } from '../events.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { tableToJson } from '../report/summary-json.ts';
 import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS } from '../sql/control/claims.ts';
@@ -11,6 +11,7 @@ import {
   listTables,
   recordPeriod,
   recordTables,
+  recordWaiting,
   type RecordedOutcome,
   type TableListing,
 } from './records.ts';
@@ -32,6 +33,8 @@ export interface LookResult {
     readonly withWork: readonly string[];
     readonly quiet: number;
   }[];
+  /** One for each table with work and each paused table. */
+  readonly waiting: readonly WaitingRows[];
 }
 
 type Transactions = Pick<ControlDatabase, 'transaction'>;
@@ -40,7 +43,7 @@ export async function settleLook(
   control: Transactions,
   queue: Queue,
   { attempt, job, pipeline }: ClaimedJob,
-  { source, summary, found, listing }: LookResult,
+  { source, summary, found, waiting, listing }: LookResult,
 ): Promise<JobEnd> {
   return control.transaction(async (session) => {
     await session.query(LOCK_SENDS);
@@ -48,10 +51,11 @@ export async function settleLook(
     await listTables(session, pipeline, listing);
     // Somebody may have paused a table during the look.
     const paused = await pausedTables(session, pipeline);
-    const isWanted = (name: string) => !paused.includes(name);
+    const isWanted = (name: string) => !paused.some(({ table }) => table === name);
     const tables = [...new Set(found.flatMap(({ withWork }) => withWork))].filter(isWanted);
     const failed = summary.error ? tables.flatMap((table) => unreached(summary, table)) : [];
     await recordTables(session, pipeline, [...summary.tables, ...failed]);
+    await recordWaiting(session, pipeline, { attempt, waiting });
     for (const { run, withWork, quiet } of found) {
       const own = summary.error ? [] : withWork.filter(isWanted);
       if (own.length > 0) await session.query(ADD_RUN_TABLES, [run.id, pipeline, own]);

@@ -1,7 +1,9 @@
 /** Estimates how much there is to read. */
 import type { Column } from '../schema/columns.ts';
+import { ident } from './identifiers.ts';
 import { bareItem, onRows, type RowSource } from './row-source.ts';
-import type { Statement } from './search-path.ts';
+import { AT_LEAST, type Statement } from './search-path.ts';
+import { limitStatements } from './session.ts';
 import { selectWindow, windowCondition, type Window } from './window.ts';
 
 /** The estimate of the planner, without reading rows. The answer is one row with the column "QUERY PLAN". */
@@ -14,6 +16,32 @@ export const countWindow = (rows: RowSource, window: Window, limit: number): Sta
     rows,
     /* sql */ `SELECT pg_catalog.count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${windowCondition(window)} LIMIT ${limit}) w`,
   );
+
+/**
+ * Reads at most `limit` rows of a window, the newest first, and counts those that are new. So the cost does not grow with
+ * the window. The number is not exact if the window has more rows. Sent by `countsOnly`.
+ */
+export const countNewest = (
+  rows: RowSource,
+  window: Window,
+  { isNew, limit }: { readonly isNew: string; readonly limit: number },
+): Statement =>
+  onRows(
+    rows,
+    /* sql */ `SELECT pg_catalog.count(*) FILTER (WHERE n."isNew")::int AS rows, pg_catalog.count(*) ${AT_LEAST} ${limit} AS "isMore"
+      FROM (SELECT ${isNew} AS "isNew" FROM ${bareItem(rows)} WHERE ${windowCondition(window)}
+            ORDER BY ${ident(window.replicationKey)} DESC LIMIT ${limit}) n`,
+  );
+
+/** Only the order of an index. The first answer is that of the statement at COUNTED_AT. */
+export const countsOnly = (counts: readonly Statement[], seconds: number): readonly Statement[] => [
+  limitStatements(seconds),
+  /* sql */ `SET LOCAL enable_seqscan = off`,
+  /* sql */ `SET LOCAL enable_sort = off`,
+  ...counts,
+];
+
+export const COUNTED_AT = 3;
 
 /** The server plans and starts the query. This checks privileges, functions and the servers of foreign tables. */
 export const readNothing = (rows: RowSource, columns: readonly Column[]): Statement =>

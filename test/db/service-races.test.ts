@@ -52,7 +52,7 @@ async function quietShop(schedule?: object) {
 function foundBy(look: ClaimedJob, tables: readonly string[], summary = NOTHING) {
   if (look.kind !== 'look') expect.fail('not a look');
   const found = look.runs.map((run) => ({ run, withWork: tables, quiet: 0 }));
-  return { source: 'one', summary, listing: LISTING, found };
+  return { source: 'one', summary, listing: LISTING, found, waiting: [] };
 }
 
 /** Its transactions stay open after their work until `end`, as on a slow network. */

@@ -1,36 +1,21 @@
 /** Who may call what at `increp serve`, and what it answers to everybody else. */
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { get as getEncrypted } from 'node:https';
 import { expect, test } from 'vitest';
-import { readServiceSettings } from '../../src/config/service/control-database.ts';
-import { ControlDatabase } from '../../src/postgres/control-database.ts';
 import { hasRole, ROLES } from '../../src/serve/access/roles.ts';
-import { openQueue } from '../../src/serve/queue.ts';
-import { createApp } from '../../src/serve/web/create-app.ts';
 import { certificateMaker } from '../support/certificates.ts';
 import { testWithTls } from '../support/tls-test.ts';
 import { increp } from '../support/increp.ts';
-import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
+import { controlPlace, type ControlPlace } from '../support/service.ts';
 import { apiOf, makeToken } from '../support/service-api.ts';
-import { timingWith } from '../support/timing.ts';
+import { openApp } from '../support/service-app.ts';
 
 const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
 
 /** The routes of the service, as it declares them. */
 async function declaredRoutes(control: ControlPlace) {
-  const settings = await readServiceSettings(control.root, { SERVE_DATABASE_URL: control.url });
-  const timing = timingWith(QUICK);
-  await using database = new ControlDatabase(settings.control, { program: 'serve', connections: 1, timing });
-  const onError = () => undefined;
-  await using queue = await openQueue({ control: database, timing: timing.serve, onError }, false);
-  const address = { isOwnName: () => true, scheme: 'http', origin: undefined } as const;
-  const [isLoopback, hookKey] = [true, undefined];
-  const { signal } = new AbortController();
-  const app = createApp(
-    { control: database, queue, timing, address, isLoopback, hookKey, onError, signal },
-    undefined,
-  );
+  await using app = await openApp(control, { withPage: false });
   // A route that somebody adds without a role.
   app.hono.get('/forgotten', (context) => context.text('open to everybody'));
   const authorization = `Bearer ${await makeToken(control, { role: 'admin', name: 'forgetful' })}`;
@@ -208,7 +193,7 @@ testWithTls('on an address that other machines reach, the service needs encrypti
   const serve = control.start(`${outside} ${encrypted}`);
   await serve.waitForLog('listening on https://0.0.0.0:');
   const [, port = ''] = /listening on https:[^"]+:(\d+)/.exec(serve.log) ?? [];
-  const ca = await readFile(cert);
+  let ca = await readFile(cert);
   // A request with another Host would expect that name in the certificate.
   const statusOf = (path: string, headers = {}) =>
     new Promise<number>((resolve, reject) => {
@@ -227,4 +212,16 @@ testWithTls('on an address that other machines reach, the service needs encrypti
   expect(await statusOf('/metrics')).toBe(401);
   expect(await statusOf('/metrics', { authorization })).toBe(200);
   expect(await statusOf('/healthz', { host: 'elsewhere.example' })).toBe(421);
+
+  // A renewed certificate needs no restart. In between, the files do not belong together.
+  const renewed = await certificates.make({
+    ...{ name: 'renewed', commonName: 'increp', alternatives: 'IP:127.0.0.1,DNS:increp.example.com' },
+  });
+  await copyFile(renewed.cert, cert);
+  await serve.waitForLog('the former certificate stays in use: --tls-key');
+  expect(await statusOf('/healthz')).toBe(200);
+  await copyFile(renewed.key, key);
+  await serve.waitForLog('the certificate was renewed');
+  ca = await readFile(renewed.cert);
+  expect(await statusOf('/healthz', { host: 'increp.example.com' })).toBe(200);
 });

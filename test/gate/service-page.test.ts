@@ -12,8 +12,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createToken } from '../../src/serve/actions/tokens.ts';
 import { chromiumHere } from '../support/chromium-here.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
-import { controlPlace, type ControlPlace } from '../support/service.ts';
+import { faultProxy } from '../support/proxy.ts';
+import { controlPlace, QUICK, type ControlPlace } from '../support/service.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** A name with which a page that does not escape would run a program. */
 const HOSTILE = `<img src="/x" onerror='alert(1)'>&amp;`;
@@ -256,6 +258,38 @@ describe.skipIf(path === '' && !process.env['CI'])('in a browser', () => {
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByRole('heading', { name: 'Log in' }).waitFor();
     await page.context().close();
+  });
+
+  slowTest('an outage of the control database shows, and the page recovers by itself', async () => {
+    const target = new URL(control.url);
+    await using proxy = await faultProxy({ host: target.hostname, port: Number(target.port) });
+    target.port = String(proxy.port);
+    const serve = control.start('serve --no-worker --listen 127.0.0.1:0', {
+      ...{ url: target.href, timing: { serve: { ...QUICK.serve, screen: 1, query: 2 } } },
+    });
+    await serve.waitForLog('listening on');
+    const [, baseURL = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
+    // The browser complains of each answer 503.
+    const context = await browser.newContext({ baseURL });
+    const page = await context.newPage();
+    await page.goto('/');
+    await page.getByLabel('Token').fill(token);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('heading', { level: 1, name: 'attention' }).waitFor();
+    proxy.stall();
+    const notice = page.getByText('The service does not answer. These are old values.');
+    await notice.waitFor();
+    expect(await page.getByRole('heading', { level: 1, name: 'attention' }).count()).toBe(1);
+    const late = await context.newPage();
+    await late.goto('/');
+    await late.getByRole('heading', { name: 'the control database does not answer' }).waitFor();
+    await proxy.resume();
+    await notice.waitFor({ state: 'hidden' });
+    await late.getByRole('heading', { level: 1, name: 'attention' }).waitFor();
+    await control.rows(`UPDATE sessions SET expires_at = now()`);
+    await page.waitForURL('**/login?*');
+    await context.close();
+    await serve.stop();
   });
 
   test('a token that may only read sees no actions', async () => {

@@ -56,6 +56,7 @@ export async function withService(
     ...{ settings, program, redact, endpoint: control.endpoint, say: terminal.say },
     ...{ isTerminal: terminal.isStderrTerminal, color: terminal.sayStyle.color },
   });
+  for (const message of settings.warnings) log.warn(message);
   await using queue = await openQueue(
     { control, timing: timing.serve, onError: log.outage },
     program === 'serve',

@@ -15,6 +15,45 @@ interface Saved {
 const hasPassword = ({ credential }: ConnectionSettings): boolean =>
   credential.known !== undefined || credential.origin !== undefined;
 
+interface PasswordSource {
+  readonly environment: Environment;
+  readonly learn: PasswordMemory['learn'];
+}
+
+/** Of one connection. The file is read again when the server refuses the password. */
+function withPasswordsIn(
+  connection: ConnectionSettings,
+  file: PassfileText | undefined,
+  { environment, learn }: PasswordSource,
+): ConnectionSettings {
+  const { passfile } = connection.parameters;
+  const saved = (server: ServerAddress): Credential => {
+    const login = { ...connection, ...server };
+    const password = file && passwordIn(file, login);
+    return changingCredential({
+      origin: 'the password file',
+      first: password === undefined ? undefined : { password, at: performance.now() },
+      read: async () => {
+        const changed = await openPassfile(environment, () => undefined, passfile);
+        return changed && passwordIn(changed, login);
+      },
+      learn: (found) => learn(found.password),
+    });
+  };
+  const otherServers = connection.otherServers.map((server) => ({ ...server, credential: saved(server) }));
+  return { ...connection, credential: saved(connection), otherServers };
+}
+
+/** For a connection that belongs to no pipeline. */
+export async function withSavedPassword(
+  connection: ConnectionSettings,
+  { warn, ...source }: PasswordSource & { readonly warn: Warn },
+): Promise<ConnectionSettings> {
+  if (hasPassword(connection)) return connection;
+  const file = await openPassfile(source.environment, warn, connection.parameters.passfile);
+  return withPasswordsIn(connection, file, source);
+}
+
 /** The file is read only if a side has no password. A password in the settings always wins. */
 export async function withSavedPasswords(
   connections: Connections | undefined,
@@ -33,29 +72,12 @@ export async function withSavedPasswords(
   const origins: Record<string, string> = {};
   const completed = (connection: ConnectionSettings): ConnectionSettings => {
     if (hasPassword(connection)) return connection;
-    const { passfile } = connection.parameters;
-    const file = files.get(passfile);
-    const saved = (server: ServerAddress): Credential => {
-      const login = { ...connection, ...server };
-      const password = file && passwordIn(file, login);
-      return changingCredential({
-        origin: 'the password file',
-        first: password === undefined ? undefined : { password, at: performance.now() },
-        read: async () => {
-          const changed = await openPassfile(environment, () => undefined, passfile);
-          return changed && passwordIn(changed, login);
-        },
-        learn: (found) => learn(found.password),
-      });
-    };
-    const credential = saved(connection);
-    const otherServers = connection.otherServers.map((server) => ({ ...server, credential: saved(server) }));
-    const isFound = [credential, ...otherServers.map((server) => server.credential)].some(
-      ({ known }) => known !== undefined,
-    );
+    const file = files.get(connection.parameters.passfile);
+    const filled = withPasswordsIn(connection, file, { environment, learn });
+    const isFound = [filled, ...filled.otherServers].some(({ credential }) => credential.known !== undefined);
     const prefix = connection.side === 'source' ? 'SOURCE' : 'DEST';
     if (isFound && file) origins[`${prefix}_PASSWORD`] = `the password file ${file.path}`;
-    return { ...connection, credential, otherServers };
+    return filled;
   };
   const { source, destination, destinations } = connections;
   return {

@@ -40,7 +40,7 @@ export interface Variable {
 }
 
 interface SideVariables {
-  readonly prefix: Prefix;
+  readonly prefix: ConnectionPrefix;
   readonly word: string;
   readonly examples: Readonly<Record<'host' | 'user' | 'database', string>>;
   readonly schema: Pick<Variable, 'default' | 'defaultInWords'>;
@@ -246,6 +246,10 @@ export const VARIABLES: readonly Variable[] = [
   },
 ];
 
+/** The URL of the control database names its server, role and database. */
+const BESIDES_URL =
+  /_(?:PASSWORD_\w+|SSL\w+|CONNECT_TIMEOUT|CHANNEL_BINDING|REQUIRE_AUTH|TARGET_SESSION_ATTRS)$/;
+
 /** The variables of `serve` and `work`. They are not about one pipeline, so `.env` has none of them. */
 export const SERVICE_VARIABLES: readonly Variable[] = [
   {
@@ -256,21 +260,10 @@ export const SERVICE_VARIABLES: readonly Variable[] = [
     isRequired: true,
     isSecret: true,
   },
-  {
-    name: 'SERVE_DATABASE_PASSWORD_COMMAND',
-    meaning: 'Program that prints the password of that role as its first line of output.',
-    example: 'pass show increp/control',
-  },
-  {
-    name: 'SERVE_DATABASE_SSLMODE',
-    meaning: 'As `SOURCE_SSLMODE`, if the URL has no `sslmode`.',
-    default: 'prefer',
-  },
-  {
-    name: 'SERVE_DATABASE_SSLROOTCERT',
-    meaning: 'PEM file with the root certificates to trust, or `system`, if the URL has no `sslrootcert`.',
-    example: '/etc/ssl/certs/control-ca.pem',
-  },
+  ...connection({
+    ...{ prefix: 'SERVE_DATABASE', word: 'control', schema: {} },
+    examples: { host: 'db.example.com', user: 'increp', database: 'increp_control' },
+  }).filter(({ name }) => BESIDES_URL.test(name)),
   {
     name: 'SERVE_HOOK_KEY',
     meaning:

@@ -1,6 +1,7 @@
 /** The settings of `serve` and `work`, which come from the environment alone. */
 import type { Environment } from '../../environment.ts';
 import { readConnection } from '../connection/connection.ts';
+import { withSavedPassword } from '../connection/saved-passwords.ts';
 import { choiceOf, type SettingsReading } from '../environment/reading.ts';
 import { secretsOf } from '../environment/secrets.ts';
 import { readNamedValues, type Value } from '../environment/values.ts';
@@ -16,6 +17,7 @@ export interface ServiceSettings {
   readonly hookKey: string | undefined;
   /** The list grows when a password changes. */
   readonly secrets: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 const SHORTEST_KEY = 32;
@@ -36,6 +38,8 @@ export async function readServiceSettings(
   const found = await readNamedValues(NAMES, { directory, environment, envFile: {}, report });
   const values = found as ReadonlyMap<VariableName, Value>;
   const secrets: string[] = [];
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
   const passwords = { printed: new Map(), learn: (password: string) => void secrets.push(password) };
   const reading: SettingsReading = {
     directory,
@@ -43,19 +47,28 @@ export async function readServiceSettings(
     environment,
     passwords,
     report,
-    warn: () => undefined,
+    warn,
   };
   if (!values.has('SERVE_DATABASE_URL'))
     report({
       where: 'SERVE_DATABASE_URL',
       what: 'not set; it names the control database, such as postgresql://increp:secret@db.example.com/increp_control',
     });
-  const control = values.has('SERVE_DATABASE_URL')
+  const connection = values.has('SERVE_DATABASE_URL')
     ? await readConnection(reading, 'SERVE_DATABASE')
     : undefined;
+  const { learn } = passwords;
+  const control = connection && (await withSavedPassword(connection, { environment, warn, learn }));
   const level = choiceOf(reading, 'LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent']);
   const format = choiceOf(reading, 'LOG_FORMAT', ['auto', 'pretty', 'json']);
-  secrets.push(...secretsOf(undefined, values, [...found.values()]));
+  const secretNames = SERVICE_VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => name);
+  secrets.push(
+    ...secretsOf(
+      undefined,
+      values,
+      secretNames.flatMap((name) => values.get(name) ?? []),
+    ),
+  );
   if (control?.credential.known !== undefined) secrets.push(control.credential.known);
   const hookKey = values.get('SERVE_HOOK_KEY')?.text;
   if (hookKey !== undefined && hookKey.length < SHORTEST_KEY)
@@ -65,5 +78,5 @@ export async function readServiceSettings(
     });
   if (hookKey !== undefined) secrets.push(hookKey);
   if (problems.length > 0 || !control || !level || !format) throw serviceError(problems);
-  return { control, log: { level, format }, hookKey, secrets };
+  return { control, log: { level, format }, hookKey, secrets, warnings };
 }

@@ -1,7 +1,7 @@
 /** Tokens: 256 random bits. Only a digest is stored, so a copy of the control database opens nothing. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
-import type { ControlSession } from '../../postgres/control-database.ts';
+import { isReadOnly, type ControlSession } from '../../postgres/control-database.ts';
 import { FIND_TOKEN, MARK_TOKEN_USED } from '../../sql/control/access.ts';
 import { ROLES, type Actor } from './roles.ts';
 
@@ -24,6 +24,11 @@ export function newToken(): NewToken {
   return { id, text: `increp_${id}_${secret}`, digest: digestOf(secret) };
 }
 
+/** A standby shows everything, but records nothing. */
+function unlessReadOnly(error: unknown): void {
+  if (!isReadOnly(error)) throw error;
+}
+
 export const actorRow = z.object({
   tokenId: z.string(),
   name: z.string(),
@@ -38,7 +43,7 @@ export async function actorOfToken(session: ControlSession, text: string): Promi
   if (id === undefined || secret === undefined) return undefined;
   const found = tokenRow.optional().parse((await session.query(FIND_TOKEN, [id])).rows[0]);
   if (!found || !timingSafeEqual(found.digest, digestOf(secret))) return undefined;
-  await session.query(MARK_TOKEN_USED, [id]);
+  await session.query(MARK_TOKEN_USED, [id]).catch(unlessReadOnly);
   const { digest: _, ...actor } = found;
   return actor;
 }

@@ -11,6 +11,8 @@ interface ShownScreen {
   /** The address of this screen, which is read again while it is open. Undefined if it never changes. */
   readonly refresh?: string;
   readonly notice?: string | undefined;
+  /** Seconds after which the browser asks again. For a screen that could not be shown. */
+  readonly reloadAfter?: number | undefined;
   /** Links to the screens above this one. */
   readonly trail?: readonly Html[];
 }
@@ -19,11 +21,13 @@ const HTMX_CONFIG = JSON.stringify({
   includeIndicatorCSS: false,
   // What people have opened stays open when the screen is read again.
   morphIgnore: ['data-htmx-powered', 'open'],
+  // An error is no screen: the old values stay, with a notice.
+  noSwap: [204, 304, '4xx', '5xx'],
   history: false,
 });
 
 export function renderScreen(
-  { title, actor, refresh, notice, trail = [] }: ShownScreen,
+  { title, actor, refresh, notice, reloadAfter, trail = [] }: ShownScreen,
   ...content: readonly Content[]
 ): Html {
   return html`<!doctype html>
@@ -33,6 +37,7 @@ export function renderScreen(
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="htmx-config" content="${HTMX_CONFIG}" />
+        ${reloadAfter === undefined ? '' : html`<meta http-equiv="refresh" content="${reloadAfter}" />`}
         <title>${title} · increp</title>
         <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/page.css" />

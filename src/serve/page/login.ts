@@ -17,9 +17,10 @@ export const loginContent = (next: string, refusal?: RefusalText): Html =>
     </form>
   </section>`;
 
-export const refusalContent = ({ message, hint, code }: RefusalText): Html =>
+export const refusalContent = ({ message, hint, code }: RefusalText, reloads?: number): Html =>
   html`<section class="prose">
     <h1>${message}</h1>
     <p>${hint} <code>${code}</code></p>
+    ${reloads ? html`<p>This page asks again every ${reloads} seconds.</p>` : ''}
     <p><a href="/">To the overview</a></p>
   </section>`;

@@ -24,7 +24,15 @@ import { pipelineLink, runPath, tableLink, withQuery } from './links.ts';
 import { pauseBanner } from './pauses.ts';
 import { periodsUntil, rowsOf, valuesIn } from './series.ts';
 import { pausedBadge, problemBadge, SHOWN_STATES, stateBadge, wordBadge } from './states.ts';
-import { failureOf, failureText, lagText, progressCells, scheduleText, workerText } from './values.ts';
+import {
+  failureOf,
+  failureText,
+  lagText,
+  progressCells,
+  scheduleText,
+  waitingText,
+  workerText,
+} from './values.ts';
 
 export const PIPELINES_ON_PAGE = 50;
 
@@ -202,6 +210,7 @@ function pipelines({ actor, overview, search, page }: OverviewFacts): Content {
       { title: 'Pipeline' },
       { title: 'Tables' },
       { title: 'Worst lag' },
+      { title: 'Rows waiting', isRight: true },
       { title: 'Rows in 24 h', isRight: true },
       { title: 'Last run' },
       { title: 'Next run' },
@@ -223,11 +232,14 @@ function pipelineCells(row: PipelineRow, actor: Actor, now: Date): readonly Cont
     html`${pipelineLink(pipeline)}${pausedSince ? html` ${pausedBadge()}` : ''}`,
     stateCounts(states),
     worst ? html`${lagText(worst.lag, worst.limit)} ${tableLink(pipeline, worst.table)}` : NONE,
+    waitingText(row.rowsWaiting, now),
     html`${sparkline(hours)} ${formatCount(rows ?? 0)}`,
     last
       ? html`<a href="${runPath(last.id)}">${wordBadge(last.state)}</a> ${ago(last.finishedAt, now)}`
       : NONE,
-    schedule ? html`${until(nextDue, now)} ${quiet(scheduleText(schedule))}` : quiet('no schedule'),
+    schedule
+      ? html`${pausedSince ? 'paused' : until(nextDue, now)} ${quiet(scheduleText(schedule))}`
+      : quiet('no schedule'),
     actionLinks(actor, pausedSince ? ['resume'] : ['sync', 'pause'], { pipeline }),
   ];
 }

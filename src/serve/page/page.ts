@@ -16,7 +16,14 @@ import { readRuns } from '../read/run.ts';
 import { readLags, readTable } from '../read/table.ts';
 import type { RefusalText } from '../refusal.ts';
 import { TABLE_ORDERS } from '../../sql/control/read/details.ts';
-import { actorOf, type WebApp, type WebContext, type WebPage, type WebParts } from '../web/web-app.ts';
+import {
+  actorOf,
+  RETRY_SECONDS,
+  type WebApp,
+  type WebContext,
+  type WebPage,
+  type WebParts,
+} from '../web/web-app.ts';
 import { addActions } from './actions.ts';
 import { readAssets } from './assets.ts';
 import { renderScreen } from './layout.ts';
@@ -174,10 +181,12 @@ const nextForm = z.object({ next: z.string().catch('/') });
 async function renderRefusal(context: WebContext, refusal: RefusalText): Promise<Response> {
   const isLogin = context.req.path === '/login';
   const { next } = nextForm.parse(isLogin ? await context.req.parseBody() : {});
-  const content = isLogin ? loginContent(next, refusal) : refusalContent(refusal);
+  // A form is not sent again by itself.
+  const reloadAfter = refusal.status === 503 && context.req.method === 'GET' ? RETRY_SECONDS : undefined;
+  const content = isLogin ? loginContent(next, refusal) : refusalContent(refusal, reloadAfter);
   const actor = isLogin ? undefined : context.get('actor');
   return context.html(
-    renderScreen({ title: isLogin ? 'Log in' : refusal.message, actor }, content),
+    renderScreen({ title: isLogin ? 'Log in' : refusal.message, actor, reloadAfter }, content),
     refusal.status,
   );
 }

@@ -23,7 +23,7 @@ import { pager, runningTable, stateCounts } from './overview.ts';
 import { pauseBanner } from './pauses.ts';
 import { runTable } from './runs.ts';
 import { SHOWN_STATES, stateBadge } from './states.ts';
-import { failureText, lagText, scheduleText } from './values.ts';
+import { dueText, failureText, lagText, waitingText } from './values.ts';
 
 export const TABLES_ON_PAGE = 100;
 
@@ -90,7 +90,8 @@ function warnings({ workers, pipeline }: PipelineFacts): Content {
   </div>`;
 }
 
-function about({ pipeline: { described, jobs, now }, schedules, workers }: PipelineFacts): Html {
+function about({ pipeline: { described, jobs, now }, schedules, workers, pauses }: PipelineFacts): Html {
+  const isPaused = pauses.some(({ table }) => table === null);
   const [main] = schedules.filter(({ entry }) => entry === '');
   const others = schedules.filter(({ entry }) => entry !== '');
   return facts([
@@ -99,17 +100,8 @@ function about({ pipeline: { described, jobs, now }, schedules, workers }: Pipel
       described && described.destinations.length > 1 ? 'Destinations' : 'Destination',
       described?.destinations.join(', ') ?? NONE,
     ],
-    [
-      'Schedule',
-      main ? html`${scheduleText(main)}, ${main.problem ?? html`next ${until(main.dueAt, now)}`}` : 'none',
-    ],
-    ...others.map(
-      (each) =>
-        [
-          `Schedule of ${each.entry}`,
-          html`${scheduleText(each)}, ${each.problem ?? html`next ${until(each.dueAt, now)}`}`,
-        ] as const,
-    ),
+    ['Schedule', main ? dueText(main, { isPaused, now }) : 'none'],
+    ...others.map((each) => [`Schedule of ${each.entry}`, dueText(each, { isPaused, now })] as const),
     ['Tables at the same time', formatCount(jobs)],
     ['Workers', formatCount(workers.filter(({ serves }) => serves).length)],
   ]);
@@ -144,6 +136,7 @@ function tableList({ pipeline: { pipeline, now }, tables, filter, page }: Pipeli
         { title: 'Table' },
         { title: 'Lag' },
         { title: 'Last success' },
+        { title: 'Rows waiting', isRight: true },
         { title: 'Rows in 24 h', isRight: true },
         { title: 'Duration p50', isRight: true },
         { title: 'p95', isRight: true },
@@ -176,6 +169,7 @@ function tableCells(row: TableRow, now: Date): readonly Content[] {
     p95,
     rows,
     nextDue,
+    rowsWaiting,
   } = row;
   const cursor = outcome?.find((each) => typeof each.cursor === 'string')?.cursor;
   return [
@@ -183,6 +177,7 @@ function tableCells(row: TableRow, now: Date): readonly Content[] {
     tableLink(pipeline, table),
     lagText(lag, lagLimit),
     ago(lastSuccessAt, now),
+    state === 'disabled' ? NONE : waitingText(rowsWaiting, now),
     rows === null ? NONE : formatCount(rows),
     p50 === null ? NONE : formatSeconds(p50),
     p95 === null ? NONE : formatSeconds(p95),

@@ -17,7 +17,6 @@ import {
   NONE,
   quiet,
   section,
-  until,
   type Content,
   type Html,
 } from './html.ts';
@@ -26,13 +25,14 @@ import { pauseBanner } from './pauses.ts';
 import { lagPoints } from './series.ts';
 import { SHOWN_STATES, stateBadge, wordBadge } from './states.ts';
 import {
+  dueText,
   failureOf,
   failureText,
   lagText,
   ownOutcomes,
   rowsText,
-  scheduleText,
   secondsOf,
+  waitingText,
   sumsOf,
   workerText,
 } from './values.ts';
@@ -48,17 +48,16 @@ export interface TableScreen {
 }
 
 export function tableContent(seen: TableScreen): readonly Html[] {
-  const { actor, table, attempts, pauses } = seen;
+  const { actor, table, attempts } = seen;
   const { pipeline, table: name, now } = table;
-  const own = pauses.filter((pause) => pause.table === null || pause.table === name);
-  const isPaused = own.length > 0;
+  const own = pausesOf(seen);
   const running = attempts.filter((attempt) => attempt.state === 'running');
   return [
     html`<div class="head">
         <h1>${name}</h1>
         ${actionLinks(
           actor,
-          isPaused ? ['verify', 'reset'] : ['sync', 'verify', 'full-refresh', 'reset', 'pause'],
+          own.length > 0 ? ['verify', 'reset'] : ['sync', 'verify', 'full-refresh', 'reset', 'pause'],
           {
             ...{ pipeline, table: name },
           },
@@ -72,6 +71,10 @@ export function tableContent(seen: TableScreen): readonly Html[] {
   ];
 }
 
+/** Of the table, its pipeline and everything. */
+const pausesOf = ({ table, pauses }: TableScreen): readonly PauseRow[] =>
+  pauses.filter((pause) => pause.table === null || pause.table === table.table);
+
 function reason({ state, since, outcome, now, runningSince }: TableDetails): Html {
   const failure = state === 'failing' || state === 'schema_change' ? failureOf(outcome) : undefined;
   return html`<p>
@@ -84,7 +87,8 @@ function reason({ state, since, outcome, now, runningSince }: TableDetails): Htm
     ${failure ? html`<div class="alarm failed">${failureText(failure)}</div>` : ''}`;
 }
 
-function about({ table, schedules }: TableScreen): Html {
+function about(seen: TableScreen): Html {
+  const { table, schedules } = seen;
   const {
     lag,
     lagLimit,
@@ -110,9 +114,10 @@ function about({ table, schedules }: TableScreen): Html {
   return facts([
     ['Lag', lagText(lag, lagLimit)],
     ['Limits', limits.join(', ') || 'none'],
+    ['Rows waiting', table.state === 'disabled' ? NONE : waitingText(table.rowsWaiting, now)],
     ['Last success', ago(lastSuccessAt, now)],
     ['Last attempt', ago(lastAttemptAt, now)],
-    ['Schedule', schedule ? html`${scheduleText(schedule)}, next ${until(schedule.dueAt, now)}` : 'none'],
+    ['Schedule', schedule ? dueText(schedule, { isPaused: pausesOf(seen).length > 0, now }) : 'none'],
     ['Mode', settings.mode ?? NONE],
     ['Replication key', settings.replication_key ?? NONE],
     ['Unique key', settings.unique_cols?.join(', ') ?? NONE],

@@ -1,15 +1,38 @@
 /** Values of tables and runs as text and HTML. Pure. */
 import { html } from 'hono/html';
-import { formatConflicts, formatBytes, formatCount, formatSeconds, formatTimeLeft } from '../../format.ts';
+import {
+  formatConflicts,
+  formatBytes,
+  formatCount,
+  formatCounted,
+  formatSeconds,
+  formatTimeLeft,
+} from '../../format.ts';
 import { formatDuration } from '../../duration.ts';
 import { addConflicts, type ConflictCounts } from '../../conflicts.ts';
 import { formatAge } from '../../report/age.ts';
-import type { AttemptRow, FailureRow, OutcomeRow, ProgressRow, ScheduleText } from '../read/rows.ts';
-import { NONE, quiet, type Content, type Html } from './html.ts';
+import type {
+  AttemptRow,
+  FailureRow,
+  OutcomeRow,
+  ProgressRow,
+  ScheduleText,
+  WaitingCount,
+} from '../read/rows.ts';
+import { ago, NONE, quiet, secondsBetween, until, type Content, type Html } from './html.ts';
 
 /** `every 30s`, or the fields of cron with their time zone. */
 export const scheduleText = ({ seconds, expression, timeZone }: ScheduleText): string =>
   seconds === null ? `${expression ?? ''} (${timeZone ?? ''})` : `every ${formatDuration(seconds)}`;
+
+/** `every 30s, next in 12 s`. A schedule that is paused goes on, but its runs are left out. */
+export const dueText = (
+  schedule: ScheduleText & { readonly dueAt: Date; readonly problem: string | null },
+  { isPaused, now }: { readonly isPaused: boolean; readonly now: Date },
+): Html => {
+  const due = isPaused ? 'paused' : html`next ${until(schedule.dueAt, now)}`;
+  return html`${scheduleText(schedule)}, ${schedule.problem ?? due}`;
+};
 
 /** `40 s of 5 min`. */
 export function lagText(lag: number | null, limit: number | null): Content {
@@ -17,6 +40,23 @@ export function lagText(lag: number | null, limit: number | null): Content {
   return limit === null
     ? html`${formatAge(lag)} ${quiet('no limit')}`
     : html`${formatAge(lag)} ${quiet(`of ${formatAge(limit)}`)}`;
+}
+
+/** Seconds after which a count needs its time. */
+const FRESH = 120;
+
+/** `12`, `10,000 or more`, or `not known`. While a sync runs, the rows wait until its commit. */
+export function waitingText(
+  { rows, isMore, at, unknown = 0 }: WaitingCount & { readonly unknown?: number },
+  now: Date,
+): Content {
+  if (rows === null) return quiet('not known');
+  const isOld = at !== null && secondsBetween(at, now) > FRESH;
+  const more = [
+    ...(isMore ? ['or more'] : []),
+    ...(unknown > 0 ? [`and ${formatCounted(unknown, 'table')} not known`] : []),
+  ].join(', ');
+  return html`${formatCount(rows)}${more === '' ? '' : html` ${quiet(more)}`}${isOld ? html` ${quiet(ago(at, now))}` : ''}`;
 }
 
 /** What happened, and what to do about it. */

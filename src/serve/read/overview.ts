@@ -5,6 +5,7 @@ import { READ_OVERVIEW, READ_PERIODS } from '../../sql/control/read/overview.ts'
 import {
   failure,
   maybeTime,
+  rowsWaiting,
   schedule,
   tableInState,
   tableOutcome,
@@ -25,6 +26,8 @@ const pipelineRow = z.object({
   tables: z.number(),
   trouble: z.number(),
   states: z.partialRecord(tableState, z.number()),
+  /** Of all tables; the time is that of the oldest count. */
+  rowsWaiting: rowsWaiting.extend({ unknown: z.number() }),
   /** What is wrong with its tables-config.json. */
   problem: failure.nullable(),
   /** The table with the largest lag, measured by its limit. */

@@ -13,6 +13,7 @@ import {
 import {
   failure,
   maybeTime,
+  rowsWaiting,
   schedule,
   tableInState,
   tableOutcome,
@@ -83,6 +84,7 @@ export async function readSchedules(
 }
 
 const tableRow = tableInState.extend({
+  rowsWaiting,
   needsAttention: z.boolean(),
   errorCode: z.string().nullable(),
   outcome: z.array(tableOutcome).nullable(),

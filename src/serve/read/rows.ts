@@ -78,6 +78,16 @@ export const attempt = z.object({
 });
 export type AttemptRow = z.infer<typeof attempt>;
 
+/** Rows of the source that no sync has copied yet. */
+export const rowsWaiting = z.object({
+  /** Null if the number is not known. */
+  rows: count.nullable(),
+  isMore: z.boolean(),
+  /** When they were counted. */
+  at: maybeTime,
+});
+export type WaitingCount = z.infer<typeof rowsWaiting>;
+
 /** A table in a list. */
 export const tableInState = z.object({
   pipeline: z.string(),

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { ControlSession } from '../../postgres/control-database.ts';
 import { READ_LAGS, READ_TABLE_STATE } from '../../sql/control/read/details.ts';
-import { maybeTime, tableInState, tableOutcome, time } from './rows.ts';
+import { maybeTime, rowsWaiting, tableInState, tableOutcome, time } from './rows.ts';
 
 const settings = z
   .object({
@@ -15,6 +15,7 @@ const settings = z
   .partial();
 
 const table = tableInState.extend({
+  rowsWaiting,
   needsAttention: z.boolean(),
   errorCode: z.string().nullable(),
   /** Seconds. */

@@ -1,8 +1,8 @@
 /** Errors: problem documents for programs, HTML for browsers. */
 import { z } from '@hono/zod-openapi';
 import type { IncrepError } from '../../errors.ts';
-import { RefusedRequest, refusalOf, UNAVAILABLE, type RefusalText } from '../refusal.ts';
-import type { WebContext, WebPage } from './web-app.ts';
+import { READ_ONLY, RefusedRequest, refusalOf, UNAVAILABLE, type RefusalText } from '../refusal.ts';
+import { RETRY_SECONDS, type WebContext, type WebPage } from './web-app.ts';
 
 interface ErrorParts {
   /** The error of a statement, for the log. */
@@ -19,6 +19,7 @@ export async function answerError(
   const refusal = textOf(thrown, asControlError);
   if (refusal.status >= 500) onError(thrown);
   const { status } = refusal;
+  if (status === 503) context.header('retry-after', String(RETRY_SECONDS));
   if (status === 401) context.header('www-authenticate', 'Bearer realm="increp"');
   const { path, method } = context.req;
   // Prometheus and scripts do not ask for HTML.
@@ -34,8 +35,21 @@ function textOf(thrown: unknown, asControlError: ErrorParts['asControlError']): 
   if (thrown instanceof z.ZodError) return refusalOf(invalid(thrown));
   const known = refusalOf(thrown);
   if (known.status !== 500) return known;
-  return refusalOf(asControlError(thrown)).status === 503 ? UNAVAILABLE : known;
+  const error = asControlError(thrown);
+  if (NO_TEXT.includes(error.sqlstate ?? ''))
+    return refusalOf(
+      new RefusedRequest(
+        'INVALID_REQUEST',
+        'the request has characters that no text has',
+        'Remove the byte 0.',
+      ),
+    );
+  if (error.code === 'READ_ONLY') return READ_ONLY;
+  return refusalOf(error).status === 503 ? UNAVAILABLE : known;
 }
+
+/** SQLSTATEs: a byte 0 in a text, or in the text of JSON. */
+const NO_TEXT = ['22021', '22P05'];
 
 /** Without the value, which may be a secret in the wrong place. */
 function invalid({ issues }: z.ZodError): RefusedRequest {

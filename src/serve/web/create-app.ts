@@ -1,4 +1,6 @@
 /** The HTTP application of `increp serve`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MiddlewareHandler } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { asControlError } from '../../postgres/control-database.ts';
 import { RefusedRequest } from '../refusal.ts';
@@ -8,6 +10,7 @@ import { addAssets } from './assets.ts';
 import { audit } from './audit.ts';
 import { guard } from './guard.ts';
 import { addLogin } from './login.ts';
+import { isSafe } from './origin.ts';
 import { addProbes } from './probes.ts';
 import { routeOf, WebApp, type WebContext, type WebPage, type WebParts } from './web-app.ts';
 
@@ -35,6 +38,7 @@ export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
     ensureBodyFits(context, app);
     await next();
   });
+  hono.use(answersInTime(parts.timing.serve.screen));
   hono.use(audit(app, parts));
   hono.use(guard(app, parts));
   addProbes(app, parts);
@@ -44,6 +48,26 @@ export function createApp(parts: WebParts, page: WebPage | undefined): WebApp {
   if (page) addAssets(app, page.assets);
   return app;
 }
+
+/** Reading again is harmless, so a slow read gets an answer. A change that is under way has its own limits. */
+const answersInTime =
+  (seconds: number): MiddlewareHandler =>
+  async ({ req }, next) => {
+    if (!isSafe(req.method)) return next();
+    const slow = new RefusedRequest(
+      'UNAVAILABLE',
+      `the control database does not answer within ${seconds} s`,
+      'Try again in a few seconds. Check the load of that server and the network.',
+    );
+    const ended = new AbortController();
+    const late = sleep(seconds * 1000, undefined, { signal: ended.signal }).then(() => Promise.reject(slow));
+    late.catch(() => undefined);
+    try {
+      await Promise.race([next(), late]);
+    } finally {
+      ended.abort();
+    }
+  };
 
 /** Node reads no more of a body than its length says. A body in chunks has no length. */
 function ensureBodyFits(context: WebContext, app: WebApp): void {

@@ -5,11 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { IncrepError } from '../../errors.ts';
 import { connectFault } from '../../system-fault.ts';
-import type { ListenAddress } from './listen-address.ts';
+import type { ListenAddress, Pem } from './listen-address.ts';
 import type { WebApp } from './web-app.ts';
 
 export interface ServiceDoor extends AsyncDisposable {
   readonly url: string;
+  /** For new connections. */
+  readonly useCertificate: (tls: Pem) => void;
 }
 
 /** For the head of a request, and for all of it. An answer may take longer. */
@@ -19,19 +21,23 @@ const REQUEST_LIMIT = 10_000;
 export async function openDoor({ host, port, tls }: ListenAddress, { hono }: WebApp): Promise<ServiceDoor> {
   const listener = getRequestListener(hono.fetch, { overrideGlobalObjects: false });
   const answer: RequestListener = (request, response) => void listener(request, response);
-  const server = tls ? createTlsServer({ ...tls, minVersion: 'TLSv1.2' }, answer) : createServer(answer);
+  const encrypted = tls && createTlsServer(contextOf(tls), answer);
+  const server = encrypted ?? createServer(answer);
   server.headersTimeout = REQUEST_LIMIT;
   server.requestTimeout = REQUEST_LIMIT;
   await listen(server, { host, port });
   const { port: used } = server.address() as AddressInfo;
   return {
     url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${used}`,
+    useCertificate: (renewed) => encrypted?.setSecureContext(contextOf(renewed)),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
 }
+
+const contextOf = ({ cert, key }: Pem) => ({ cert, key, minVersion: 'TLSv1.2' }) as const;
 
 async function listen(server: Server, { host, port }: Pick<ListenAddress, 'host' | 'port'>): Promise<void> {
   await new Promise<void>((resolve, reject) => {

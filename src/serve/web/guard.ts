@@ -70,7 +70,11 @@ function ensureOwnRequest({ req }: WebContext, { address }: WebParts): void {
     throw forbidden('the request comes from a page of another site');
 }
 
-async function identify(context: WebContext, { control }: WebParts): Promise<Actor | undefined> {
+/** Undefined without a valid token or session. */
+export async function identify(
+  context: WebContext,
+  { control }: Pick<WebParts, 'control'>,
+): Promise<Actor | undefined> {
   const header = context.req.header('authorization');
   if (header !== undefined) {
     const [, token] = /^Bearer +(\S+)$/i.exec(header) ?? [];

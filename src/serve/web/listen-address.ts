@@ -20,29 +20,44 @@ export interface ListenAddress {
   readonly port: number;
   /** Whether only this machine reaches it. */
   readonly isLoopback: boolean;
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: Pem | undefined;
   readonly own: OwnAddress;
+  /**
+   * Reads the files of the certificate again. Undefined if they are as before.
+   * @throws IncrepError CONFIG_INVALID, for example while another program writes them
+   */
+  readonly renewTls: () => Promise<Pem | undefined>;
+}
+
+export interface Pem {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** @throws IncrepError USAGE, CONFIG_INVALID */
 export async function readListenAddress(choices: ListenChoices): Promise<ListenAddress> {
   const { host, port } = readHostAndPort(choices.listen);
   const isLoopback = LOOPBACK.test(host);
-  const tls = await readTls(choices);
+  let tls = await readTls(choices);
   const publicUrl = readPublicUrl(choices.publicUrl);
   if (!isLoopback && !tls && !publicUrl)
     throw new IncrepError('CONFIG_INVALID', {
       what: `--listen ${choices.listen}: other machines would send tokens to the service without encryption`,
       next: 'Use --tls-cert and --tls-key, or name the TLS proxy before the service: --public-url https://increp.example.com. Without them, listen on 127.0.0.1 and use a tunnel: ssh -L 7420:127.0.0.1:7420 HOST',
     });
-  const names = tls?.certificate;
   const own: OwnAddress = {
-    isOwnName: (name) => LOOPBACK.test(name) || name === publicUrl?.hostname || isNameOf(names, name),
+    isOwnName: (name) =>
+      LOOPBACK.test(name) || name === publicUrl?.hostname || isNameOf(tls?.certificate, name),
     scheme: publicUrl || tls ? 'https' : 'http',
     origin: publicUrl?.origin,
   };
-  return { host, port, isLoopback, tls: tls && { cert: tls.cert, key: tls.key }, own };
+  const renewTls = async () => {
+    const now = await readTls(choices);
+    if (!now || (now.cert === tls?.cert && now.key === tls.key)) return undefined;
+    tls = now;
+    return now;
+  };
+  return { host, port, isLoopback, tls, own, renewTls };
 }
 
 function readHostAndPort(text: string): { readonly host: string; readonly port: number } {
@@ -67,9 +82,7 @@ function readPublicUrl(text: string | undefined): URL | undefined {
   });
 }
 
-interface ReadTls {
-  readonly cert: string;
-  readonly key: string;
+interface ReadTls extends Pem {
   readonly certificate: X509Certificate;
 }
 

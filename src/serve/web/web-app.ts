@@ -22,6 +22,9 @@ export interface WebEnvironment {
   };
 }
 
+/** After an outage of the control database, clients and the page try again. */
+export const RETRY_SECONDS = 5;
+
 export type WebContext = Context<WebEnvironment>;
 
 /** What routes work with. */

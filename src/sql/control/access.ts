@@ -6,6 +6,9 @@ const IS_VALID = /* sql */ `t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.
 
 const ACTOR = /* sql */ `t.id AS "tokenId", t.name, t.role, t.pipelines`;
 
+/** True for a standby. */
+export const IS_READ_ONLY = /* sql */ `SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly"`;
+
 /** id. */
 export const FIND_TOKEN = /* sql */ `SELECT ${ACTOR}, t.digest FROM ${S}.tokens t WHERE t.id = $1 AND ${IS_VALID}`;
 

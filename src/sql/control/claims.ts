@@ -148,8 +148,9 @@ export const PAUSE = /* sql */ `
 
 /** pipeline: its paused tables. */
 export const PAUSED_TABLES = /* sql */ `
-  SELECT table_name AS "table" FROM ${S}.pauses
-  WHERE pipeline = $1 AND table_name IS NOT NULL AND (ends_at IS NULL OR ends_at > now())`;
+  SELECT z.table_name AS "table", coalesce(bool_or(t.state = 'crashed'), false) AS "hasCrashed"
+  FROM ${S}.pauses z LEFT JOIN ${S}.tables t USING (pipeline, table_name)
+  WHERE z.pipeline = $1 AND z.table_name IS NOT NULL AND (z.ends_at IS NULL OR z.ends_at > now()) GROUP BY 1`;
 
 /** level, code, pipeline, table, attempt, worker, detail. */
 export const RECORD_EVENT = /* sql */ `

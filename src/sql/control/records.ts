@@ -60,7 +60,20 @@ export const RECORD_TABLES = /* sql */ `
     state = excluded.state, crashes = 0, last_attempt_at = excluded.last_attempt_at, error_code = excluded.error_code,
     outcome = coalesce(excluded.outcome, CASE WHEN t.state = 'ok' THEN t.outcome END),
     state_since = CASE WHEN t.state = excluded.state THEN t.state_since ELSE excluded.state_since END,
-    last_success_at = coalesce(excluded.last_success_at, t.last_success_at)`;
+    last_success_at = coalesce(excluded.last_success_at, t.last_success_at),
+    rows_waiting = CASE WHEN excluded.state = 'ok' THEN 0 ELSE t.rows_waiting END,
+    is_waiting_more = excluded.state <> 'ok' AND t.is_waiting_more,
+    waiting_at = coalesce(excluded.last_success_at, t.waiting_at)`;
+
+/**
+ * pipeline, counts, attempt of the look. The rows were counted after the look began. A sync that has succeeded since then
+ * has read them.
+ */
+export const RECORD_WAITING = /* sql */ `
+  UPDATE ${S}.tables t SET rows_waiting = r.counted, is_waiting_more = r.is_more, waiting_at = a.started_at
+  FROM jsonb_to_recordset($2::jsonb) r("table" text, counted int, is_more boolean), ${S}.attempts a
+  WHERE t.pipeline = $1 AND t.table_name = r."table" AND a.id = $3
+    AND (t.last_success_at IS NULL OR t.last_success_at < a.started_at)`;
 
 const COUNTED = [
   'synced',

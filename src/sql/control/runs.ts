@@ -173,7 +173,8 @@ export const PIPELINE_METRICS = /* sql */ `
 
 export const TABLE_METRICS = /* sql */ `
   SELECT pipeline, table_name AS "table", state, crashes,
-    extract(epoch FROM last_success_at)::float8 AS "lastSuccess", extract(epoch FROM now() - last_success_at)::float8 AS lag
+    extract(epoch FROM last_success_at)::float8 AS "lastSuccess", extract(epoch FROM now() - last_success_at)::float8 AS lag,
+    rows_waiting AS "rowsWaiting"
   FROM ${S}.tables ORDER BY 1, 2`;
 
 export const TOTAL_METRICS = /* sql */ `

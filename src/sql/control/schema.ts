@@ -320,6 +320,12 @@ ALTER TABLE ${CONTROL_SCHEMA}.runs ADD COLUMN definition json;
 
 -- The names of the connections that a worker has.
 ALTER TABLE ${CONTROL_SCHEMA}.workers ADD COLUMN connections text[] NOT NULL DEFAULT '{}';
+
+-- Rows of the source that no sync has copied. Null: the number is not known. waiting_at is the time of the count.
+ALTER TABLE ${CONTROL_SCHEMA}.tables
+  ADD COLUMN rows_waiting int,
+  ADD COLUMN is_waiting_more boolean NOT NULL DEFAULT false,
+  ADD COLUMN waiting_at timestamptz;
 `,
 ];
 

@@ -29,14 +29,17 @@ import type { TableJob } from '../plan/table-job.ts';
  * The record of the last sync with the same replication key. A load uses it too: a transaction that is open during the
  * load cannot write below the old cursor later.
  */
-function recordBefore({ saved }: CopyFacts, { replicationKey, keyType }: KeyedPlan): KeyedRecord | undefined {
+function recordBefore(
+  { saved }: CopyFacts,
+  { replicationKey, keyType }: Pick<KeyedPlan, 'replicationKey' | 'keyType'>,
+): KeyedRecord | undefined {
   if (saved.kind !== 'record' || !isKeyed(saved.record)) return undefined;
   const { record } = saved;
   return record.replicationKey === replicationKey && record.keyType === keyType ? record : undefined;
 }
 
 /** The cursor and the fences of the sync before. */
-export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
+export function knownBefore(facts: CopyFacts, plan: Pick<KeyedPlan, 'replicationKey' | 'keyType'>) {
   const record = recordBefore(facts, plan);
   return {
     keyType: plan.keyType,

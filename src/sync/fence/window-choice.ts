@@ -179,9 +179,9 @@ export function quietProbe(facts: CopyFacts, plan: IncrementalPlan, window: Wind
 }
 
 /** Transactions below this ID wrote no row of the window that the last sync has not read. Undefined if that is unknown. */
-function settledBefore(
+export function settledBefore(
   facts: CopyFacts,
-  { since, source }: IncrementalPlan,
+  { since, source }: Pick<IncrementalPlan, 'since' | 'source'>,
   window: Window,
 ): string | undefined {
   if (!('settledXid' in since) || since.settledXid === null) return undefined;

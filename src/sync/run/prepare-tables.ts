@@ -1,7 +1,6 @@
 /** Gathers the facts of all tables before the first sync, and finds the tables without changes. */
-import type { TableSettings } from '../../config/settings.ts';
 import type { IncrepError } from '../../errors.ts';
-import type { TableOutcome } from '../../events.ts';
+import type { TableOutcome, WaitingRows } from '../../events.ts';
 import { BATCH_SIZE, batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { gatherFacts, serversOf, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
@@ -10,9 +9,11 @@ import { ensureDifferentDatabases } from '../facts/same-database.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import type { DatedFacts } from './next-facts.ts';
 import { prepareDestination } from './prepare-destination.ts';
+import { countWaiting } from './count-waiting.ts';
 import { beginQuietSweep, type SweepResult } from './quiet-sweep.ts';
 import { persistently } from './retries.ts';
 import { quiet as quietOutcome } from './table-outcome.ts';
+import type { RunRequest } from './run-request.ts';
 import type { TableRequest } from './sync-table.ts';
 import { outlineOf, type TableOutline } from './table-outline.ts';
 
@@ -23,6 +24,8 @@ export interface Prepared {
   readonly latest: DatedFacts | undefined;
   /** The results of tables without changes, by name. */
   readonly quiet: ReadonlyMap<string, TableOutcome>;
+  /** Of a look. */
+  readonly waiting: readonly WaitingRows[];
 }
 
 /**
@@ -31,7 +34,7 @@ export interface Prepared {
  */
 export async function prepareTables(
   context: RunContext,
-  request: TableRequest & { readonly tables: readonly TableSettings[] },
+  request: TableRequest & Pick<RunRequest, 'tables' | 'look'>,
 ): Promise<Prepared> {
   await persistently(context, undefined, () => ensureUsable(context));
   const groups = [...batchesOf(request.tables, GROUP_SIZE)];
@@ -40,10 +43,19 @@ export async function prepareTables(
   const quiet = new Map<string, TableOutcome>();
   let described = describeAhead(context, groups[0]);
   let swept: SweepResult = () => Promise.resolve(new Map());
+  const waiting: WaitingRows[] = [];
+  let asked: readonly TableFacts[] = [];
   const collect = async () => {
     for (const [facts, { plan, verdict, ...times }] of await swept())
       if (verdict.kind === 'quiet')
         quiet.set(facts.settings.name, quietOutcome(facts, plan, { ...times, ...verdict }));
+    if (request.look)
+      waiting.push(
+        ...(await countWaiting(
+          context,
+          asked.filter(({ settings: { name } }) => !quiet.has(name)),
+        )),
+      );
   };
   await using _ = endingPipelines(context);
   for (const [place, group] of groups.entries()) {
@@ -61,9 +73,12 @@ export async function prepareTables(
     latest = { facts: { ...facts, tables: facts.tables.slice(-BATCH_SIZE) }, at };
     await collect();
     swept = await sweepPersistently(context, facts.tables, request);
+    asked = facts.tables;
   }
   await collect();
-  return { known, failures, latest, quiet };
+  for (const table of request.look?.onlyCounted ?? [])
+    if (quiet.delete(table)) waiting.push({ table, rows: 0, isMore: false });
+  return { known, failures, latest, quiet, waiting };
 }
 
 /** Sends the questions. The result waits for the answers, and asks again if the connection is lost. */

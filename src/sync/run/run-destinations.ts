@@ -150,6 +150,7 @@ function combined(summaries: readonly RunSummary[], names: readonly string[], st
     finishedAt: new Date(),
     tables,
     error: interrupted,
+    ...(first.waiting && { waiting: summaries.flatMap(({ waiting = [] }) => waiting) }),
     destinations: summaries.map(({ status, error }, index) => ({
       name: names[index] ?? '',
       status,

@@ -2,6 +2,11 @@ import type { TableSettings } from '../../config/settings.ts';
 import type { IncrepError } from '../../errors.ts';
 import type { TableRequest } from './sync-table.ts';
 
+export interface Look {
+  /** Names of paused tables. The summary has no result of them. */
+  readonly onlyCounted: readonly string[];
+}
+
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
   readonly isFailFast: boolean;
@@ -9,8 +14,8 @@ export interface RunRequest extends TableRequest {
   readonly jobs: number;
   /** Set if there are no tables: why. */
   readonly noTables?: IncrepError | undefined;
-  /** Only find the tables without changes. The summary has no other table. */
-  readonly isLook?: boolean;
+  /** Only find the tables without changes, and count the rows that wait for the others. */
+  readonly look?: Look;
   /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
 }

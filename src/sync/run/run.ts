@@ -1,7 +1,7 @@
 /** One run: a pass over the tables of a pipeline. */
 import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.ts';
-import type { RunSummary, TableOutcome } from '../../events.ts';
+import type { RunSummary, TableOutcome, WaitingRows } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import { inOrder, type TableFailure } from '../facts/facts.ts';
 import { copiesObjects } from '../objects/copied-table.ts';
@@ -31,15 +31,19 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
     ...(request.jobs > 1 && { jobs: request.jobs }),
   });
   const outcomes: TableOutcome[] = [];
+  const waiting: WaitingRows[] = [];
   const warnings: string[] = [];
   let error: IncrepError | undefined;
   try {
-    await syncTables(context, request, { outcomes, warn: (message) => void warnings.push(message) });
+    await syncTables(context, request, { outcomes, waiting, warn: (message) => void warnings.push(message) });
   } catch (thrown) {
     error = withNextCommand(asIncrepError(thrown), request.repeatCommand);
   }
   warnings.push(...runWarnings(context, request, outcomes));
-  const summary = summarize(context, { startedAt, tables: outcomes, error, warnings });
+  const summary = {
+    ...summarize(context, { startedAt, tables: outcomes, error, warnings }),
+    ...(request.look && { waiting }),
+  };
   for (const message of warnings) await context.emit({ type: 'warning', table: undefined, message });
   await context.emit({ type: 'run-finished', summary });
   return summary;
@@ -47,17 +51,16 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
 
 interface RunReport {
   readonly outcomes: TableOutcome[];
+  readonly waiting: WaitingRows[];
   readonly warn: (message: string) => void;
 }
 
-async function syncTables(
-  context: RunContext,
-  request: RunRequest,
-  { outcomes, warn }: RunReport,
-): Promise<void> {
+async function syncTables(context: RunContext, request: RunRequest, report: RunReport): Promise<void> {
+  const { outcomes, warn } = report;
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
-  const { known, failures, latest, quiet } = await prepareTables(context, request);
+  const { known, failures, latest, quiet, waiting } = await prepareTables(context, request);
+  report.waiting.push(...waiting);
   const shown = await inRunOrder(context, request.tables, { known, failures, latest });
   const { jobs } = request;
   const tables = shown.filter(isOutline);
@@ -101,7 +104,7 @@ async function syncTables(
       if (isHeld(table)) pass.held.set(table, outcome);
       else await finish(outcome);
     }
-    if (request.isLook === true) return;
+    if (request.look) return;
     const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle);
     if (!isComplete) return;
     await syncAgain(pass);
@@ -147,7 +150,7 @@ async function syncOneByOne(
 async function inRunOrder(
   context: RunContext,
   tables: readonly TableSettings[],
-  { known, failures, latest }: Omit<Prepared, 'quiet'>,
+  { known, failures, latest }: Pick<Prepared, 'known' | 'failures' | 'latest'>,
 ): Promise<readonly (TableOutline | TableFailure)[]> {
   const all = [...(await inTableOrder(context, known, latest?.facts.schemas ?? new Map())), ...failures];
   return failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);

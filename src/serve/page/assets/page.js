@@ -26,6 +26,13 @@ if (button && live()) {
     sessionStorage.setItem(KEY, isPaused ? 'paused' : '');
     show();
   });
+  // The session has ended. The login is no part of this screen.
+  document.body.addEventListener('htmx:before:response', (event) => {
+    const { raw } = event.detail.ctx.response;
+    if (!raw.redirected) return;
+    event.preventDefault();
+    location.assign(raw.url);
+  });
   document.body.addEventListener('htmx:after:request', ({ detail }) => {
     failures = detail?.ctx?.response?.raw?.ok === false ? failures + 1 : 0;
     show();

@@ -15,6 +15,14 @@ export const tableState = z
   ])
   .openapi('TableState');
 
+const rowsWaiting = z
+  .looseObject({
+    rows: maybeNumber.describe('Null if the number is not known.'),
+    is_more: z.boolean().describe('There may be more rows.'),
+    at: maybeTime.describe('When the rows were counted.'),
+  })
+  .describe('Rows of the source that no sync has copied yet.');
+
 const scheduleFields = { seconds: maybeNumber, expression: maybeText, time_zone: maybeText };
 
 export const pipelineSummary = z
@@ -23,6 +31,7 @@ export const pipelineSummary = z
     tables: z.number(),
     trouble: z.number().describe('The number of tables that need attention.'),
     states: z.record(z.string(), z.number()),
+    rows_waiting: rowsWaiting.extend({ unknown: z.number().describe('Tables whose number is not known.') }),
     problem: failure.nullable(),
     worst: z.looseObject({ table: z.string(), lag: z.number(), limit: maybeNumber }).nullable(),
     paused_since: maybeTime,
@@ -47,7 +56,9 @@ const tableFields = {
 };
 const outcomes = z.array(z.looseObject({ name: z.string(), status: z.string() })).nullable();
 const tableInState = z.looseObject(tableFields).openapi('TableInState');
-export const tableSummary = z.looseObject({ ...tableFields, outcome: outcomes }).openapi('Table');
+export const tableSummary = z
+  .looseObject({ ...tableFields, rows_waiting: rowsWaiting, outcome: outcomes })
+  .openapi('Table');
 
 const attempt = z
   .looseObject({
@@ -109,6 +120,7 @@ export const pipelineDetails = z.looseObject({
 
 export const tableDetails = z.looseObject({
   ...tableFields,
+  rows_waiting: rowsWaiting,
   settings: z.looseObject({}),
   outcome: outcomes,
   crashes: z.number(),

@@ -2,6 +2,7 @@
 import { streamSSE } from 'hono/streaming';
 import { pause } from '../../keep-doing.ts';
 import { RefusedRequest } from '../../refusal.ts';
+import { identify } from '../guard.ts';
 import { actorOf, type WebApp, type WebParts } from '../web-app.ts';
 import { API } from './declare.ts';
 import { readStatus } from './status.ts';
@@ -9,7 +10,7 @@ import { readStatus } from './status.ts';
 /** Each stream asks the control database again and again. */
 const MOST_STREAMS = 50;
 
-/** Then the client connects again, and its token is checked again. Seconds. */
+/** Then the client connects again. Seconds. */
 const LONGEST = 600;
 
 export function addStream(app: WebApp, parts: WebParts): void {
@@ -32,7 +33,8 @@ export function addStream(app: WebApp, parts: WebParts): void {
       const ended = AbortSignal.any([signal, gone.signal, AbortSignal.timeout(LONGEST * 1000)]);
       let last = '';
       try {
-        while (!ended.aborted) {
+        // A token that is revoked ends its streams, too.
+        while (!ended.aborted && (await identify(context, parts))) {
           const { now, ...status } = (await readStatus(parts, actor)) as { readonly now: string };
           const data = JSON.stringify(status);
           // The time alone is no change. A comment keeps proxies from closing the connection.

@@ -2,6 +2,8 @@
 import { CONTROL_SCHEMA as S } from '../schema.ts';
 import { mayBeSeen, STATES } from './states.ts';
 
+const IS_ON = `c.state <> 'disabled'`;
+
 /**
  * visible pipelines, search, number of pipelines, offset. One row: the counts of all tables, the tables that need attention,
  * and one page of pipelines, the one with the most trouble first.
@@ -10,12 +12,18 @@ export const READ_OVERVIEW = /* sql */ `
   WITH ${STATES},
   seen AS NOT MATERIALIZED (SELECT * FROM states WHERE ${mayBeSeen('pipeline')}),
   counts AS MATERIALIZED (
-    SELECT pipeline, state, count(*)::int AS count, count(trouble)::int AS trouble, min(trouble) AS worst
+    SELECT pipeline, state, count(*)::int AS count, count(trouble)::int AS trouble, min(trouble) AS worst,
+      sum(rows_waiting) AS rows_waiting, bool_or(is_waiting_more) AS is_waiting_more,
+      count(*) - count(rows_waiting) AS waiting_unknown, min(waiting_at) AS waiting_at
     FROM seen GROUP BY 1, 2),
   sums AS (
     SELECT p.name, p.problem, p.added_at, coalesce(sum(c.trouble), 0)::int AS trouble, min(c.worst) AS worst,
       coalesce(sum(c.count), 0)::int AS tables,
-      coalesce(json_object_agg(c.state, c.count) FILTER (WHERE c.state IS NOT NULL), '{}') AS states
+      coalesce(json_object_agg(c.state, c.count) FILTER (WHERE c.state IS NOT NULL), '{}') AS states,
+      json_build_object('rows', sum(c.rows_waiting) FILTER (WHERE ${IS_ON}),
+        'isMore', coalesce(bool_or(c.is_waiting_more) FILTER (WHERE ${IS_ON}), false),
+        'unknown', coalesce(sum(c.waiting_unknown) FILTER (WHERE ${IS_ON}), 0),
+        'at', min(c.waiting_at) FILTER (WHERE ${IS_ON})) AS rows_waiting
     FROM ${S}.pipelines p LEFT JOIN counts c ON c.pipeline = p.name
     WHERE p.removed_at IS NULL AND ${mayBeSeen('p.name')} GROUP BY p.name),
   found AS (SELECT * FROM sums WHERE $2 = '' OR strpos(lower(name), lower($2)) > 0),
@@ -43,7 +51,7 @@ export const READ_OVERVIEW = /* sql */ `
         ORDER BY a.trouble, a.since DESC NULLS LAST, a.pipeline, a.table_name), '[]')
       FROM attention a JOIN ${S}.tables t USING (pipeline, table_name)) AS attention,
     (SELECT coalesce(json_agg(json_build_object('pipeline', g.name, 'tables', g.tables, 'trouble', g.trouble,
-        'states', g.states, 'problem', g.problem, 'worst', w.worst, 'pausedSince', z.since, 'nextDue', d.next_due,
+        'states', g.states, 'rowsWaiting', g.rows_waiting, 'problem', g.problem, 'worst', w.worst, 'pausedSince', z.since, 'nextDue', d.next_due,
         'schedule', d.schedule, 'scheduleProblem', d.problem, 'last', l.last, 'periods', h.periods,
         'rows', h.rows, 'isServed', v.is_served)
         ORDER BY g.place), '[]')

@@ -32,6 +32,7 @@ export const STATES = /* sql */ `
       t.error_code, t.crashes, t.lag, coalesce(t.stale_after, t.behind_after) AS lag_limit,
       r.since AS running_since, q.since AS queued_since,
       coalesce(pt.since, pp.since, pa.since) AS paused_since,
+      t.rows_waiting, t.is_waiting_more, t.waiting_at,
       CASE
         WHEN NOT t.is_enabled THEN 'disabled'
         WHEN t.state = 'crashed' THEN 'crashed'
@@ -75,4 +76,5 @@ export const STATES = /* sql */ `
 export const STATE_FIELDS = /* sql */ `
   s.pipeline, s.table_name AS "table", s.state, s.since, s.trouble IS NOT NULL AS "needsAttention", s.lag,
   s.lag_limit AS "lagLimit", s.last_success_at AS "lastSuccessAt", s.running_since AS "runningSince",
-  s.queued_since AS "queuedSince", s.error_code AS "errorCode"`;
+  s.queued_since AS "queuedSince", s.error_code AS "errorCode",
+  json_build_object('rows', s.rows_waiting, 'isMore', s.is_waiting_more, 'at', s.waiting_at) AS "rowsWaiting"`;

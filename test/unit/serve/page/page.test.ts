@@ -7,7 +7,7 @@ import { attentionText } from '../../../../src/serve/page/overview.ts';
 import { questionFor } from '../../../../src/serve/page/questions.ts';
 import { lagPoints, periodsUntil, valuesIn } from '../../../../src/serve/page/series.ts';
 import { SHOWN_STATES } from '../../../../src/serve/page/states.ts';
-import { rowsText, speedOf, sumsOf } from '../../../../src/serve/page/values.ts';
+import { dueText, rowsText, speedOf, sumsOf, waitingText } from '../../../../src/serve/page/values.ts';
 import { TABLE_STATES, tableOutcome } from '../../../../src/serve/read/rows.ts';
 
 const at = (text: string) => new Date(`2026-05-01T${text}Z`);
@@ -137,4 +137,28 @@ test('the speed of a copy, and the time that it needs', () => {
   expect(speedOf({ ...progress, phases: [{ phase: 'merge', at: 2 }] })).toEqual({
     ...{ perSecond: undefined, secondsLeft: undefined },
   });
+});
+
+/** Without tags. */
+const textOf = async (content: unknown) =>
+  String(await content)
+    .replaceAll(/<[^>]+>/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+
+test('rows that wait: a number, at least a number, or not known; and an old count has its time', async () => {
+  const count = { rows: 12_000, isMore: false, at: now };
+  expect(await textOf(waitingText(count, now))).toBe('12,000');
+  expect(await textOf(waitingText({ ...count, rows: 10_000, isMore: true }, now))).toBe('10,000 or more');
+  expect(await textOf(waitingText({ ...count, rows: null }, now))).toBe('not known');
+  expect(await textOf(waitingText({ ...count, rows: 0, unknown: 2 }, now))).toBe('0 and 2 tables not known');
+  expect(await textOf(waitingText({ ...count, at: at('11:10:00') }, now))).toBe('12,000 60 min ago');
+});
+
+test('a schedule that is paused has no next run', async () => {
+  const schedule = { seconds: 30, expression: null, timeZone: null, dueAt: at('12:10:12'), problem: null };
+  expect(await textOf(dueText(schedule, { isPaused: false, now }))).toBe('every 30s, next in 12 s');
+  expect(await textOf(dueText(schedule, { isPaused: true, now }))).toBe('every 30s, paused');
+  const wrong = { ...schedule, problem: 'no such day' };
+  expect(await textOf(dueText(wrong, { isPaused: false, now }))).toBe('every 30s, no such day');
 });
