@@ -22,28 +22,15 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
   const { answer } = await import('../dist/bin-completion-answer.js');
   answer(process.argv.slice(3), process.env, (text) => process.stdout.write(text));
 } else {
-  keepCompiledCode();
   // zod would compile a function for each schema, which takes longer than the few checks of a run.
   globalThis['__zod_globalConfig'] = { jitless: true };
-  const program = await import('../dist/bin-process.js');
-  // After the modules are loaded, which leaves objects that live.
-  const v8 = process.getBuiltinModule('node:v8');
-  // Rows are short-lived objects. By default, V8 lets the young generation grow to 100 MB for them.
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
-  // The live heap is small and does not grow. By default, V8 lets it grow to four times its size, which saves no time.
-  v8.setFlagsFromString('--heap-growing-percent=150');
-  await program.runProcess(process.argv.slice(2));
-}
-
-// Node keeps the compiled code in the package's own directory: only users who can change the program can write there. If
-// root runs the package of somebody else, its files would be in the way of the owner's next build.
-function keepCompiledCode() {
-  // An import would also load the modules behind all their exports.
-  const { enableCompileCache } = process.getBuiltinModule('node:module');
-  const { statSync } = process.getBuiltinModule('node:fs');
+  const { CompiledBundles } = await import('../dist/bin-compiled-bundles.js');
+  // An import of node:url would also load the modules behind all its exports.
   const { fileURLToPath } = process.getBuiltinModule('node:url');
-  const dist = new URL('../dist', import.meta.url);
-  const isRootElsewhere = process.geteuid?.() === 0 && statSync(dist).uid !== 0;
-  if (!isRootElsewhere && enableCompileCache)
-    enableCompileCache(fileURLToPath(new URL('../dist/compiled', import.meta.url)));
+  const args = process.argv.slice(2);
+  const bundles = new CompiledBundles(fileURLToPath(new URL('../dist', import.meta.url)), args);
+  const program = bundles.load('bin-process');
+  bundles.limitHeap();
+  await program.runProcess(args);
+  bundles.keep();
 }

@@ -10,8 +10,12 @@ import { rolldown, type OutputChunk, type Plugin } from 'rolldown';
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
 
-/** The modules that bin/increp.js imports for an answer that should cost little more than Node itself: one file each. */
-const SMALL = { version: 'src/version.ts', 'completion-answer': 'src/commands/program/completion-answer.ts' };
+/** The modules that bin/increp.js imports, so that an answer can cost little more than Node itself: one file each. */
+const SMALL = {
+  version: 'src/version.ts',
+  'completion-answer': 'src/commands/program/completion-answer.ts',
+  'compiled-bundles': 'src/compiled-bundles.ts',
+};
 
 const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
   readonly dependencies: Readonly<Record<string, string>>;
@@ -43,7 +47,17 @@ const COPY_OF_ZOD: Plugin = {
   load: (id) => (id.endsWith('?own-zod') ? readFile(id.replace(/\?own-zod$/, ''), 'utf8') : null),
 };
 
-async function bundle(name: string, file: string, plugins: readonly Plugin[]): Promise<OutputChunk[]> {
+const EXTENSIONS = { esm: 'js', cjs: 'cjs' } as const;
+
+interface Wanted {
+  readonly name: string;
+  readonly file: string;
+  /** `cjs` is for src/compiled-bundles.ts: Node has no way to keep the compiled code of ECMAScript modules after they ran. */
+  readonly format: 'esm' | 'cjs';
+  readonly plugins?: readonly Plugin[];
+}
+
+async function bundle({ name, file, format, plugins = [] }: Wanted): Promise<OutputChunk[]> {
   await using build = await rolldown({
     cwd: ROOT,
     input: { [`bin-${name}`]: file },
@@ -59,19 +73,23 @@ async function bundle(name: string, file: string, plugins: readonly Plugin[]): P
   });
   const { output } = await build.write({
     dir: DIST,
-    format: 'esm',
+    format,
+    // A script of node:vm cannot import. Node can require every package of ours.
+    dynamicImportInCjs: false,
+    comments: false,
     sourcemap: true,
     sourcemapExcludeSources: true,
-    chunkFileNames: '[name].js',
+    entryFileNames: `[name].${EXTENSIONS[format]}`,
+    chunkFileNames: `[name].${EXTENSIONS[format]}`,
     codeSplitting: { groups: [{ name: 'shared', test: /./, minShareCount: 3 }] },
   });
   return output.filter((each) => each.type === 'chunk');
 }
 
 await rm(DIST, { recursive: true, force: true });
-const chunks = await bundle('process', 'src/process.ts', []);
+const chunks = await bundle({ name: 'process', file: 'src/process.ts', format: 'cjs' });
 for (const [name, file] of Object.entries(SMALL))
-  chunks.push(...(await bundle(name, file, [WITHOUT_COMMANDS])));
+  chunks.push(...(await bundle({ name, file, format: 'esm', plugins: [WITHOUT_COMMANDS] })));
 await writeFile(join(DIST, 'LICENSES.txt'), await licenses(chunks));
 // The files of the page, which the service reads beside its code.
 await cp(join(ROOT, 'src/serve/page/assets'), join(DIST, 'assets'), { recursive: true });
@@ -93,9 +111,13 @@ function withoutImportsOfNode(code: string): string {
     .replaceAll(/__require\("([^"]+)"\)/g, (call, id: string) => (isBuiltin(id) ? direct(id) : call));
 }
 
+/** V8 keeps text of ASCII in half the bytes. All other characters are in string literals and patterns. */
+const inAscii = (code: string): string =>
+  code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 for (const { fileName } of chunks) {
   const file = join(DIST, fileName);
-  await writeFile(file, withoutImportsOfNode(await readFile(file, 'utf8')));
+  await writeFile(file, inAscii(withoutImportsOfNode(await readFile(file, 'utf8'))));
 }
 
 /** The licenses of the bundled packages, which their authors want to be kept with the code. */

@@ -47,20 +47,25 @@ describe('the package', () => {
       ].toSorted(),
     );
     const built = files.filter(isOfProgram);
-    for (const name of ['bin-process', 'bin-version', 'bin-completion-answer', 'sync', 'shared'])
-      expect(built).toContain(`dist/${name}.js`);
+    for (const name of ['bin-version.js', 'bin-completion-answer.js', 'bin-compiled-bundles.js'])
+      expect(built).toContain(`dist/${name}`);
+    for (const name of ['bin-process', 'sync', 'shared']) expect(built).toContain(`dist/${name}.cjs`);
     expect(built).toContain('dist/LICENSES.txt');
     expect(
-      built.filter((path) => !/^dist\/([\w-]+\.js(\.map)?|LICENSES\.txt|assets\/[\w.-]+)$/.test(path)),
+      built.filter((path) => !/^dist\/([\w-]+\.c?js(\.map)?|LICENSES\.txt|assets\/[\w.-]+)$/.test(path)),
     ).toEqual([]);
   });
 
   test('reads a few bundles to start, with no dependency but those of single features', async () => {
     const files = await readdir(join(PROJECT, 'dist'));
     // An import of a module of Node also loads what is behind its other exports.
-    for (const file of files.filter((name) => /^(bin-|sync|shared).*\.js$/.test(name)))
+    for (const file of files.filter((name) => name.endsWith('.js')))
       expect(await readFile(join(PROJECT, 'dist', file), 'utf8')).not.toMatch(/^import .* from "node:/m);
-    expect(files.filter((name) => name.endsWith('.js')).length).toBeLessThan(60);
+    const bundles = files.filter((name) => /\.c?js$/.test(name));
+    expect(bundles.length).toBeLessThan(60);
+    // src/compiled-bundles.ts reads them as ASCII.
+    for (const file of bundles)
+      expect(await readFile(join(PROJECT, 'dist', file), 'latin1')).toMatch(/^[\0-\x7f]*$/);
     expect(Object.keys(manifest['dependencies'] as object).toSorted()).toEqual(
       ['@clack/core', '@clack/prompts', 'execa', 'pg-boss', 'pino', 'pino-pretty', 'undici'].toSorted(),
     );

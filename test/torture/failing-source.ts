@@ -13,7 +13,8 @@ export interface FailingSource extends AsyncDisposable {
 /** Milliseconds before the failover in which nothing is replicated any more. */
 const LAG = 2000;
 
-const SETTINGS = { max_prepared_transactions: 20, max_connections: 100 };
+/** The lock table has room for 1,200 locks, and for what a server finds beside it. */
+const SETTINGS = { max_prepared_transactions: 20, max_connections: 100, max_locks_per_transaction: 10 };
 
 export async function startFailingSource(): Promise<FailingSource> {
   const servers = await startReplicated(SETTINGS, SETTINGS);

@@ -14,7 +14,7 @@ export interface Meddled {
 }
 
 /** Not the ledger: it may only grow, which the reader watches. Whoever empties a parent empties its children. */
-const EMPTIED = ['tickets', 'accounts, payments', 'payments'] as const;
+const EMPTIED = ['tickets', 'accounts, payments', 'payments', 'readings'] as const;
 
 const LOCKED = 75;
 /** A lock that was not free in time, or a deadlock with a sync: a person tries again later. */

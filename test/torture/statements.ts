@@ -130,6 +130,36 @@ const deleteTickets: Write = (random) => ({
   values: [random.pick(REGIONS), random.between(1, 600)],
 });
 
+/** By constants, so that the server locks only the partitions of these rows. */
+const someReadings = (random: Random): string => {
+  const first = random.between(1, SHARED_IDS);
+  return Array.from({ length: random.between(1, 4) }, (_, step) => first + step).join(', ');
+};
+
+const upsertReadings: Write = (random) => ({
+  sql: /* sql */ `INSERT INTO readings AS r (id, version, value) SELECT id, 1, $1 FROM unnest(ARRAY[${someReadings(random)}]) id
+    ON CONFLICT (id) DO UPDATE SET version = r.version + 1, value = excluded.value, updated_at = now()`,
+  values: [random.pick(NUMBERS)],
+});
+
+const updateReadings: Write = (random) => ({
+  sql: /* sql */ `UPDATE readings SET version = version + 1, value = $1, updated_at = now()
+    WHERE id IN (${someReadings(random)})`,
+  values: [random.pick(NUMBERS)],
+});
+
+const deleteReadings: Write = (random) => ({
+  sql: /* sql */ `DELETE FROM readings WHERE id IN (${someReadings(random)})`,
+  values: [],
+});
+
+/** To a new id, which is often in another partition. */
+const moveReading: Write = (random) => ({
+  sql: /* sql */ `UPDATE readings SET id = nextval('reading_ids'), version = version + 1, updated_at = now()
+    WHERE id = ${random.between(1, SHARED_IDS)}`,
+  values: [],
+});
+
 const WRITES = [
   insertAccounts,
   upsertAccount,
@@ -149,6 +179,11 @@ const WRITES = [
   upsertTickets,
   upsertTickets,
   deleteTickets,
+  upsertReadings,
+  upsertReadings,
+  updateReadings,
+  deleteReadings,
+  moveReading,
 ] as const;
 
 export const randomWrite: Write = (random, writer) => random.pick(WRITES)(random, writer);

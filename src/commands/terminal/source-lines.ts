@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const PLACE = /(file:\/\/[^\s()]+\.js):(\d+):(\d+)/g;
+const PLACE = /(file:\/\/[^\s()]+\.c?js):(\d+):(\d+)/g;
 
 /** A place without a map stays as it is. */
 export const inSourceLines = (stack: string): string =>

@@ -70,10 +70,11 @@ export function reconcile(
   { record: row, rival }: Pick<StateRows, 'record' | 'rival'>,
   expected: ExpectedState,
 ): SavedState {
-  const reset = resetRecordSchema.safeParse(row).data;
-  if (reset) return afterReset(reset, file, rival, expected);
   const inDestination = row === undefined ? undefined : stateRecordSchema.safeParse(row);
-  if (inDestination && !inDestination.success) return unreadableRow(expected);
+  if (inDestination && !inDestination.success) {
+    const reset = resetRecordSchema.safeParse(row).data;
+    return reset ? afterReset(reset, file, rival, expected) : unreadableRow(expected);
+  }
   const inFile = file.kind === 'record' ? file.record : undefined;
   for (const [record, where] of [
     [inDestination?.data, 'at the destination'],

@@ -52,9 +52,11 @@ export const stateQuestion = (
   },
 });
 
+const writtenRecord = z.object({ writtenAs: writtenAsSchema.nullable() });
+
 /** Whether the rows had a column with the name of the pipeline at the last sync. */
 export const wasShared = ({ record }: StateRows): boolean => {
-  const written = z.object({ writtenAs: writtenAsSchema.nullable() }).safeParse(record).data?.writtenAs;
+  const written = writtenRecord.safeParse(record).data?.writtenAs;
   return written !== undefined && written !== null && isShared(written);
 };
 
