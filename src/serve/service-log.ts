@@ -23,6 +23,7 @@ export interface ServiceLog {
   readonly failed: (claim: ClaimedJob, error: IncrepError) => void;
   readonly superseded: (claim: ClaimedJob) => void;
   readonly lost: (attempt: LostAttempt) => void;
+  readonly clockSetBack: () => void;
   /** The control database does not answer. Said once, until it answers again. */
   readonly outage: (error: unknown) => void;
   readonly recovered: () => void;
@@ -87,6 +88,8 @@ export async function serviceLog({
         logger.error(fields, `a worker crashed ${crashes} times at this table, so the table is paused`);
       else logger.warn(fields, 'a worker was lost; its work was rolled back, and another worker takes it');
     },
+    clockSetBack: () =>
+      logger.warn('the clock of the control database was set back; increp has corrected the times of jobs'),
     outage: (thrown) => {
       const { code, message, next } = asControlError(thrown, endpoint);
       if (message === problem) return;

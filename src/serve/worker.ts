@@ -13,7 +13,6 @@ import { version } from '../version.ts';
 import { claimJob, type ClaimedJob } from './claim.ts';
 import { holdJob } from './hold-job.ts';
 import { keepDoing, pause } from './keep-doing.ts';
-import { settleLost } from './lost-attempts.ts';
 import type { ServiceLog } from './service-log.ts';
 import { ownPipelines, type OwnPipeline, type OwnPipelines } from './own-pipelines.ts';
 import type { Queue } from './queue.ts';
@@ -30,6 +29,7 @@ import {
   type JobEnd,
 } from './settle.ts';
 import type { CommandKind } from './trigger.ts';
+import { watchControl } from './watch-control.ts';
 
 interface WorkerOptions {
   readonly control: ControlDatabase;
@@ -83,9 +83,7 @@ export async function work(options: WorkerOptions): Promise<void> {
   const hands = Array.from({ length: options.capacity }, () => repeatClaims(worker, stop.signal, () => own));
   const chores = [
     repeat(timing.serve.configPoll, refresh),
-    repeat(timing.serve.monitor, async () =>
-      (await control.transaction((session) => settleLost(session, queue))).forEach(log.lost),
-    ),
+    repeat(timing.serve.monitor, () => watchControl({ control, queue, log })),
   ];
   const draining = drain(options, stop);
   await Promise.all([...hands, ...chores]);
