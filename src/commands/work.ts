@@ -10,7 +10,9 @@ export interface WorkCommandOptions extends ServiceOptions {
 }
 
 export async function workCommand(_words: readonly string[], options: WorkCommandOptions): Promise<number> {
-  const signal = options.endsWithStdin ? untilEnd(options) : options.signal;
+  const { signal, hurry } = options.endsWithStdin
+    ? untilEnd(options)
+    : { signal: options.signal, hurry: undefined };
   return withService('work', { ...options, signal }, async ({ root, control, queue, log }) => {
     const { ensureCurrent, findVersions } = await import('../serve/install.ts');
     const { work } = await import('../serve/worker.ts');
@@ -18,8 +20,10 @@ export async function workCommand(_words: readonly string[], options: WorkComman
     await queue.start();
     const { environment, timing, jobs: capacity, drain: drainSeconds } = options;
     const command = pipelineCommand(options.terminal);
-    await work({ control, queue, root, environment, capacity, drainSeconds, timing, signal, log, command });
-    log.info(`stopped: ${asIncrepError(signal.reason).message}`);
+    await work({
+      ...{ control, queue, root, environment, capacity, drainSeconds, timing, signal, hurry, log, command },
+    });
+    log.info(`the worker has ended: ${asIncrepError(signal.reason).message}`);
     return 0;
   });
 }

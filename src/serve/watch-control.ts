@@ -9,13 +9,13 @@ import type { Queue } from './queue.ts';
 import type { ServiceLog } from './service-log.ts';
 import { dueRow, scheduleIn } from './trigger.ts';
 
-interface Watched {
+interface WatchedControl {
   readonly control: ControlDatabase;
   readonly queue: Queue;
   readonly log: Pick<ServiceLog, 'lost' | 'clockSetBack'>;
 }
 
-export async function watchControl({ control, queue, log }: Watched): Promise<void> {
+export async function watchControl({ control, queue, log }: WatchedControl): Promise<void> {
   const { wasSetBack, lost } = await control.transaction(async (session) => ({
     wasSetBack: await followClock(session),
     lost: await settleLost(session, queue),

@@ -43,6 +43,8 @@ interface WorkerOptions {
   readonly timing: Timing;
   /** Aborts when the worker must stop. */
   readonly signal: AbortSignal;
+  /** Aborts when syncs that may still finish must stop, too. */
+  readonly hurry: AbortSignal | undefined;
   readonly log: ServiceLog;
   /** Runs a command of increp on a pipeline. */
   readonly command: RunCommand;
@@ -80,12 +82,14 @@ export async function work(options: WorkerOptions): Promise<void> {
   const onError = (error: unknown) => log.outage(error);
   const repeat = (everySeconds: number, task: () => Promise<unknown>) =>
     keepDoing({ everySeconds, signal, work: task, onError });
-  const hands = Array.from({ length: options.capacity }, () => repeatClaims(worker, stop.signal, () => own));
+  const active = new Set<ClaimedJob>();
+  const hand = { ...worker, active, stop: stop.signal, own: () => own };
+  const hands = Array.from({ length: options.capacity }, () => repeatClaims(hand));
   const chores = [
     repeat(timing.serve.configPoll, refresh),
     repeat(timing.serve.monitor, () => watchControl({ control, queue, log })),
   ];
-  const draining = drain(options, stop);
+  const draining = drain(options, stop, active);
   await Promise.all([...hands, ...chores]);
   stop.abort();
   await draining;
@@ -94,14 +98,29 @@ export async function work(options: WorkerOptions): Promise<void> {
 
 type ActiveWorker = WorkerOptions & { readonly id: string };
 
+/** Does one job at a time. */
+interface Hand extends ActiveWorker {
+  /** The jobs of all hands. */
+  readonly active: Set<ClaimedJob>;
+  /** Aborts when the time to finish is over. */
+  readonly stop: AbortSignal;
+  readonly own: () => OwnPipelines;
+}
+
 /** After the signal, syncs may finish for a while. Then they are rolled back. */
-async function drain({ signal, drainSeconds }: WorkerOptions, stop: AbortController): Promise<void> {
+async function drain(
+  { signal, hurry, drainSeconds, log }: WorkerOptions,
+  stop: AbortController,
+  active: ReadonlySet<ClaimedJob>,
+): Promise<void> {
   if (!signal.aborted)
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
       stop.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-  await pause(drainSeconds, stop.signal);
+  if (active.size > 0 && drainSeconds > 0)
+    log.draining(asIncrepError(signal.reason), active.size, drainSeconds);
+  await pause(drainSeconds, AbortSignal.any([stop.signal, ...(hurry ? [hurry] : [])]));
   stop.abort(
     new IncrepError('INTERRUPTED', {
       what: 'the worker was stopped',
@@ -110,9 +129,8 @@ async function drain({ signal, drainSeconds }: WorkerOptions, stop: AbortControl
   );
 }
 
-/** One of the jobs that a worker does at the same time. */
-async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: () => OwnPipelines): Promise<void> {
-  const { control, queue, id, timing, signal, log } = worker;
+async function repeatClaims(hand: Hand): Promise<void> {
+  const { control, queue, id, timing, signal, log, own, active } = hand;
   while (!signal.aborted) {
     try {
       const { serves } = own();
@@ -124,8 +142,12 @@ async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: () => 
       const { claim, lost } = await claimJob(control, queue, claimant);
       lost.forEach(log.lost);
       log.recovered();
-      if (claim) await doJob(worker, stop, claim, own());
-      else await pause(timing.serve.claimPoll, signal);
+      if (!claim) {
+        await pause(timing.serve.claimPoll, signal);
+        continue;
+      }
+      active.add(claim);
+      await doJob(hand, claim).finally(() => active.delete(claim));
     } catch (error) {
       log.outage(error);
       await pause(timing.serve.claimPoll, signal);
@@ -133,14 +155,9 @@ async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: () => 
   }
 }
 
-async function doJob(
-  worker: ActiveWorker,
-  stop: AbortSignal,
-  claim: ClaimedJob,
-  { serves }: OwnPipelines,
-): Promise<void> {
-  const { control, queue, timing, log } = worker;
-  const pipeline = serves.get(claim.pipeline);
+async function doJob(hand: Hand, claim: ClaimedJob): Promise<void> {
+  const { control, queue, timing, log, stop } = hand;
+  const pipeline = hand.own().serves.get(claim.pipeline);
   if (!pipeline) throw new Error(`a job of pipeline ${claim.pipeline}, which this worker does not serve`);
   const held = holdJob(claim, { control, queue, timing: timing.serve, stop, onError: log.outage });
   let settle: () => Promise<JobEnd>;
@@ -156,7 +173,7 @@ async function doJob(
       settle = () => settleLook(control, queue, claim, result);
     } else if (claim.kind === 'command') {
       const { command, tables } = claim;
-      const result = await worker.command({ command, tables, pipeline, timing, signal });
+      const result = await hand.command({ command, tables, pipeline, timing, signal });
       signal.throwIfAborted();
       log.commanded(claim, result);
       settle = () => settleCommand(control, queue, claim, result);
@@ -171,11 +188,11 @@ async function doJob(
   } catch (error) {
     settle = held.isCancelled
       ? () => settleCancelled(control, queue, claim)
-      : () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
+      : () => (held.isLost ? supersede(hand, claim) : failed(hand, claim, error));
   }
   try {
-    const settled = await untilAnswered(worker, claim, settle);
-    if (settled === 'superseded') await supersede(worker, claim);
+    const settled = await untilAnswered(hand, claim, settle);
+    if (settled === 'superseded') await supersede(hand, claim);
   } finally {
     await held[Symbol.asyncDispose]();
   }
@@ -183,12 +200,12 @@ async function doJob(
 
 /** The configuration of the pipeline may have become wrong since it was read, or the worker must stop. */
 async function failed(
-  { control, queue, log, timing, signal }: ActiveWorker,
-  stop: AbortSignal,
+  { control, queue, log, timing, signal, stop }: Hand,
   claim: ClaimedJob,
   error: unknown,
 ): Promise<JobEnd> {
-  if (!stop.aborted) {
+  if (stop.aborted) log.returned(claim);
+  else {
     log.failed(claim, asIncrepError(error));
     // Without the wait, the same worker would take the job again at once.
     await pause(timing.serve.claimPoll, signal);
