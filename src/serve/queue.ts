@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import type { Db, PgBoss } from 'pg-boss';
+import { ERROR_CLASSES, IncrepError, type ErrorCode } from '../errors.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { SET_PRIORITY } from '../sql/control/claims.ts';
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
@@ -63,11 +64,21 @@ const adapterOf = (session: ControlSession): Db => ({
   },
 });
 
-/** pg-boss describes some errors by plain objects. */
-export const asThrown = (reported: unknown): unknown =>
-  typeof reported === 'object' && reported !== null && !(reported instanceof Error) && 'message' in reported
-    ? Object.assign(new Error(String(reported.message)), reported)
-    : reported;
+const ownError = z.object({
+  name: z.literal('IncrepError'),
+  code: z.string().refine((code): code is ErrorCode => Object.hasOwn(ERROR_CLASSES, code)),
+  message: z.string(),
+  next: z.string(),
+});
+
+/** pg-boss describes errors by plain objects with the same fields. */
+export function asThrown(reported: unknown): unknown {
+  if (typeof reported !== 'object' || reported === null || reported instanceof Error) return reported;
+  const own = ownError.safeParse(reported);
+  if (own.success)
+    return new IncrepError(own.data.code, { what: own.data.message, next: own.data.next, cause: reported });
+  return 'message' in reported ? Object.assign(new Error(String(reported.message)), reported) : reported;
+}
 
 /** pg-boss is heavy, so it loads only here. */
 export async function openQueue(
