@@ -4,6 +4,7 @@ import process from 'node:process';
 import { main } from './cli.ts';
 import { IncrepError } from './errors.ts';
 import { shellWord } from './shell-word.ts';
+import { SIGNAL_EXIT_CODES } from './signals.ts';
 import { DEFAULT_TIMING } from './timing.ts';
 
 export async function runProcess(args: readonly string[]): Promise<void> {
@@ -34,9 +35,6 @@ function workingDirectory(): string {
     return process.env['PWD'] ?? '/(deleted)';
   }
 }
-
-/** 128 + the signal's number, as a shell reports it. */
-export const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
  * Aborts on the first signal, so that the work can roll back and report it. A second signal ends the process as

@@ -25,7 +25,7 @@ const likeOwn = ({ environment, terminal }: ServeCommandOptions): ServeCommandOp
 
 export async function serveCommand(_words: readonly string[], options: ServeCommandOptions): Promise<number> {
   const { terminal } = options;
-  const signal = options.endsWithStdin ? untilEnd(options) : options.signal;
+  const { signal } = options.endsWithStdin ? untilEnd(options) : options;
   if (options.printSql) {
     terminal.out(await sqlFor(options));
     return 0;
@@ -49,7 +49,7 @@ export async function serveCommand(_words: readonly string[], options: ServeComm
       ...{ ...service, root, listen, signal, timing: options.timing },
       keepWorker: options.worker ? () => keepWorker(child) : undefined,
     });
-    service.log.info(`stopped: ${asIncrepError(signal.reason).message}`);
+    service.log.info(`increp serve has ended: ${asIncrepError(signal.reason).message}`);
     return 0;
   });
 }

@@ -10,7 +10,9 @@ export interface WorkCommandOptions extends ServiceOptions {
 }
 
 export async function workCommand(_words: readonly string[], options: WorkCommandOptions): Promise<number> {
-  const signal = options.endsWithStdin ? untilEnd(options) : options.signal;
+  const { signal, hurry } = options.endsWithStdin
+    ? untilEnd(options)
+    : { signal: options.signal, hurry: undefined };
   return withService('work', { ...options, signal }, async ({ root, stateRoot, control, queue, log }) => {
     const { ensureCurrent, findVersions } = await import('../serve/install.ts');
     const { work } = await import('../serve/worker.ts');
@@ -19,8 +21,8 @@ export async function workCommand(_words: readonly string[], options: WorkComman
     const { environment, timing, jobs: capacity, drain: drainSeconds } = options;
     const command = pipelineCommand(options.terminal);
     const place = { root, environment, stateRoot };
-    await work({ control, queue, place, capacity, drainSeconds, timing, signal, log, command });
-    log.info(`stopped: ${asIncrepError(signal.reason).message}`);
+    await work({ control, queue, place, capacity, drainSeconds, timing, signal, hurry, log, command });
+    log.info(`the worker has ended: ${asIncrepError(signal.reason).message}`);
     return 0;
   });
 }

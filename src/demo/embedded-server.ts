@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly settings?: ServerSettings;
   /** The directory with bin/, lib/ and share/ of another Postgres version. */
   readonly nativeDirectory?: string;
+  /** Variables of the server, beside its own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedServer extends AsyncDisposable {
@@ -91,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<EmbeddedServe
   const guard = await startGuard(directory, user);
   try {
     const binaries = await runnableBinaries(installed, join(directory, 'native'), user);
-    const home: ServerSetup = { directory, binaries, user, guard };
+    const home: ServerSetup = { directory, binaries, user, guard, environment: options.environment ?? {} };
     const password = await initialise(home, { ...DEFAULT_SETTINGS, ...options.settings });
     const running = await launch(home);
     return embeddedServer(home, { ...running, password });
@@ -106,6 +108,7 @@ interface ServerSetup {
   readonly binaries: Binaries;
   readonly user: ServerUser | undefined;
   readonly guard: Guard;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 const dataOf = (home: ServerSetup) => join(home.directory, 'data');
@@ -236,7 +239,7 @@ async function spawnLogged(
       ...home.user,
       detached: true,
       cwd: home.directory,
-      env: SERVER_ENVIRONMENT,
+      env: { ...SERVER_ENVIRONMENT, ...home.environment },
       stdio: ['ignore', log.fd, log.fd],
     });
     // A program that cannot be started has no pid and no 'exit' event.

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { backoffSeconds } from '../backoff.ts';
 import type { Environment } from '../environment.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
+import { signalBehind } from '../signals.ts';
 import type { Timing } from '../timing.ts';
 import { pause } from './keep-doing.ts';
 import type { ServiceLog } from './service-log.ts';
@@ -59,7 +60,7 @@ async function runWorker({
     cleanup: false,
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => say(text));
-  const stop = () => void child.kill('SIGTERM');
+  const stop = () => void child.kill(signalBehind(signal.reason));
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {

@@ -1,6 +1,7 @@
 /** When a schedule is due next. Pure: the caller has the time of the control database. */
 import { Cron } from 'croner';
 import type { SyncSchedule } from '../schema/schedule.ts';
+import { SMALL_STEP } from '../sql/control/clock.ts';
 
 /** @throws if the fields of cron have no meaning */
 export function nextDue(schedule: SyncSchedule, after: Date): Date {
@@ -36,6 +37,14 @@ export function passDue(schedule: SyncSchedule, dueAt: Date, now: Date): PassedD
     if (missed === MOST_COUNTED) break;
   }
   return { dueAt: latest, missed, next: nextDue(schedule, now) };
+}
+
+/** The new due time if the clock of the database was set back so far that `dueAt` would wait for the old time. */
+export function dueAfterStepBack(schedule: SyncSchedule, dueAt: Date, now: Date): Date | undefined {
+  if (schedule.kind === 'every') return undefined;
+  const [passed] = cronOf(schedule).previousRuns(1, dueAt);
+  const isFar = passed !== undefined && passed.getTime() > now.getTime() + SMALL_STEP * 1000;
+  return isFar ? nextDue(schedule, now) : undefined;
 }
 
 const cronOf = ({ expression, timeZone }: Extract<SyncSchedule, { kind: 'cron' }>): Cron =>

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { Db, PgBoss } from 'pg-boss';
-import { reworded, type IncrepError } from '../errors.ts';
+import { ERROR_CLASSES, IncrepError, type ErrorCode } from '../errors.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { PREVIEWS, SET_PRIORITY } from '../sql/control/claims.ts';
 import { QUEUE_SCHEMA } from '../sql/control/schema.ts';
@@ -66,16 +66,21 @@ const adapterOf = (session: ControlSession): Db => ({
   },
 });
 
-/** pg-boss copies the fields of some errors to plain objects. */
+const ownError = z.object({
+  name: z.literal('IncrepError'),
+  code: z.string().refine((code): code is ErrorCode => Object.hasOwn(ERROR_CLASSES, code)),
+  message: z.string(),
+  next: z.string(),
+});
+
+/** pg-boss describes errors by plain objects with the same fields. */
 export function asThrown(reported: unknown): unknown {
   if (typeof reported !== 'object' || reported === null || reported instanceof Error) return reported;
-  if (!('message' in reported)) return reported;
-  const error = Object.assign(new Error(String(reported.message)), reported);
-  return isCopyOfOurs(error) ? reworded(error, { what: error.message, next: error.next }) : error;
+  const own = ownError.safeParse(reported);
+  if (own.success)
+    return new IncrepError(own.data.code, { what: own.data.message, next: own.data.next, cause: reported });
+  return 'message' in reported ? Object.assign(new Error(String(reported.message)), reported) : reported;
 }
-
-const isCopyOfOurs = (error: Error): error is IncrepError =>
-  error.name === 'IncrepError' && 'code' in error && 'next' in error;
 
 /** pg-boss is heavy, so it loads only here. */
 export async function openQueue(

@@ -10,8 +10,8 @@ import { keepDoing } from './keep-doing.ts';
 import { knownPipelines } from './known-pipelines.ts';
 import type { Queue } from './queue.ts';
 import type { ServiceLog } from './service-log.ts';
-import { settleLost } from './lost-attempts.ts';
 import { runDueSchedules } from './trigger.ts';
+import { watchControl } from './watch-control.ts';
 import { servicePage } from './page/page.ts';
 import { createApp } from './web/create-app.ts';
 import { openDoor, type ServiceDoor } from './web/door.ts';
@@ -75,9 +75,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       while ((await runDueSchedules(control, queue)) > 0) log.recovered();
       log.recovered();
     }),
-    repeat(timing.serve.monitor, async () =>
-      (await control.transaction((session) => settleLost(session, queue))).forEach(log.lost),
-    ),
+    repeat(timing.serve.monitor, () => watchControl({ control, queue, log })),
     repeat(timing.serve.configPoll, renewals(options, door)),
     repeat(HOUR, () => prune(control)),
     options.keepWorker?.(),

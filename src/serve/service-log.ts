@@ -3,7 +3,8 @@ import type { ServiceSettings } from '../config/service/control-database.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary } from '../events.ts';
 import { createLogger } from '../observe/log.ts';
-import { formatTableCounts } from '../format.ts';
+import { formatDuration } from '../duration.ts';
+import { formatCounted, formatTableCounts } from '../format.ts';
 import { asControlError } from '../postgres/control-database.ts';
 import type { Endpoint } from '../postgres/endpoint.ts';
 import type { Redact } from '../redact.ts';
@@ -21,8 +22,13 @@ export interface ServiceLog {
   readonly synced: (claim: ClaimedJob, summary: RunSummary) => void;
   readonly commanded: (claim: ClaimedJob & { readonly kind: 'command' }, result: CommandResult) => void;
   readonly failed: (claim: ClaimedJob, error: IncrepError) => void;
+  /** The worker must stop, and its jobs may finish for some seconds. */
+  readonly draining: (reason: IncrepError, jobs: number, seconds: number) => void;
+  /** The worker must stop before the end of the job. */
+  readonly returned: (claim: ClaimedJob) => void;
   readonly superseded: (claim: ClaimedJob) => void;
   readonly lost: (attempt: LostAttempt) => void;
+  readonly clockSetBack: () => void;
   /** The control database does not answer. Said once, until it answers again. */
   readonly outage: (error: unknown) => void;
   readonly recovered: () => void;
@@ -79,14 +85,22 @@ export async function serviceLog({
     },
     failed: (claim, { code, message, next }) =>
       logger.error({ ...of(claim), code, hint: next }, `the job was given back: ${message}`),
+    draining: ({ message }, jobs, seconds) =>
+      logger.info(
+        { jobs },
+        `${message}: no job begins any more; ${formatCounted(jobs, 'job')} may finish within ${formatDuration(seconds)}`,
+      ),
+    returned: (claim) => logger.info(of(claim), 'rolled back, and left to another worker'),
     superseded: (claim) =>
       logger.warn(of(claim), 'another worker has the table by now, so this result counts for nothing'),
     lost: ({ pipeline, table, worker, phase, crashes }) => {
       const fields = { pipeline, table, worker, phase, crashes };
       if (crashes >= MOST_CRASHES)
         logger.error(fields, `a worker crashed ${crashes} times at this table, so the table is paused`);
-      else logger.warn(fields, 'a worker was lost; its work was rolled back, and another worker takes it');
+      else logger.warn(fields, 'no sign of life from a worker, so another worker takes its job');
     },
+    clockSetBack: () =>
+      logger.warn('the clock of the control database was set back; increp has corrected the times of jobs'),
     outage: (thrown) => {
       const { code, message, next } = asControlError(thrown, endpoint);
       if (message === problem) return;

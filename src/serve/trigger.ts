@@ -68,7 +68,7 @@ export async function requestRun(session: ControlSession, queue: Queue, order: R
   return id;
 }
 
-const dueRow = z.object({
+export const dueRow = z.object({
   pipeline: z.string(),
   entry: z.string(),
   kind: z.enum(['every', 'cron']),

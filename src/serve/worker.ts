@@ -14,7 +14,6 @@ import { version } from '../version.ts';
 import { claimJob, type ClaimedJob } from './claim.ts';
 import { holdJob } from './hold-job.ts';
 import { keepDoing, pause } from './keep-doing.ts';
-import { settleLost } from './lost-attempts.ts';
 import type { ServiceLog } from './service-log.ts';
 import { definedPipelines } from './defined-pipelines.ts';
 import {
@@ -38,6 +37,7 @@ import {
   type JobEnd,
 } from './settle.ts';
 import type { CommandKind } from './trigger.ts';
+import { watchControl } from './watch-control.ts';
 
 interface WorkerOptions {
   readonly control: ControlDatabase;
@@ -49,6 +49,8 @@ interface WorkerOptions {
   readonly timing: Timing;
   /** Aborts when the worker must stop. */
   readonly signal: AbortSignal;
+  /** Aborts when syncs that may still finish must stop, too. */
+  readonly hurry: AbortSignal | undefined;
   readonly log: ServiceLog;
   /** Runs a command of increp on a pipeline. */
   readonly command: RunCommand;
@@ -91,16 +93,14 @@ export async function work(options: WorkerOptions): Promise<void> {
   const onError = (error: unknown) => log.outage(error);
   const repeat = (everySeconds: number, task: () => Promise<unknown>) =>
     keepDoing({ everySeconds, signal, work: task, onError });
-  const hands = Array.from({ length: options.capacity }, () =>
-    repeatClaims(worker, stop.signal, { now: () => own, refresh }),
-  );
+  const active = new Set<ClaimedJob>();
+  const hand = { ...worker, active, stop: stop.signal, own: { now: () => own, refresh } };
+  const hands = Array.from({ length: options.capacity }, () => repeatClaims(hand));
   const chores = [
     repeat(timing.serve.configPoll, refresh),
-    repeat(timing.serve.monitor, async () =>
-      (await control.transaction((session) => settleLost(session, queue))).forEach(log.lost),
-    ),
+    repeat(timing.serve.monitor, () => watchControl({ control, queue, log })),
   ];
-  const draining = drain(options, stop);
+  const draining = drain(options, stop, active);
   await Promise.all([...hands, ...chores]);
   stop.abort();
   await draining;
@@ -115,14 +115,29 @@ interface CurrentPipelines {
 
 type ActiveWorker = WorkerOptions & { readonly id: string };
 
+/** Does one job at a time. */
+interface Hand extends ActiveWorker {
+  /** The jobs of all hands. */
+  readonly active: Set<ClaimedJob>;
+  /** Aborts when the time to finish is over. */
+  readonly stop: AbortSignal;
+  readonly own: CurrentPipelines;
+}
+
 /** After the signal, syncs may finish for a while. Then they are rolled back. */
-async function drain({ signal, drainSeconds }: WorkerOptions, stop: AbortController): Promise<void> {
+async function drain(
+  { signal, hurry, drainSeconds, log }: WorkerOptions,
+  stop: AbortController,
+  active: ReadonlySet<ClaimedJob>,
+): Promise<void> {
   if (!signal.aborted)
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
       stop.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-  await pause(drainSeconds, stop.signal);
+  if (active.size > 0 && drainSeconds > 0)
+    log.draining(asIncrepError(signal.reason), active.size, drainSeconds);
+  await pause(drainSeconds, AbortSignal.any([stop.signal, ...(hurry ? [hurry] : [])]));
   stop.abort(
     new IncrepError('INTERRUPTED', {
       what: 'the worker was stopped',
@@ -131,23 +146,26 @@ async function drain({ signal, drainSeconds }: WorkerOptions, stop: AbortControl
   );
 }
 
-/** One of the jobs that a worker does at the same time. */
-async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: CurrentPipelines): Promise<void> {
-  const { control, queue, id, timing, signal, log } = worker;
+async function repeatClaims(hand: Hand): Promise<void> {
+  const { control, queue, id, timing, signal, log, own, active } = hand;
   while (!signal.aborted) {
     try {
       const { serves } = own.now();
       const claimant = {
         worker: id,
         pipelines: [...serves.keys()],
-        connections: connectionsIn(worker.place.environment),
+        connections: connectionsIn(hand.place.environment),
         programOf: (pipeline: string) => serves.get(pipeline)?.program ?? '',
       };
       const { claim, lost } = await claimJob(control, queue, claimant);
       lost.forEach(log.lost);
       log.recovered();
-      if (claim) await doJob(worker, stop, claim, own);
-      else await pause(timing.serve.claimPoll, signal);
+      if (!claim) {
+        await pause(timing.serve.claimPoll, signal);
+        continue;
+      }
+      active.add(claim);
+      await doJob(hand, claim).finally(() => active.delete(claim));
     } catch (error) {
       log.outage(error);
       await pause(timing.serve.claimPoll, signal);
@@ -155,13 +173,8 @@ async function repeatClaims(worker: ActiveWorker, stop: AbortSignal, own: Curren
   }
 }
 
-async function doJob(
-  worker: ActiveWorker,
-  stop: AbortSignal,
-  claim: ClaimedJob,
-  own: CurrentPipelines,
-): Promise<void> {
-  const { control, queue, timing, log } = worker;
+async function doJob(hand: Hand, claim: ClaimedJob): Promise<void> {
+  const { control, queue, timing, log, stop, own } = hand;
   const held = holdJob(claim, { control, queue, timing: timing.serve, stop, onError: log.outage });
   let settle: () => Promise<JobEnd>;
   try {
@@ -177,7 +190,7 @@ async function doJob(
       log.looked(claim, result);
       settle = () => settleLook(control, queue, claim, result);
     } else if (claim.kind === 'command') {
-      const result = await runCommand(worker, claim, own, signal);
+      const result = await runCommand(hand, claim, own, signal);
       signal.throwIfAborted();
       log.commanded(claim, result);
       settle = () => settleCommand(control, queue, claim, result);
@@ -192,11 +205,11 @@ async function doJob(
   } catch (error) {
     settle = held.isCancelled
       ? () => settleCancelled(control, queue, claim)
-      : () => (held.isLost ? supersede(worker, claim) : failed(worker, stop, claim, error));
+      : () => (held.isLost ? supersede(hand, claim) : failed(hand, claim, error));
   }
   try {
-    const settled = await untilAnswered(worker, claim, settle);
-    if (settled === 'superseded') await supersede(worker, claim);
+    const settled = await untilAnswered(hand, claim, settle);
+    if (settled === 'superseded') await supersede(hand, claim);
   } finally {
     await held[Symbol.asyncDispose]();
   }
@@ -236,12 +249,12 @@ async function runCommand(
 
 /** The configuration of the pipeline may have become wrong since it was read, or the worker must stop. */
 async function failed(
-  { control, queue, log, timing, signal }: ActiveWorker,
-  stop: AbortSignal,
+  { control, queue, log, timing, signal, stop }: Hand,
   claim: ClaimedJob,
   error: unknown,
 ): Promise<JobEnd> {
-  if (!stop.aborted) {
+  if (stop.aborted) log.returned(claim);
+  else {
     log.failed(claim, asIncrepError(error));
     // Without the wait, the same worker would take the job again at once.
     await pause(timing.serve.claimPoll, signal);

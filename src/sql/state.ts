@@ -256,11 +256,24 @@ const holdsLock = (table: TableName): string => /* sql */ `
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid = ((${lockKey(table)} >> 32) & 4294967295)::oid AND l.objid = (${lockKey(table)} & 4294967295)::oid`;
 
-/** Ends the session that holds the lock, if it belongs to one of these programs. */
-export const endLostHolder = (table: TableName, programs: readonly string[]): string => /* sql */ `
+/**
+ * Ends the session that holds the lock, if it belongs to one of these programs, and their sessions that write chunks of a load
+ * to the staging table. Those would block the same chunk of another run.
+ */
+export const endLostHolder = (
+  table: TableName,
+  staging: TableName | undefined,
+  programs: readonly string[],
+): string => /* sql */ `
   SELECT pg_terminate_backend(l.pid)
   FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE ${holdsLock(table)} AND a.application_name IN (${programs.map(literal).join(', ')})`;
+  WHERE l.pid <> pg_backend_pid() AND a.application_name IN (${programs.map(literal).join(', ')})
+    AND ((${holdsLock(table)})${staging ? ` OR (${isWriting(staging)})` : ''})`;
+
+const isWriting = (table: TableName): string => /* sql */ `
+  l.locktype = 'relation' AND l.granted AND l.mode = 'RowExclusiveLock'
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND l.relation = to_regclass(${literal(qualified(table))})`;
 
 /** The destination tables whose lock is held. */
 export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `

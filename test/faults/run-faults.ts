@@ -17,8 +17,9 @@ import { KINDS, type Kind } from './kinds.ts';
 import { JOBS, STEPS, type Job, type Step } from './steps.ts';
 
 const ROWS = 12_000;
+
 /** What there is to do for the sync that is harmed. */
-async function prepare(pair: Pair, job: Job): Promise<void> {
+export async function prepare(pair: Pair, job: Job): Promise<void> {
   if (job.startsWith('first')) return;
   await sync(pair);
   await pair.source.query(`
@@ -38,7 +39,8 @@ interface Case {
 /** What a network in between takes in at once must not be all there is, where a statement has to be still at work. */
 const wordsFor = ({ ends }: Kind): number => (ends === 'cancelled' ? 400 : 20);
 
-const orders = ({ job, kind }: Case) => ({
+/** A pipeline for this kind of sync, with notes of so many words. */
+export const ordersFor = (job: Job, words: number) => ({
   tables: [
     {
       ...ORDERS_CONFIG,
@@ -49,7 +51,7 @@ const orders = ({ job, kind }: Case) => ({
     },
   ],
   sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id, total, note)
-    SELECT i, 1, repeat('note ', ${wordsFor(kind)}) || i FROM generate_series(1, ${ROWS}) i`,
+    SELECT i, 1, repeat('note ', ${words}) || i FROM generate_series(1, ${ROWS}) i`,
 });
 
 const product: readonly Case[] = JOBS.flatMap((job) =>
@@ -90,7 +92,7 @@ export function testFaults(wanted: Job): void {
     expect(new Set(cases.map(({ step }) => step)).size).toBeGreaterThan(2);
   });
   test.each(cases.map((each) => [nameOf(each), each] as const))('%s', async (_, { job, step, kind }) => {
-    await using pair = await freshPair(orders({ job, step, kind }));
+    await using pair = await freshPair(ordersFor(job, wordsFor(kind)));
     await prepare(pair, job);
     await using proxy = await faultProxy(pair.login(step.side));
     const prefix = step.side === 'source' ? 'SOURCE' : 'DEST';

@@ -1,11 +1,18 @@
 import { IncrepError } from '../../errors.ts';
 import type { GlobalOptions } from '../terminal/options.ts';
 
-/** Also aborts if the process that started this one is gone. */
-export function untilEnd({ signal, terminal }: GlobalOptions): AbortSignal {
-  const gone = new AbortController();
+interface Ends {
+  /** Also aborts if the process that started this one is gone. */
+  readonly signal: AbortSignal;
+  /** Aborts if that process does not wait for this one, for example because it got a second signal. */
+  readonly hurry: AbortSignal;
+}
+
+export function untilEnd({ signal, terminal }: GlobalOptions): Ends {
+  const [gone, hurry] = [new AbortController(), new AbortController()];
   const { input } = terminal.dialogue;
-  const end = () =>
+  const end = () => {
+    if (signal.aborted) hurry.abort();
     gone.abort(
       new IncrepError('INTERRUPTED', {
         what: 'the program that started it has ended',
@@ -13,6 +20,7 @@ export function untilEnd({ signal, terminal }: GlobalOptions): AbortSignal {
         exitCode: 143,
       }),
     );
+  };
   input.on('end', end).on('error', end).resume();
-  return AbortSignal.any([signal, gone.signal]);
+  return { signal: AbortSignal.any([signal, gone.signal]), hurry: hurry.signal };
 }

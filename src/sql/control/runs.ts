@@ -1,4 +1,5 @@
 /** Runs, schedules, pipelines and workers of the service. Parameters are in the order of the comments. */
+import { SMALL_STEP } from './clock.ts';
 import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
 
 /** pipeline, entry, tables, origin, by, due time, missed, kind, options, definition. */
@@ -122,15 +123,15 @@ export const REMOVE_SCHEDULES = /* sql */ `
 export const DATABASE_TIME = /* sql */ `SELECT now() AS now`;
 
 /**
- * The schedules that are due, by the clock of the database. Another \`serve\` skips them. An interval that seems to be due later
- * than one interval from now is due, too: the clock was set back.
+ * The schedules that are due, by the clock of the database. Another \`serve\` skips them. An interval that seems to be due much
+ * later than one interval from now is due, too: the clock was set back.
  */
 export const DUE_SCHEDULES = /* sql */ `
   SELECT s.pipeline, s.entry, s.kind, s.seconds, s.expression, s.time_zone AS "timeZone", s.due_at AS "dueAt", now() AS now,
          EXISTS (SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = s.pipeline)
            AND (z.ends_at IS NULL OR z.ends_at > now())) AS "isPaused"
   FROM ${S}.schedules s
-  WHERE s.problem IS NULL AND (s.due_at <= now() OR s.due_at > now() + make_interval(secs => s.seconds))
+  WHERE s.problem IS NULL AND (s.due_at <= now() OR s.due_at > now() + make_interval(secs => s.seconds + least(s.seconds, ${SMALL_STEP})))
   ORDER BY s.due_at LIMIT 100 FOR UPDATE OF s SKIP LOCKED`;
 
 /** pipeline, entry, due time. */

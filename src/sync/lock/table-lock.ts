@@ -50,10 +50,12 @@ export async function holdTable(
 
 const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boolean() }).parse(rows[0]).taken;
 
+type LockedTable = Pick<TableFacts, 'stateName'> & Partial<Pick<TableFacts, 'stagingName'>>;
+
 /** @throws IncrepError RUN_LOCKED */
 export async function lockTable(
   client: pg.ClientBase,
-  { stateName }: Pick<TableFacts, 'stateName'>,
+  { stateName, stagingName }: LockedTable,
   lockWait: LockWait,
 ): Promise<void> {
   const { waitSeconds, atMostSeconds = Infinity, timing, lostPrograms = [] } = lockWait;
@@ -61,7 +63,7 @@ export async function lockTable(
   const deadline = performance.now() + wait * 1000;
   for (let isReported = false; ; isReported = true) {
     if (isTaken(await client.query(tryLock(stateName)))) return;
-    if (lostPrograms.length > 0) await client.query(endLostHolder(stateName, lostPrograms));
+    if (lostPrograms.length > 0) await client.query(endLostHolder(stateName, stagingName, lostPrograms));
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
     if (!isReported) await lockWait.onWait?.(await otherRun(client, stateName));
     await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), lockWait.signal);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { SIGNAL_EXIT_CODES } from '../../../src/process.ts';
+import { SIGNAL_EXIT_CODES } from '../../../src/signals.ts';
 import { readServiceSettings } from '../../../src/config/service/control-database.ts';
 import { environmentOf } from '../../../src/config/service/pipeline-environment.ts';
 import { variable } from '../../../src/config/environment/variables.ts';

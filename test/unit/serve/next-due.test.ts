@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SyncSchedule } from '../../../src/schema/schedule.ts';
-import { nextDue, passDue } from '../../../src/serve/next-due.ts';
+import { dueAfterStepBack, nextDue, passDue } from '../../../src/serve/next-due.ts';
 
 const BERLIN = 'Europe/Berlin';
 const cron = (expression: string, timeZone = 'UTC'): SyncSchedule => ({ kind: 'cron', expression, timeZone });
@@ -41,6 +41,26 @@ test('due times that are over become one run, and the next one keeps the rhythm'
 
 test('if the clock of the database was set back, an interval begins again', () => {
   expect(passDue(every(30), at(3600), at(0))).toEqual({ dueAt: at(0), missed: 0, next: at(30) });
+});
+
+test('after a large step back, cron follows the new time; after a small one, no due time comes again', () => {
+  const [nightly, often] = [cron('0 3 * * *'), cron('*/5 * * * *')];
+  const day = (text: string) => new Date(`2026-05-${text}:00Z`);
+  const next = (schedule: SyncSchedule, dueAt: string, now: string) =>
+    dueAfterStepBack(schedule, day(dueAt), day(now))?.toISOString().slice(8, 16);
+  expect(next(nightly, '02T03:00', '01T02:59')).toBeUndefined();
+  expect(next(nightly, '02T03:00', '01T03:01')).toBeUndefined();
+  expect(next(nightly, '02T03:00', '01T01:00')).toBe('01T03:00');
+  expect(next(often, '01T12:05', '01T11:55')).toBeUndefined();
+  expect(next(often, '01T12:05', '01T07:02')).toBe('01T07:05');
+  // 02:30 comes twice in Berlin, and is due once.
+  expect(
+    dueAfterStepBack(
+      cron('30 2 * * *', BERLIN),
+      new Date('2026-10-26T01:30Z'),
+      new Date('2026-10-25T00:35Z'),
+    ),
+  ).toBeUndefined();
 });
 
 test('fields without a meaning, and a date that never comes, are errors', () => {

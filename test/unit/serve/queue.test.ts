@@ -7,12 +7,17 @@ test('the version of the queue is that of the pinned pg-boss', () => {
   expect(getConstructionPlans('q')).toContain(`INSERT INTO q.version(version) VALUES ('${QUEUE_VERSION}')`);
 });
 
-test('an error that pg-boss copied to a plain object is what it was', () => {
-  const lost = new IncrepError('CONNECTION_FAILED', { what: 'nothing listens', next: 'Start it.' });
-  const copied = asThrown({ ...lost, message: lost.message, stack: lost.stack, queue: 'q' });
-  expect(copied).toBeInstanceOf(IncrepError);
-  expect(copied).toMatchObject({ code: 'CONNECTION_FAILED', message: 'nothing listens', next: 'Start it.' });
-  const server = Object.assign(new Error('deadlock detected'), { code: '40P01', severity: 'ERROR' });
-  expect(asThrown({ ...server, message: server.message })).toMatchObject(server);
-  expect(asThrown('text')).toBe('text');
+test('an error of increp that the queue describes by a plain object stays one', () => {
+  const error = new IncrepError('CONNECTION_FAILED', {
+    what: 'connection refused',
+    next: 'Start the server.',
+  });
+  const found = asThrown({ ...error, message: error.message, stack: error.stack, queue: 'pipeline/shop' });
+  expect(found).toBeInstanceOf(IncrepError);
+  expect(found).toMatchObject({
+    code: 'CONNECTION_FAILED',
+    message: 'connection refused',
+    isTransient: true,
+  });
+  expect(asThrown({ message: 'of the server', code: '53300' })).toMatchObject({ code: '53300' });
 });
