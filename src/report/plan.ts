@@ -238,7 +238,10 @@ function deletesLines(table: PlannedTable): string[] {
   const { removesDeleted, deletes } = table;
   if (!deletes || !isOngoing(table)) return [];
   const { ageSeconds } = deletes;
-  const last = ageSeconds === undefined ? 'no comparison has finished yet' : `last compared ${formatAge(ageSeconds)} ago`;
+  const last =
+    ageSeconds === undefined
+      ? 'no comparison has finished yet'
+      : `last compared ${formatAge(ageSeconds)} ago`;
   const every = formatDuration(deletes.everySeconds);
   const comparison = `${removesDeleted ? 'due now' : 'not due'} (${last}, every ${every})`;
   return deletes.log === undefined
