@@ -161,7 +161,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
-      '  next: The old table stays in use. Drop or change view public.order_notes. Keep the definition, and create it again after the sync.',
+      "  next: The old table stays in use. Drop or change view public.order_notes. Save the definition before (SELECT pg_get_viewdef('public.order_notes'::regclass)), and create it again after the sync. First drop the views that are built on a view that you drop.",
     ],
   },
   CONFLICT_LOG: {

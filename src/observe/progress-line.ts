@@ -127,7 +127,9 @@ function shareOf({ estimatedRows }: View, rows: number | undefined): number | un
 }
 
 const amountParts = ({ rows, bytes }: Copying): LinePart[] => [
-  ...(rows === undefined ? [] : [{ text: `${formatRoughCount(rows)} rows`, isLeftOut: 3 }]),
+  ...(rows === undefined
+    ? []
+    : [{ text: `${formatRoughCount(rows)} ${rows === 1 ? 'row' : 'rows'}`, isLeftOut: 3 }]),
   ...(bytes === 0 ? [] : [{ text: formatBytes(bytes), isLeftOut: 4 }]),
 ];
 

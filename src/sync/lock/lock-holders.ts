@@ -51,12 +51,17 @@ export async function withHolders(
         : await holdersAt(context.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
       ...(side === 'source' ? [] : await holdersAt(context.destination, destinationName.schema, written, [])),
     ];
-    return found.length === 0 ? error : named(error, found);
+    return found.length === 0 ? error : named(error, found.toSorted(othersFirst));
   } catch {
     // The original error matters more than a failed search for the sessions.
     return error;
   }
 }
+
+/** A session of increp usually waits for the same one. */
+const othersFirst = (a: Holder, b: Holder): number => Number(isOfIncrep(a)) - Number(isOfIncrep(b));
+
+const isOfIncrep = ({ application }: Holder): boolean => application?.startsWith('increp ') === true;
 
 async function holdersAt(
   database: Database,
@@ -115,10 +120,11 @@ const describeHolder = ({ pid, application, user, since, locks, side }: Holder):
 const named = (error: IncrepError, holders: readonly Holder[]): IncrepError =>
   reworded(error, {
     what: `${error.message}; held by ${holders.slice(0, NAMED).map(describeHolder).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
-    next: `Nothing was changed. Wait for that session${wayToEnd(holders)}, then run increp again.`,
+    next: `Nothing was changed. Wait for ${holders.length === 1 ? 'that session' : 'these sessions'}${wayToEnd(holders)}, then run increp again.`,
   });
 
 function wayToEnd(holders: readonly Holder[]): string {
   const [first] = holders.filter(({ pid }) => pid !== null);
-  return first ? ` or end it (at the ${first.side}: SELECT pg_terminate_backend(${first.pid}))` : '';
+  const what = holders.length === 1 ? 'it' : 'the first one';
+  return first ? ` or end ${what} (at the ${first.side}: SELECT pg_terminate_backend(${first.pid}))` : '';
 }

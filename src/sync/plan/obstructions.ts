@@ -4,7 +4,7 @@
  */
 import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { ident } from '../../sql/identifiers.ts';
+import { ident, literal } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, deferred } from './alteration.ts';
 import { reloadHindrance } from './reload-guard.ts';
@@ -73,5 +73,19 @@ export const byHandStep = (dependents: readonly Dependent[]): string[] =>
   dependents.length === 0
     ? []
     : [
-        `Drop or change ${dependents.map((each) => describeDependent(each)).join(', ')}. Keep the definition, and create it again after the sync.`,
+        [
+          `Drop or change ${dependents.map((each) => describeDependent(each)).join(', ')}. ${savingStep(dependents)}`,
+          ...(dependents.some(isView)
+            ? ['First drop the views that are built on a view that you drop.']
+            : []),
+        ].join(' '),
       ];
+
+const isView = ({ kind }: Dependent): boolean => kind === 'view' || kind === 'materialized view';
+
+function savingStep(dependents: readonly Dependent[]): string {
+  const views = dependents.filter(isView).map(({ name }) => `pg_get_viewdef(${literal(name)}::regclass)`);
+  const [definition, it] = dependents.length === 1 ? ['definition', 'it'] : ['definitions', 'them'];
+  const how = views.length === 0 ? '' : ` (SELECT ${views.join(', ')})`;
+  return `Save the ${definition} before${how}, and create ${it} again after the sync.`;
+}
