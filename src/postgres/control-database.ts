@@ -43,7 +43,15 @@ export class ControlDatabase implements ControlSession, AsyncDisposable {
     text: string,
     values?: readonly unknown[],
   ): Promise<pg.QueryResult<Row>> {
-    return this.#withClient((client) => queryOn<Row>(client, text, values));
+    return this.#withClient(async (client) => {
+      try {
+        return await queryOn<Row>(client, text, values);
+      } catch (error) {
+        // Statements of the queue that begin a transaction leave it open if one of them fails.
+        if (isAnswer(error)) await client.query('ROLLBACK');
+        throw error;
+      }
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 /** `increp serve` and `increp work`: schedules lead to syncs, through the queue, by whichever worker has the connections. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { queueSql } from '../../src/serve/queue.ts';
 import { requestRun } from '../../src/serve/trigger.ts';
@@ -52,8 +53,10 @@ slowTest(
   async () => {
     await using pair = await freshPair('orders');
     await using control = await controlPlace();
-    await knownShop(control, pair);
-    control.start(WORK, { timing: { ...QUICK, transactionWait: 40 } });
+    await control.add('shop', pair);
+    control.spawn(SERVE);
+    await control.until('SELECT FROM pipelines');
+    control.spawn(WORK, { timing: { ...QUICK, transactionWait: 40 } });
     await request(control, 1);
     await control.until(DONE);
     await control.until(IDLE);
@@ -136,13 +139,14 @@ slowTest('two serve at once, and intervals without any serve: each due time lead
     schedule: { every: '1s' },
     tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'items', schedule: { every: '1h' } }],
   });
-  const first = await knownShop(control, pair);
-  control.start(SERVE);
-  control.start(WORK);
+  await control.add('shop', pair);
+  const both = [control.spawn(SERVE), control.spawn(SERVE)];
+  control.spawn(WORK);
   await control.until(`SELECT count(*) >= 3 FROM runs WHERE entry = ''`);
-  await first.stop();
-  // Ten intervals ago.
-  await control.rows(`UPDATE schedules SET due_at = now() - interval '10 seconds' WHERE entry = ''`);
+  for (const serve of both) serve.kill('SIGKILL');
+  // Ten intervals.
+  await sleep(10_000);
+  control.spawn(SERVE);
   await control.until(`SELECT FROM runs WHERE missed >= 9`);
   const runs = await control.rows<{ entry: string; runs: number; times: number }>(
     `SELECT entry, count(*)::int AS runs, count(DISTINCT due_at)::int AS times FROM runs GROUP BY 1 ORDER BY 1`,

@@ -28,9 +28,9 @@ const SYNCS: readonly StepCase[] = STEPS.flatMap((step, place) => {
 
 async function changeShape(pair: Pair): Promise<void> {
   await sync(pair);
-  await pair.destination.query('CREATE VIEW v AS SELECT total FROM orders');
+  await pair.destination.query('CREATE MATERIALIZED VIEW v AS SELECT total FROM orders');
   const { user } = pair.login('destination', 'increp');
-  await pair.destination.query(`ALTER VIEW v OWNER TO ${user}`);
+  await pair.destination.query(`ALTER MATERIALIZED VIEW v OWNER TO ${user}`);
   await pair.source
     .query(`ALTER TABLE orders ADD COLUMN more int NOT NULL DEFAULT 3, ALTER total TYPE numeric(14,3);
     UPDATE orders SET more = 5, updated_at = now() WHERE id % 100 = 0`);
@@ -38,7 +38,7 @@ async function changeShape(pair: Pair): Promise<void> {
 
 const SHAPES: readonly StepCase[] = [
   { side: 'destination' as const, phase: 'alter', trigger: sent('ADD COLUMN "more"') },
-  { side: 'destination' as const, phase: 'views again', trigger: sent('CREATE OR REPLACE VIEW') },
+  { side: 'destination' as const, phase: 'views again', trigger: sent('CREATE MATERIALIZED VIEW') },
   { side: 'source' as const, phase: 'compare', trigger: sent('AS digest') },
   { side: 'source' as const, phase: 'fill', trigger: sent('COPY (SELECT "id", "more"') },
 ].map((step) => ({
@@ -56,6 +56,8 @@ async function killAt(
   const worker = control.spawn('work', { env });
   await proxy.waitUntilFired();
   worker.kill('SIGKILL');
+  // The kernel closes the sockets of a killed process.
+  proxy.reset();
   await forgetLostWorkers(control);
 }
 

@@ -78,10 +78,11 @@ const SCHEMAS = ['increp_serve', 'increp_queue'];
 export async function controlPlace({ isOn = inject('destinationServerUrl') } = {}): Promise<ControlPlace> {
   const id = randomBytes(4).toString('hex');
   const [database, password] = [`control_${id}`, `Ctl-${randomBytes(9).toString('hex')}`];
-  const admin = new Client({ connectionString: isOn });
-  await admin.connect();
-  await admin.query(`CREATE ROLE ${escapeIdentifier(database)} LOGIN PASSWORD ${escapeLiteral(password)}`);
-  await admin.query(`CREATE DATABASE ${escapeIdentifier(database)} OWNER ${escapeIdentifier(database)}`);
+  const name = escapeIdentifier(database);
+  await asAdmin(isOn, [
+    `CREATE ROLE ${name} LOGIN PASSWORD ${escapeLiteral(password)}`,
+    `CREATE DATABASE ${name} OWNER ${name}`,
+  ]);
   const { hostname, port } = new URL(isOn);
   const url = `postgres://${database}:${password}@${hostname}:${port}/${database}`;
   const root = join(inject('workspace'), `pipelines-${id}`);
@@ -109,7 +110,7 @@ export async function controlPlace({ isOn = inject('destinationServerUrl') } = {
   };
   return {
     ...{ url, root, pool, database, rows },
-    add: (name, pair) => symlink(pair.directory, join(root, name)),
+    add: (pipeline, pair) => symlink(pair.directory, join(root, pipeline)),
     start: (args, options = {}) =>
       ends(startHere(wordsOf(args), root, environment(options), timingWith({ ...QUICK, ...options.timing }))),
     spawn: (args, options = {}) => {
@@ -133,12 +134,18 @@ export async function controlPlace({ isOn = inject('destinationServerUrl') } = {
       const texts = Object.fromEntries(started.map(({ log }, index) => [`log ${index}`, log]));
       expectNoSecret(undefined, { ...texts, control: await contentOf(pool) });
       await pool.end();
-      await admin.query(`DROP DATABASE ${escapeIdentifier(database)} WITH (FORCE)`);
-      await admin.query(`DROP ROLE ${escapeIdentifier(database)}`);
-      await admin.end();
+      await asAdmin(isOn, [`DROP DATABASE ${name} WITH (FORCE)`, `DROP ROLE ${name}`]);
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** The server may restart between two calls. */
+async function asAdmin(url: string, statements: readonly string[]): Promise<void> {
+  const admin = new Client({ connectionString: url });
+  await admin.connect();
+  for (const statement of statements) await admin.query(statement);
+  await admin.end();
 }
 
 /** As `serve` opens them, for what only the API and workers do. */

@@ -12,7 +12,8 @@ test('an error of increp that the queue describes by a plain object stays one', 
     what: 'connection refused',
     next: 'Start the server.',
   });
-  const found = asThrown({ ...error, message: error.message, stack: error.stack, queue: 'pipeline/shop' });
+  const { name, code, message, next } = error;
+  const found = asThrown({ name, code, message, next, queue: 'pipeline/shop' });
   expect(found).toBeInstanceOf(IncrepError);
   expect(found).toMatchObject({
     code: 'CONNECTION_FAILED',
