@@ -28,7 +28,7 @@ test('plan, sync, status, history and metrics tell of it without a cursor', asyn
   await sync(pair);
   const { stdout: planned, exitCode } = await increp('plan --exit-code', pair);
   expect(planned.replaceAll(/\s+/g, ' ')).toContain(
-    '! rates full-refresh mode is full-refresh, so each sync loads the table again, unless a scan of the source table shows that nothing was written (skip_unchanged); by copy, about 1,000 rows',
+    '~ rates full-refresh mode is full-refresh, so each sync loads the table again, unless a scan of the source table shows that nothing was written (skip_unchanged); by copy, about 1,000 rows',
   );
   expect(exitCode).toBe(2);
 
