@@ -111,7 +111,7 @@ slowTest('runs of both histories, the newest last, each once', async () => {
   expect(text).not.toContain('"rows_read":0');
 });
 
-test('without the destination, and with --local, from the files alone', async () => {
+slowTest('without the destination, and with --local, from the files alone', async () => {
   await using pair = await fiveRuns();
   const before = await history(pair);
   await pair.setEnv({ DEST_PORT: '1' });

@@ -268,7 +268,7 @@ const stamps = async (pair: Pair) =>
     )
   ).rows.map(({ at }) => at);
 
-test('_synced_at is when a row was written, and stays where it was not', async () => {
+slowTest('_synced_at is when a row was written, and stays where it was not', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     tables: [{ ...ORDERS_CONFIG, lookback: '1h', metadata_columns: ['_synced_at'] }],

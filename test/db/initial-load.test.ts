@@ -8,7 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest, slowKind } from '../support/tier.ts';
 
 const LOADERS = ['pg_dump', 'copy'] as const;
 const by = (loader: string, name: string, more: object = {}) => ({
@@ -70,7 +70,7 @@ testWithPgDump('a table with serial and identity columns needs SELECT on the tab
   }
 });
 
-testWithPgDump('a name that reads as a pattern means that table and no other', async () => {
+slowKind(testWithPgDump)('a name that reads as a pattern means that table and no other', async () => {
   const names = oneIn(2, ['a*', 'a.?', '[ab]', 'a|b', '"a"', 'a$', '(a)']);
   const sql = [...names, 'ab', 'a.b', 'a', 'b', 'aa'].map(
     (name, place) => `CREATE TABLE "${name.replaceAll('"', '""')}" (id int PRIMARY KEY, ${STAMP});

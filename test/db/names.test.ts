@@ -8,7 +8,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest, slowKind } from '../support/tier.ts';
 
 const id = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
@@ -237,7 +237,7 @@ slowTest(
   TIMEOUT,
 );
 
-testWithPgDump('views and partitions of strange names', async () => {
+slowKind(testWithPgDump)('views and partitions of strange names', async () => {
   await using pair = await freshPair({
     tables: ['View "1".x', 'all: %s', 'part\n1', 'Mat. view'].map((name) => config(name)),
     sourceSql: `
@@ -317,7 +317,7 @@ test('a schema of a strange name, and another one at the destination', async () 
   await expectSameRows(pair, 'MixedCase', { destinationSchema: 'copy of %s' });
 });
 
-test.each(oneIn(2, ['x'.repeat(60), 'copy of users']))(
+slowTest.each(oneIn(2, ['x'.repeat(60), 'copy of users']))(
   'a table "%s_stg" that is not ours is refused, and stays as it is',
   async (name) => {
     await using pair = await freshPair({

@@ -152,7 +152,7 @@ testWithPgDump.each(
   await expectSameRows(pair, 'orders');
 });
 
-test.each(
+slowTest.each(
   oneIn(4, [
     ['SOURCE_PASSWORD_FILE', (vault: Vault) => ({ SOURCE_PASSWORD_FILE: vault.secret })],
     ['the password file', (vault: Vault) => ({ PGPASSFILE: vault.passfile })],

@@ -13,7 +13,7 @@ import { schemaDump } from '../support/schema-dump.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { timingWith } from '../support/timing.ts';
-import { oneIn, slowTest } from '../support/tier.ts';
+import { oneIn, slowTest, slowKind } from '../support/tier.ts';
 
 const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
@@ -28,7 +28,7 @@ const MORE = 'ALTER TABLE orders ADD COLUMN more int DEFAULT 7';
 const theirs = (pair: Pair) =>
   query(pair, 'SELECT id, tags, "Their note", words::text, parent FROM orders ORDER BY id');
 
-testWithPgDump(
+slowKind(testWithPgDump)(
   'a column changes its type, and all that is built on the table is there as before',
   async () => {
     await using pair = await freshPair('orders');

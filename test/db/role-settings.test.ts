@@ -288,7 +288,7 @@ slowTest('sessions that the server ends when they are idle are opened again', as
   await expectSameRows(pair, 'orders');
 });
 
-test('a role that changes to another one at login still sees and ends its own sessions', async () => {
+slowTest('a role that changes to another one at login still sees and ends its own sessions', async () => {
   await using pair = await freshPair('orders');
   const { user } = pair.login('destination', 'increp');
   const group = `${user}_group`;

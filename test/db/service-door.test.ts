@@ -9,6 +9,7 @@ import { apiOf, makeToken } from '../support/service-api.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { expectNoSecret } from '../support/canaries.ts';
 import { openApp } from '../support/service-app.ts';
+import { slowTest } from '../support/tier.ts';
 
 const SERVE = 'serve --no-worker --listen 127.0.0.1:0';
 
@@ -142,7 +143,7 @@ test('a session and a stream end with their token, and a cookie counts only at i
   for (const stream of streams) expect(await stream.text()).toContain('event: status');
 });
 
-test('no answer to an admin holds a secret, whatever an error says', async () => {
+slowTest('no answer to an admin holds a secret, whatever an error says', async () => {
   const says = (text: string) =>
     `CREATE OR REPLACE FUNCTION says() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE '%', ${escapeLiteral(text)}; END $$`;
   await using pair = await freshPair({

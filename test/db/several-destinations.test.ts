@@ -10,7 +10,7 @@ import { faultProxy, type FaultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
 import { sync, trySync, type SyncResult } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { slowTest, slowKind } from '../support/tier.ts';
 
 const COPY = { ...ORDERS_CONFIG, initial_load: 'copy' };
 const COPIES = /COPY \(SELECT[^)]*?"id"/g;
@@ -89,7 +89,7 @@ slowTest('a quiet table takes the source no message of its own for any of three 
   expect(Math.round((all - few) / 30)).toBe(0);
 });
 
-testWithPgDump('a load by pg_dump is one pg_dump for all of them', async () => {
+slowKind(testWithPgDump)('a load by pg_dump is one pg_dump for all of them', async () => {
   await using pair = await freshSeveral({ tables: [ORDERS_CONFIG], sourceSql: manyOrders(20_000) });
   await using source = await listening(pair);
   const result = await sync(pair);

@@ -105,18 +105,21 @@ for (const side of ['source', 'destination'] as const) {
     });
   }
 
-  test(`a connection to the ${side} that breaks in the middle of a window is tried again`, async () => {
-    await using pair = await freshPair(orders(100));
-    await sync(pair);
-    await using proxy = await throughProxy(pair, side);
-    await pair.source.query(
-      `INSERT INTO orders (id, note) SELECT i, repeat('x', 100) FROM generate_series(1000, 40000) i`,
-    );
-    proxy.when({ from: side === 'source' ? 'server' : 'client', afterBytes: 1_000_000, fault: 'reset' });
-    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 39_001 });
-    expect(proxy.fired).toBe(1);
-    await expectSameRows(pair, 'orders');
-  });
+  (side === 'source' ? test : slowTest)(
+    `a connection to the ${side} that breaks in the middle of a window is tried again`,
+    async () => {
+      await using pair = await freshPair(orders(100));
+      await sync(pair);
+      await using proxy = await throughProxy(pair, side);
+      await pair.source.query(
+        `INSERT INTO orders (id, note) SELECT i, repeat('x', 100) FROM generate_series(1000, 40000) i`,
+      );
+      proxy.when({ from: side === 'source' ? 'server' : 'client', afterBytes: 1_000_000, fault: 'reset' });
+      expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 39_001 });
+      expect(proxy.fired).toBe(1);
+      await expectSameRows(pair, 'orders');
+    },
+  );
 
   slowTest(`a backend of ours that is terminated at the ${side} is replaced`, async () => {
     await using pair = await freshPair(orders(100));

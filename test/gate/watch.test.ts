@@ -81,7 +81,7 @@ test('it brings over what comes, one summary a turn, and a SIGTERM between two r
   expect(performance.now() - started).toBeLessThan(5000);
 });
 
-test('a SIGTERM in a run rolls that back, and the exit code says so', async () => {
+slowTest('a SIGTERM in a run rolls that back, and the exit code says so', async () => {
   await using pair = await freshPair(large);
   await using _ = await slowSource(pair, 20_000);
   await using running = startIncrep('sync --watch 24h --json', pair);
