@@ -118,3 +118,15 @@ slowTest('columns that are no longer selected stay too, and "drop" drops them fr
   const kept = await pair.destination.query('SELECT note, more FROM orders');
   expect(kept.fields).toHaveLength(2);
 });
+
+test.each([
+  ['a load', {}],
+  ['a change in place', { on_schema_change: 'evolve' }],
+])('a column that is not kept is named once, also in the mail of a quiet run: %s', async (_how, options) => {
+  await using pair = await withDropped({ dropped_columns: 'drop', ...options });
+  const { stdout } = await increp('sync -q', pair);
+  expect(stdout).toMatch(
+    /warning: column "grade" was removed with its values, because the source no longer has it; "dropped_columns": "keep" keeps such columns/,
+  );
+  expect((await sync(pair)).table().warnings).toEqual([]);
+});

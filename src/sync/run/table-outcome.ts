@@ -1,13 +1,16 @@
+/** The result of a table in a run. */
 import type { TableSettings } from '../../config/settings.ts';
 import { reworded, type IncrepError } from '../../errors.ts';
 import { NO_ROWS, type Failure, type TableOutcome } from '../../events.ts';
+import { LISTED, listed } from '../../format.ts';
+import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
+import { deferred as columnsToDrop } from '../plan/alteration.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { startNow, type Start } from '../context/start.ts';
-/** The result of a table in a run. */
 
 export function stoppedInChunks(
   { timeLimit: { seconds } }: RunContext,
@@ -25,6 +28,25 @@ export const wholeLoadWarning = (plan: Plan): string[] =>
   plan.kind === 'load' && plan.chunking.kind === 'whole' && plan.chunking.cause
     ? [wholeLoadText(plan.chunking.cause)]
     : [];
+
+/** Only the destination may have had their values. */
+function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPlan): string[] {
+  const isReshaped = plan.kind === 'load' || plan.evolution !== undefined;
+  const names = (isReshaped ? columnsToDrop(facts, plan.source) : [])
+    .map(({ name }) => name)
+    .filter((name) => name !== DELETED_AT);
+  if (names.length === 0) return [];
+  const [columns, were, it] =
+    names.length === 1
+      ? ['column', 'was removed with its', 'it']
+      : ['columns', 'were removed with their', 'them'];
+  return [
+    `${columns} ${listed(
+      names.map((name) => `"${name}"`),
+      LISTED,
+    )} ${were} values, because the source no longer has ${it}; "dropped_columns": "keep" keeps such columns`,
+  ];
+}
 
 /** A table that the run did not start because of the time limit. */
 export const deferred = (
@@ -75,7 +97,8 @@ export async function succeeded(
   { transfer, record, unchangedSince }: Applied,
   start: Start,
 ): Promise<TableOutcome> {
-  for (const message of transfer.warnings)
+  const warnings = [...removedColumnsWarning(facts, plan), ...transfer.warnings];
+  for (const message of warnings)
     await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
   const {
@@ -93,11 +116,7 @@ export async function succeeded(
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
     cursor: record.cursor,
-    warnings: [
-      ...before,
-      ...(unchangedSince === undefined ? wholeLoadWarning(plan) : []),
-      ...transfer.warnings,
-    ],
+    warnings: [...before, ...(unchangedSince === undefined ? wholeLoadWarning(plan) : []), ...warnings],
   };
 }
 
