@@ -141,6 +141,8 @@ slowTest('two serve at once, and intervals without any serve: each due time lead
   });
   await control.add('shop', pair);
   const both = [control.spawn(SERVE), control.spawn(SERVE)];
+  // Before, `work` ends, because the tables are missing.
+  for (const serve of both) await expect.poll(() => serve.log, { timeout: 30_000 }).toContain('listening on');
   control.spawn(WORK);
   await control.until(`SELECT count(*) >= 3 FROM runs WHERE entry = ''`);
   for (const serve of both) serve.kill('SIGKILL');
