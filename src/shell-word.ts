@@ -42,7 +42,7 @@ export const tableCommand = (command: TableCommand, table: string, ...flags: str
 
 /** Commands in a text that permit more than a plain sync does. A command ends with its quote or its line. */
 const PERMITTING =
-  /\bincrep (?:reset|sync(?=[^"\n]* --(?:force|full-refresh|adopt|replace)(?![\w-])))(?![\w-]|[^"\n]* --destination )/g;
+  /\bincrep (?:reset|(?:sync|verify)(?=[^"\n]* --(?:force|full-refresh|adopt|replace)(?![\w-])))(?![\w-]|[^"\n]* --destination )/g;
 
 /** What one destination needs is not permitted for the others. */
 export const onlyAtDestination = (text: string, destination: string): string =>

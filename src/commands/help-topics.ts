@@ -68,11 +68,11 @@ const inLines = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
 const rowsIn = (markdown: string): PageRow[] =>
   (markdown.match(/^\|.*(?:\n\|.*)*/gm) ?? []).flatMap((table) => rowsOf(table));
 
-/** The first cell is the word in backquotes. */
+/** The first cell is the word in backquotes, or an exit code. */
 const isAbout =
   (word: string) =>
-  ({ cells }: PageRow): boolean =>
-    cells[0]?.[1] === `\`${word}\``;
+  ({ cells: [first] }: PageRow): boolean =>
+    first?.[1] === `\`${word}\`` || (/^\d+$/.test(word) && first?.[1] === word);
 
 const LEAST_LETTERS = 3;
 const MOST_LISTED = 12;

@@ -1,6 +1,7 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
+import { onlyAtDestination } from '../shell-word.ts';
+import { asIncrepError, exitCodeOfTables, IncrepError, reworded } from '../errors.ts';
 import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
@@ -101,7 +102,7 @@ interface ComparisonWork {
 /** Compares the tables of one destination, and prints each result. */
 async function compareTables(
   { terminal: { screen, style, out }, redact }: Context,
-  { settings, runContext, listen }: Pipeline,
+  { settings, runContext, listen, name: destination }: Pipeline,
   { chosen, options, told }: ComparisonWork,
 ): Promise<readonly TableVerification[]> {
   ensureDifferentDatabases(settings, await serversOf(runContext));
@@ -121,7 +122,10 @@ async function compareTables(
       const found = equal.get(name);
       const verdict = found
         ? { verified: found, repaired: undefined }
-        : await verdictOn(runContext, await factsFor(runContext, { settings: table }), options);
+        : stepsAt(
+            destination,
+            await verdictOn(runContext, await factsFor(runContext, { settings: table }), options),
+          );
       verdicts.push(verdict);
       progress?.end(name);
       progress?.display.clear();
@@ -129,6 +133,15 @@ async function compareTables(
     }
   }
   return verdicts;
+}
+
+/** What a destination needs is a command for this destination. */
+function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
+  if (destination === undefined) return verdict;
+  const at = (error: IncrepError) =>
+    reworded(error, { what: error.message, next: onlyAtDestination(error.next, destination) });
+  if ('error' in verdict) return { ...verdict, error: at(verdict.error) };
+  return verdict.refusal ? { ...verdict, refusal: at(verdict.refusal) } : verdict;
 }
 
 async function verdictOn(

@@ -1,6 +1,7 @@
 /** Finds destination tables that this pipeline may not change. */
 import type { TableSettings } from '../config/settings.ts';
-import type { ErrorCode, IncrepError } from '../errors.ts';
+import { IncrepError, type ErrorCode } from '../errors.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { Gathering } from '../sync/facts/facts.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -9,6 +10,13 @@ import { planTable } from '../sync/plan/plan-table.ts';
 
 /** A sync that is refused for another reason says nothing about the owner of the table. */
 const FOREIGN: readonly ErrorCode[] = ['DESTINATION_NOT_OURS', 'STATE_MISMATCH'];
+
+/** With swapped sides, the tables of the source are here, and its role may have few rights. */
+const notSynced = ({ name }: TableSettings): IncrepError =>
+  new IncrepError('NOT_SYNCED', {
+    what: `this pipeline has not synced table "${name}", so its sequences stay as they are`,
+    next: `Check that source and destination are not swapped: "${tableCommand('plan', name)}".`,
+  });
 
 /**
  * By the name of the table: why a sync would be refused because the destination table is not its own, or why that is unknown.
@@ -23,9 +31,10 @@ export async function findForeignTables(
     ensureDifferentDatabases(context.settings, facts.servers);
     for (const { settings, error } of facts.failures) found.set(settings.name, error);
     for (const table of facts.tables) {
+      const { settings, destination, saved } = table;
       const plan = planTable(table, ordinaryRequest());
-      if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code))
-        found.set(table.settings.name, plan.error);
+      if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code)) found.set(settings.name, plan.error);
+      else if (destination && saved.kind !== 'record') found.set(settings.name, notSynced(settings));
     }
   }
   return found;

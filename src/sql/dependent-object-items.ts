@@ -46,6 +46,21 @@ const MODE = (state: string) =>
 const OPTION_LIST = (options: string, prefix = '') =>
   `(SELECT string_agg(format('${prefix}%s=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ') FROM unnest(${options}) o)`;
 
+const grants = (stage: 'renamed' | 'dropped', condition: string) =>
+  item({
+    stage,
+    what: `format('grant of %s to %s', g.privilege_type, g.who)`,
+    columns: `array_remove(ARRAY[g.attname], NULL)`,
+    sql: `format('GRANT %s%s ON %s TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', r.called, g.who,
+            CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)`,
+    from: `CROSS JOIN LATERAL (
+        SELECT a.attname, e.privilege_type, e.is_grantable,
+          CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS who
+        FROM (SELECT NULL::name AS attname, r.relacl AS acl UNION ALL SELECT attname, attacl FROM pg_attribute
+              WHERE attrelid = r.oid AND attacl IS NOT NULL AND NOT attisdropped) a
+        CROSS JOIN LATERAL aclexplode(a.acl) e WHERE e.grantee <> r.relowner AND ${condition}) g`,
+  });
+
 const RENAMED = [
   item({
     stage: 'renamed',
@@ -79,19 +94,7 @@ const RENAMED = [
     sql: `format('ALTER %s %s ALTER COLUMN %I SET DEFAULT %s', r.noun, r.called, x.attname, pg_get_expr(f.adbin, f.adrelid))`,
     from: `${COLUMNS} JOIN pg_attrdef f ON f.adrelid = r.oid AND f.adnum = x.attnum WHERE x.attgenerated = ''`,
   }),
-  item({
-    stage: 'renamed',
-    what: `format('grant of %s to %s', g.privilege_type, g.who)`,
-    columns: `array_remove(ARRAY[g.attname], NULL)`,
-    sql: `format('GRANT %s%s ON %s TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', r.called, g.who,
-            CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)`,
-    from: `CROSS JOIN LATERAL (
-        SELECT a.attname, e.privilege_type, e.is_grantable,
-          CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS who
-        FROM (SELECT NULL::name AS attname, r.relacl AS acl UNION ALL SELECT attname, attacl FROM pg_attribute
-              WHERE attrelid = r.oid AND attacl IS NOT NULL AND NOT attisdropped) a
-        CROSS JOIN LATERAL aclexplode(a.acl) e WHERE e.grantee <> r.relowner) g`,
-  }),
+  grants('renamed', 'pg_get_userbyid(e.grantee) <> current_user'),
   item({
     stage: 'renamed',
     what: `'comment'`,
@@ -172,6 +175,8 @@ const DEFERRABLE = `CASE WHEN x.condeferrable THEN ' DEFERRABLE' || CASE WHEN x.
 
 /** Names of indexes and statistics are unique per schema, so they are free only after the old table is dropped. */
 const DROPPED = [
+  // This role owns the new relation at first. ALTER OWNER would turn a grant to this role into rights of the next owner.
+  grants('dropped', 'pg_get_userbyid(e.grantee) = current_user'),
   item({
     stage: 'dropped',
     what: `format('index %I', ic.relname)`,

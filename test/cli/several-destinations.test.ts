@@ -106,6 +106,9 @@ test('what one destination needs is permitted for it alone', async () => {
   const command = 'increp sync --destination two orders --deletes --force';
   expect(failed?.error?.hint).toContain(command);
   expect((await increp('plan --destination two', pair)).stdout).toContain(command);
+  expect((await increp('verify --repair --destination two', pair)).stdout).toContain(
+    'increp verify --destination two orders --repair --force',
+  );
   expect((await increp(command.replace('increp ', ''), pair)).exitCode).toBe(0);
   expect((await increp('status --destination one', pair)).stdout).toMatch(/^failing/m);
 });

@@ -244,8 +244,17 @@ slowTest(
     CREATE TABLE hidden AS SELECT 1 AS secret; GRANT SELECT ON hidden TO boss_${user};
     CREATE VIEW v AS SELECT total, secret FROM orders, hidden; ALTER VIEW v OWNER TO boss_${user};
     CREATE MATERIALIZED VIEW mv AS SELECT count(*) AS n, current_user AS who FROM v; GRANT CREATE ON SCHEMA public TO boss_${user};
-    ALTER MATERIALIZED VIEW mv OWNER TO boss_${user}; REFRESH MATERIALIZED VIEW mv`,
+    ALTER MATERIALIZED VIEW mv OWNER TO boss_${user}; REFRESH MATERIALIZED VIEW mv;
+    SET ROLE boss_${user}; GRANT SELECT ON v TO ${user}, pg_monitor; GRANT SELECT ON mv TO ${user} WITH GRANT OPTION;
+    GRANT UPDATE (total) ON v TO ${user}; RESET ROLE`,
     );
+    const grants = () =>
+      query(
+        pair,
+        `SELECT c.relname, c.relacl::text[], (SELECT array_agg(attacl::text) FROM pg_attribute WHERE attrelid = c.oid AND attacl IS NOT NULL) AS columns
+         FROM pg_class c WHERE c.relname IN ('v', 'mv') ORDER BY 1`,
+      );
+    const granted = await grants();
     try {
       await pair.source.query(WIDER);
       await sync(pair);
@@ -255,6 +264,8 @@ slowTest(
           `SELECT pg_get_userbyid(relowner) AS owner FROM pg_class WHERE relname IN ('v', 'mv')`,
         ),
       ).toEqual([{ owner: `boss_${user}` }, { owner: `boss_${user}` }]);
+      // Also those of our role, which owned the new ones for a moment.
+      expect(sortedAcl(await grants())).toEqual(sortedAcl(granted));
       // Computed with his rights: ours would have been refused, and would have been for his functions to use.
       expect(await query(pair, 'SELECT n::int, who FROM mv')).toEqual([{ n: 10, who: `boss_${user}` }]);
     } finally {
@@ -280,6 +291,14 @@ test('a new table has the grants of the old one, not those of default privileges
     ),
   ).toEqual([]);
 });
+
+/** A list of grants has no order. */
+const sortedAcl = (rows: readonly object[]) =>
+  JSON.parse(
+    JSON.stringify(rows, (_key, value: unknown) =>
+      Array.isArray(value) && value.every((each) => typeof each === 'string') ? value.toSorted() : value,
+    ),
+  ) as unknown;
 
 /** Asks again and again, each time for no longer than a second, until `isOver`; returns the different answers. */
 async function watch(pair: Pair, isOver: () => boolean): Promise<string[]> {

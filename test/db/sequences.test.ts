@@ -139,4 +139,10 @@ test('nothing is set in a table that is not of this pipeline, as with swapped si
   expect(await sequences(other, '', 1)).toContainEqual('a.id failed 7');
   expect(await next(other.destination, 'SELECT (SELECT last_value FROM a_id_seq)')).toBe('7');
   expect((await increp('sequences', other)).stdout).toContain('increp has no state of it');
+  // A role that may write nothing else, as an application has it.
+  const { user } = other.login('destination', 'increp');
+  await other.destination.query(`REVOKE CREATE ON SCHEMA public FROM PUBLIC, "${user}";
+    ALTER SCHEMA public OWNER TO CURRENT_USER; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "${user}"`);
+  expect((await increp('sequences a', other)).stdout).toMatch(/not swapped|wrong direction/);
+  expect(await next(other.destination, 'SELECT (SELECT last_value FROM a_id_seq)')).toBe('7');
 });

@@ -48,7 +48,8 @@ test.each([
     'run: increp sync a b --replace\nThen more.',
     'run: increp sync --destination two a b --replace\nThen more.',
   ],
-  ['run "increp sync orders" first, then "increp verify --force"', undefined],
+  ['run "increp verify a --repair --force".', 'run "increp verify --destination two a --repair --force".'],
+  ['run "increp sync orders" first, then "increp status --force"', undefined],
   ['run "increp sync --destination two orders --force"', undefined],
   ['the next "increp sync" continues; --force would not help', undefined],
 ])('what is permitted at one destination: %s', (text, wanted) => {
