@@ -80,7 +80,10 @@ export const ERROR_CLASSES = {
   STATE_NOT_WRITABLE: permanent(1, 'The state directory cannot be read or written.'),
   DUMP_FAILED: permanent(1, 'pg_dump or pg_restore failed.'),
   DELETE_LIMIT_EXCEEDED: permanent(1, 'A run would remove more rows than delete_limit allows.'),
-  NOT_SYNCED: permanent(1, 'This pipeline has not synced the destination table, so there is nothing to compare or set.'),
+  NOT_SYNCED: permanent(
+    1,
+    'This pipeline has not synced the destination table, so there is nothing to compare or set.',
+  ),
   VERIFY_FAILED: permanent(2, 'The copied rows differ from the source.'),
   ENCODING_MISMATCH: permanent(1, 'A text cannot be represented in the encoding of the other database.'),
   ROW_COUNT_MISMATCH: permanent(1, 'Fewer rows arrived than the source sent.'),

@@ -68,6 +68,8 @@ export async function setSequences(
       there: there.get(tableKey(destinationName)) ?? [],
     });
   });
+  const [refused] = foreign.values();
+  if (drawn.length === 0 && refused) throw refused;
   const results: SequenceResult[] = [];
   for (const column of drawn) {
     const refusal = foreign.get(column.settings.name);

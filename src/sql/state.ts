@@ -247,7 +247,9 @@ export const tryLock = (table: TableName): string => /* sql */ `
 export const lockHolder = (table: TableName): string => /* sql */ `
   SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, 
          extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
-         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
+         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby",
+         (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
+          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) ORDER BY b.backend_start LIMIT 1) AS blocker
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE ${holdsLock(table)}`;
 

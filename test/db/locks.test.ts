@@ -4,7 +4,7 @@ import { activeQueries, waitUntil } from '../support/activity.ts';
 import { heldRun } from '../support/held-run.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
-import { freshPair } from '../support/pair.ts';
+import { freshPair, type Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
@@ -20,6 +20,15 @@ const several = (...names: string[]) => ({
     )
     .join('; ')}`,
 });
+
+/** A session of the destination that waits for a lock: the run, for a session of the test. */
+const untilOneWaits = (pair: Pair) =>
+  waitUntil('a session waits for a lock', async () => {
+    const { rowCount } = await pair.destination.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rowCount === 1;
+  });
 
 test('of two runs at once the second gives way with exit code 75 and names the first', async () => {
   await using pair = await freshPair('orders');
@@ -37,6 +46,28 @@ test('of two runs at once the second gives way with exit code 75 and names the f
     ),
   );
   await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
+
+test('of two runs the second names the session that the first one waits for', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 1);
+  const report = await pair.destination.connect();
+  await report.query(
+    `SET application_name = 'nightly_report'; BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE`,
+  );
+  const { rows } = await report.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  await using first = startIncrep('sync', pair);
+  await untilOneWaits(pair);
+  const { error } = (await trySync(pair, '', { timing: IMPATIENT })).table();
+  expect(error?.message).toMatch(
+    new RegExp(`another run: .*; that run waits for pid ${rows[0]?.pid} \\(nightly_report\\)`),
+  );
+  expect(error?.hint).toContain(`SELECT pg_terminate_backend(${rows[0]?.pid})`);
+  await report.query('COMMIT');
+  report.release();
   expect((await first.wait()).exitCode).toBe(0);
   await expectSameRows(pair, 'orders');
 });
@@ -147,12 +178,7 @@ slowTest('readers of the destination are not held up for long behind a run that 
   await reader.query('BEGIN; SELECT FROM orders');
   // The swap needs the table for itself, so it queues; another reader queues behind it.
   await using running = startIncrep('sync', pair);
-  await waitUntil('the run waits for the reader', async () => {
-    const { rowCount } = await pair.destination.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    return rowCount === 1;
-  });
+  await untilOneWaits(pair);
   const started = performance.now();
   await pair.destination.query('SELECT FROM orders');
   expect(performance.now() - started).toBeLessThan(8000);

@@ -165,6 +165,10 @@ for (const change of oneIn(2, [
     expect(result.exitCode).toBe(1);
     expect(result.table().error).toMatchObject({ code: 'STATE_MISMATCH' });
     await expectSameRows(pair, 'orders', { sourceWhere: 'id <= 10' });
+    // Another database lacks the table, too. That is not the cause.
+    await pair.source.query('ALTER TABLE orders RENAME TO elsewhere');
+    expect((await trySync(pair)).table().error).toMatchObject({ code: 'STATE_MISMATCH' });
+    await pair.source.query('ALTER TABLE elsewhere RENAME TO orders');
     await rm(fileOf(pair));
     expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
     await expectSameRows(pair, 'orders');

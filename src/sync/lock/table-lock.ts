@@ -78,13 +78,19 @@ const holderRow = z.object({
   seconds: z.number().nullable(),
   /** Its commit waits for the confirmation of a synchronous standby. */
   waitsForStandby: z.boolean(),
+  /** A session that its session waits for. */
+  blocker: z
+    .object({ pid: z.number(), application: z.string().nullable(), user: z.string().nullable() })
+    .nullable(),
 });
+type Holder = z.infer<typeof holderRow>;
 
 interface NamedHolder {
   readonly text: string;
   /** How to end the run. */
   readonly end: string;
   readonly waitsForStandby: boolean;
+  readonly blocker: Holder['blocker'];
 }
 
 /** Undefined if the other run has just ended. */
@@ -93,7 +99,7 @@ async function holderOf(
   table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  return holder && { ...describeRun(holder), waitsForStandby: holder.waitsForStandby };
+  return holder && { ...describeRun(holder), ...holder };
 }
 
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
@@ -106,11 +112,24 @@ const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): 
     next: 'Start that standby, or remove it from synchronous_standby_names at the destination. Then run there: SELECT pg_reload_conf()',
   });
 
-const lockedByRun = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
-  new IncrepError('RUN_LOCKED', {
-    what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
-    next: `Wait for that run; a sync with --wait-lock 5m does so. If that run hangs, end it${holder?.end ?? ''}.`,
+/** Ending a run that waits for another session would not help. */
+function lockedByRun(table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError {
+  const { text, end = '', blocker } = holder ?? {};
+  const run = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
+  const wait = 'Wait for that run; a sync with --wait-lock 5m does so.';
+  if (!blocker)
+    return new IncrepError('RUN_LOCKED', { what: run, next: `${wait} If that run hangs, end it${end}.` });
+  const { pid, application, user } = blocker;
+  const named = [
+    `pid ${pid}`,
+    ...(application ? [`(${application})`] : []),
+    ...(user === null ? [] : [`of ${user}`]),
+  ];
+  return new IncrepError('RUN_LOCKED', {
+    what: `${run}; that run waits for ${named.join(' ')} at the destination`,
+    next: `${wait} Or end the session that it waits for; run at the destination: SELECT pg_terminate_backend(${pid})`,
   });
+}
 
 async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
   const holder = await holderOf(client, table);
@@ -123,7 +142,7 @@ export function describeRun({
   application,
   host,
   seconds,
-}: Omit<z.infer<typeof holderRow>, 'waitsForStandby'>): Pick<NamedHolder, 'text' | 'end'> {
+}: Pick<Holder, 'pid' | 'application' | 'host' | 'seconds'>): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const details = [
     ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
