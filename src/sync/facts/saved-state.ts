@@ -164,7 +164,7 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
   }
   if (file.record.generation < row.generation) {
     return [
-      'the state file is older than the state at the destination (another machine ran the pipeline, a crash after the commit, a file that could not be written, or an old file); increp uses the state at the destination',
+      'the state file is older than the state at the destination, which increp uses. Another machine ran the pipeline, a crash came after the commit, or the file was not written',
     ];
   }
   return file.record.cursor === row.cursor

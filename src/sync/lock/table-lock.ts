@@ -83,14 +83,14 @@ const holderRow = z.object({
     .object({ pid: z.number(), application: z.string().nullable(), user: z.string().nullable() })
     .nullable(),
 });
-type Holder = z.infer<typeof holderRow>;
+type RunHolder = z.infer<typeof holderRow>;
 
 interface NamedHolder {
   readonly text: string;
   /** How to end the run. */
   readonly end: string;
   readonly waitsForStandby: boolean;
-  readonly blocker: Holder['blocker'];
+  readonly blocker: RunHolder['blocker'];
 }
 
 /** Undefined if the other run has just ended. */
@@ -142,7 +142,7 @@ export function describeRun({
   application,
   host,
   seconds,
-}: Pick<Holder, 'pid' | 'application' | 'host' | 'seconds'>): Pick<NamedHolder, 'text' | 'end'> {
+}: Pick<RunHolder, 'pid' | 'application' | 'host' | 'seconds'>): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const details = [
     ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
