@@ -3,6 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { Gathering } from '../sync/facts/facts.ts';
+import type { SavedState } from '../sync/facts/saved-state.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
@@ -10,6 +11,9 @@ import { planTable } from '../sync/plan/plan-table.ts';
 
 /** A sync that is refused for another reason says nothing about the owner of the table. */
 const FOREIGN: readonly ErrorCode[] = ['DESTINATION_NOT_OURS', 'STATE_MISMATCH'];
+
+/** After a reset, the rows are still those of this pipeline. */
+const isUnknown = (saved: SavedState): boolean => saved.kind === 'none' && saved.isNamed !== true;
 
 /** With swapped sides, the tables of the source are here, and its role may have few rights. */
 const notSynced = ({ name }: TableSettings): IncrepError =>
@@ -34,7 +38,7 @@ export async function findForeignTables(
       const { settings, destination, saved } = table;
       const plan = planTable(table, ordinaryRequest());
       if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code)) found.set(settings.name, plan.error);
-      else if (destination && saved.kind !== 'record') found.set(settings.name, notSynced(settings));
+      else if (destination && isUnknown(saved)) found.set(settings.name, notSynced(settings));
     }
   }
   return found;
