@@ -59,7 +59,7 @@ const CASES: readonly (readonly [name: string, step: LoneStep, kind: Kind])[] = 
 );
 
 // From the end, so that the lost reply to the commit is tried every day.
-test.each(oneIn(6, CASES.toReversed()))(
+test.each(oneIn(12, CASES.toReversed()))(
   '%s',
   async (_name, step, { fault, meanwhile, ends, stallTimeout }) => {
     await using pair = await freshPair(ORDERS);

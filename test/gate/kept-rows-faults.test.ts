@@ -60,7 +60,7 @@ const CASES: readonly (readonly [name: string, step: LoneStep, kind: Kind, optio
   );
 
 // From the end, so that the lost reply to the commit is tried every day.
-test.each(oneIn(5, CASES.toReversed()))(
+test.each(oneIn(10, CASES.toReversed()))(
   '%s',
   async (_name, step, { fault, meanwhile, ends, stallTimeout }, options) => {
     await using pair = await ordersPair(options);
