@@ -44,9 +44,11 @@ export const tableCommand = (command: TableCommand, table: string, ...flags: str
 const PERMITTING =
   /\bincrep (?:reset|(?:sync|verify)(?=[^"\n]* --(?:force|full-refresh|adopt|replace)(?![\w-])))(?![\w-]|[^"\n]* --destination )/g;
 
-/** What one destination needs is not permitted for the others. */
-export const onlyAtDestination = (text: string, destination: string): string =>
-  text.replaceAll(PERMITTING, (command) => `${command} --destination ${shellWord(destination)}`);
+/** What one destination needs is not permitted for the others. A single destination has no name. */
+export const onlyAtDestination = (text: string, destination: string | undefined): string =>
+  destination === undefined
+    ? text
+    : text.replaceAll(PERMITTING, (command) => `${command} --destination ${shellWord(destination)}`);
 
 type ReadCommand = { readonly words: readonly string[] } | { readonly fault: string };
 

@@ -17,7 +17,7 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import type { RunRecord } from '../schema/run-record.ts';
+import { failureIn, type RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -128,13 +128,6 @@ async function withLastFailures(
   }));
 }
 
-const failureOf = ({ error_code, error_message, error_hint, sqlstate }: RunRecord) => ({
-  code: error_code ?? '',
-  sqlstate,
-  message: error_message ?? '',
-  hint: error_hint ?? '',
-});
-
 /** A note about tables that each destination reads separately. */
 function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {
   const isInChunks =
@@ -160,7 +153,7 @@ const secondsSince = (time: string): number => (Date.now() - Date.parse(time)) /
 
 /** What a destination needs is a command for this destination. */
 function inWordsAt({ name: destination }: Pipeline) {
-  const at = (text: string) => (destination === undefined ? text : onlyAtDestination(text, destination));
+  const at = (text: string) => onlyAtDestination(text, destination);
   return (table: KnownTable) => {
     const { error, obstruction, lastFailure, warnings, ...words } = inWords(table);
     return {
@@ -181,7 +174,7 @@ const inWords = ({ lastFailure, ...table }: KnownTable) => ({
   },
   lastFailure: lastFailure && {
     ageSeconds: secondsSince(lastFailure.started_at),
-    ...failureOf(lastFailure),
+    ...failureIn(lastFailure),
   },
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
@@ -265,6 +258,6 @@ const tableJson = (table: KnownTable) => ({
   warnings: table.warnings,
   error: table.error ? errorToJson(table.error) : null,
   last_failure: table.lastFailure
-    ? { at: table.lastFailure.started_at, ...failureOf(table.lastFailure) }
+    ? { at: table.lastFailure.started_at, ...failureIn(table.lastFailure) }
     : null,
 });

@@ -137,7 +137,6 @@ async function compareTables(
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
-  if (destination === undefined) return verdict;
   const at = (error: IncrepError) =>
     reworded(error, { what: error.message, next: onlyAtDestination(error.next, destination) });
   if ('error' in verdict) return { ...verdict, error: at(verdict.error) };

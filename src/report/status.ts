@@ -7,7 +7,7 @@ import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
-import { failureWord, type RunRecord } from '../schema/run-record.ts';
+import { failureIn, failureWord, type RunRecord } from '../schema/run-record.ts';
 import { codesText } from './error.ts';
 import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
@@ -162,15 +162,7 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
 /** The failure that `status` prints for a table. */
 function failureOf({ name, lastFailure, condition }: Status) {
   if (!lastFailure || condition === 'disabled') return undefined;
-  const { error_code, error_message, error_hint, sqlstate, started_at } = lastFailure;
-  return {
-    name,
-    code: error_code ?? '',
-    message: error_message ?? '',
-    hint: error_hint ?? '',
-    sqlstate,
-    startedAt: new Date(started_at),
-  };
+  return { name, ...failureIn(lastFailure), startedAt: new Date(lastFailure.started_at) };
 }
 
 /** Each failure or drift of many tables once, at the end, which a terminal shows. */

@@ -60,6 +60,16 @@ export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 export const rowsChanged = (record: RunRecord): number =>
   record.rows_inserted + record.rows_updated + record.rows_deleted;
 
+/** The error of a failed record. */
+export const failureIn = (
+  record: Pick<RunRecord, 'error_code' | 'error_message' | 'error_hint' | 'sqlstate'>,
+) => ({
+  code: record.error_code ?? '',
+  sqlstate: record.sqlstate,
+  message: record.error_message ?? '',
+  hint: record.error_hint ?? '',
+});
+
 /** How a failed record is called: if another run held the table, or a signal ended the run, nothing has failed. */
 export const failureWord = ({
   error_code: code,

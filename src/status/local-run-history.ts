@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { IncrepError } from '../errors.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { fileFault } from '../system-fault.ts';
-import { ifForeign, takeCommand } from '../ownership.ts';
+import { ifForeign } from '../ownership.ts';
 import { HISTORY_FILES, readHistory } from '../state/history-file.ts';
-import { writeFault } from '../state/state-files.ts';
+import { accessAdvice, writeFault } from '../state/state-files.ts';
 import { killedRuns } from '../state/running-runs.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
@@ -20,9 +20,8 @@ async function accessStep(directory: string): Promise<string> {
   const fault = await writeFault(directory);
   if (fault) return fault.next;
   const foreign = await Promise.all(HISTORY_FILES.map((name) => ifForeign(join(directory, name))));
-  return foreign.some((path) => path !== undefined)
-    ? `Give the files to the user that runs increp: ${takeCommand([directory])}`
-    : 'Run it as the user that runs "increp sync".';
+  const path = foreign.find((each) => each !== undefined);
+  return path === undefined ? 'Run it as the user that runs "increp sync".' : accessAdvice(directory, path);
 }
 
 export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>): Promise<LocalRuns> {

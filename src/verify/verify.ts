@@ -108,8 +108,8 @@ async function compareTable(
       const held = { database: context.source, holder: source };
       const counted = await withoutGone(held, facts, relation, record, { ...comparison, ...differences });
       // No window reads the rows without a key, so they may be the ones that differ.
-      const isExplained = counted.missing + counted.changed === 0;
-      const causes = isExplained ? [] : await nullKeysAtSource(held, facts, relation);
+      const mayLackKeys = counted.missing + counted.changed > 0;
+      const causes = mayLackKeys ? await nullKeysAtSource(held, facts, relation) : [];
       return { ...counted, notes: [...counted.notes, ...causes] };
     });
   });

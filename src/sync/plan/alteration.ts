@@ -22,7 +22,7 @@ export function alterationFor(facts: TableFacts, source: Relation): Alteration |
   const namesOf = (columns: Relation['columns']) => columns.map(({ name }) => name);
   return {
     added: source.columns.filter(({ name }) => !columnNamed(name)),
-    dropped: namesOf(deferred(facts, source)),
+    dropped: namesOf(columnsToDrop(facts, source)),
     loosened: namesOf([
       ...source.columns.filter(({ name, isNotNull }) => !isNotNull && columnNamed(name)?.isNotNull === true),
       ...keptColumns(facts, source).filter(({ isNotNull }) => isNotNull),
@@ -34,7 +34,7 @@ export function alterationFor(facts: TableFacts, source: Relation): Alteration |
 }
 
 /** Columns of the destination table that the source had earlier and no longer has. A load drops them. */
-export function deferred(facts: TableFacts, source: Relation): Relation['columns'] {
+export function columnsToDrop(facts: TableFacts, source: Relation): Relation['columns'] {
   const { destination, settings } = facts;
   const unused = keepsDeleted(settings) ? [] : [DELETED_AT];
   return [

@@ -6,7 +6,7 @@ import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { ident, literal } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { alterationFor, deferred } from './alteration.ts';
+import { alterationFor, columnsToDrop } from './alteration.ts';
 import { reloadHindrance } from './reload-guard.ts';
 
 export interface Obstruction {
@@ -21,7 +21,7 @@ export function findObstruction(
   source: Relation,
   dependents: readonly Dependent[],
 ): Obstruction | undefined {
-  const gone = deferred(facts, source).map(({ name }) => name);
+  const gone = columnsToDrop(facts, source).map(({ name }) => name);
   const lostBy = ({ columns }: Dependent) => columns.find((name) => gone.includes(name));
   const users = dependents.filter((each) => lostBy(each) !== undefined);
   // If the table can be altered in place, other dependent objects stay untouched, whatever their owner.

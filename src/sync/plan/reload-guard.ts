@@ -19,7 +19,7 @@ import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerColumns } from '../facts/saved-state.ts';
 import { tableCommand } from '../../shell-word.ts';
-import { deferred } from './alteration.ts';
+import { columnsToDrop } from './alteration.ts';
 
 /** Undefined if the destination table holds only rows of the source. */
 export function reloadHindrance(settings: TableSettings): ReloadHindrance | undefined {
@@ -50,7 +50,7 @@ export function extensionFor(facts: TableFacts, source: Relation): Alteration {
   const isThere = ({ name }: { name: string }) => columns.some((column) => column.name === name);
   const recorded = formerColumns(saved);
   const isReshaped = shapeHindrance(settings) === undefined;
-  const dropped = isReshaped ? deferred(facts, source).map(({ name }) => name) : [];
+  const dropped = isReshaped ? columnsToDrop(facts, source).map(({ name }) => name) : [];
   // New rows have no value for a column of another pipeline, or for a column that the source no longer has.
   const isOptional = (name: string) =>
     !(name in METADATA_COLUMN_TYPES) && (recorded.includes(name) || isShared(settings));

@@ -7,7 +7,7 @@ import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
-import { deferred as columnsToDrop } from '../plan/alteration.ts';
+import { columnsToDrop } from '../plan/alteration.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { startNow, type Start } from '../context/start.ts';
@@ -33,18 +33,15 @@ export const wholeLoadWarning = (plan: Plan): string[] =>
 function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPlan): string[] {
   const isReshaped = plan.kind === 'load' || plan.evolution !== undefined;
   const names = (isReshaped ? columnsToDrop(facts, plan.source) : [])
-    .map(({ name }) => name)
-    .filter((name) => name !== DELETED_AT);
+    .filter(({ name }) => name !== DELETED_AT)
+    .map(({ name }) => `"${name}"`);
   if (names.length === 0) return [];
   const [columns, were, it] =
     names.length === 1
       ? ['column', 'was removed with its', 'it']
       : ['columns', 'were removed with their', 'them'];
   return [
-    `${columns} ${listed(
-      names.map((name) => `"${name}"`),
-      LISTED,
-    )} ${were} values, because the source no longer has ${it}; "dropped_columns": "keep" keeps such columns`,
+    `${columns} ${listed(names, LISTED)} ${were} values, because the source no longer has ${it}; "dropped_columns": "keep" keeps such columns`,
   ];
 }
 
