@@ -3,11 +3,13 @@ import type pg from 'pg';
 import type { Statement } from '../sql/search-path.ts';
 import { askTogether } from './user-search-path.ts';
 
-/** A statement without parameters, and what its rows mean. */
+/** A statement without parameters, or two of them, and what their rows mean. */
 export interface CatalogQuestion<T> {
   /** Undefined if the answer is known: then there are no rows. */
   readonly statement: Statement | undefined;
-  readonly read: (rows: readonly unknown[]) => T;
+  /** Asked only together with `statement`. */
+  readonly second?: Statement;
+  readonly read: (rows: readonly unknown[], ofSecond?: readonly unknown[]) => T;
 }
 
 type QuestionAnswers<Q extends readonly CatalogQuestion<unknown>[]> = {
@@ -19,9 +21,13 @@ export async function askAll<const Q extends readonly CatalogQuestion<unknown>[]
   client: pg.ClientBase,
   questions: Q,
 ): Promise<QuestionAnswers<Q>> {
-  const statements = questions.flatMap(({ statement }) => statement ?? []);
+  const asked = ({ statement, second }: CatalogQuestion<unknown>): Statement[] =>
+    statement === undefined ? [] : [statement, ...(second === undefined ? [] : [second])];
+  const statements = questions.flatMap(asked);
   const answers = statements.length === 0 ? [] : await askTogether(client, statements);
-  const rowsFor = ({ statement }: CatalogQuestion<unknown>): readonly unknown[] =>
-    statement === undefined ? [] : (answers.shift()?.rows ?? []);
-  return questions.map((question) => question.read(rowsFor(question))) as QuestionAnswers<Q>;
+  const read = (question: CatalogQuestion<unknown>): unknown => {
+    const [rows = [], ofSecond = []] = asked(question).map(() => answers.shift()?.rows);
+    return question.read(rows, ofSecond);
+  };
+  return questions.map(read) as QuestionAnswers<Q>;
 }

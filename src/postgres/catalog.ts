@@ -8,6 +8,7 @@ import {
   DESCRIBE_TYPES,
   describeRelationsNamed,
   describeSchemasNamed,
+  describeTypesOf,
   findTablesLike,
   RELATION_NAMES,
   type LikePattern,
@@ -34,8 +35,22 @@ const madeOf = columnSchema.pick({ base: true, typeDetail: true });
 const madeRow = typeUse.extend({ made: madeOf });
 type MadeOf = Readonly<z.infer<typeof madeOf>>;
 
-/** `base` is missing for a column whose type is not a plain one. */
-const columnRow = columnSchema.extend({ base: columnSchema.shape.base.nullable(), typeUse });
+const typeRow = typeUse.extend({ name: z.string(), base: madeOf.shape.base.nullable() });
+
+/** In the order of the statement. Its type and modifier are a `TypeUse`. */
+const { shape } = columnSchema;
+const columnRow = z.tuple([
+  shape.name,
+  shape.position,
+  typeUse.shape.type,
+  typeUse.shape.modifier,
+  shape.isNotNull,
+  shape.collation,
+  shape.generated,
+  shape.expression,
+  shape.identity,
+]);
+type ColumnRow = z.infer<typeof columnRow>;
 
 const relationRow = z
   .object({
@@ -79,11 +94,32 @@ const goneRow = z.union([z.object({ canSelectTable: z.null() }), z.object({ canS
 
 type FoundRelation = Readonly<z.infer<typeof relationRow>>;
 
+/** What a type is made of, by `typeUseKey`. Undefined for a type that is not plain. */
+type FoundTypes = ReadonlyMap<string, { readonly type: string; readonly made: MadeOf | undefined }>;
+
+interface FoundTables {
+  readonly relations: readonly FoundRelation[];
+  readonly types: FoundTypes;
+}
+
 /** The rows of the existing relations, for `completeTables`. Ask with an empty search_path. */
-export const tablesQuestion = (tables: readonly TableName[]): CatalogQuestion<readonly FoundRelation[]> => ({
+export const tablesQuestion = (tables: readonly TableName[]): CatalogQuestion<FoundTables> => ({
   statement: tables.length === 0 ? undefined : describeRelationsNamed(tables),
-  read: (rows) => rows.flatMap(readRelation),
+  second: describeTypesOf(tables),
+  read: (rows, types = []) => ({ relations: rows.flatMap(readRelation), types: readTypes(types) }),
 });
+
+/** Columns of the same type share its description, because thousands of tables have many thousand columns. */
+const readTypes = (rows: readonly unknown[]): FoundTypes =>
+  new Map(
+    z
+      .array(typeRow)
+      .parse(rows)
+      .map(({ name, base, ...use }) => [
+        typeUseKey(use),
+        { type: name, made: base ? { base, typeDetail: null } : undefined },
+      ]),
+  );
 
 /** Thousands of tables are there, and few are gone. zod takes long to refuse a row, because it makes an error for each field. */
 function readRelation(row: unknown): FoundRelation[] {
@@ -106,17 +142,14 @@ export async function describeTables(
 export async function completeTables(
   client: pg.ClientBase,
   tables: readonly TableName[],
-  found: readonly FoundRelation[],
+  found: FoundTables,
 ): Promise<Map<string, Relation>> {
-  const uses = found.flatMap(({ columns }) =>
-    columns.filter(({ base }) => !base).map((each) => each.typeUse),
-  );
-  const made = await describeTypes(client, uses);
-  const keepers = await findKeepers(client, found);
+  const types = await withMade(client, found.types);
+  const keepers = await findKeepers(client, found.relations);
   const relations = new Map<string, Relation>();
-  for (const { hasHypertables: _1, hasDistributedTables: _2, ...row } of found) {
-    const columns = row.columns.map((column) => withType(column, made));
-    // The column was dropped with its type between the two statements.
+  for (const { hasHypertables: _1, hasDistributedTables: _2, ...row } of found.relations) {
+    const columns = row.columns.map((column) => columnOf(column, types));
+    // The column was added or dropped with its type between the statements.
     if (!columns.every((column) => column !== undefined)) return describeTables(client, tables);
     relations.set(tableKey(row.name), { ...row, columns, keptBy: keepers.get(row.oid) ?? null });
   }
@@ -144,31 +177,32 @@ async function findKeepers(
 
 const typeUseKey = ({ type, modifier }: TypeUse): string => `${type} ${modifier}`;
 
-/** The base types of these types, by `keyOf`. */
-async function describeTypes(
-  client: pg.ClientBase,
-  uses: readonly TypeUse[],
-): Promise<ReadonlyMap<string, MadeOf>> {
-  if (uses.length === 0) return new Map();
+/** Asks what the types are made of that are not plain. */
+async function withMade(client: pg.ClientBase, types: FoundTypes): Promise<FoundTypes> {
+  const keys = [...types].flatMap(([key, { made }]) => (made ? [] : [key.split(' ')]));
+  if (keys.length === 0) return types;
   const { rows } = await client.query(DESCRIBE_TYPES, [
-    uses.map(({ type }) => type),
-    uses.map(({ modifier }) => modifier),
+    keys.map(([type]) => type),
+    keys.map(([, modifier]) => modifier),
   ]);
-  return new Map(
-    z
-      .array(madeRow)
-      .parse(rows)
-      .map(({ made, ...use }) => [typeUseKey(use), made]),
-  );
+  const completed = new Map(types);
+  for (const { made, ...use } of z.array(madeRow).parse(rows)) {
+    const key = typeUseKey(use);
+    const found = types.get(key);
+    if (found) completed.set(key, { ...found, made });
+  }
+  return completed;
 }
 
-function withType(
-  { typeUse: use, base, ...rest }: z.infer<typeof columnRow>,
-  made: ReadonlyMap<string, MadeOf>,
-): Column | undefined {
-  if (base) return { ...rest, base };
-  const found = made.get(typeUseKey(use));
-  return found && { ...rest, ...found };
+function columnOf(row: ColumnRow, types: FoundTypes): Column | undefined {
+  const [name, position, type, modifier, isNotNull, collation, generated, expression, identity] = row;
+  const found = types.get(typeUseKey({ type, modifier }));
+  if (!found?.made) return undefined;
+  const { base, typeDetail } = found.made;
+  return {
+    ...{ name, position, type: found.type, base, typeDetail },
+    ...{ isNotNull, collation, generated, expression, identity },
+  };
 }
 
 /** The relations of one schema with one of these names, by name. */

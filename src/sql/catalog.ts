@@ -22,19 +22,10 @@ const IS_NOT_NULL = /* sql */ `a.attnotnull AND NOT EXISTS (
                SELECT FROM pg_constraint nn WHERE nn.conrelid = c.oid AND nn.contype = 'n' AND NOT nn.convalidated
                  AND nn.conkey = ARRAY[a.attnum])`;
 
-/** Shaped like `columnSchema`, from any row with the type columns of pg_attribute. */
-const columnObject = (
-  isNotNull: string,
-  expression: string,
-  made: string,
-): string => /* sql */ `json_build_object(
-             'name', a.attname, 'position', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
-             ${made},
-             'isNotNull', ${isNotNull},
-             'collation', CASE WHEN a.attcollation <> t.typcollation THEN
+/** For any row `a` with the type columns of pg_attribute; `t` is its type. Null for the default collation of the type. */
+const COLLATION = /* sql */ `CASE WHEN a.attcollation <> t.typcollation THEN
                (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co
-                JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
-             'generated', a.attgenerated, 'expression', ${expression}, 'identity', a.attidentity)`;
+                JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END`;
 
 /** The base type of a type. Append TYPES_OF_COLUMNS. */
 const MADE_OF = /* sql */ `
@@ -52,20 +43,19 @@ const MADE_OF = /* sql */ `
 const IS_PLAIN = /* sql */ `t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype NOT IN ('c', 'd')
                AND (e.oid IS NULL OR e.typnamespace = t.typnamespace AND e.typtype NOT IN ('c', 'd'))`;
 
-/**
- * The same for a plain type; for any other type, the input of DESCRIBE_TYPES. Most tables have only plain types, and
- * this takes a third of the time for them.
- */
-const MADE_OF_PLAIN = /* sql */ `
-             'base', CASE WHEN ${IS_PLAIN} THEN json_build_object(
+/** The same for a plain type. Most tables have only plain types, and this takes a third of the time for them. */
+const PLAIN_BASE = /* sql */ `CASE WHEN ${IS_PLAIN} THEN json_build_object(
                'type', format_type(t.oid, a.atttypmod), 'isBuiltIn', true, 'isArray', e.oid IS NOT NULL,
                'element', CASE WHEN e.oid IS NOT NULL THEN json_build_object(
-                 'type', format_type(e.oid, a.atttypmod), 'isBuiltIn', true, 'isArray', false, 'delimiter', e.typdelim) END) END,
-             'typeDetail', NULL, 'typeUse', json_build_object('type', t.oid::text, 'modifier', a.atttypmod)`;
+                 'type', format_type(e.oid, a.atttypmod), 'isBuiltIn', true, 'isArray', false, 'delimiter', e.typdelim) END) END`;
 
 /** For a generated column of the relation `c`. */
 const EXPRESSION = /* sql */ `CASE WHEN a.attgenerated <> '' THEN
                (SELECT pg_get_expr(g.adbin, g.adrelid) FROM pg_attrdef g WHERE g.adrelid = c.oid AND g.adnum = a.attnum) END`;
+
+/** A column of the relation `c`, without its type. An array, because thousands of tables have many thousand columns. */
+const COLUMN = /* sql */ `json_build_array(a.attname, a.attnum, a.atttypid::text, a.atttypmod, ${IS_NOT_NULL},
+             ${COLLATION}, a.attgenerated, ${EXPRESSION}, a.attidentity)`;
 
 /**
  * The relation `c` with its children and partitions, each as a row `l` of pg_class. Only a relation with children reads
@@ -104,7 +94,7 @@ const PARTITIONS = /* sql */ `CASE WHEN c.relkind = 'p' THEN (
                AND has_schema_privilege(l.relnamespace, 'USAGE')))
     FROM ${TREE}) END`;
 
-/** The inputs of columnObject(), after `FROM ... a`. */
+/** The inputs of MADE_OF, after `FROM ... a`. */
 const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
     CROSS JOIN LATERAL (
       WITH RECURSIVE chain AS (
@@ -146,6 +136,24 @@ const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
         FROM made_of JOIN pg_type m ON m.oid = made_of.oid AND m.typtype = 'c'
         JOIN pg_attribute f ON f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) parts) detail ON true`;
 
+const WANTED = (tables: readonly TableName[]): string => /* sql */ `
+  unnest(${textArray(tables.map(({ schema }) => schema))}, ${textArray(tables.map(({ table }) => table))}) wanted(schema, name)`;
+
+const NAMED = /* sql */ `
+  JOIN pg_namespace n ON n.nspname = wanted.schema
+  JOIN pg_class c ON c.relname = wanted.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
+
+/**
+ * One row for each type and modifier in the columns of these relations. The base is null if the type is not plain: it is the
+ * input of DESCRIBE_TYPES then.
+ */
+export const describeTypesOf = (tables: readonly TableName[]): string => /* sql */ `
+  SELECT a.atttypid::text AS type, a.atttypmod AS modifier, format_type(a.atttypid, a.atttypmod) AS name, ${PLAIN_BASE} AS base
+  FROM (SELECT DISTINCT a.atttypid, a.atttypmod FROM ${WANTED(tables)} ${NAMED}
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) a
+  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid`;
+
 /** One row per relation, shaped like `relationRow` in postgres/catalog.ts. Shares its message with other statements. */
 export const describeRelationsNamed = (tables: readonly TableName[]): string => /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
@@ -162,17 +170,14 @@ export const describeRelationsNamed = (tables: readonly TableName[]): string => 
           WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
          storage.rows AS "estimatedRows", storage.bytes,
          cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
-  FROM unnest(${textArray(tables.map(({ schema }) => schema))}, ${textArray(tables.map(({ table }) => table))}) wanted(schema, name)
-  CROSS JOIN (SELECT ${EXTENSION_CATALOGS}) extensions
-  JOIN pg_namespace n ON n.nspname = wanted.schema
-  JOIN pg_class c ON c.relname = wanted.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  FROM ${WANTED(tables)}
+  CROSS JOIN (SELECT ${EXTENSION_CATALOGS}) extensions ${NAMED}
   CROSS JOIN LATERAL (
-    SELECT coalesce(json_agg(${columnObject(IS_NOT_NULL, EXPRESSION, MADE_OF_PLAIN)} ORDER BY a.attnum), '[]') AS columns,
+    SELECT coalesce(json_agg(${COLUMN} ORDER BY a.attnum), '[]') AS columns,
            coalesce(json_agg(a.attname) FILTER (
              WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) cols
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(json_build_object('index', ic.relname, 'columns', key.names))
@@ -209,11 +214,10 @@ export const DESCRIBE_TYPES = /* sql */ `
  * table can have, and the volatile functions.
  */
 export const DESCRIBE_COLUMNS = /* sql */ `
-  SELECT (SELECT coalesce(json_agg(${columnObject('false', 'NULL', MADE_OF)} ORDER BY a.place), '[]')
-          FROM (SELECT attname, atttypid, atttypmod, place, 0 AS attnum, own.typcollation AS attcollation,
-                       '' AS attgenerated, '' AS attidentity
-                FROM unnest($1::text[], $2::oid[], $3::int[]) WITH ORDINALITY AS given(attname, atttypid, atttypmod, place)
-                JOIN pg_type own ON own.oid = atttypid) a
+  SELECT (SELECT coalesce(json_agg(json_build_object(
+             'name', a.attname, 'position', 0, 'type', format_type(a.atttypid, a.atttypmod), ${MADE_OF},
+             'isNotNull', false, 'collation', NULL, 'generated', '', 'expression', NULL, 'identity', '') ORDER BY a.place), '[]')
+          FROM unnest($1::text[], $2::oid[], $3::int[]) WITH ORDINALITY AS a(attname, atttypid, atttypmod, place)
           ${TYPES_OF_COLUMNS}) AS columns,
          ARRAY(SELECT place::int FROM unnest($2::oid[]) WITH ORDINALITY AS given(type, place)
                JOIN pg_type t ON t.oid = type AND t.typtype = 'p' ORDER BY 1) AS "withoutType",

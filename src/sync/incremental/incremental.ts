@@ -5,7 +5,7 @@ import { reworded, type IncrepError } from '../../errors.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { addConflicts } from '../../conflicts.ts';
 import { compareMore } from '../compare/compare-more.ts';
-import { holdDestination } from '../write/destination-lock.ts';
+import { holdDestination, holdInMessage } from '../write/destination-lock.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
 import { alterDestination, finishEvolution } from './evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
@@ -21,7 +21,7 @@ import {
   type MergeCounts,
   type Share,
 } from '../write/merge-staging.ts';
-import { mergeInto } from '../write/merge-into.ts';
+import { mergeAtOnce, mergeInto, type Merging } from '../write/merge-into.ts';
 import { nullKeysAtSource } from '../write/null-keys.ts';
 import type { Reason } from '../../reasons.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
@@ -32,7 +32,7 @@ import { removeLogged, type LoggedRemoval } from './remove-logged.ts';
 import { emptyStaging } from '../write/staging.ts';
 import { clockShiftSince, comparisonDue, replacedWarning, shiftSince } from '../fence/next-state.ts';
 import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts';
-import { rowKey } from '../../schema/row-identity.ts';
+import { isShared, rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
 import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
@@ -258,23 +258,38 @@ async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefi
   return { ...merged, evolved: { filledRows: altered.filledRows, warnings } };
 }
 
-async function mergeRows({ context, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
+async function mergeRows(changes: Changes, { rows }: Copied): Promise<Merged> {
+  const { context, facts, plan, destination } = changes;
+  const { source: relation } = plan;
+  const merging: Merging = {
+    ...{ context, facts, relation, destination },
+    share: shareOf(facts, rows),
+    isRemovalOver: plan.removesFirst,
+  };
+  const atOnce = await mergeFewAtOnce(changes, merging, rows);
+  if (atOnce) return { counts: atOnce, older: 0, facts, fetched: 0 };
   if (rows > 0) await holdDestination(destination, facts, context.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
   await enterPhase(context, facts, 'merge');
-  const { source: relation } = plan;
   const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
-  const share = shareOf(facts, rows);
-  const counts = await mergeInto({
-    context,
-    facts,
-    relation,
-    destination,
-    share,
-    isRemovalOver: plan.removesFirst,
-  });
+  const counts = await mergeInto(merging);
   return { counts, older, facts, fetched: 0 };
+}
+
+/** Up to this many rows, a merge that is refused and repeated costs less than a message. */
+const FEW_ROWS = 10_000;
+
+async function mergeFewAtOnce(
+  { context, facts, plan }: Changes,
+  merging: Merging,
+  rows: number,
+): Promise<MergeCounts | undefined> {
+  const { destination, settings } = facts;
+  if (rows === 0 || rows > FEW_ROWS || !plan.hasMergeIndex || !destination || isShared(settings))
+    return undefined;
+  await enterPhase(context, facts, 'merge');
+  return mergeAtOnce(merging, holdInMessage(facts, context.timing, destination));
 }
 
 /** From this share on, reading the whole table once costs less than an index lookup for every row of the window. */

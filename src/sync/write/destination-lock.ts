@@ -24,30 +24,64 @@ export interface ExpectedTable {
   readonly holds: 'part' | 'whole';
 }
 
+type LockTiming = Pick<Timing, 'lockTimeout' | 'exclusiveLock'>;
+
 /** @throws IncrepError SCHEMA_CHANGED, after which increp plans the table again */
 export async function holdDestination(
   client: pg.ClientBase,
   facts: TableFacts,
-  timing: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
+  timing: LockTiming,
   { holds }: ExpectedTable,
 ): Promise<void> {
-  const { destinationName, destination, settings, pipeline } = facts;
+  const { destination, settings } = facts;
   if (!destination) return;
-  const rows = ownRows(destinationName, settings, destination, pipeline);
-  const questions = [
-    lockForMerge(destinationName),
-    shapeStamp(destinationName),
-    ...usually(whichHaveRows([rows])),
-  ];
-  const [, stamp, ...others] =
+  const questions = questionsAbout(facts, destination);
+  const answers =
     holds === 'part' && !isShared(settings)
       ? await askAfterWriters(client, facts, timing, questions)
       : await queryEach(client, questions);
+  await ensureAsPlanned(client, facts, destination, holds, answers);
+}
+
+/** The statements that lock the table, for a message that holds the merge too, and the check of their answers. */
+export interface HoldInMessage {
+  readonly sent: readonly string[];
+  /** @throws IncrepError SCHEMA_CHANGED */
+  readonly ensureHeld: (client: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<void>;
+}
+
+/** Of a table that only this pipeline writes. The merge brings only some of its rows. */
+export function holdInMessage(facts: TableFacts, timing: LockTiming, destination: Relation): HoldInMessage {
+  const wait = writersWait(facts, timing);
+  return {
+    sent: [...wait, ...questionsAbout(facts, destination)],
+    ensureHeld: (client, answers) =>
+      ensureAsPlanned(client, facts, destination, 'part', answers.slice(wait.length)),
+  };
+}
+
+const questionsAbout = (
+  { destinationName, settings, pipeline }: TableFacts,
+  destination: Relation,
+): string[] => [
+  lockForMerge(destinationName),
+  shapeStamp(destinationName),
+  ...usually(whichHaveRows([ownRows(destinationName, settings, destination, pipeline)])),
+];
+
+/** Takes the answers to `questionsAbout`. */
+async function ensureAsPlanned(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  destination: Relation,
+  holds: ExpectedTable['holds'],
+  [, stamp, ...others]: readonly pg.QueryResult[],
+): Promise<void> {
   const filled = others[USUALLY_AT];
   if (holds === 'part' && facts.destinationHasRows && filled?.rows.length === 0)
     throw changed(facts, 'was emptied during its sync');
   if (stampRow.safeParse(stamp?.rows[0]).data?.stamp === destination.stamp) return;
-  const { schema, table } = destinationName;
+  const { schema, table } = facts.destinationName;
   const now = (await describeRelations(client, schema, [table])).get(table);
   if (!isStillFit(facts, destination, now)) throw altered(facts);
 }
@@ -58,31 +92,34 @@ export async function holdDestination(
  */
 async function askAfterWriters(
   client: pg.ClientBase,
-  { destinationName }: TableFacts,
-  { lockTimeout: usual, exclusiveLock }: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
+  facts: TableFacts,
+  timing: LockTiming,
   questions: readonly string[],
 ): Promise<pg.QueryResult[]> {
-  // Releases the lock. The old lock_timeout is set again.
-  const release = [
-    'ROLLBACK TO SAVEPOINT increp_writers',
-    'RELEASE SAVEPOINT increp_writers',
-    lockTimeout(usual),
-  ];
-  const wait = [
-    'SAVEPOINT increp_writers',
-    lockTimeout(exclusiveLock.all),
-    awaitWriters(destinationName),
-    ...release,
-  ];
+  const wait = writersWait(facts, timing);
   try {
     return (await queryEach(client, [...wait, ...questions])).slice(wait.length);
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
     // Without the savepoint, the wait was over, and a question was refused.
-    await client.query(release.join('; ')).catch(() => Promise.reject(error));
+    await client.query(writersRelease(timing).join('; ')).catch(() => Promise.reject(error));
     return queryEach(client, questions);
   }
 }
+
+const writersWait = ({ destinationName }: TableFacts, timing: LockTiming): string[] => [
+  'SAVEPOINT increp_writers',
+  lockTimeout(timing.exclusiveLock.all),
+  awaitWriters(destinationName),
+  ...writersRelease(timing),
+];
+
+/** Releases the lock. The old lock_timeout is set again. */
+const writersRelease = ({ lockTimeout: usual }: LockTiming): string[] => [
+  'ROLLBACK TO SAVEPOINT increp_writers',
+  'RELEASE SAVEPOINT increp_writers',
+  lockTimeout(usual),
+];
 
 const stampRow = z.object({ stamp: z.string() });
 

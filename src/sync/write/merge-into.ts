@@ -3,7 +3,7 @@
  * of statements first. If a constraint refuses that, it rolls back to the savepoint and tries another order. The last order
  * succeeds whenever the final rows satisfy the constraint.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import * as z from 'zod';
 import type { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
@@ -17,7 +17,17 @@ import type { Merge } from '../../sql/merge.ts';
 import { lockWholly } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { waitingForUsers } from '../lock/lock-holders.ts';
-import { mergeOf, mergeStaging, type MergeCounts, type MergeOrder, type Share } from './merge-staging.ts';
+import type { HoldInMessage } from './destination-lock.ts';
+import {
+  hasOneVersion,
+  hasWriters,
+  mergeInMessage,
+  mergeOf,
+  mergeStaging,
+  type MergeCounts,
+  type MergeOrder,
+  type Share,
+} from './merge-staging.ts';
 import { conflictLogOf } from './record-conflicts.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import {
@@ -62,16 +72,50 @@ interface MergeAttempt {
   readonly postponed: IncrepError | undefined;
 }
 
+const firstAttempt = ({ share }: Merging): MergeAttempt => ({
+  order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
+  indexes: [],
+  syncedConstraints: [],
+  refusal: undefined,
+  postponed: undefined,
+});
+
+const mergeFor = ({ context, facts, relation }: Merging): Merge => ({
+  ...mergeOf(facts, relation),
+  conflictLog: conflictLogOf(facts, context),
+});
+
+/**
+ * Locks the table and merges in one message, because each round trip counts on a slow network. Undefined if the merge needs more
+ * messages, or if the server refuses a statement. Nothing has happened then, and the single steps show the reason.
+ */
+export async function mergeAtOnce(merging: Merging, hold: HoldInMessage): Promise<MergeCounts | undefined> {
+  const { destination, relation, share } = merging;
+  const merge = mergeFor(merging);
+  if (hasWriters(merge) || !hasOneVersion(merge, relation)) return undefined;
+  const before = ['SAVEPOINT increp_at_once', ...hold.sent, DEFER_CONSTRAINTS];
+  const after = [CHECK_CONSTRAINTS, 'RELEASE SAVEPOINT increp_at_once'];
+  const { order } = firstAttempt(merging);
+  const merged = await mergeInMessage(destination, merge, share, order, { before, after }).catch(
+    async (error: unknown) => {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      await backTo(destination, 'increp_at_once', error);
+    },
+  );
+  if (merged) await hold.ensureHeld(destination, merged.answers.slice(1));
+  return merged?.counts;
+}
+
+/** @throws the error itself if there is no such savepoint, because the server ended the transaction */
+const backTo = (client: pg.ClientBase, savepoint: string, error: unknown): Promise<unknown> =>
+  client
+    .query(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`)
+    .catch(() => Promise.reject(error));
+
 export async function mergeInto(merging: Merging): Promise<MergedInto> {
-  const { context, facts, relation, destination, share } = merging;
-  const merge = { ...mergeOf(facts, relation), conflictLog: conflictLogOf(facts, context) };
-  let attempt: MergeAttempt = {
-    order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
-    indexes: [],
-    syncedConstraints: [],
-    refusal: undefined,
-    postponed: undefined,
-  };
+  const { destination } = merging;
+  const merge = mergeFor(merging);
+  let attempt = firstAttempt(merging);
   for (;;) {
     try {
       const counts = await tryToMerge(merging, merge, attempt);
@@ -79,7 +123,7 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
     } catch (error) {
       const violation = violationOf(error);
       if (!violation) throw error;
-      await destination.query('ROLLBACK TO SAVEPOINT increp_merge; RELEASE SAVEPOINT increp_merge');
+      await backTo(destination, 'increp_merge', error);
       attempt = await (violation.kind === 'unique' ? pastUnique : pastForeignKey)(
         { ...merging, merge, attempt },
         violation,

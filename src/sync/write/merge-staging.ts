@@ -120,16 +120,28 @@ export async function mergeStaging(
   order: MergeOrder = orderFor(share),
   beside: Beside = {},
 ): Promise<MergeCounts> {
+  if (hasWriters(merge)) return besideWriters(client, merge, mergeSteps(merge, share, order), beside);
+  return (await mergeInMessage(client, merge, share, order, beside)).counts;
+}
+
+/** With the answers to the statements that came before the merge. Not for tables with other writers. */
+export async function mergeInMessage(
+  client: pg.ClientBase,
+  merge: Merge,
+  share: Share,
+  order: MergeOrder,
+  { before = [], after = [] }: Beside,
+): Promise<{ readonly counts: MergeCounts; readonly answers: readonly pg.QueryResult[] }> {
   const steps = mergeSteps(merge, share, order);
-  if (hasWriters(merge)) return besideWriters(client, merge, steps, beside);
-  const { before = [], after = [] } = beside;
   const sent = usually(...steps.flatMap((step) => step.sent));
   const answers = await queryEach(client, [...before, ...sent, ...after]);
-  return countsIn(steps, answers.slice(before.length + USUALLY_AT));
+  const counts = countsIn(steps, answers.slice(before.length + USUALLY_AT));
+  return { counts, answers: answers.slice(0, before.length) };
 }
 
 /** Whether the settings expect that others write to the destination table. */
-const hasWriters = ({ yieldsToNewer, versions }: Merge): boolean => yieldsToNewer || versions !== undefined;
+export const hasWriters = ({ yieldsToNewer, versions }: Merge): boolean =>
+  yieldsToNewer || versions !== undefined;
 
 /**
  * Another session may have inserted the same row after the statement searched for it. A retry then updates that row. Each
@@ -256,7 +268,9 @@ export async function dropOlderVersions(
   merge: Merge,
   source: Relation,
 ): Promise<number> {
-  return merge.mergeKey.length === 0 || isUniqueBy(source, merge.mergeKey)
-    ? 0
-    : affectedRows(await client.query(keepNewest(merge)));
+  return hasOneVersion(merge, source) ? 0 : affectedRows(await client.query(keepNewest(merge)));
 }
+
+/** Whether the source has one row for each unique key. */
+export const hasOneVersion = ({ mergeKey }: Merge, source: Relation): boolean =>
+  mergeKey.length === 0 || isUniqueBy(source, mergeKey);
