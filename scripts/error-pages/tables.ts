@@ -155,13 +155,16 @@ WHERE l.relation = 'public.orders'::regclass;
       'An object belongs to another role, so increp may not move it.',
     ],
     steps: [
-      'The message names the object. Save its definition: `pg_get_viewdef`, `\\d+`, or `pg_dump --schema-only -t`',
-      'Drop or change the object, run `increp sync`, and create the object again.',
+      'The message has the steps: save the views that use the column, and all views that are built on them, with `pg_dump`. Drop them in the printed order, run `increp sync`, and create them again.',
+      'To keep a column that the source dropped, set `"dropped_columns": "keep"` for the table. Its views stay.',
       'If the object belongs to another role, run the statement from the message instead.',
     ],
     example: [
       'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
-      "  next: The old table stays in use. Drop or change view public.order_notes. Save the definition before (SELECT pg_get_viewdef('public.order_notes'::regclass)), and create it again after the sync. First drop the views that are built on a view that you drop.",
+      '  next: The old table stays in use. To keep the column, set "dropped_columns": "keep" for the table. Otherwise:',
+      '        1. Save the view. On the server of the destination, run: pg_dump -s -U writer -d analytics -t public.order_notes -f views.sql',
+      '        2. At the destination, run: DROP VIEW public.order_notes',
+      '        3. Run "increp sync orders". Then edit views.sql for the new columns, and run: psql -U writer -d analytics -f views.sql',
     ],
   },
   CONFLICT_LOG: {

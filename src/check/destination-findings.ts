@@ -17,8 +17,8 @@ import { unfitForChunks } from '../sync/plan/chunk-choice.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
 import { isKeyedPlan } from '../sync/plan/plan.ts';
 import { previewEvolution, previewExtension } from '../sync/plan/evolution-preview.ts';
+import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import {
-  describeDependent,
   findObstruction,
   isItself,
   isOthers,

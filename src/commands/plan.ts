@@ -8,7 +8,7 @@ import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { plannedObjects } from '../sync/objects/planned-objects.ts';
-import { describeDependent } from '../sync/plan/obstructions.ts';
+import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';

@@ -27,6 +27,8 @@ const dependentRow = z.object({
   isOwnerSuper: z.boolean(),
   /** The columns of the table that it uses directly. */
   columns: z.array(z.string()),
+  /** The names of the views on the table that it reads directly. */
+  reads: z.array(z.string()),
   /** False if it cannot be moved to another table. */
   canMove: z.boolean(),
 });

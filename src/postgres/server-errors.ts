@@ -1,5 +1,6 @@
 /** Converts errors of a server or a socket to errors that the operator can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
+import { ident, qualified } from '../sql/identifiers.ts';
 import { shellWord } from '../shell-word.ts';
 import { connectFault } from '../system-fault.ts';
 import { endpointOf, type Endpoint } from './endpoint.ts';
@@ -8,7 +9,15 @@ import { SQLSTATE } from './sqlstate.ts';
 
 interface ErrorAdvice {
   readonly code: ErrorCode;
-  readonly next: (endpoint: Endpoint, message: string) => string;
+  readonly next: (endpoint: Endpoint, message: string, refused: RefusedPlace) => string;
+}
+
+/** The fields of an error of the server that name what refused a row. */
+interface RefusedPlace {
+  readonly schema?: string | undefined;
+  readonly table?: string | undefined;
+  readonly column?: string | undefined;
+  readonly constraint?: string | undefined;
 }
 
 const networkAndLog = ({ side }: Endpoint): string =>
@@ -49,9 +58,20 @@ const lockTableFull: ErrorAdvice = {
 };
 const refusedRow: ErrorAdvice = {
   code: 'CONSTRAINT_VIOLATED',
-  next: ({ side }) =>
-    `Nothing was changed. Correct the row at the source, or drop the constraint at the ${side}. Then run increp again.`,
+  next: ({ side }, _message, place) => {
+    const drop = dropRefusal(place);
+    return `Nothing was changed. Correct the row at the source, or drop the constraint at the ${side}${drop === undefined ? '' : `: ${drop}`}. Then run increp again.`;
+  },
 };
+
+/** Undefined if the server names no table, as for a constraint of a domain. */
+function dropRefusal({ schema, table, column, constraint }: RefusedPlace): string | undefined {
+  if (schema === undefined || table === undefined) return undefined;
+  const alter = `ALTER TABLE ${qualified({ schema, table })}`;
+  // PostgreSQL 18 names the constraint of NOT NULL too.
+  if (column !== undefined) return `${alter} ALTER COLUMN ${ident(column)} DROP NOT NULL`;
+  return constraint === undefined ? undefined : `${alter} DROP CONSTRAINT ${ident(constraint)}`;
+}
 const noIdentity: ErrorAdvice = {
   code: 'NO_REPLICA_IDENTITY',
   next: () => 'At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
@@ -189,14 +209,14 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
 export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
   const endpoint = endpointOf(thrown) ?? supposed;
-  const error: Error & ServerSaid & { detail?: string; where?: string } =
+  const error: Error & ServerSaid & RefusedPlace & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${endpoint.side} ${endpoint.address}: ${serverMessage(error)}`;
   const verdict = verdictOf(error);
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
-      next: withTunnel(verdict.next(endpoint, error.message), endpoint),
+      next: withTunnel(verdict.next(endpoint, error.message, error), endpoint),
       sqlstate: String(error.code),
       cause: error,
     });
@@ -235,7 +255,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
       : said,
     next: hasNone
       ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE) if there is no URL`}, or add it to ~/.pgpass (mode 0600).`
-      : withTunnel(badLogin.next(endpoint, error.message), endpoint),
+      : withTunnel(badLogin.next(endpoint, error.message, {}), endpoint),
     cause: error,
   });
 }

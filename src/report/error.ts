@@ -20,7 +20,7 @@ export function formatError(error: PrintedError, style: Style): string {
   const lines = [
     `${painter(style)('red', 'error:')} ${title} (${codesText(error.code, error.sqlstate)})${colon}`,
     ...list,
-    `  next: ${printable(error.next)}`,
+    `  next: ${printable(error.next).replaceAll(/\n */g, `\n${' '.repeat(8)}`)}`,
   ];
   return `${wrapLines(lines.join('\n'), style)}\n`;
 }

@@ -24,6 +24,12 @@ const NEXT = '    next: ';
 /** A finding that is the same for this many tables is printed once. */
 const ALIKE = 3;
 
+/** A finding of several tables. */
+interface GroupedFinding extends PrintedFinding {
+  /** Set if the texts differ: the table whose text is printed. */
+  readonly example?: string | undefined;
+}
+
 interface Printing {
   /** The number of tables. */
   readonly tables?: number;
@@ -52,29 +58,23 @@ export function formatFindings(
   return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style)].join('\n')}\n`;
 }
 
-function withoutRepeats(findings: readonly PrintedFinding[]): readonly PrintedFinding[] {
+function withoutRepeats(findings: readonly PrintedFinding[]): readonly GroupedFinding[] {
   const keyOf = ({ level, table, code, message, action }: PrintedFinding) =>
     `${level} ${action === undefined} ${failureKey({ name: table ?? '', code, message, hint: action ?? '' })}`;
   const alike = Map.groupBy(findings, keyOf);
   return [...alike.values()].flatMap((same) => {
     const [first] = same;
     return first && same.length >= ALIKE
-      ? [{ ...first, table: labelOf(same), message: sharedText(same) }]
+      ? [{ ...first, table: labelOf(same), example: exampleOf(first, same) }]
       : same;
   });
 }
 
-/** If the texts differ in the names of the tables or in numbers of rows, the text is that of the first table. */
-function sharedText(findings: readonly PrintedFinding[]): string {
-  const [first] = findings;
-  if (!first) return '';
-  const isSame = findings.every(
-    ({ message, action }) => message === first.message && action === first.action,
-  );
-  return isSame
-    ? first.message
-    : `${first.message} (the text for ${first.table ?? 'the pipeline'}; "increp check -v" prints all)`;
-}
+/** The texts may differ in the names of the tables, or in numbers of rows. */
+const exampleOf = (first: PrintedFinding, findings: readonly PrintedFinding[]): string | undefined =>
+  findings.every(({ message, action }) => message === first.message && action === first.action)
+    ? undefined
+    : first.table;
 
 function labelOf(findings: readonly PrintedFinding[]): string {
   const names = findings.flatMap(({ table }) => table ?? []);
@@ -85,7 +85,7 @@ const rank = (level: FindingLevel): number => LEVELS.indexOf(level);
 const rankOf = ([first]: readonly PrintedFinding[]): number => (first ? rank(first.level) : LEVELS.length);
 
 function findingLines(
-  { level, code, message, action }: PrintedFinding,
+  { level, code, message, action, example }: GroupedFinding,
   style: Style,
   paint: Paint,
 ): string[] {
@@ -101,6 +101,14 @@ function findingLines(
     `${paint(tint, head)}${first.slice(head.length)}`,
     ...rest,
     ...(action === undefined ? [] : wrapped(NEXT, printable(action), NEXT.length, style)),
+    ...(example === undefined
+      ? []
+      : wrapped(
+          '    ',
+          `This is the text for ${printable(example)}. "increp check -v" prints each.`,
+          4,
+          style,
+        )),
   ];
 }
 

@@ -113,7 +113,16 @@ export function formatPlan(
   const sorted = printed.toSorted((a, b) => trouble(a) - trouble(b));
   const told: ToldFailures = new Map();
   const isMany = tables.filter(({ action }) => action === 'initial').length > MANY_TABLES;
+  const quiet = isVerbose ? [] : sorted.filter((table) => isWithoutNews(table, nameWidth, style));
+  const grouped = new Set(quiet.length > MANY_TABLES ? quiet : []);
+  const quietLine =
+    grouped.size === 0
+      ? []
+      : [
+          `${painter(style)('cyan', '~')} ${formatCounted(grouped.size, 'table')} with ${NOTHING_NEW} (-v prints each)`,
+        ];
   const lines = sorted.flatMap((table) => {
+    if (grouped.has(table)) return [];
     const seen = isVerbose ? undefined : repetition(table, told);
     if (seen !== undefined) return headLines({ ...table, reason: seen }, nameWidth, style, painter(style));
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
@@ -122,10 +131,10 @@ export function formatPlan(
   });
   const { from, to } = direction;
   const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs)];
-  return `${[...lines, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
+  return `${[...quietLine, ...lines, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
 
-/** With so many new tables, the pattern that found each of them is not worth a line. */
+/** With so many new tables, the pattern that found each of them is not worth a line. So many quiet tables share a line. */
 const MANY_TABLES = 10;
 
 /** For a table that is refused like one before it: a reference to that table. */
@@ -143,6 +152,13 @@ const withShortCursor = (table: PlannedTable): PlannedTable => ({
 
 const isRefused = ({ action, obstruction }: PlannedTable): boolean =>
   action === 'refused' || action === 'not-planned' || obstruction !== undefined;
+
+/** Whether there is no more to say about the table than that it is quiet. */
+const isWithoutNews = (table: PlannedTable, nameWidth: number, style: Style): boolean =>
+  isOngoing(table) &&
+  isQuiet(table) &&
+  trouble(table) === 0 &&
+  tableLines(table, nameWidth, style).length === headLines(table, nameWidth, style, painter(style)).length;
 
 /** The largest comes last. */
 const trouble = (table: PlannedTable): number => (isRefused(table) ? 2 : table.lastFailure ? 1 : 0);
@@ -284,6 +300,7 @@ function window(table: PlannedTable): string {
 function countLine(tables: readonly PlannedTable[], jobs: number): string {
   const count = (...actions: string[]) => tables.filter(({ action }) => actions.includes(action)).length;
   const blocked = tables.filter(({ obstruction }) => obstruction).length;
+  const failed = tables.filter(({ lastFailure }) => lastFailure).length;
   const parts = [
     `${count('initial')} to load`,
     `${count('reset', 'full-refresh')} to load again`,
@@ -293,6 +310,7 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     ...(count('not-planned') > 0 ? [`${count('not-planned')} NOT PLANNED`] : []),
     ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
     ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
+    ...(failed > 0 ? [`${failed} FAILED at the last sync`] : []),
   ];
   const sum = (of: 'rows' | 'bytes') =>
     tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);

@@ -1,6 +1,7 @@
 /** Formats what `increp sequences` did. */
 import { formatColumns } from './columns.ts';
 import type { Style } from './style.ts';
+import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { printableLine, wrap } from './text.ts';
 
 interface PrintedSequence {
@@ -35,12 +36,17 @@ export function formatSequences(
     style,
     (cell) => cell,
   );
+  const told: ToldFailures = new Map();
   const details = (place: number): string[] => {
     const each = results[place];
-    if (each?.error)
-      return [each.error.message, `next: ${each.error.next}`].flatMap((text) =>
+    if (each?.error) {
+      const { message, next } = each.error;
+      const failure = { name: each.table, code: '', message, hint: next };
+      const same = sameFailure(failure, printableLine(each.table), told);
+      return (same === undefined ? [message, `next: ${next}`] : [same]).flatMap((text) =>
         wrap(`${INDENT}${text}`, style, `${INDENT}  `),
       );
+    }
     return each?.isCreated === true ? [`${INDENT}${isDryRun ? 'would be created' : 'created'}`] : [];
   };
   const isMissing = results.some(({ kind }) => kind === 'missing');

@@ -5,7 +5,7 @@ import { firstLine } from '../format.ts';
 import { fileFault, hasCode } from '../system-fault.ts';
 import { runError, type HistoryStore } from '../report/run-record.ts';
 import { runSeconds } from '../report/summary-json.ts';
-import { accessAdvice } from './state-files.ts';
+import { accessAdvice, spaceAdvice } from './state-files.ts';
 import { appendHistory, HISTORY_FILES, type NewRecord } from './history-file.ts';
 
 interface LocalHistory {
@@ -66,7 +66,7 @@ export function localHistory({
 const nextStep = (directory: string, error: unknown): string =>
   hasCode(error, 'EACCES', 'EPERM')
     ? accessAdvice(directory, join(directory, HISTORY_FILES[0]))
-    : 'The sync itself is not affected.';
+    : ['The sync itself is not affected.', spaceAdvice(directory, error)].filter(Boolean).join(' ');
 
 const unreached = (tables: readonly string[], summary: RunSummary): string[] =>
   tables.filter((table) => !summary.tables.some(({ name }) => name === table));

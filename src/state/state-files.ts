@@ -164,10 +164,16 @@ export async function writeFault(directory: string): Promise<IncrepError | undef
 function rejectUnwritable(directory: string, error: unknown): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${faultOf(error)}`,
-    next: `${accessAdvice(directory)} Or set STATE_DIR.`,
+    next: `${spaceAdvice(directory, error) ?? accessAdvice(directory)} Or set STATE_DIR.`,
     cause: error,
   });
 }
+
+/** Undefined unless the disk is full. */
+export const spaceAdvice = (directory: string, error: unknown): string | undefined =>
+  hasCode(error, 'ENOSPC', 'EDQUOT')
+    ? `Free some space on the file system of ${shellWord(directory)}.`
+    : undefined;
 
 /** A message of increp itself, or of the system. */
 const faultOf = (error: unknown): string => (error instanceof IncrepError ? error.message : fileFault(error));

@@ -372,7 +372,7 @@ const FAILURES: readonly Failure[] = [
     },
     sqlstate: '2BP01',
     says: ['public.orders needs a new shape', 'view public.order_notes depends on column note'],
-    next: 'Drop or change view public.order_notes',
+    next: 'DROP VIEW public.order_notes',
   },
   {
     code: 'DEPENDENT_OBJECTS',

@@ -192,6 +192,28 @@ slowTest(
   },
 );
 
+test('the printed statements drop a chain of views in the right order, and then the sync passes', async () => {
+  await using pair = await freshPair(ORDERS);
+  await sync(pair);
+  await asBoss(
+    pair,
+    `CREATE VIEW z_notes AS SELECT note FROM orders;
+    CREATE MATERIALIZED VIEW "Notes" AS SELECT count(note) AS n FROM z_notes;
+    CREATE VIEW a_page AS SELECT n FROM "Notes", z_notes`,
+  );
+  await pair.source.query('ALTER TABLE orders DROP COLUMN note');
+  const { error } = (await trySync(pair)).table();
+  expect(error?.code).toBe('DEPENDENT_OBJECTS');
+  const [, drops] = /^2\. At the destination, run: (DROP .*)$/m.exec(error?.hint ?? '') ?? [];
+  expect(drops).toBe(
+    'DROP VIEW public.a_page; DROP MATERIALIZED VIEW public."Notes"; DROP VIEW public.z_notes',
+  );
+  expect(error?.hint).toContain(`-t public.a_page -t 'public."Notes"' -t public.z_notes -f views.sql`);
+  await asBoss(pair, drops ?? '');
+  expect((await sync(pair)).table()).toMatchObject(IN_PLACE);
+  await expectSameRows(pair, 'orders');
+});
+
 slowTest('a reader who holds the copy delays the change, and no other reader waits behind it', async () => {
   await using pair = await freshPair(ORDERS);
   await sync(pair);

@@ -275,7 +275,7 @@ describe('a load that was broken off starts over', () => {
       /another version/,
     ],
   ];
-  test.each(oneIn(4, CASES))('after %s', async (_what, side, sql, why) => {
+  test.each(oneIn(8, CASES))('after %s', async (_what, side, sql, why) => {
     await using pair = await freshPair(big());
     await killAfter(pair, 3);
     await pair[side].query(sql);

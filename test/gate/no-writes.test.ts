@@ -11,10 +11,10 @@ import { sync } from '../support/sync.ts';
 import { oneIn } from '../support/tier.ts';
 
 const FEW = 1000;
-const MANY = 20_000;
+const MANY = 6000;
 /**
  * Bytes. Measured: 4,500 for the state, the history and a staging table that is emptied, 23,000 with a staging table that
- * is made anew and analyzed. Twenty thousand updated rows would be 3,000,000, and as many row locks 1,000,000.
+ * is made anew and analyzed. Six thousand updated rows would be 900,000, and as many row locks 300,000.
  */
 const WAL_LIMIT = 40_000;
 /** A page of a catalog that is pruned on the way, or a note of the background writer. */

@@ -271,7 +271,7 @@ const SITUATIONS: readonly Situation[] = [
   },
 ];
 
-testWithTls.each(oneIn(8, SITUATIONS))('$title', async (situation) => {
+testWithTls.each(oneIn(12, SITUATIONS))('$title', async (situation) => {
   await tls.show(situation.shows === undefined ? undefined : made[situation.shows]);
   const expected = situation.verdicts.split(' ');
   const seen = { pg: [] as Verdict[], pgDump: [] as Verdict[] };

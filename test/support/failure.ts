@@ -74,8 +74,9 @@ function errorIn({ stdout, stderr }: IncrepResult): string {
   const end = lines.findIndex((line, index) => index > start && /^\s*next: /.test(line));
   expect(start, `no error in:\n${stdout}\n${stderr}`).toBeGreaterThanOrEqual(0);
   expect(end, `no next step in:\n${stdout}\n${stderr}`).toBeGreaterThan(start);
+  const more = lines.slice(end + 1).findIndex((line) => !/^ {8}/.test(line));
   return lines
-    .slice(start, end + 1)
+    .slice(start, end + 1 + Math.max(0, more))
     .map((line) => line.replace(/^ {4}/, ''))
     .join('\n');
 }

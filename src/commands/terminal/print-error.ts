@@ -1,4 +1,4 @@
-/** Prints an error: as text on stderr, or with --json as JSON on stdout. */
+/** Prints an error: on stderr as text or as a line of the log, and with --json as JSON on stdout. */
 import type { IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
 import { errorToJson, FORMAT_VERSION } from '../../report/summary-json.ts';
@@ -11,13 +11,24 @@ interface ErrorOutput {
 }
 
 export function printError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: ErrorOutput): void {
-  terminal.say(formatError(error, terminal.sayStyle));
+  terminal.say(terminal.hasJsonMessages ? logLine(error, new Date()) : formatError(error, terminal.sayStyle));
   if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${inSourceLines(stackOf(error))}\n`);
   if (isJson) terminal.out(errorLine(error));
 }
 
 export const errorLine = (error: IncrepError): string =>
   `${JSON.stringify({ type: 'error', format_version: FORMAT_VERSION, error: errorToJson(error) })}\n`;
+
+/** As pino writes it (observe/log.ts). There is no logger before the settings are read. */
+function logLine({ code, sqlstate, next, message }: IncrepError, time: Date): string {
+  const line = {
+    level: 'error',
+    time: time.toISOString(),
+    code,
+    ...(sqlstate !== undefined && { sqlstate }),
+  };
+  return `${JSON.stringify({ ...line, hint: next, msg: message })}\n`;
+}
 
 const stackOf = ({ cause, stack }: IncrepError): string =>
   (cause instanceof Error ? cause.stack : stack) ?? '';

@@ -18,6 +18,8 @@ export interface Terminal {
   readonly isStdinTerminal: boolean;
   /** Whether stdout and stderr are one file or pipe, as in a mail of cron or in the journal. */
   readonly isOneFile: boolean;
+  /** Whether stderr takes JSON lines: LOG_FORMAT=json of the process. A terminal has a reader, so it gets text. */
+  readonly hasJsonMessages: boolean;
   /** For questions: answers come from stdin, and the questions go to stderr. */
   readonly dialogue: { readonly input: InputStream; readonly output: OutputStream };
   /** The style of stdout. */
@@ -70,6 +72,7 @@ export function terminalOf(
     isStderrTerminal: isTerminal(stderr),
     isStdinTerminal: stdin.isTTY === true,
     isOneFile: isSameFile(stdout, stderr),
+    hasJsonMessages: environment['LOG_FORMAT'] === 'json' && !isTerminal(stderr),
     dialogue: { input: stdin, output: stderr },
     style,
     sayStyle,

@@ -266,12 +266,14 @@ async function mergeRows(changes: Changes, { rows }: Copied): Promise<Merged> {
     share: shareOf(facts, rows),
     isRemovalOver: plan.removesFirst,
   };
-  const atOnce = await mergeFewAtOnce(changes, merging, rows);
-  if (atOnce) return { counts: atOnce, older: 0, facts, fetched: 0 };
-  if (rows > 0) await holdDestination(destination, facts, context.timing, { holds: 'part' });
+  if (rows > 0) {
+    await enterPhase(context, facts, 'merge');
+    const atOnce = await mergeFewAtOnce(changes, merging, rows);
+    if (atOnce) return { counts: atOnce, older: 0, facts, fetched: 0 };
+    await holdDestination(destination, facts, context.timing, { holds: 'part' });
+  }
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
-  await enterPhase(context, facts, 'merge');
   const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   const counts = await mergeInto(merging);
   return { counts, older, facts, fetched: 0 };
@@ -286,9 +288,7 @@ async function mergeFewAtOnce(
   rows: number,
 ): Promise<MergeCounts | undefined> {
   const { destination, settings } = facts;
-  if (rows === 0 || rows > FEW_ROWS || !plan.hasMergeIndex || !destination || isShared(settings))
-    return undefined;
-  await enterPhase(context, facts, 'merge');
+  if (rows > FEW_ROWS || !plan.hasMergeIndex || !destination || isShared(settings)) return undefined;
   return mergeAtOnce(merging, holdInMessage(facts, context.timing, destination));
 }
 

@@ -7,9 +7,9 @@ import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
 import { extensionFor } from './reload-guard.ts';
+import { describeDependent, isView } from './drop-by-hand.ts';
 import {
-  byHandStep,
-  describeDependent,
+  byHandSteps,
   findObstruction,
   isItself,
   isOthers,
@@ -79,7 +79,11 @@ export function previewExtension(
             what: stuck.map((each) => `${describeDependent(each)} prevents a change of type`).join('; '),
             next: [
               ...ownershipStep(facts, stuck.filter(isOthers)),
-              ...byHandStep(stuck.filter((each) => !isOthers(each))),
+              ...byHandSteps(
+                facts,
+                stuck.filter((each) => !isOthers(each)),
+                dependents,
+              ),
             ].join('\n'),
           }),
   };
@@ -97,8 +101,6 @@ function preventsRetyping(dependent: Dependent, { retyped = [] }: Pick<Alteratio
   if (dependent.kind === 'foreign key' || !usesAny(dependent.columns, changed)) return false;
   return isView(dependent) ? isOthers(dependent) : true;
 }
-
-const isView = ({ kind }: Dependent): boolean => kind === 'view' || kind === 'materialized view';
 
 const usesAny = (columns: readonly string[], wanted: readonly string[]): boolean =>
   columns.some((name) => wanted.includes(name));

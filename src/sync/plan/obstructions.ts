@@ -4,9 +4,10 @@
  */
 import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { ident, literal } from '../../sql/identifiers.ts';
+import { ident } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, columnsToDrop } from './alteration.ts';
+import { describeDependent, dropByHand } from './drop-by-hand.ts';
 import { reloadHindrance } from './reload-guard.ts';
 
 export interface Obstruction {
@@ -42,19 +43,33 @@ export function findObstruction(
       ),
       ...stuck.map((each) => `${describeDependent(each)} cannot be moved to another table`),
     ].join('; '),
-    next: [...ownershipStep(facts, owned), ...byHandStep([...users, ...stuck])].join('\n'),
+    next: [
+      ...ownershipStep(facts, owned),
+      ...(users.length === 0 ? [] : [keepStep(gone)]),
+      ...byHandSteps(facts, [...users, ...stuck], dependents),
+    ].join('\n'),
   };
 }
+
+/** The views keep working then, and new rows have no value in the column. */
+const keepStep = (gone: readonly string[]): string =>
+  `To keep the ${gone.length === 1 ? 'column' : 'columns'}, set "dropped_columns": "keep" for the table. Otherwise:`;
+
+export const byHandSteps = (
+  {
+    destinationName,
+    servers,
+    settings: { name },
+  }: Pick<TableFacts, 'destinationName' | 'servers' | 'settings'>,
+  dropped: readonly Dependent[],
+  all: readonly Dependent[],
+): string[] =>
+  dropByHand({ table: destinationName, database: servers.destination.database, name }, dropped, all);
 
 /** Only its owner can alter or exchange the table. */
 export const isItself = ({ kind }: Dependent): boolean => kind === 'table';
 
 export const isOthers = ({ canMove, isOurs }: Dependent): boolean => canMove && !isOurs;
-
-export function describeDependent({ kind, name, of, owner, isOurs }: Dependent): string {
-  const called = kind === 'other' ? name : `${kind} ${name}${of === null ? '' : ` of ${of}`}`;
-  return owner === null || isOurs ? called : `${called} (owner ${owner})`;
-}
 
 /** The role of increp should not become a member of a superuser. An object of a superuser changes its owner instead. */
 export function ownershipStep(
@@ -67,25 +82,4 @@ export function ownershipStep(
     return `ALTER ${noun} ${of ?? name} OWNER TO ${ident(role)}`;
   });
   return statements.length === 0 ? [] : [`At the destination, run: ${[...new Set(statements)].join('; ')}`];
-}
-
-export const byHandStep = (dependents: readonly Dependent[]): string[] =>
-  dependents.length === 0
-    ? []
-    : [
-        [
-          `Drop or change ${dependents.map((each) => describeDependent(each)).join(', ')}. ${savingStep(dependents)}`,
-          ...(dependents.some(isView)
-            ? ['First drop the views that are built on a view that you drop.']
-            : []),
-        ].join(' '),
-      ];
-
-const isView = ({ kind }: Dependent): boolean => kind === 'view' || kind === 'materialized view';
-
-function savingStep(dependents: readonly Dependent[]): string {
-  const views = dependents.filter(isView).map(({ name }) => `pg_get_viewdef(${literal(name)}::regclass)`);
-  const [definition, it] = dependents.length === 1 ? ['definition', 'it'] : ['definitions', 'them'];
-  const how = views.length === 0 ? '' : ` (SELECT ${views.join(', ')})`;
-  return `Save the ${definition} before${how}, and create ${it} again after the sync.`;
 }

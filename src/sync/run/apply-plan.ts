@@ -267,7 +267,7 @@ async function saveState(context: RunContext, facts: TableFacts, record: StateRe
     return [];
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
-    return [`${error.message}; the state in the destination is used instead`];
+    return [`${error.message}; the state in the destination is used instead. ${error.next}`];
   }
 }
 

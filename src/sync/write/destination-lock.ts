@@ -12,10 +12,10 @@ import { shapeStamp } from '../../sql/catalog.ts';
 import { awaitWriters, lockForMerge } from '../../sql/destination.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
 import { whichHaveRows } from '../../sql/window.ts';
-import type { Timing } from '../../timing.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
 import { ownRows } from '../facts/populated-tables.ts';
+import type { LockTiming } from '../lock/exclusive-lock.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { queryEach } from '../../postgres/user-search-path.ts';
 
@@ -23,8 +23,6 @@ import { queryEach } from '../../postgres/user-search-path.ts';
 export interface ExpectedTable {
   readonly holds: 'part' | 'whole';
 }
-
-type LockTiming = Pick<Timing, 'lockTimeout' | 'exclusiveLock'>;
 
 /** @throws IncrepError SCHEMA_CHANGED, after which increp plans the table again */
 export async function holdDestination(

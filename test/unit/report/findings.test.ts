@@ -135,8 +135,9 @@ test('findings that differ only in the name of the table and in rows are printed
     { ...narrow, width: 200 },
   );
   expect(text).toBe(`3 tables: t1, t2, t3
-  ! warning  increp ignores sync-state/t1.json: 0 rows (the text for t1; "increp check -v" prints all) [STATE]
+  ! warning  increp ignores sync-state/t1.json: 0 rows [STATE]
     next: Reset t1.
+    This is the text for t1. "increp check -v" prints each.
 
 0 errors, 3 warnings: sync will work; check the warnings.
 `);
@@ -148,7 +149,9 @@ test('with -v, a problem of many tables is printed for each of them, with its st
   const missing = ['t1', 't2', 't3'].map((name) =>
     finding('warning', 'KEY_NOT_INDEXED', name, `no index of ${name}`, `CREATE INDEX ON ${name}`),
   );
-  expect(formatFindings(missing, narrow)).toContain('(the text for t1; "increp check -v" prints all)');
+  expect(formatFindings(missing, narrow)).toContain(
+    'This is the text for t1. "increp check -v" prints each.',
+  );
   const all = formatFindings(missing, narrow, { isVerbose: true });
   expect(all.match(/next: CREATE INDEX ON t\d/g)).toHaveLength(3);
   expect(all).toContain('0 errors, 3 warnings');

@@ -1,0 +1,103 @@
+/** How a user drops dependent objects before a change of shape, and creates them again after it. Pure. */
+import type { Dependent } from '../../postgres/dependent-object-list.ts';
+import type { TableName } from '../../schema/names.ts';
+import { shellWord, tableCommand } from '../../shell-word.ts';
+import { qualified } from '../../sql/identifiers.ts';
+
+interface DroppedFrom {
+  readonly table: TableName;
+  readonly database: string;
+  /** The name of the table in the settings. */
+  readonly name: string;
+}
+
+/** One line for each step. `all` has the objects that are built on the dropped ones. */
+export function dropByHand(
+  from: DroppedFrom,
+  dropped: readonly Dependent[],
+  all: readonly Dependent[],
+): string[] {
+  if (dropped.length === 0) return [];
+  const ordered = inDropOrder(withBuiltOn(dropped, all));
+  const views = ordered.filter(isView);
+  const others = ordered.filter((each) => !isView(each));
+  const statements = ordered.flatMap((each) => dropStatement(from.table, each) ?? []);
+  const numbered = (steps: readonly string[]) => steps.map((step, index) => `${index + 1}. ${step}`);
+  const sync = `Run "${tableCommand('sync', from.name)}"`;
+  const unnamed = ordered.filter((each) => dropStatement(from.table, each) === undefined);
+  return numbered([
+    ...(views.length === 0
+      ? []
+      : [
+          `Save the ${views.length === 1 ? 'view' : 'views'}. On the server of the destination, run: ${pgDump(from, views)}`,
+        ]),
+    ...(others.length === 0 ? [] : [`Save the definition of ${others.map(describeDependent).join(', ')}.`]),
+    ...(unnamed.length === 0 ? [] : [`Drop or change ${unnamed.map(describeDependent).join(', ')}.`]),
+    ...(statements.length === 0 ? [] : [`At the destination, run: ${statements.join('; ')}`]),
+    ...(views.length === 0
+      ? [`${sync}, and create what you dropped again.`]
+      : [
+          `${sync}. Then edit ${FILE} for the new columns, and run: ${psql(from, views)}`,
+          ...(others.length === 0 ? [] : ['Create the other objects again.']),
+        ]),
+  ]);
+}
+
+export const isView = ({ kind }: Dependent): boolean => kind === 'view' || kind === 'materialized view';
+
+export function describeDependent({ kind, name, of, owner, isOurs }: Dependent): string {
+  const called = kind === 'other' ? name : `${kind} ${name}${of === null ? '' : ` of ${of}`}`;
+  return owner === null || isOurs ? called : `${called} (owner ${owner})`;
+}
+
+/** The objects, and all objects that read one of them. */
+function withBuiltOn(dropped: readonly Dependent[], all: readonly Dependent[]): readonly Dependent[] {
+  const more = all.filter((each) => !dropped.includes(each) && dropped.some((view) => readsFrom(each, view)));
+  return more.length === 0 ? dropped : withBuiltOn([...dropped, ...more], all);
+}
+
+const readsFrom = ({ reads }: Dependent, view: Dependent): boolean =>
+  isView(view) && reads.includes(view.name);
+
+/** Each object before the views that it reads, because DROP refuses a view that is in use. */
+function inDropOrder(objects: readonly Dependent[]): readonly Dependent[] {
+  const ready = objects.filter((each) => !objects.some((other) => other !== each && readsFrom(other, each)));
+  // The server allows no circle.
+  if (ready.length === 0) return objects;
+  return [...ready, ...inDropOrder(objects.filter((each) => !ready.includes(each)))];
+}
+
+function dropStatement(table: TableName, { kind, name, of }: Dependent): string | undefined {
+  const on = of ?? qualified(table);
+  switch (kind) {
+    case 'view':
+    case 'materialized view':
+    case 'function':
+      return `DROP ${kind.toUpperCase()} ${name}`;
+    case 'trigger':
+    case 'policy':
+      return `DROP ${kind.toUpperCase()} ${name} ON ${on}`;
+    case 'foreign key':
+      return `ALTER TABLE ${on} DROP CONSTRAINT ${name}`;
+    case 'table':
+    case 'other':
+      return undefined;
+  }
+}
+
+const FILE = 'views.sql';
+
+/** pg_dump saves owners, privileges, comments and indexes too, in an order that psql can restore. */
+const pgDump = (from: DroppedFrom, views: readonly Dependent[]): string =>
+  ['pg_dump', '-s', ...session(from, views), ...views.flatMap(({ name }) => ['-t', name]), '-f', FILE]
+    .map(shellWord)
+    .join(' ');
+
+const psql = (from: DroppedFrom, views: readonly Dependent[]): string =>
+  ['psql', ...session(from, views), '-f', FILE].map(shellWord).join(' ');
+
+/** As the owner of the views, if there is only one. */
+function session({ database }: DroppedFrom, views: readonly Dependent[]): string[] {
+  const [owner, ...others] = new Set(views.map((view) => view.owner));
+  return [...(typeof owner === 'string' && others.length === 0 ? ['-U', owner] : []), '-d', database];
+}

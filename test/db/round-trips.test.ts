@@ -1,0 +1,38 @@
+/** What a sync costs on a slow network: each message that it waits for. */
+import { expect, test } from 'vitest';
+import { freshPair, type Pair } from '../support/pair.ts';
+import { faultProxy, type FaultProxy } from '../support/proxy.ts';
+import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { sync } from '../support/sync.ts';
+
+const TABLES = ['a', 'b', 'c'];
+
+/** The round trips of a run in which these tables have changes. */
+async function costOf(pair: Pair, proxies: readonly FaultProxy[], changed: readonly string[]) {
+  for (const table of changed)
+    await pair.source.query(`UPDATE ${table} SET updated_at = now() WHERE id <= 3`);
+  const before = proxies.map(({ roundTrips }) => roundTrips);
+  await sync(pair);
+  return proxies.map(({ roundTrips }, index) => roundTrips - (before[index] ?? 0));
+}
+
+test('a table with changes costs four round trips to the source and six to the destination', async () => {
+  await using pair = await freshPair({
+    tables: TABLES.map((name) => ({ ...ORDERS_CONFIG, name })),
+    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 10);
+      ${TABLES.map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} TABLE orders`).join(';')}`,
+  });
+  await using source = await faultProxy(pair.login('source', 'increp'));
+  await using destination = await faultProxy(pair.login('destination'));
+  await pair.setEnv({ SOURCE_PORT: String(source.port), DEST_PORT: String(destination.port) });
+  await sync(pair);
+  const proxies = [source, destination];
+  // Without a distance, an answer may come between two messages that are sent at once.
+  for (const proxy of proxies) proxy.delay(10);
+  const one = await costOf(pair, proxies, ['a']);
+  const three = await costOf(pair, proxies, TABLES);
+  // Two tables more.
+  expect(three.map((trips, index) => trips - (one[index] ?? 0))).toEqual([2 * 4, 2 * 6]);
+  for (const table of TABLES) await expectSameRows(pair, table);
+});

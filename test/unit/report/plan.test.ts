@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { formatPlan } from '../../../src/report/plan.ts';
+
+const narrow = { color: false, width: 80, isUnicode: true };
+const FRAME = { isVerbose: false, jobs: 1, direction: { from: 'source', to: 'destination' } };
+
+type Planned = Parameters<typeof formatPlan>[0][number];
+const quiet = (name: string, more: Partial<Planned> = {}): Planned => ({
+  ...{ name, action: 'incremental', reason: '', pattern: undefined, selects: undefined, copy: undefined },
+  ...{ typeChanges: [], evolution: undefined, rules: [], loader: undefined, isSmall: false },
+  ...{ estimated: undefined, cursor: '7', high: '7', hasWork: false, removesDeleted: false },
+  ...{ deletes: undefined, removes: undefined, objects: [], builtOn: [], obstruction: undefined },
+  ...{ warnings: [], error: undefined, lastFailure: undefined },
+  ...more,
+});
+const MANY = Array.from({ length: 12 }, (_, index) => quiet(`t${index + 1}`));
+const FAILED = {
+  ageSeconds: 60,
+  code: 'DISK_FULL',
+  sqlstate: '53100',
+  message: 'no space',
+  hint: 'Free some.',
+};
+
+test('many tables without news share a line, and the last line counts those whose last sync failed', () => {
+  const tables = [...MANY, quiet('broken', { lastFailure: FAILED }), quiet('noted', { warnings: ['odd'] })];
+  expect(formatPlan(tables, narrow, FRAME)).toBe(`~ 12 tables with nothing new (-v prints each)
+~ noted   incremental   nothing newer than 7
+    note: odd
+~ broken  incremental   nothing newer than 7
+    last sync: FAILED 60 s ago: no space (DISK_FULL, SQLSTATE 53100)
+      next: Free some.
+
+from  source
+to    destination
+Plan: 14 tables: 0 to load, 0 to load again, 0 with changes, 14 quiet, 1 FAILED
+    at the last sync.
+`);
+});
+
+test('few tables, and tables with -v, have a line each', () => {
+  const few = formatPlan(MANY.slice(0, 10), narrow, FRAME);
+  const all = formatPlan(MANY, narrow, { ...FRAME, isVerbose: true });
+  expect([few, all].map((text) => text.match(/^~ t/gm)?.length)).toEqual([10, 12]);
+});
