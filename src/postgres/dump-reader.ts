@@ -33,7 +33,9 @@ export async function readCopyBlock(output: Readable, table: TableName): Promise
     if (match)
       return {
         columns: columnsOf(match, table),
-        rows: Readable.from(rowsOf(seen.subarray(match.index + match[0].length), chunks, table)),
+        rows: Readable.from(rowsOf(seen.subarray(match.index + match[0].length), chunks, table), {
+          objectMode: false,
+        }),
       };
     if (seen.length > MAX_HEADER_BYTES) break;
   }
@@ -52,23 +54,52 @@ function unquote(name: string): string {
   return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text;
 }
 
-/** Everything up to the line that contains only the end marker. The marker may be split across two chunks. */
+/**
+ * Everything up to the line that contains only the end marker. The marker may be split across chunks, so the last bytes of a
+ * chunk are held. The chunks themselves are not copied.
+ */
 async function* rowsOf(first: Buffer, rest: AsyncIterator<Buffer>, table: TableName): AsyncGenerator<Buffer> {
-  // With a line break before it, an empty block ends like any other. The line break is removed below.
-  let held = Buffer.concat([Buffer.from('\n'), first]);
+  // With a line break before it, an empty block ends like any other. The line break is no part of the rows.
+  let held: Buffer = Buffer.from('\n');
   let isStart = true;
+  let chunk = first;
   for (;;) {
-    const end = held.indexOf(END);
-    const ready =
-      end === -1 ? held.subarray(0, Math.max(0, held.length - END.length)) : held.subarray(0, end + 1);
-    const rows = isStart ? ready.subarray(1) : ready;
-    if (ready.length > 0) isStart = false;
-    if (rows.length > 0) yield rows;
-    if (end !== -1) return drain(rest);
+    const { parts, isEnd, tail } = splitAtEnd(held, chunk);
+    for (const part of parts) {
+      const rows = isStart ? part.subarray(1) : part;
+      if (part.length > 0) isStart = false;
+      if (rows.length > 0) yield rows;
+    }
+    if (isEnd) return drain(rest);
+    held = tail;
     const next = await rest.next();
     if (next.done === true) throw broken(table, 'ends in the middle of its rows');
-    held = Buffer.concat([held.subarray(ready.length), next.value]);
+    chunk = next.value;
   }
+}
+
+/** `tail`: the last bytes, which may be the beginning of the end marker. They are not in `parts`. */
+interface SplitChunk {
+  readonly parts: readonly Buffer[];
+  readonly isEnd: boolean;
+  readonly tail: Buffer;
+}
+
+const MOST_HELD = END.length - 1;
+
+function splitAtEnd(held: Buffer, chunk: Buffer): SplitChunk {
+  const edge = Buffer.concat([held, chunk.subarray(0, MOST_HELD)]);
+  const isShort = chunk.length <= MOST_HELD;
+  const atEdge = edge.indexOf(END);
+  if (atEdge !== -1) return { parts: [edge.subarray(0, atEdge + 1)], isEnd: true, tail: Buffer.alloc(0) };
+  if (isShort) {
+    const from = Math.max(0, edge.length - MOST_HELD);
+    return { parts: [edge.subarray(0, from)], isEnd: false, tail: edge.subarray(from) };
+  }
+  const end = chunk.indexOf(END);
+  if (end !== -1) return { parts: [held, chunk.subarray(0, end + 1)], isEnd: true, tail: Buffer.alloc(0) };
+  const from = chunk.length - MOST_HELD;
+  return { parts: [held, chunk.subarray(0, from)], isEnd: false, tail: Buffer.from(chunk.subarray(from)) };
 }
 
 /** Reads and discards the rest, so that pg_restore can end. */
