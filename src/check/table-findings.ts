@@ -1,10 +1,11 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
+import { unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
-import { atSource, isUniqueBy, uniqueIndexOn, type Relation } from '../schema/relations.ts';
-import { isAppend, rowKey } from '../schema/row-identity.ts';
+import { atSource, uniqueIndexOn, type Relation } from '../schema/relations.ts';
+import { isAppend, isKeyEnforced, rowKey } from '../schema/row-identity.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
@@ -279,14 +280,13 @@ function rowsHave(rows: number): string {
 }
 
 function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, 'source'>): Finding[] {
-  const columns = rowKey(settings).join(', ');
-  return settings.mergeKey.length === 0 || isUniqueBy(source, rowKey(settings))
+  return isKeyEnforced(settings, source)
     ? []
     : [
         warning(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
-          `no constraint at the source keeps (${columns}) unique and NOT NULL; of rows with the same key, only ${isAppend(settings) ? 'one' : 'the newest'} is kept`,
+          unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) }),
           mergeKeyStep(source, settings.mergeKey),
         ),
       ];

@@ -1,9 +1,11 @@
 /** Describes how rows are written, if this is not the default: pure. */
 import { listed } from '../format.ts';
+import { unenforcedKeyText } from '../report/key-texts.ts';
 import { SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
-import { isAppend, isShared, rowKey } from '../schema/row-identity.ts';
+import { isAppend, isKeyEnforced, isShared, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keptColumns } from '../sync/plan/alteration.ts';
+import type { LoadPlan } from '../sync/plan/plan.ts';
 import { blockingKeys } from '../sync/plan/reload-guard.ts';
 
 const SHOWN_COLUMNS = 8;
@@ -43,3 +45,9 @@ export function writingRules(table: TableFacts): string[] {
     ),
   ];
 }
+
+/** Before rows are left out. After the load, only `check` says so. */
+export const keyNotes = ({ settings }: TableFacts, { action, source }: LoadPlan): string[] =>
+  action === 'full-refresh' || isKeyEnforced(settings, source)
+    ? []
+    : [unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) })];

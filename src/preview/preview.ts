@@ -24,7 +24,7 @@ import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstru
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
-import { writingRules } from './describe-write-rules.ts';
+import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
@@ -267,6 +267,7 @@ function previewOf(
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),
       ...schemaNote(table),
+      ...(plan.kind === 'load' ? keyNotes(table, plan) : []),
       ...(evolution?.warnings ?? []),
       ...(conversion?.warnings ?? []),
       ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),

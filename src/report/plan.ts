@@ -185,6 +185,8 @@ function tableLines(table: PlannedTable, nameWidth: number, style: Style): strin
   ];
 }
 
+const LAST_NEXT = '      next: ';
+
 /** What the last sync said. It stays last, because its next step is the one to take. */
 function failureLines({ name, lastFailure }: PlannedTable, told: ToldFailures, style: Style): string[] {
   if (!lastFailure) return [];
@@ -196,7 +198,7 @@ function failureLines({ name, lastFailure }: PlannedTable, told: ToldFailures, s
   return [
     ...wrapped(`    ${head}: `, text, DETAIL_INDENT * 2, style),
     ...(same === undefined && hint !== ''
-      ? wrapped('      next: ', printable(hint), DETAIL_INDENT * 2, style)
+      ? wrapped(LAST_NEXT, printable(hint), LAST_NEXT.length, style)
       : []),
   ];
 }

@@ -1,5 +1,6 @@
 /** The columns that identify a row of the destination table. */
 import { SOURCE, type MetadataColumn } from './metadata-columns.ts';
+import { isUniqueBy, type Relation } from './relations.ts';
 
 /** The settings that determine the identity of a row. */
 export interface Writing {
@@ -28,3 +29,9 @@ export const rowKey = (writing: Pick<Writing, 'mode' | 'mergeKey' | 'replication
 /** The columns of the unique index at the destination. */
 export const copyKey = (writing: Writing): readonly string[] =>
   isShared(writing) ? [SOURCE, ...rowKey(writing)] : rowKey(writing);
+
+/** Whether the source has at most one row for each `rowKey`. */
+export const isKeyEnforced = (
+  writing: Pick<Writing, 'mode' | 'mergeKey' | 'replicationKey'>,
+  source: Relation,
+): boolean => writing.mergeKey.length === 0 || isUniqueBy(source, rowKey(writing));

@@ -138,6 +138,7 @@ describe('the command line', () => {
       '--help',
     ],
     ['a flag in front of the command', '--repair verify', '"increp" has no option --repair', '--help'],
+    ['-v without a command', '-v', '"increp -V" prints the version', '--help'],
     ['a global flag that is not there', 'sync --colour', 'has no option --colour', '--help'],
     ['a flag without its value', 'sync --wait-lock', 'argument missing', 'See "increp sync --help"'],
     [

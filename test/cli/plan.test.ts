@@ -327,3 +327,14 @@ test('rows that the last sync has not read are work, also with an old key, and n
   expect(after.exitCode).toBe(2);
   expect((await sync(pair)).table('again')).toMatchObject({ rows_inserted: 1 });
 });
+
+test('before a load, unique_cols that nothing at the source enforces are noted', async () => {
+  await using pair = await freshPair({
+    tables: [{ ...ORDERS_CONFIG, unique_cols: ['note'] }],
+    sourceSql: String(ordersPreset.sourceSql),
+  });
+  const NOTE = 'no constraint at the source keeps (note) unique and NOT NULL; of rows with the same key';
+  expect((await increp('plan', pair)).stdout).toContain(NOTE);
+  await sync(pair);
+  expect((await increp('plan', pair)).stdout).not.toContain(NOTE);
+});

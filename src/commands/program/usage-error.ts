@@ -50,6 +50,8 @@ function unknownOption(option: string, asked: Command): string {
   const swallowed = directoryThatIsACommand(asked);
   if (swallowed !== undefined)
     return `${what}; -C took "${swallowed}" as the directory, so no command is left (is a variable after -C empty?)`;
+  if (!asked.parent && option === '-v')
+    return `${what}; "${pathOf(asked)} -V" prints the version, and -v after a command makes it verbose`;
   const owners = (asked.parent ?? asked).commands.filter((command) => flagsOf(command).includes(option));
   if (owners.length > 0)
     return `${what}; it is an option of ${owners.map((owner) => `"${pathOf(owner)}"`).join(', ')}`;
