@@ -12,6 +12,7 @@ import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
 import { findClientTools } from '../postgres/client-tools.ts';
 import { Database } from '../postgres/database.ts';
 import { Tunnels } from '../postgres/tunnel/tunnels.ts';
+import { onceOnly } from '../once-only.ts';
 import { redactedCause, redactor, type Redact } from '../redact.ts';
 import { stateFiles } from '../state/state-files.ts';
 import { KnownDestinations } from '../sync/context/known-destinations.ts';
@@ -67,11 +68,6 @@ export interface PipelineOptions {
   readonly printed?: PasswordMemory['printed'];
   /** Receives the warnings about `.env` if a login was refused, because they may explain it. */
   readonly onRefusedLogin?: (warnings: readonly string[]) => void;
-}
-
-function onceOnly<T>(find: () => Promise<T>): () => Promise<T> {
-  let found: Promise<T> | undefined;
-  return () => (found ??= find());
 }
 
 export async function withPipeline<T>(

@@ -11,6 +11,7 @@ import type { ServerIdentity } from '../postgres/identity.ts';
 import { askAll } from '../postgres/catalog-question.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
 import { shapeSchema } from '../schema/shape.ts';
+import { onceOnly } from '../once-only.ts';
 import { tableCommand } from '../shell-word.ts';
 import {
   areOtherServers,
@@ -119,17 +120,14 @@ export async function forgetTable(
 }
 
 /** Asks once for all tables. A reset works without the source, so an unreachable source shows nothing. */
-export function sourceSight(context: RunContext): () => Promise<SeenSource> {
-  let answer: Promise<SeenSource> | undefined;
-  const ask = async (): Promise<SeenSource> => {
+export const sourceSight = (context: RunContext): (() => Promise<SeenSource>) =>
+  onceOnly(async () => {
     const found = await attempt(async () => ({
       isOfPipeline: await areSidesSwapped(context),
       systemIdentifier: (await context.source.identity()).systemIdentifier,
     }));
     return found.kind === 'done' ? found.value : { isOfPipeline: false, systemIdentifier: null };
-  };
-  return () => (answer ??= ask());
-}
+  });
 
 /** If source and destination are swapped, the file describes a table that was a source and not a destination. */
 const namesDestination = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
