@@ -94,8 +94,15 @@ const goneRow = z.union([z.object({ canSelectTable: z.null() }), z.object({ canS
 
 type FoundRelation = Readonly<z.infer<typeof relationRow>>;
 
-/** What a type is made of, by `typeUseKey`. Undefined for a type that is not plain. */
-type FoundTypes = ReadonlyMap<string, { readonly type: string; readonly made: MadeOf | undefined }>;
+interface FoundType {
+  readonly use: TypeUse;
+  readonly name: string;
+  /** Undefined for a type that is not plain. */
+  readonly made: MadeOf | undefined;
+}
+
+/** By `typeUseKey`. */
+type FoundTypes = ReadonlyMap<string, FoundType>;
 
 interface FoundTables {
   readonly relations: readonly FoundRelation[];
@@ -117,7 +124,7 @@ const readTypes = (rows: readonly unknown[]): FoundTypes =>
       .parse(rows)
       .map(({ name, base, ...use }) => [
         typeUseKey(use),
-        { type: name, made: base ? { base, typeDetail: null } : undefined },
+        { use, name, made: base ? { base, typeDetail: null } : undefined },
       ]),
   );
 
@@ -179,11 +186,11 @@ const typeUseKey = ({ type, modifier }: TypeUse): string => `${type} ${modifier}
 
 /** Asks what the types are made of that are not plain. */
 async function withMade(client: pg.ClientBase, types: FoundTypes): Promise<FoundTypes> {
-  const keys = [...types].flatMap(([key, { made }]) => (made ? [] : [key.split(' ')]));
-  if (keys.length === 0) return types;
+  const uses = [...types.values()].flatMap(({ use, made }) => (made ? [] : [use]));
+  if (uses.length === 0) return types;
   const { rows } = await client.query(DESCRIBE_TYPES, [
-    keys.map(([type]) => type),
-    keys.map(([, modifier]) => modifier),
+    uses.map(({ type }) => type),
+    uses.map(({ modifier }) => modifier),
   ]);
   const completed = new Map(types);
   for (const { made, ...use } of z.array(madeRow).parse(rows)) {
@@ -200,7 +207,7 @@ function columnOf(row: ColumnRow, types: FoundTypes): Column | undefined {
   if (!found?.made) return undefined;
   const { base, typeDetail } = found.made;
   return {
-    ...{ name, position, type: found.type, base, typeDetail },
+    ...{ name, position, type: found.name, base, typeDetail },
     ...{ isNotNull, collation, generated, expression, identity },
   };
 }
