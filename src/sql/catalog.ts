@@ -174,7 +174,7 @@ export const describeRelationsNamed = (tables: readonly TableName[]): string => 
   CROSS JOIN (SELECT ${EXTENSION_CATALOGS}) extensions ${NAMED}
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(${COLUMN} ORDER BY a.attnum), '[]') AS columns,
-           coalesce(json_agg(a.attname) FILTER (
+           coalesce(json_agg(a.attname ORDER BY a.attnum) FILTER (
              WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid

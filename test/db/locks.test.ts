@@ -118,11 +118,12 @@ slowTest('nor does one that is killed while its backend is busy', async () => {
     CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()`);
   await insertOrders(pair, 1);
   await using running = startIncrep('sync', pair);
-  await waitUntil('the merge sleeps', async () =>
-    (await activeQueries(pair.destination)).some((query) =>
-      /MERGE INTO ONLY "public"."orders"|^INSERT INTO "public"."orders"/.test(query),
-    ),
-  );
+  await waitUntil('the merge sleeps', async () => {
+    const { rowCount } = await pair.destination.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
+    );
+    return rowCount === 1;
+  });
   running.kill('SIGKILL');
   await running.wait();
   // The server looks once a second whether its client is there, which the usual grace covers.

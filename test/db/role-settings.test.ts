@@ -303,7 +303,7 @@ slowTest('a role that changes to another one at login still sees and ends its ow
   await using proxy = await faultProxy(pair.login('destination', 'increp'));
   await pair.setEnv({ DEST_PORT: String(proxy.port), STALL_TIMEOUT: '1s' });
   // The reply is lost, and the session keeps its locks.
-  proxy.when({ from: 'client', seen: 'SAVEPOINT increp_merge', fault: 'mute' });
+  proxy.when({ from: 'client', seen: 'SAVEPOINT increp_at_once', fault: 'mute' });
   const { stderr, table } = await sync(pair);
   expect(table()).toMatchObject({ rows_inserted: 1 });
   expect(stderr).toContain('the server waits for increp');
