@@ -1,6 +1,6 @@
 /** Who may work on a table at a time, and who must give way. */
 import { expect, test } from 'vitest';
-import { activeQueries, waitUntil } from '../support/activity.ts';
+import { waitUntil } from '../support/activity.ts';
 import { heldRun } from '../support/held-run.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -26,6 +26,15 @@ const untilOneWaits = (pair: Pair) =>
   waitUntil('a session waits for a lock', async () => {
     const { rowCount } = await pair.destination.query(
       `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rowCount === 1;
+  });
+
+/** A trigger of the destination table sleeps. */
+const untilMerging = (pair: Pair) =>
+  waitUntil('the merge sleeps', async () => {
+    const { rowCount } = await pair.destination.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
     );
     return rowCount === 1;
   });
@@ -68,6 +77,25 @@ test('of two runs the second names the session that the first one waits for', as
   expect(error?.hint).toContain(`SELECT pg_terminate_backend(${rows[0]?.pid})`);
   await report.query('COMMIT');
   report.release();
+  expect((await first.wait()).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
+
+test('while a run merges, a second run is busy, although the first one has emptied the staging table', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 1);
+  // From now on, the staging table has rows of the last sync.
+  await sync(pair);
+  await pair.destination.query(`
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(4); RETURN NEW; END$$;
+    CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()`);
+  await insertOrders(pair, 1);
+  await using first = startIncrep('sync', pair);
+  await untilMerging(pair);
+  const busy = await trySync(pair, '', { timing: IMPATIENT });
+  expect(busy.exitCode).toBe(75);
+  expect(busy.table().error?.code).toBe('RUN_LOCKED');
   expect((await first.wait()).exitCode).toBe(0);
   await expectSameRows(pair, 'orders');
 });
@@ -118,12 +146,7 @@ slowTest('nor does one that is killed while its backend is busy', async () => {
     CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()`);
   await insertOrders(pair, 1);
   await using running = startIncrep('sync', pair);
-  await waitUntil('the merge sleeps', async () => {
-    const { rowCount } = await pair.destination.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
-    );
-    return rowCount === 1;
-  });
+  await untilMerging(pair);
   running.kill('SIGKILL');
   await running.wait();
   // The server looks once a second whether its client is there, which the usual grace covers.

@@ -38,6 +38,7 @@ import { describeRelations } from '../../postgres/catalog.ts';
 import { stagingName } from '../../schema/names.ts';
 import { stagingQuestion } from '../write/staging.ts';
 import { dropTable, stagingMark } from '../../sql/destination.ts';
+import type { Statement } from '../../sql/search-path.ts';
 
 export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
   /** How long to wait for another run of the same table. */
@@ -92,11 +93,13 @@ export async function applyPlan(
   const listed = listEarly(context, facts, plan);
   // The question locks the staging table. The sessions of a load in chunks drop it.
   const questions = plan.kind === 'incremental' ? stagingQuestion(facts) : [];
-  try {
-    await context.destination.withWriting(
-      [...lockingStatements(facts), ...questions],
+  let hasBegun = false;
+  const inTransaction = (alsoAsked: readonly Statement[]) =>
+    context.destination.withWriting(
+      [...lockingStatements(facts), ...alsoAsked],
       async (destination, transaction) => {
-        const [, , staging] = transaction.answers;
+        hasBegun = true;
+        const staging = alsoAsked.length === 0 ? undefined : transaction.answers.at(-1);
         const isHeldAtOnce = await holdTable(destination, facts, transaction.answers, lockWait);
         const early = isHeldAtOnce ? { listed, staging } : undefined;
         await removeFormerName(destination, facts);
@@ -105,6 +108,12 @@ export async function applyPlan(
         if (result.kind === 'applied') transaction.lastly(writeState(facts.stateName, result.record));
       },
     );
+  try {
+    await inTransaction(questions).catch((error: unknown) => {
+      // The staging table is locked, usually by another run. Without the question, the lock of the table shows that.
+      const isQuestion = !hasBegun && questions.length > 0 && asIncrepError(error).code === 'LOCK_TIMEOUT';
+      return isQuestion ? inTransaction([]) : Promise.reject(error);
+    });
   } catch (error) {
     // The connection to the source is used by one caller at a time.
     await listed?.catch(() => undefined);

@@ -12,6 +12,7 @@ import {
   deleteAll,
   dropTable,
   lockAloneNow,
+  lockForReadingNow,
   stagingMark,
   truncate,
 } from '../../sql/destination.ts';
@@ -20,9 +21,12 @@ import { hasRows } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** Asks whether the staging table must be emptied. Only the holder of the table's lock knows that. */
+/**
+ * Asks whether the staging table must be emptied. Only the holder of the table's lock knows that. It does not wait, because
+ * another run that holds the table may have emptied the staging table. The answer is the last one.
+ */
 export const stagingQuestion = ({ staging, stagingName }: CopyFacts): Statement[] =>
-  staging ? [hasRows(stagingName)] : [];
+  staging ? [lockForReadingNow(stagingName), hasRows(stagingName)] : [];
 
 const filledRow = z.object({ hasRows: z.boolean() });
 
