@@ -162,9 +162,10 @@ WHERE l.relation = 'public.orders'::regclass;
     example: [
       'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
       '  next: The old table stays in use. To keep the column, set "dropped_columns": "keep" for the table. Otherwise:',
-      '        1. Save the view. On the server of the destination, run: pg_dump -s -U writer -d analytics -t public.order_notes -f views.sql',
+      '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views.sql',
       '        2. At the destination, run: DROP VIEW public.order_notes',
-      '        3. Run "increp sync orders". Then edit views.sql for the new columns, and run: psql -U writer -d analytics -f views.sql',
+      '        3. Sync the table: increp sync orders',
+      '        4. Edit views.sql for the new columns, and run: psql -h warehouse.example.com -p 5432 -U writer -d analytics -f views.sql',
     ],
   },
   CONFLICT_LOG: {

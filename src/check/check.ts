@@ -2,10 +2,12 @@
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
 import { formatCount } from '../format.ts';
+import type { RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { gatherFacts, serversOf, type Facts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { lastFailureFindings } from './last-failure-findings.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
 import { failureFinding, warning, type Finding } from './finding.ts';
 import { buildFindings } from './build-findings.ts';
@@ -23,6 +25,8 @@ interface CheckRequest {
   readonly testsWebhook: boolean;
   /** False after the first of several destinations. What they have in common is checked once. */
   readonly isFirst: boolean;
+  /** The failures that no success has followed, by the name of the table in the history. */
+  readonly lastFailures: ReadonlyMap<string, RunRecord>;
 }
 
 export async function check(context: RunContext, request: CheckRequest): Promise<Finding[]> {
@@ -45,11 +49,15 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   const swapped = facts.kind === 'done' ? swappedFinding(facts.value) : undefined;
   // What else there is to say is about the wrong side.
   if (swapped) return same.length > 0 ? same : [swapped];
-  if (facts.kind === 'done')
-    return [
-      ...findings,
-      ...buildFindings(await inspect(context, facts.value), context.settings, unwritable === undefined),
-    ];
+  if (facts.kind === 'done') {
+    const inspection = await inspect(context, facts.value);
+    const built = buildFindings(inspection, context.settings, unwritable === undefined);
+    const last = lastFailureFindings(facts.value.tables, request.lastFailures, {
+      findings: built,
+      now: new Date(),
+    });
+    return [...findings, ...last, ...built];
+  }
   const failure = failureFinding(facts.error);
   return findings.some(({ code }) => code === failure.code) ? findings : [...findings, failure];
 }

@@ -5,6 +5,7 @@ import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { check } from '../check/check.ts';
 import type { Finding } from '../check/finding.ts';
+import { readLastFailures } from '../status/last-failures.ts';
 import { withContext } from './pipeline/context.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
@@ -34,6 +35,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           noTables,
           testsWebhook: options.webhook,
           isFirst: pipeline === pipelines[0],
+          lastFailures: await readLastFailures(pipeline.runContext, new Date()),
         });
         if (!options.json) {
           const how = { tables: enabled, isVerbose: options.verbose };

@@ -94,7 +94,7 @@ const goneRow = z.union([z.object({ canSelectTable: z.null() }), z.object({ canS
 
 type FoundRelation = Readonly<z.infer<typeof relationRow>>;
 
-interface FoundType {
+interface CatalogType {
   readonly use: TypeUse;
   readonly name: string;
   /** Undefined for a type that is not plain. */
@@ -102,7 +102,7 @@ interface FoundType {
 }
 
 /** By `typeUseKey`. */
-type FoundTypes = ReadonlyMap<string, FoundType>;
+type FoundTypes = ReadonlyMap<string, CatalogType>;
 
 interface FoundTables {
   readonly relations: readonly FoundRelation[];

@@ -47,6 +47,10 @@ export function endpointFor(login: EndpointLogin): Endpoint {
   };
 }
 
+/** A command with the door of a server behind a bastion needs a tunnel. */
+export const withTunnel = (text: string, { door, tunnelByHand }: Endpoint): string =>
+  tunnelByHand === undefined || !text.includes(door) ? text : `${text} (it needs a tunnel: ${tunnelByHand})`;
+
 const places = new WeakMap<Error, Endpoint>();
 
 /** Undefined if the error is not the answer to a statement. */

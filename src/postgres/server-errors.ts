@@ -3,7 +3,7 @@ import { IncrepError, type ErrorCode } from '../errors.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { shellWord } from '../shell-word.ts';
 import { connectFault } from '../system-fault.ts';
-import { endpointOf, type Endpoint } from './endpoint.ts';
+import { endpointOf, withTunnel, type Endpoint } from './endpoint.ts';
 import { isMissingInside } from './user-search-path.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
@@ -22,9 +22,6 @@ interface RefusedPlace {
 
 const networkAndLog = ({ side }: Endpoint): string =>
   `Check the log of the ${side} server and the network. Then run increp again; it continues where the last run ended.`;
-/** A command with the door of a server behind a bastion needs a tunnel. */
-const withTunnel = (next: string, { door, tunnelByHand }: Endpoint): string =>
-  tunnelByHand === undefined || !next.includes(door) ? next : `${next} (it needs a tunnel: ${tunnelByHand})`;
 const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
 /** `DEST_URL, or DEST_HOST and DEST_PORT`: where these parts of the address are set. */

@@ -116,13 +116,14 @@ function countLine(findings: readonly PrintedFinding[], tables: number | undefin
   const of = (level: FindingLevel) => findings.filter((finding) => finding.level === level);
   const [errors, warnings] = [of('error'), of('warning')];
   const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
+  const failed = warnings.filter(({ code }) => code === 'LAST_SYNC_FAILED').length;
   const verdict =
     errors.length > 0
       ? errors.some(({ stopsSync }) => stopsSync !== false)
-        ? `sync would fail${extentOf(errors, tables)}`
+        ? `sync would fail${extentOf(errors, tables)}${failed === 0 ? '' : `; the last sync failed for ${plural(failed, 'other table')}`}`
         : 'sync will work; fix the errors'
       : warnings.length > 0
-        ? 'sync will work; check the warnings'
+        ? `${failed === 0 ? 'sync will work' : `the last sync failed for ${plural(failed, 'table')}`}; check the warnings`
         : 'no problems found';
   return `${plural(errors.length, 'error')}, ${plural(warnings.length, 'warning')}: ${verdict}.`;
 }

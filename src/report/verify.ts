@@ -87,7 +87,7 @@ export function formatVerification(
   const repair = `${notes}${repairLine(verdict.repaired)}${refusal}`;
   const apart = `${keptLine(counts)}${mergedLine(counts)}`;
   if (differences.length === 0)
-    return `${head(`= ${label(counts.name)}  equal: ${rows} (${seconds})`)}\n${apart}${repair}`;
+    return `${head(`= ${label(counts.name)}  ${equalWords(counts)}: ${rows} (${seconds})`)}\n${apart}${repair}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
     const text = `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
@@ -209,6 +209,10 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
   const where = destination === undefined ? [] : ['--destination', shellWord(destination)];
   return `${INDENT}DIFFERENT ${names}: ${tablesCommand('verify', typed, [...where, '--repair'])}`;
 }
+
+/** The comparison is about the rows of the last sync, so the numbers of rows may differ. */
+const equalWords = (counts: Counts): string =>
+  unreadRows(counts) > 0 ? 'equal as of the last sync' : 'equal';
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
 function keptLine(counts: Counts): string {

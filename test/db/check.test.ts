@@ -459,7 +459,7 @@ slowTest(
     );
     await obey(due.find('DEPENDENT_OBJECTS')?.action, pair.destination);
     const mended = await check(pair);
-    expect(mended).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
+    expect(mended).toMatchObject({ exitCode: 0, warnings: ['LAST_SYNC_FAILED', 'DRIFT'] });
     expect(mended.find('DEPENDENT_OBJECTS')?.message).toContain('the next sync keeps them');
     await sync(pair);
     await pair.destination.query(`DROP OWNED BY analyst_${user} CASCADE; DROP ROLE analyst_${user}`);
@@ -629,4 +629,25 @@ test('a key that only a default sets is noted, and a trigger answers it', async 
   expect(await noted()).toBe(false);
   await pair.source.query('ALTER TABLE orders DISABLE TRIGGER touch');
   expect(await noted()).toBe(true);
+});
+
+test('a table whose last sync failed is a warning, until a sync succeeds', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE orders ADD CONSTRAINT small CHECK (id < 5000)');
+  await pair.source.query('INSERT INTO orders (id) VALUES (9999)');
+  await trySync(pair);
+  const found = await check(pair);
+  expect(found.findings.find(({ code }) => code === 'LAST_SYNC_FAILED')).toMatchObject({
+    level: 'warning',
+    table: 'orders',
+    message: expect.stringMatching(/^the last sync failed \d+ s ago: .*CONSTRAINT_VIOLATED, SQLSTATE 23514/),
+    action: expect.stringContaining('DROP CONSTRAINT "small"'),
+  });
+  expect((await increp('check', pair)).stdout).toMatch(
+    /: the last sync failed for 1 table; check the warnings\.\n$/,
+  );
+  await pair.destination.query('ALTER TABLE orders DROP CONSTRAINT small');
+  await sync(pair);
+  expect((await check(pair)).warnings).not.toContain('LAST_SYNC_FAILED');
 });

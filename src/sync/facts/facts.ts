@@ -6,6 +6,7 @@ import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
 import { inBatches } from '../../postgres/batches.ts';
 import type { SchemaAccess } from '../../postgres/catalog.ts';
+import type { Endpoint } from '../../postgres/endpoint.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import type { NativeTypes } from '../../schema/native-types.ts';
@@ -76,6 +77,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly stateTable: 'none' | 'unreadable' | 'readable';
   /** Relations of the source's schema, if the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
+  /** For commands in messages. */
+  readonly destinationEndpoint: Endpoint;
   readonly sourcePassword: string | undefined;
   readonly sourceParameters: SessionParameters;
 }
@@ -227,6 +230,7 @@ async function gatherTogether(
       destinationSchema: schema.access,
       stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
+      destinationEndpoint: context.destination.endpoint,
       sourcePassword: context.settings.source.credential.known,
       sourceParameters: context.settings.source.parameters,
     };

@@ -1,5 +1,6 @@
 /** How a user drops dependent objects before a change of shape, and creates them again after it. Pure. */
 import type { Dependent } from '../../postgres/dependent-object-list.ts';
+import { withTunnel, type Endpoint } from '../../postgres/endpoint.ts';
 import type { TableName } from '../../schema/names.ts';
 import { shellWord, tableCommand } from '../../shell-word.ts';
 import { qualified } from '../../sql/identifiers.ts';
@@ -9,6 +10,7 @@ interface DroppedFrom {
   readonly database: string;
   /** The name of the table in the settings. */
   readonly name: string;
+  readonly endpoint: Endpoint;
 }
 
 /** One line for each step. `all` has the objects that are built on the dropped ones. */
@@ -22,24 +24,25 @@ export function dropByHand(
   const views = ordered.filter(isView);
   const others = ordered.filter((each) => !isView(each));
   const statements = ordered.flatMap((each) => dropStatement(from.table, each) ?? []);
-  const numbered = (steps: readonly string[]) => steps.map((step, index) => `${index + 1}. ${step}`);
-  const sync = `Run "${tableCommand('sync', from.name)}"`;
+  const filled = views.filter(({ kind }) => kind === 'materialized view').toReversed();
+  const numbered = (steps: readonly string[]) =>
+    steps.map((step, index) => withTunnel(`${index + 1}. ${step}`, from.endpoint));
   const unnamed = ordered.filter((each) => dropStatement(from.table, each) === undefined);
   return numbered([
     ...(views.length === 0
       ? []
-      : [
-          `Save the ${views.length === 1 ? 'view' : 'views'}. On the server of the destination, run: ${pgDump(from, views)}`,
-        ]),
+      : [`Save the ${views.length === 1 ? 'view' : 'views'}: ${pgDump(from, views)}`]),
     ...(others.length === 0 ? [] : [`Save the definition of ${others.map(describeDependent).join(', ')}.`]),
     ...(unnamed.length === 0 ? [] : [`Drop or change ${unnamed.map(describeDependent).join(', ')}.`]),
     ...(statements.length === 0 ? [] : [`At the destination, run: ${statements.join('; ')}`]),
-    ...(views.length === 0
-      ? [`${sync}, and create what you dropped again.`]
+    `Sync the table: ${tableCommand('sync', from.name)}`,
+    ...(views.length === 0 ? [] : [`Edit ${FILE} for the new columns, and run: ${psql(from, views)}`]),
+    ...(filled.length === 0
+      ? []
       : [
-          `${sync}. Then edit ${FILE} for the new columns, and run: ${psql(from, views)}`,
-          ...(others.length === 0 ? [] : ['Create the other objects again.']),
+          `At the destination, run: ${filled.map(({ name }) => `REFRESH MATERIALIZED VIEW ${name}`).join('; ')}`,
         ]),
+    ...(others.length === 0 ? [] : ['Create the other objects again.']),
   ]);
 }
 
@@ -89,15 +92,14 @@ const FILE = 'views.sql';
 
 /** pg_dump saves owners, privileges, comments and indexes too, in an order that psql can restore. */
 const pgDump = (from: DroppedFrom, views: readonly Dependent[]): string =>
-  ['pg_dump', '-s', ...session(from, views), ...views.flatMap(({ name }) => ['-t', name]), '-f', FILE]
-    .map(shellWord)
-    .join(' ');
+  `pg_dump -s ${session(from, views)} ${views.map(({ name }) => `-t ${shellWord(name)}`).join(' ')} -f ${FILE}`;
 
 const psql = (from: DroppedFrom, views: readonly Dependent[]): string =>
-  ['psql', ...session(from, views), '-f', FILE].map(shellWord).join(' ');
+  `psql ${session(from, views)} -f ${FILE}`;
 
 /** As the owner of the views, if there is only one. */
-function session({ database }: DroppedFrom, views: readonly Dependent[]): string[] {
+function session({ database, endpoint }: DroppedFrom, views: readonly Dependent[]): string {
   const [owner, ...others] = new Set(views.map((view) => view.owner));
-  return [...(typeof owner === 'string' && others.length === 0 ? ['-U', owner] : []), '-d', database];
+  const user = typeof owner === 'string' && others.length === 0 ? ` -U ${shellWord(owner)}` : '';
+  return `${endpoint.door}${user} -d ${shellWord(database)}`;
 }

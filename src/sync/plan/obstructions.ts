@@ -60,11 +60,16 @@ export const byHandSteps = (
     destinationName,
     servers,
     settings: { name },
-  }: Pick<TableFacts, 'destinationName' | 'servers' | 'settings'>,
+    destinationEndpoint: endpoint,
+  }: Pick<TableFacts, 'destinationName' | 'servers' | 'settings' | 'destinationEndpoint'>,
   dropped: readonly Dependent[],
   all: readonly Dependent[],
 ): string[] =>
-  dropByHand({ table: destinationName, database: servers.destination.database, name }, dropped, all);
+  dropByHand(
+    { table: destinationName, database: servers.destination.database, name, endpoint },
+    dropped,
+    all,
+  );
 
 /** Only its owner can alter or exchange the table. */
 export const isItself = ({ kind }: Dependent): boolean => kind === 'table';

@@ -1,8 +1,18 @@
 import { expect, test } from 'vitest';
+import { endpointFor } from '../../../src/postgres/endpoint.ts';
 import type { Dependent } from '../../../src/postgres/dependent-object-list.ts';
 import { dropByHand } from '../../../src/sync/plan/drop-by-hand.ts';
 
-const FROM = { table: { schema: 'public', table: 'orders' }, database: 'wh', name: 'orders' };
+const LOADER = endpointFor({
+  ...{ side: 'destination', host: 'db.example.com', port: 5432 },
+  ...{ user: 'loader', database: 'wh' },
+});
+const FROM = {
+  table: { schema: 'public', table: 'orders' },
+  database: 'wh',
+  name: 'orders',
+  endpoint: LOADER,
+};
 
 const object = (kind: Dependent['kind'], name: string, more: Partial<Dependent> = {}): Dependent => ({
   ...{ table: '1', kind, name, of: null, owner: 'ann', isOurs: false, isOwnerSuper: false },
@@ -16,9 +26,11 @@ test('views are dropped after the views that read them, and pg_dump saves all of
   const page = object('view', 'reports.page', { reads: ['reports."Top 10"'] });
   const unrelated = object('view', 'reports.unrelated');
   expect(dropByHand(FROM, [totals], [totals, unrelated, page, top])).toEqual([
-    `1. Save the views. On the server of the destination, run: pg_dump -s -U ann -d wh -t reports.page -t 'reports."Top 10"' -t reports.totals -f views.sql`,
+    `1. Save the views: pg_dump -s -h db.example.com -p 5432 -U ann -d wh -t reports.page -t 'reports."Top 10"' -t reports.totals -f views.sql`,
     '2. At the destination, run: DROP VIEW reports.page; DROP MATERIALIZED VIEW reports."Top 10"; DROP VIEW reports.totals',
-    '3. Run "increp sync orders". Then edit views.sql for the new columns, and run: psql -U ann -d wh -f views.sql',
+    '3. Sync the table: increp sync orders',
+    '4. Edit views.sql for the new columns, and run: psql -h db.example.com -p 5432 -U ann -d wh -f views.sql',
+    '5. At the destination, run: REFRESH MATERIALIZED VIEW reports."Top 10"',
   ]);
 });
 
@@ -39,11 +51,14 @@ test('each kind of object has its statement, and what has none is named', () => 
     '1. Save the definition of trigger stamp, policy own_rows of public.other (owner ann), foreign key items_order of public.items (owner ann), function first_order(integer), column x of log, which has its row type.',
     '2. Drop or change column x of log, which has its row type.',
     '3. At the destination, run: DROP TRIGGER stamp ON "public"."orders"; DROP POLICY own_rows ON public.other; ALTER TABLE public.items DROP CONSTRAINT items_order; DROP FUNCTION first_order(integer)',
-    '4. Run "increp sync orders", and create what you dropped again.',
+    '4. Sync the table: increp sync orders',
+    '5. Create the other objects again.',
   ]);
 });
 
 test('views of several owners are saved by a user of your choice', () => {
   const views = [object('view', 'a'), object('view', 'b', { owner: 'bob' })];
-  expect(dropByHand(FROM, views, views)[0]).toContain('run: pg_dump -s -d wh -t a -t b -f views.sql');
+  expect(dropByHand(FROM, views, views)[0]).toContain(
+    'pg_dump -s -h db.example.com -p 5432 -d wh -t a -t b -f views.sql',
+  );
 });

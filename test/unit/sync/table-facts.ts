@@ -1,5 +1,6 @@
 /** Facts of a table that is in order, for tests that change one of them. */
 import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
+import { endpointFor } from '../../../src/postgres/endpoint.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import type { Column } from '../../../src/schema/columns.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
@@ -154,6 +155,10 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   destinationSchema: access,
   stateTable: 'readable',
   otherSourceNames: [],
+  destinationEndpoint: endpointFor({
+    ...{ side: 'destination', host: 'wh', port: 5432 },
+    ...{ user: 'loader', database: 'wh' },
+  }),
   sourcePassword: 'secret',
   sourceParameters: NO_PARAMETERS,
   ...change,
