@@ -1,9 +1,9 @@
 import { formatDuration } from '../duration.ts';
-import { formatBytes, listed, formatCounted } from '../format.ts';
+import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
 import { codesText } from './error.ts';
-import { sameFailure, type ToldFailures } from './same-failure.ts';
+import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
@@ -121,8 +121,12 @@ export function formatPlan(
       : [
           `${painter(style)('cyan', '~')} ${formatCounted(grouped.size, 'table')} with ${NOTHING_NEW} (-v prints each)`,
         ];
+  const alike = isVerbose
+    ? []
+    : sameFailures(sorted.flatMap(refusalOf)).filter(({ length }) => length > ALIKE);
+  const refused = new Set(alike.flatMap((group) => group.map(({ name }) => name)));
   const lines = sorted.flatMap((table) => {
-    if (grouped.has(table)) return [];
+    if (grouped.has(table) || refused.has(table.name)) return [];
     const seen = isVerbose ? undefined : repetition(table, told);
     if (seen !== undefined) return headLines({ ...table, reason: seen }, nameWidth, style, painter(style));
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
@@ -131,11 +135,37 @@ export function formatPlan(
   });
   const { from, to } = direction;
   const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs)];
-  return `${[...quietLine, ...lines, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
+  const together = alike.flatMap((group) => refusedLines(group, style));
+  return `${[...quietLine, ...lines, ...together, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
 
-/** With so many new tables, the pattern that found each of them is not worth a line. So many quiet tables share a line. */
-const MANY_TABLES = 10;
+/** So many tables that are refused for the same reason share it. */
+const ALIKE = 3;
+
+const refusalOf = ({ name, error }: PlannedTable): NamedFailure[] =>
+  error ? [{ name, code: error.code, message: error.message, hint: error.next }] : [];
+
+function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
+  const [first] = group;
+  if (!first) return [];
+  const names = listed(
+    group.map(({ name }) => printable(name)),
+    LISTED,
+  );
+  const isSame = group.every(({ message, hint }) => message === first.message && hint === first.hint);
+  const detail = (text: string) => wrapped('    ', printable(text), DETAIL_INDENT, style);
+  return [
+    ...wrapped(
+      `${painter(style)('red', 'x')} `,
+      `${formatCounted(group.length, 'table')} refused: ${names}`,
+      2,
+      style,
+    ),
+    ...detail(first.message),
+    ...wrapped('    next: ', printable(first.hint), DETAIL_INDENT + 6, style),
+    ...(isSame ? [] : detail(`This is the text for ${first.name}. "increp plan -v" prints each.`)),
+  ];
+}
 
 /** For a table that is refused like one before it: a reference to that table. */
 function repetition({ name, error }: PlannedTable, told: ToldFailures): string | undefined {
@@ -266,9 +296,6 @@ function deletesLines(table: PlannedTable): string[] {
     ? [comparison]
     : [`at each sync from ${deletes.log}; comparison ${comparison}`];
 }
-
-/** A table may have hundreds of triggers. */
-const LISTED = 10;
 
 function effect(table: PlannedTable): string {
   if (isOngoing(table)) return window(table);

@@ -260,10 +260,18 @@ const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
 
 /** For warnings that were printed below the first table. */
 function repeatedDetails(summary: RunSummary): Detail[] {
-  const lines = [...sharedWarnings(summary).values()].map(
-    ([first = '', ...others]) => `that of ${first} also concerns ${listed(others, LISTED)}`,
+  return [...sharedWarnings(summary)].map(([text, [, ...others]]) =>
+    warningDetail(`${beginningOf(text)} (also ${listed(others, LISTED)})`),
   );
-  return [...new Set(lines)].map(warningDetail);
+}
+
+/** Enough to recognize a warning that was printed before. */
+const BEGINNING = 60;
+
+function beginningOf(text: string): string {
+  if (text.length <= BEGINNING) return text;
+  const end = text.lastIndexOf(' ', BEGINNING);
+  return `${text.slice(0, end === -1 ? BEGINNING : end)} ...`;
 }
 
 function closingLine(summary: RunSummary, chosen: number): string {

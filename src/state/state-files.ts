@@ -164,16 +164,27 @@ export async function writeFault(directory: string): Promise<IncrepError | undef
 function rejectUnwritable(directory: string, error: unknown): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${faultOf(error)}`,
-    next: `${spaceAdvice(directory, error) ?? accessAdvice(directory)} Or set STATE_DIR.`,
+    next: withOtherDirectory(spaceAdvice(directory, error) ?? accessAdvice(directory)),
     cause: error,
   });
 }
 
-/** Undefined unless the disk is full. */
-export const spaceAdvice = (directory: string, error: unknown): string | undefined =>
-  hasCode(error, 'ENOSPC', 'EDQUOT')
-    ? `Free some space on the file system of ${shellWord(directory)}.`
-    : undefined;
+/** A command comes last, so that no full stop is copied with it. */
+const withOtherDirectory = (advice: string): string =>
+  advice.endsWith('.')
+    ? `${advice} Or set STATE_DIR.`
+    : `Set STATE_DIR to another directory. Or ${lowerFirst(advice)}`;
+
+const lowerFirst = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+
+/** Undefined unless the file system is full, or read-only. */
+export function spaceAdvice(directory: string, error: unknown): string | undefined {
+  const place = shellWord(directory);
+  // A file system without inodes is full too, and then `df` shows free space.
+  if (hasCode(error, 'ENOSPC', 'EDQUOT'))
+    return `Free some space, or some inodes (df -i), on the file system of ${place}.`;
+  return hasCode(error, 'EROFS') ? `Mount the file system of ${place} for writing.` : undefined;
+}
 
 /** A message of increp itself, or of the system. */
 const faultOf = (error: unknown): string => (error instanceof IncrepError ? error.message : fileFault(error));
@@ -186,10 +197,10 @@ export function accessAdvice(directory: string, path = directory): string {
   if (found === 'impossible') return 'Correct the path.';
   if (found && !found.isDirectory()) return `Move the file ${place} to another place.`;
   if (found && typeof owner === 'object' && owner.uid === process.geteuid?.())
-    return `Run: chmod -R u+rwX ${place}.`;
+    return `Run: chmod -R u+rwX ${place}`;
   return found
-    ? `Give the directory to the user that runs increp; ${takeCommand([directory])}.`
-    : `Create the directory for the user that runs increp; as root, run: install -d -o ${shellWord(userName())} -m 700 ${place}.`;
+    ? `Give the directory to the user that runs increp; ${takeCommand([directory])}`
+    : `Create the directory for the user that runs increp; as root, run: install -d -o ${shellWord(userName())} -m 700 ${place}`;
 }
 
 function lookAt(path: string): Stats | 'denied' | 'impossible' | undefined {

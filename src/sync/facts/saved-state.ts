@@ -164,7 +164,7 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
   }
   if (file.record.generation < row.generation) {
     return [
-      'the state file is older than the state at the destination, which increp uses. Another machine ran the pipeline, a crash came after the commit, or the file was not written',
+      'the state file is older than the state at the destination, so increp uses the state at the destination. The last sync could not write the file, ended in a crash, or ran on another machine',
     ];
   }
   return file.record.cursor === row.cursor

@@ -228,7 +228,7 @@ test('tables stand above the line as soon as they are done, and the end says onl
     '✗ FAILED   items   incremental   0.4 s',
     '    error: permission denied for table items (PRIVILEGE_MISSING, SQLSTATE 42501)',
     '      next: GRANT SELECT ON items TO reader;',
-    'warning: that of orders also concerns items',
+    'warning: the clocks are apart (also items)',
     '1 table ok, 1 failed, 1 with warnings in 4.2 s',
   ]);
   expect(screen.cursor()).toEqual({ x: 0, y: 8, isVisible: true });

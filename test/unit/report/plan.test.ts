@@ -38,6 +38,26 @@ Plan: 14 tables: 0 to load, 0 to load again, 0 with changes, 14 quiet, 1 FAILED
 `);
 });
 
+test('tables that are refused for one reason share it, at the end', () => {
+  const refusal = (name: string) => ({
+    ...{ action: 'refused', hasWork: false, reason: `no SELECT on ${name}` },
+    error: { code: 'PRIVILEGE_MISSING', message: `no SELECT on ${name}`, next: `GRANT SELECT ON ${name}` },
+  });
+  const refused = ['a', 'b', 'c', 'd'].map((name) => quiet(name, refusal(name)));
+  expect(formatPlan([...refused, quiet('fine')], narrow, FRAME))
+    .toBe(`~ fine  incremental   nothing newer than 7
+x 4 tables refused: a, b, c, d
+    no SELECT on a
+    next: GRANT SELECT ON a
+    This is the text for a. "increp plan -v" prints each.
+
+from  source
+to    destination
+Plan: 5 tables: 0 to load, 0 to load again, 0 with changes, 1 quiet, 4 REFUSED.
+`);
+  expect(formatPlan(refused, narrow, { ...FRAME, isVerbose: true }).match(/next: /g)).toHaveLength(4);
+});
+
 test('few tables, and tables with -v, have a line each', () => {
   const few = formatPlan(MANY.slice(0, 10), narrow, FRAME);
   const all = formatPlan(MANY, narrow, { ...FRAME, isVerbose: true });

@@ -328,7 +328,7 @@ test('of hundreds of tables only the first are named', () => {
   );
   const ended = summary({ tables: [...warned, ...deferred] });
   const text = printed(ended, plain);
-  expect(text).toMatch(/warning: that of t0 also concerns t1, .*, t10 and 289 more\n/);
+  expect(text).toMatch(/warning: slow \(also t1, .*, t10 and 289 more\)\n/);
   expect(text).toMatch(/220 tables deferred to the next run: d0, .*, d9 and 210 more\n/);
   expect(formatProblems(ended, ended.tables.length, new Map(), plain)).toMatch(
     /slow \(300 tables: t0, .*, t9 and 290 more\)/,

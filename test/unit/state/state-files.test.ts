@@ -15,7 +15,7 @@ test('a state directory that cannot be used has the command for its cause', asyn
   const { username } = userInfo();
   await expect(ensureWritable(join(file, 'sync-state'))).rejects.toMatchObject({
     code: 'STATE_NOT_WRITABLE',
-    next: expect.stringContaining(`as root, run: install -d -o ${username} -m 700 ${file}/sync-state.`),
+    next: expect.stringContaining(`as root, run: install -d -o ${username} -m 700 ${file}/sync-state`),
   });
   await expect(ensureWritable(file)).rejects.toMatchObject({
     next: expect.stringContaining(`Move the file ${file} to another place.`),
