@@ -195,6 +195,10 @@ const OBVIOUS: readonly Reason['code'][] = [
   'full-refresh-mode',
 ];
 
+/** For an incremental sync, the known cursor is the usual case. */
+const worthSaying = (reasons: readonly Reason[]): readonly Reason[] =>
+  reasons.length === 1 ? reasons : reasons.filter(({ code }) => code !== 'cursor-known');
+
 /** Texts that are not repeated. */
 export interface Said {
   /** Warnings that are printed elsewhere. */
@@ -213,7 +217,7 @@ function failureOnce(outcome: TableOutcome, failure: Failure, { failures }: Said
 
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {
   const details = [
-    ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(outcome.reasons) }] : []),
+    ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(worthSaying(outcome.reasons)) }] : []),
     ...changesText(outcome.objects ?? []).map(([word, text]) => ({ label: `${word}:`, text })),
     ...(outcome.error ? failureOnce(outcome, outcome.error, said, painter(style)) : []),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),

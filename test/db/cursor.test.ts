@@ -137,3 +137,19 @@ test('a cursor does not lose to a clock of an application that lags behind by le
   await insert(pair, 3, `now() - interval '1 hour'`);
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0 });
 });
+
+test('keys that go back at the source are named, and the rows that changed with them arrive', async () => {
+  await using pair = await freshPair(logTable('timestamptz'));
+  await insert(pair, 1, `'2026-01-02 03:04:05+00'`);
+  await insert(pair, 2, `'2026-03-02 03:04:05+00'`);
+  await sync(pair);
+  await pair.source.query(`DELETE FROM log WHERE id = 2; UPDATE log SET at = '2025-01-02 03:04:05+00'`);
+  const { stdout } = await increp('sync', pair);
+  expect(stdout).toContain(
+    'because the largest at of the source went back from 2026-03-02 03:04:05+00 to 2025-01-02 03:04:05+00, so rows may be gone there',
+  );
+  expect((await pair.destination.query('SELECT id, at::text FROM log ORDER BY id')).rows[0]).toMatchObject({
+    at: expect.stringMatching(/^2025-01-02/),
+  });
+  expect((await increp('sync', pair)).stdout).not.toContain('went back');
+});

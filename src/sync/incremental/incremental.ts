@@ -6,6 +6,7 @@ import { tableCommand } from '../../shell-word.ts';
 import { addConflicts } from '../../conflicts.ts';
 import { compareMore } from '../compare/compare-more.ts';
 import { holdDestination, holdInMessage } from '../write/destination-lock.ts';
+import { lowestCursor } from '../../schema/keys.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
 import { alterDestination, finishEvolution } from './evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
@@ -63,7 +64,10 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
   return {
     loader: undefined,
-    ...(evolved && { reasons: plan.reasons.map((reason) => withFilledRows(reason, evolved.filledRows)) }),
+    reasons: [
+      ...plan.reasons.map((reason) => (evolved ? withFilledRows(reason, evolved.filledRows) : reason)),
+      ...wentBack(plan, fence),
+    ],
     rowsRead: copied.rows + fetched,
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
@@ -91,6 +95,14 @@ const withFilledRows = (reason: Reason, filledRows: number): Reason =>
   reason.code === 'drift' && reason.answer.kind !== 'reset'
     ? { ...reason, answer: { ...reason.answer, filledRows } }
     : reason;
+
+/** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
+function wentBack({ since, keyType, replicationKey }: IncrementalPlan, { high }: RaisedFence): Reason[] {
+  if (!('cursor' in since) || since.cursor === null || high === null || since.cursor === high) return [];
+  return lowestCursor(keyType, [since.cursor, high]) === high
+    ? [{ code: 'key-went-back', column: replicationKey, from: since.cursor, to: high }]
+    : [];
+}
 
 /** The work that was done before the snapshot of the source ended. */
 interface CopiedChanges {
