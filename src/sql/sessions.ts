@@ -1,4 +1,16 @@
 /** What a server shows of its sessions. A role may see and end its own sessions without any privilege. */
+import { textArray } from './identifiers.ts';
+
+const STRONGEST_FIRST = [
+  'AccessExclusiveLock',
+  'ExclusiveLock',
+  'ShareRowExclusiveLock',
+  'ShareLock',
+  'ShareUpdateExclusiveLock',
+  'RowExclusiveLock',
+  'RowShareLock',
+  'AccessShareLock',
+];
 
 /**
  * $1 schema, $2 names of relations, $3 modes that block nobody. Sessions that hold another lock on one of them, the
@@ -6,7 +18,7 @@
  */
 export const LOCK_HOLDERS = /* sql */ `
   SELECT l.pid, min(a.application_name) AS application, min(a.usename) AS "user", min(a.xact_start) AS since,
-         string_agg(DISTINCT format('%s on %s', l.mode, c.relname), ', ') AS locks
+         (array_agg(format('%s on %s', l.mode, c.relname) ORDER BY array_position(${textArray(STRONGEST_FIRST)}, l.mode), c.relname))[1] AS lock
   FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()

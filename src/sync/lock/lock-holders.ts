@@ -18,7 +18,8 @@ const holderRow = z.object({
   application: z.string().nullable(),
   user: z.string().nullable(),
   since: z.date().nullable(),
-  locks: z.string(),
+  /** The strongest one. */
+  lock: z.string(),
 });
 type Holder = Readonly<z.infer<typeof holderRow> & Pick<Endpoint, 'side'>>;
 
@@ -107,20 +108,22 @@ async function usersOf(
   return `${describeHolder(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
-const describeHolder = ({ pid, application, user, since, locks, side }: Holder): string =>
+const describeHolder = ({ pid, application, user, since, lock, side }: Holder): string =>
   [
     pid === null ? 'a prepared transaction' : `pid ${pid}`,
     ...(application === null || application === '' ? [] : [`(${application})`]),
     ...(user === null ? [] : [`of ${user}`]),
     ...(since === null ? [] : [`since ${since.toISOString()}`]),
-    `with ${locks}`,
+    `with ${lock}`,
     `at the ${side}`,
   ].join(' ');
 
 const named = (error: IncrepError, holders: readonly Holder[]): IncrepError =>
   reworded(error, {
     what: `${error.message}; held by ${holders.slice(0, NAMED).map(describeHolder).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
-    next: `Nothing was changed. Wait for ${holders.length === 1 ? 'that session' : 'these sessions'}${wayToEnd(holders)}, then run increp again.`,
+    next: holders.every(isOfIncrep)
+      ? 'Nothing was changed. Another run of increp works with the table. Wait for it, then run increp again.'
+      : `Nothing was changed. Wait for ${holders.length === 1 ? 'that session' : 'these sessions'}${wayToEnd(holders)}, then run increp again.`,
   });
 
 function wayToEnd(holders: readonly Holder[]): string {
