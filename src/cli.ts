@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { interrupted } from './commands/program/interruption.ts';
 import { programOf } from './commands/program/program.ts';
+import { wantsJsonMessages } from './commands/terminal/json-messages.ts';
 import { printError } from './commands/terminal/print-error.ts';
 import { typedCommand } from './commands/terminal/typed-command.ts';
 import { terminalOf, type Terminal } from './commands/terminal/terminal.ts';
@@ -14,6 +15,7 @@ export async function main(args: readonly string[], invocation: Invocation): Pro
   let directory: string | undefined;
   const terminal = terminalOf(invocation, {
     isColorRefused: args.includes('--no-color'),
+    wantsJsonMessages: () => wantsJsonMessages({ ...invocation, directory }),
     typedCommand: (verb, isTerminal) => typedCommand({ ...invocation, directory }, verb, isTerminal),
   });
   const exitCode = await ended(args, invocation, {

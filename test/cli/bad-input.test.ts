@@ -180,4 +180,16 @@ describe('the command line', () => {
     expect(result.stderr).toContain(next);
     expect(await leftovers(pair)).toEqual(before);
   });
+
+  test('with LOG_FORMAT=json, an error before the log starts is a line of it', async () => {
+    const env = { LOG_FORMAT: 'json' };
+    const { stderr, exitCode } = await increp('plan --colour', pair, { env });
+    expect(exitCode).toBe(64);
+    expect(JSON.parse(stderr)).toMatchObject({
+      level: 'error',
+      code: 'USAGE',
+      msg: '"increp plan" has no option --colour',
+      hint: 'See "increp plan --help".',
+    });
+  });
 });

@@ -45,7 +45,7 @@ async function main(directory: string, turns: number): Promise<void> {
   const terminal = {
     ...terminalOf(
       { stdin, stdout, stderr, environment },
-      { isColorRefused: true, typedCommand: (verb) => `increp ${verb}` },
+      { isColorRefused: true, wantsJsonMessages: () => false, typedCommand: (verb) => `increp ${verb}` },
     ),
     out,
   };

@@ -11,7 +11,9 @@ interface ErrorOutput {
 }
 
 export function printError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: ErrorOutput): void {
-  terminal.say(terminal.hasJsonMessages ? logLine(error, new Date()) : formatError(error, terminal.sayStyle));
+  terminal.say(
+    terminal.hasJsonMessages() ? logLine(error, new Date()) : formatError(error, terminal.sayStyle),
+  );
   if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${inSourceLines(stackOf(error))}\n`);
   if (isJson) terminal.out(errorLine(error));
 }

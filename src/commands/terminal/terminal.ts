@@ -18,8 +18,8 @@ export interface Terminal {
   readonly isStdinTerminal: boolean;
   /** Whether stdout and stderr are one file or pipe, as in a mail of cron or in the journal. */
   readonly isOneFile: boolean;
-  /** Whether stderr takes JSON lines: LOG_FORMAT=json of the process. A terminal has a reader, so it gets text. */
-  readonly hasJsonMessages: boolean;
+  /** Whether stderr takes JSON lines (LOG_FORMAT=json). A terminal has a reader, so it gets text. */
+  readonly hasJsonMessages: () => boolean;
   /** For questions: answers come from stdin, and the questions go to stderr. */
   readonly dialogue: { readonly input: InputStream; readonly output: OutputStream };
   /** The style of stdout. */
@@ -37,11 +37,12 @@ interface TerminalOptions {
   /** True if --no-color was given. */
   readonly isColorRefused: boolean;
   readonly typedCommand: (verb: string, isTerminal: boolean) => string;
+  readonly wantsJsonMessages: () => boolean;
 }
 
 export function terminalOf(
   { stdin, stdout, stderr, environment }: Pick<Invocation, 'stdin' | 'stdout' | 'stderr' | 'environment'>,
-  { isColorRefused, typedCommand }: TerminalOptions,
+  { isColorRefused, typedCommand, wantsJsonMessages }: TerminalOptions,
 ): Terminal {
   let isOutputLost = false;
   stdout.on('error', (error: Error & { code?: string }) => {
@@ -72,7 +73,7 @@ export function terminalOf(
     isStderrTerminal: isTerminal(stderr),
     isStdinTerminal: stdin.isTTY === true,
     isOneFile: isSameFile(stdout, stderr),
-    hasJsonMessages: environment['LOG_FORMAT'] === 'json' && !isTerminal(stderr),
+    hasJsonMessages: () => !isTerminal(stderr) && wantsJsonMessages(),
     dialogue: { input: stdin, output: stderr },
     style,
     sayStyle,

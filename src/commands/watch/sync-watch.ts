@@ -33,8 +33,8 @@ export async function syncRepeatedly(
       signal,
       rest: (seconds) => (screen ? countdown(screen, seconds) : { [Symbol.dispose]: () => undefined }),
       onError: (error, times) => {
-        if (!terminal.hasJsonMessages) terminal.say(headOf(new Date()));
-        if (times === 1 || terminal.hasJsonMessages)
+        if (!terminal.hasJsonMessages()) terminal.say(headOf(new Date()));
+        if (times === 1 || terminal.hasJsonMessages())
           return printError(error, terminal, { isJson, isVerbose });
         terminal.say(`error: the same as in the previous run (${error.code}), ${times} times in a row\n`);
         if (isJson) terminal.out(errorLine(error));
