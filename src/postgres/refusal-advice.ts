@@ -4,12 +4,24 @@ import type { Endpoint } from './endpoint.ts';
 
 type RefusingSide = Pick<Endpoint, 'side' | 'role'>;
 
-/** The message of a server in another language names no object here. Names of schemas have no quotes. */
-export function privilegeAdvice({ side, role }: RefusingSide, message: string): string {
+interface ErrorContext {
+  /** The context of the error: the functions that were called. */
+  readonly where?: string | undefined;
+}
+
+/**
+ * The message of a server in another language names no object here. Names of schemas have no quotes. Only increp itself creates
+ * tables in a schema, so a function of the user needs no CREATE.
+ */
+export function privilegeAdvice(
+  { side, role }: RefusingSide,
+  message: string,
+  { where = '' }: ErrorContext,
+): string {
   const at = `At the ${side}, run:`;
   const schema = /^permission denied for schema (.+)$/s.exec(message)?.[1];
   if (schema !== undefined)
-    return `${at} GRANT USAGE${side === 'destination' ? ', CREATE' : ''} ON SCHEMA ${ident(schema)} TO ${ident(role)}`;
+    return `${at} GRANT USAGE${side === 'destination' && functionsIn(where).length === 0 ? ', CREATE' : ''} ON SCHEMA ${ident(schema)} TO ${ident(role)}`;
   // With quotes, the server refuses the login. Without quotes, it refuses to create a schema or a temporary table.
   const database = /^permission denied for database "(.+)"$/s.exec(message)?.[1];
   if (database !== undefined) return `${at} GRANT CONNECT ON DATABASE ${ident(database)} TO ${ident(role)}`;
@@ -31,12 +43,15 @@ const nameIn = (line: string): readonly string[] => {
   return name === undefined ? [] : [name];
 };
 
+/** The innermost call first. */
+const functionsIn = (where: string): readonly string[] => where.split('\n').flatMap(nameIn);
+
 /** The last line of the context is the outermost call. Undefined if no function of the database raised the error. */
 export function functionAdvice(
   { side }: RefusingSide,
-  { code, where = '' }: { readonly code: string; readonly where?: string | undefined },
+  { code, where = '' }: ErrorContext & { readonly code: string },
 ): string | undefined {
-  const name = where.split('\n').flatMap(nameIn).at(-1);
+  const name = functionsIn(where).at(-1);
   if (name === undefined && !code.startsWith('P0')) return undefined;
   const raised = `${name === undefined ? 'A function' : `The function ${name}`} of the ${side} database raised this error.`;
   if (side === 'source')

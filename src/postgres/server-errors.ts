@@ -19,6 +19,8 @@ interface RefusedPlace {
   readonly table?: string | undefined;
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
+  /** The context of the error. */
+  readonly where?: string | undefined;
 }
 
 const networkAndLog = ({ side }: Endpoint): string =>
@@ -216,7 +218,7 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
 export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
   const endpoint = endpointOf(thrown) ?? supposed;
-  const error: Error & ServerSaid & RefusedPlace & { detail?: string; where?: string } =
+  const error: Error & ServerSaid & RefusedPlace & { detail?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${endpoint.side} ${endpoint.address}: ${serverMessage(error)}`;
   const verdict = verdictOf(error, isConnecting);
@@ -308,7 +310,7 @@ function verdictOf({ code, message, routine }: ServerSaid, isConnecting: boolean
  * The message of the server, or a plain description of a failed connection. An AggregateError of several addresses
  * has no message.
  */
-function serverMessage(error: Error & { detail?: string; where?: string }): string {
+function serverMessage(error: Error & Pick<RefusedPlace, 'where'> & { detail?: string }): string {
   const parts =
     error instanceof AggregateError ? [...new Set(error.errors.map(plainMessage))] : [plainMessage(error)];
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;

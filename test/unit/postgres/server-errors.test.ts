@@ -65,6 +65,14 @@ test.each([
   expect(refusal('42501', { message }).next).toContain(expected);
 });
 
+test('a function of the user needs no right to create tables in a schema', () => {
+  const { next } = refusal('42501', {
+    message: 'permission denied for schema audit',
+    where: 'PL/pgSQL function boom() line 1 at SQL statement',
+  });
+  expect(next).toBe('At the destination, run: GRANT USAGE ON SCHEMA "audit" TO "loader"');
+});
+
 const BOOM = 'PL/pgSQL function boom() line 1 at RAISE';
 
 test.each([
