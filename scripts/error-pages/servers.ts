@@ -7,7 +7,7 @@ export const servers = {
     causes: [
       'The server is down or starting.',
       'A wrong host or port (connection refused), a wrong name (the name cannot be resolved), or a firewall (no answer).',
-      'The database does not exist.',
+      'The database does not exist, or it allows no connections (`ALLOW_CONNECTIONS false`).',
       'The server listens on `localhost` only (`listen_addresses`).',
     ],
     steps: [
@@ -140,7 +140,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'The password is wrong, or was changed on the server.',
       'The program of `..._PASSWORD_COMMAND` is not logged in to its own service, or asks a question.',
       'The password was cut off: in `.env`, a value with a `#` needs quotes.',
-      'The role does not exist.',
+      'The role does not exist, or it may not log in (`NOLOGIN`).',
       '`pg_hba.conf` has no line for this role, database and address.',
     ],
     steps: [
@@ -235,6 +235,7 @@ du -xsh /var/lib/postgresql
     ],
     steps: [
       "Find the statement in the server's log. The SQLSTATE is explained in the [list of codes](https://www.postgresql.org/docs/current/errcodes-appendix.html).",
+      'If the next step names a function, list its triggers with the statement that it prints.',
       'For a constraint or trigger, see the table at the destination: `\\d TABLE`. Drop the object, sync, and create it so that it accepts the rows.',
       'For a function, set its path: `ALTER FUNCTION ... SET search_path = public`',
       'For a full lock table, raise `max_locks_per_transaction`, and restart that server: `ALTER SYSTEM SET max_locks_per_transaction = 256`',

@@ -199,12 +199,14 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         destination,
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
-        isBeyondRepair:
-          verdict.verified.missing + verdict.verified.extra + verdict.verified.changed === 0 &&
-          verdict.verified.duplicated > 0,
+        isBeyondRepair: isBeyondRepair(verdict.verified),
         error: undefined,
         refusal: verdict.refusal,
       };
+
+/** A repair removes rows that only the destination has twice. */
+const isBeyondRepair = ({ missing, extra, changed, duplicated, duplicatedAtSource }: Verified): boolean =>
+  missing + extra + changed === 0 && duplicated > 0 && duplicated === duplicatedAtSource;
 
 interface DestinationVerification {
   readonly verdict: TableVerification;
@@ -228,14 +230,14 @@ function tableJson(verdict: TableVerification) {
     return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }
   const { name, sourceRows, destinationRows, keys, notes, durationSeconds } = verdict.verified;
-  const { missing, extra, changed, duplicated, newer, kept } = verdict.verified;
+  const { missing, extra, changed, duplicated, duplicatedAtSource, newer, kept } = verdict.verified;
   return {
     name,
     status: isEqual(verdict.verified) ? 'equal' : 'different',
     rows_source: sourceRows,
     rows_destination: destinationRows,
     repaired: verdict.repaired ?? null,
-    ...{ missing, extra, changed, duplicated, newer, kept },
+    ...{ missing, extra, changed, duplicated, duplicated_at_source: duplicatedAtSource, newer, kept },
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
     ),

@@ -122,6 +122,7 @@ export class Database implements AsyncDisposable {
   readonly #timeLimit: DatabaseOptions['timeLimit'];
   readonly #tunnels: Tunnels | undefined;
   #isCommitting = false;
+  #isFull = false;
   /** The backend of the open transaction. */
   #pid: number | undefined;
   /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
@@ -206,6 +207,7 @@ export class Database implements AsyncDisposable {
     });
     try {
       const client = await this.#opening;
+      this.#isFull = false;
       this.#client = client;
       // The connection was closed while idle, by idle_session_timeout or a restart. The next caller gets a new one.
       client.once('end', () => {
@@ -213,6 +215,9 @@ export class Database implements AsyncDisposable {
       });
       await this.#endOrphan(client);
       return client;
+    } catch (error) {
+      this.#isFull = error instanceof IncrepError && error.code === 'TOO_MANY_CONNECTIONS';
+      throw error;
     } finally {
       this.#opening = undefined;
       this.#signal?.throwIfAborted();
@@ -232,6 +237,11 @@ export class Database implements AsyncDisposable {
 
   get isConnected(): boolean {
     return this.#client !== undefined;
+  }
+
+  /** Whether the server refused the last connection because it has too many. */
+  get isFull(): boolean {
+    return this.#isFull || this.#second?.isFull === true;
   }
 
   /** Whether a signal has ended the work on this connection. */

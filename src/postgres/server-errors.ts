@@ -3,6 +3,7 @@ import { IncrepError, type ErrorCode } from '../errors.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { shellWord } from '../shell-word.ts';
 import { connectFault } from '../system-fault.ts';
+import { functionAdvice, privilegeAdvice } from './refusal-advice.ts';
 import { endpointOf, withTunnel, type Endpoint } from './endpoint.ts';
 import { isMissingInside } from './user-search-path.ts';
 import { SQLSTATE } from './sqlstate.ts';
@@ -18,6 +19,8 @@ interface RefusedPlace {
   readonly table?: string | undefined;
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
+  /** The context of the error. */
+  readonly where?: string | undefined;
 }
 
 const networkAndLog = ({ side }: Endpoint): string =>
@@ -46,6 +49,14 @@ const unknownDatabase: ErrorAdvice = {
   code: 'CONNECTION_FAILED',
   next: (endpoint) =>
     `Correct ${partOf(endpoint, 'DB', 'the database')}, or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
+};
+/** ALLOW_CONNECTIONS of the database is false. An administrator may have closed it for some time. */
+const closedDatabase: ErrorAdvice = {
+  code: 'CONNECTION_FAILED',
+  next: ({ side }, message) => {
+    const name = /^database "(.+)" /.exec(message)?.[1];
+    return `The database allows no connections. In another database of the ${side} server, run as a superuser: ALTER DATABASE ${name === undefined ? '...' : ident(name)} ALLOW_CONNECTIONS true`;
+  },
 };
 /** increp reads many tables in batches, so the locks of other sessions or of the partitions of one table fill it. */
 const lockTableFull: ErrorAdvice = {
@@ -76,11 +87,13 @@ const noIdentity: ErrorAdvice = {
 const badLogin: ErrorAdvice = {
   code: 'AUTHENTICATION_FAILED',
   next: (endpoint, message) =>
-    /no encryption/.test(message)
-      ? `Set ${partOf(endpoint, 'SSLMODE', '"sslmode"')} to "require" or stricter, or check pg_hba.conf on that server.`
-      : /client certificate/.test(message)
-        ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
-        : `Check ${settingOf(endpoint, 'USERNAME', 'PASSWORD')}. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
+    /is not permitted to log in/.test(message)
+      ? `As a superuser, run at the ${endpoint.side}: ALTER ROLE ${ident(endpoint.role)} LOGIN`
+      : /no encryption/.test(message)
+        ? `Set ${partOf(endpoint, 'SSLMODE', '"sslmode"')} to "require" or stricter, or check pg_hba.conf on that server.`
+        : /client certificate/.test(message)
+          ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
+          : `Check ${settingOf(endpoint, 'USERNAME', 'PASSWORD')}. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
 };
 
 /** The text is never replaced by text that fits. A destination table with question marks would look complete. */
@@ -124,8 +137,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   '3D000': unknownDatabase,
   '42501': {
     code: 'PRIVILEGE_MISSING',
-    next: (endpoint) =>
-      `Grant it to role "${endpoint.role}" on the ${endpoint.side}; "increp help setup" lists what each side needs.`,
+    next: privilegeAdvice,
   },
   '53300': {
     code: 'TOO_MANY_CONNECTIONS',
@@ -206,10 +218,10 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
 export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
   const endpoint = endpointOf(thrown) ?? supposed;
-  const error: Error & ServerSaid & RefusedPlace & { detail?: string; where?: string } =
+  const error: Error & ServerSaid & RefusedPlace & { detail?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${endpoint.side} ${endpoint.address}: ${serverMessage(error)}`;
-  const verdict = verdictOf(error);
+  const verdict = verdictOf(error, isConnecting);
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
@@ -222,7 +234,8 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
       what: said,
       next: isMissingInside(error)
         ? NAME_INSIDE
-        : `The ${endpoint.side} server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.`,
+        : (functionAdvice(endpoint, { code: error.code, where: error.where }) ??
+          refusedAdvice(endpoint, isConnecting)),
       sqlstate: error.code,
       cause: error,
     });
@@ -242,6 +255,11 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
     cause: error,
   });
 }
+
+const refusedAdvice = ({ side }: Endpoint, isConnecting: boolean): string =>
+  isConnecting
+    ? `The ${side} server refuses the connection; its log may show why. Fix the reported problem.`
+    : `The ${side} server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.`;
 
 function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError {
   const hasNone = error.message.includes('client password must be a');
@@ -266,8 +284,9 @@ interface ServerSaid {
 const isSqlstate = (code: unknown): code is string =>
   typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
 
-function verdictOf({ code, message, routine }: ServerSaid): ErrorAdvice | undefined {
+function verdictOf({ code, message, routine }: ServerSaid, isConnecting: boolean): ErrorAdvice | undefined {
   if (!isSqlstate(code)) return undefined;
+  if (isConnecting && code === SQLSTATE.objectNotInState) return closedDatabase;
   // The message may be translated. The name of the function in the server is not.
   if (code === SQLSTATE.insufficientPrivilege && routine === 'check_enable_rls') return hiddenRows;
   if (code === SQLSTATE.internalError && /invalid memory alloc request size/.test(message))
@@ -291,7 +310,7 @@ function verdictOf({ code, message, routine }: ServerSaid): ErrorAdvice | undefi
  * The message of the server, or a plain description of a failed connection. An AggregateError of several addresses
  * has no message.
  */
-function serverMessage(error: Error & { detail?: string; where?: string }): string {
+function serverMessage(error: Error & Pick<RefusedPlace, 'where'> & { detail?: string }): string {
   const parts =
     error instanceof AggregateError ? [...new Set(error.errors.map(plainMessage))] : [plainMessage(error)];
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;

@@ -4,6 +4,8 @@ import { shellWord } from '../shell-word.ts';
 export interface NamedFailure {
   /** The name of the table in messages. */
   readonly name: string;
+  /** Another name in the messages that belongs to the table, such as that of its sequence. */
+  readonly otherName?: string;
   readonly code: string;
   readonly message: string;
   /** What to do next. */
@@ -48,9 +50,9 @@ const formsOf = (name: string): readonly string[] => [
   name,
 ];
 
-/** The text with a placeholder for the name of the table, where it is a whole word. */
-const withoutName = (text: string, name: string): string =>
-  name === '' ? text : formsOf(name).reduce((rest, form) => replaceWord(rest, form, '\0'), text);
+/** The text with a placeholder for a name, where it is a whole word. */
+const withoutName = (text: string, name: string, placeholder: string): string =>
+  name === '' ? text : formsOf(name).reduce((rest, form) => replaceWord(rest, form, placeholder), text);
 
 /** For the forms of a name. No message has these characters. */
 const MARKS = ['\uE000', '\uE001', '\uE002'] as const;
@@ -74,11 +76,16 @@ const TIMES = /\b20\d\d-\d\d-\d\dT[\d:.]+Z/g;
 
 const withoutNumbers = (text: string): string => text.replaceAll(ROWS, 'rows').replaceAll(TIMES, 'time');
 
-const withoutDetails = (text: string, name: string): string => withoutNumbers(withoutName(text, name));
+const withoutDetails = (text: string, { name, otherName = '' }: NamedFailure): string =>
+  withoutNumbers(withoutName(withoutName(text, otherName, '\u0001'), name, '\0'));
 
 /** Failures of two tables have the same key if they differ only in the name of the table, in numbers of rows and in times. */
-export const failureKey = ({ name, code, message, hint }: NamedFailure): string =>
-  JSON.stringify([code, withoutDetails(message, name), withoutDetails(hint, name)]);
+export const failureKey = (failure: NamedFailure): string =>
+  JSON.stringify([
+    failure.code,
+    withoutDetails(failure.message, failure),
+    withoutDetails(failure.hint, failure),
+  ]);
 
 /** Each failure is compared with at most this many others. */
 const MOST_COMPARED = 20;
@@ -95,11 +102,14 @@ function findAlike<T>(known: KnownFailures<T>, failure: NamedFailure): T | undef
   return alike?.value;
 }
 
+const renamed = (text: string, one: NamedFailure, other: NamedFailure): string =>
+  withName(withName(text, one.otherName ?? '', other.otherName ?? ''), one.name, other.name);
+
 /** Whether the texts of the first failure, with the name of the other table, are those of the other one. */
 const isRenamed = (one: NamedFailure, other: NamedFailure): boolean =>
   one.code === other.code &&
   (['message', 'hint'] as const).every(
-    (text) => withoutNumbers(withName(one[text], one.name, other.name)) === withoutNumbers(other[text]),
+    (text) => withoutNumbers(renamed(one[text], one, other)) === withoutNumbers(other[text]),
   );
 
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */

@@ -9,7 +9,8 @@ import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
 import { failureIn, failureWord, type RunRecord } from '../schema/run-record.ts';
 import { codesText } from './error.ts';
-import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
+import { groupedLines } from './failure-groups.ts';
+import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
@@ -163,27 +164,6 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
 function failureOf({ name, lastFailure, condition }: Status) {
   if (!lastFailure || condition === 'disabled') return undefined;
   return { name, ...failureIn(lastFailure), startedAt: new Date(lastFailure.started_at) };
-}
-
-/** Each failure or drift of many tables once, at the end, which a terminal shows. */
-function groupedLines(
-  word: string,
-  found: readonly (NamedFailure & { readonly sqlstate: string | null })[],
-): string[] {
-  return sameFailures(found).flatMap((group) => {
-    const [first] = group;
-    if (!first) return [];
-    const names = listed(
-      group.map(({ name }) => printableLine(name)),
-      LISTED,
-    );
-    const count = group.length === 1 ? '' : `${formatCount(group.length)} tables: `;
-    return [
-      `${word} ${count}${names}${first.code === '' ? '' : ` (${codesText(first.code, first.sqlstate)})`}`,
-      `  ${word === 'FAILED' ? 'error: ' : ''}${printableLine(first.message)}`,
-      ...(first.hint === '' ? [] : [`  next: ${printable(first.hint)}`]),
-    ];
-  });
 }
 
 function failureDetails(table: Status, told: ToldFailures, now: Date): string[] {

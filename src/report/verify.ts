@@ -13,6 +13,8 @@ interface Counts {
   readonly extra: number;
   readonly changed: number;
   readonly duplicated: number;
+  /** The other keys occur more than once only at the destination. */
+  readonly duplicatedAtSource: number;
   readonly newer: number;
   readonly kept: number;
   /** Whether the settings say that rows that are gone from the source stay. */
@@ -50,6 +52,13 @@ const MEANING = {
   changed: 'with different content',
   duplicated: 'with a unique key that occurs more than once',
 } as const;
+
+function meaningOf(kind: keyof typeof MEANING, { duplicated, duplicatedAtSource }: Counts): string {
+  const isAtDestination = kind === 'duplicated' && duplicatedAtSource === 0;
+  const isAtSource = kind === 'duplicated' && duplicatedAtSource === duplicated;
+  const side = isAtDestination ? ' at the destination' : isAtSource ? ' at the source' : '';
+  return `${MEANING[kind]}${side}`;
+}
 
 interface VerificationOutput {
   /** Of all tables, so that the lines are aligned. */
@@ -90,13 +99,13 @@ export function formatVerification(
     return `${head(`= ${label(counts.name)}  ${equalWords(counts)}: ${rows} (${seconds})`)}\n${apart}${repair}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
-    const text = `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
+    const text = `    ${formatCount(counts[kind])} ${meaningOf(kind, counts)}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
     // Without the commands of the user: a key may contain any text.
     return wrap(text, { width: style.width }, ' '.repeat(6)).join('\n');
   });
   const doubled =
-    counts.duplicated > 0
-      ? `${wrap('    A repair cannot fix rows with the same unique key: correct them at the source, or set other unique_cols.', style, INDENT).join('\n')}\n`
+    counts.duplicatedAtSource > 0
+      ? `${wrap('    A repair cannot fix rows of the source with the same unique key: correct them at the source, or set other unique_cols.', style, INDENT).join('\n')}\n`
       : '';
   return `${head(`! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})`)}\n${lines.join('\n')}\n${doubled}${apart}${repair}`;
 }
@@ -114,7 +123,7 @@ interface EndedTable {
   readonly destination: string | undefined;
   readonly isEqual: boolean;
   readonly isRepaired: boolean;
-  /** Whether all its differences are rows with the same unique key, which a repair cannot fix. */
+  /** Whether all its differences are rows of the source with the same unique key, which a repair cannot fix. */
   readonly isBeyondRepair?: boolean;
   /** Why it could not be compared. */
   readonly error: PrintedError | undefined;
@@ -162,7 +171,7 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
     ...(beyond.length === 0
       ? []
       : [
-          `${INDENT}DIFFERENT ${listed(beyond.map(labelFor), LISTED)}: rows with the same unique key; correct them at the source, or set other unique_cols`,
+          `${INDENT}DIFFERENT ${listed(beyond.map(labelFor), LISTED)}: rows of the source with the same unique key; correct them at the source, or set other unique_cols`,
         ]),
     ...[...Map.groupBy(repairable, ({ destination }) => destination).values()].map((group) =>
       differentLine(group, words),

@@ -1,6 +1,7 @@
 /** Reads the sequences behind the columns of tables. */
 import * as z from 'zod';
-import { batchesOf } from '../postgres/batches.ts';
+import type { Attempted } from '../errors.ts';
+import { inBatches } from '../postgres/batches.ts';
 import { askAll } from '../postgres/catalog-question.ts';
 import type { Database } from '../postgres/database.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
@@ -39,20 +40,25 @@ const sequenceRow = z
 
 export type DrawnSequence = Readonly<z.infer<typeof sequenceRow>>;
 
-/** By `tableKey`. */
+/** By `tableKey`: the sequences of each table, or why they could not be read. */
 export async function readDrawnSequences(
   database: Database,
   tables: readonly TableName[],
-): Promise<ReadonlyMap<string, readonly DrawnSequence[]>> {
-  const found: DrawnSequence[] = [];
-  for (const batch of batchesOf(tables)) {
+): Promise<ReadonlyMap<string, Attempted<readonly DrawnSequence[]>>> {
+  const found = await inBatches(tables, async (batch) => {
     const statement = describeDrawnSequences(batch);
     const [rows] = await database.withReading((client) =>
       askAll(client, [{ statement, read: (all) => z.array(sequenceRow).parse(all) }]),
     );
-    found.push(...rows);
-  }
-  return Map.groupBy(found, ({ of }) => tableKey(of));
+    const byTable = Map.groupBy(rows, ({ of }) => tableKey(of));
+    return batch.map((table) => byTable.get(tableKey(table)) ?? []);
+  });
+  return new Map(
+    tables.flatMap((table, place) => {
+      const result = found[place];
+      return result ? [[tableKey(table), result] as const] : [];
+    }),
+  );
 }
 
 /** The only form that increp can copy: the column gets the values of the sequence as they are. */

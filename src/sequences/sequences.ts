@@ -3,12 +3,10 @@ import type pg from 'pg';
 import * as z from 'zod';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
-import type { Database } from '../postgres/database.ts';
 import { ask, queryUsually } from '../postgres/user-search-path.ts';
-import { derivedName, distinctTables, printName, tableKey, type TableName } from '../schema/names.ts';
-import { destinationColumn, expressionOf, isCopied } from '../schema/selection.ts';
+import { printName, tableKey, type TableName } from '../schema/names.ts';
 import { valueBeyond } from '../schema/sequence-value.ts';
-import { ident, qualified } from '../sql/identifiers.ts';
+import { qualified } from '../sql/identifiers.ts';
 import { onTables } from '../sql/search-path.ts';
 import {
   addIdentity,
@@ -20,18 +18,22 @@ import {
   RELATION_CALLED,
   setSequence,
 } from '../sql/sequences.ts';
-import type { RunContext } from '../sync/context/run-context.ts';
+import type { Gathering } from '../sync/facts/facts.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
+import { withHolders } from '../sync/lock/lock-holders.ts';
 import { copyMark, readMark } from '../sync/objects/mark.ts';
-import { findForeignTables } from './foreign-tables.ts';
-import { drawsPlainly, readDrawnSequences, type DrawnSequence } from './drawn-sequences.ts';
+import { findTablesToLeave } from './tables-to-leave.ts';
+import { withMissingRights } from './missing-rights.ts';
+import type { DrawnSequence } from './drawn-sequences.ts';
+import { readColumns, type DrawnColumn } from './drawn-columns.ts';
 
-/** One column of a destination table. */
+/** One column of a destination table, or a table whose sequences could not be read. */
 export interface SequenceResult {
   readonly table: string;
-  readonly column: string;
+  /** Null if the sequences of the table could not be read. */
+  readonly column: string | null;
   /** At the destination; as it would be called, if it is missing. */
-  readonly sequence: TableName;
+  readonly sequence: TableName | null;
   readonly isCreated: boolean;
   /** `missing`: the settings do not ask for it. `unchanged`: it is far enough. */
   readonly kind: 'set' | 'unchanged' | 'missing' | 'failed';
@@ -47,78 +49,40 @@ interface SequenceRequest {
   readonly isDryRun: boolean;
 }
 
-type SequenceContext = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
-
 export async function setSequences(
-  context: SequenceContext,
+  context: Gathering,
   tables: readonly TableSettings[],
   { isDryRun }: SequenceRequest,
 ): Promise<readonly SequenceResult[]> {
   const enabled = tables.filter(({ isEnabled, selection }) => isEnabled && selection.query === null);
-  const nameOf = (settings: TableSettings) => tableNames(context, settings).destinationName;
-  const foreign = await findForeignTables(context, enabled);
-  const [here, there] = await Promise.all([
-    readDrawnSequences(context.source, distinctTables(enabled.map(({ source }) => source))),
-    readDrawnSequences(context.destination, enabled.map(nameOf)),
-  ]);
-  const drawn = enabled.flatMap((settings) => {
-    const destinationName = nameOf(settings);
-    return columnsOf(settings, destinationName, {
-      here: here.get(tableKey(settings.source)) ?? [],
-      there: there.get(tableKey(destinationName)) ?? [],
-    });
-  });
+  const { foreign, unknown } = await findTablesToLeave(context, enabled);
+  const { drawn, unread } = await readColumns(
+    context,
+    enabled.filter(({ name }) => !unknown.has(name)),
+  );
+  const failures = new Map([...unknown, ...unread]);
   const [refused] = foreign.values();
-  if (drawn.length === 0 && refused) throw refused;
+  if (drawn.length === 0 && failures.size === 0 && refused) throw refused;
+  const work: SequenceWork = { context, drawn, isDryRun, locked: new Map() };
+  const columnsOfTable = Map.groupBy(drawn, ({ settings }) => settings.name);
   const results: SequenceResult[] = [];
-  for (const column of drawn) {
-    const refusal = foreign.get(column.settings.name);
-    results.push(
-      refusal
-        ? { ...headOf(column), isCreated: false, kind: 'failed', to: null, error: refusal }
-        : await settle(context, column, drawn, isDryRun),
-    );
+  for (const { name } of enabled) {
+    const failure = failures.get(name);
+    if (failure) results.push(unreadTable(name, failure));
+    const refusal = foreign.get(name);
+    for (const column of columnsOfTable.get(name) ?? [])
+      results.push(refusal ? failedColumn(column, refusal) : await settle(work, column));
   }
   return results;
 }
 
-/** A column of a destination table that gives out numbers, or whose source does. */
-interface DrawnColumn {
-  readonly settings: TableSettings;
-  readonly destinationName: TableName;
-  readonly column: string;
-  readonly here: DrawnSequence | undefined;
-  readonly there: DrawnSequence | undefined;
-  readonly sequence: TableName;
-}
-
-function columnsOf(
-  settings: TableSettings,
-  destinationName: TableName,
-  { here, there }: Readonly<Record<'here' | 'there', readonly DrawnSequence[]>>,
-): DrawnColumn[] {
-  const { selection } = settings;
-  const usable = here.filter(
-    (each) =>
-      drawsPlainly(each) &&
-      isCopied(selection, each.column) &&
-      expressionOf(selection, each.column) === undefined,
-  );
-  const names = [
-    ...new Set([
-      ...usable.map(({ column }) => destinationColumn(selection, column)),
-      ...there.map(({ column }) => column),
-    ]),
-  ];
-  return names.map((column) => {
-    const own = usable.find((each) => destinationColumn(selection, each.column) === column);
-    const found = there.find((each) => each.column === column);
-    const sequence = found?.name ?? {
-      schema: destinationName.schema,
-      table: own?.name.table ?? derivedName(destinationName.table, `_${column}_seq`),
-    };
-    return { settings, destinationName, column, here: own, there: found, sequence };
-  });
+interface SequenceWork {
+  readonly context: Gathering;
+  /** The columns of all tables. */
+  readonly drawn: readonly DrawnColumn[];
+  readonly isDryRun: boolean;
+  /** By the name of the table: the LOCK_TIMEOUT of a table, so that increp waits for its lock once. */
+  readonly locked: Map<string, IncrepError>;
 }
 
 const headOf = ({ settings, column, sequence, here, there }: DrawnColumn) => ({
@@ -126,31 +90,39 @@ const headOf = ({ settings, column, sequence, here, there }: DrawnColumn) => ({
   isSourceRead: here?.canRead !== false,
 });
 
+const failedColumn = (column: DrawnColumn, error: IncrepError): SequenceResult => ({
+  ...headOf(column),
+  ...{ isCreated: false, kind: 'failed', to: null, error },
+});
+
+const unreadTable = (table: string, error: IncrepError): SequenceResult => ({
+  ...{ table, column: null, sequence: null, isCreated: false },
+  ...{ kind: 'failed', from: null, to: null, isSourceRead: true, error },
+});
+
 /** Several columns may draw from one sequence, so the rows of all of them count. */
-async function settle(
-  context: SequenceContext,
-  drawn: DrawnColumn,
-  all: readonly DrawnColumn[],
-  isDryRun: boolean,
-): Promise<SequenceResult> {
+async function settle(work: SequenceWork, drawn: DrawnColumn): Promise<SequenceResult> {
+  const { context, isDryRun } = work;
   const { settings, here, there, sequence } = drawn;
   const head = headOf(drawn);
   const shape = there ?? here;
   if (!shape) throw new Error('a column without a sequence');
   if (!there && settings.constraints !== 'copy')
     return { ...head, isCreated: false, kind: 'missing', to: null, error: undefined };
+  const sharing = work.drawn.filter((each) => tableKey(each.sequence) === tableKey(sequence));
   try {
-    const sharing = all.filter((each) => tableKey(each.sequence) === tableKey(sequence));
-    const used = await usedValues(context.destination, sharing, shape);
+    const used = await usedValues(work, sharing, shape);
     const current = there?.last ?? null;
     const next = valueBeyond(shape, current, used);
     if (next && !next.isInRange) throw beyondRange(sequence, next.value);
     const to = next?.value ?? null;
     if (!isDryRun && (!there || to !== null))
-      await context.destination.withWriting([], async (client) => {
-        if (!there && here) await create(client, context.settings.pipeline, drawn, here);
-        if (to !== null) await client.query(setSequence(sequence, to));
-      });
+      await waitingOnce(work, settings, () =>
+        context.destination.withWriting([], async (client) => {
+          if (!there && here) await create(client, context.settings.pipeline, drawn, here);
+          if (to !== null) await client.query(setSequence(sequence, to));
+        }),
+      );
     return {
       ...head,
       isCreated: !there,
@@ -159,9 +131,17 @@ async function settle(
       error: undefined,
     };
   } catch (thrown) {
-    const error = namingGrant(asIncrepError(thrown), sequence, shape.role);
+    const error = await withMissingRights(
+      context.destination,
+      {
+        columns: sharing.map((each) => ({ table: each.destinationName, column: each.column })),
+        sequence,
+        createdFor: there ? undefined : drawn.destinationName,
+      },
+      asIncrepError(thrown),
+    );
     if (error.code === 'INTERNAL') throw thrown;
-    return { ...head, isCreated: false, kind: 'failed', to: null, error };
+    return failedColumn(drawn, error);
   }
 }
 
@@ -169,24 +149,50 @@ const extremesRow = z.object({ min: z.string().nullable(), max: z.string().nulla
 
 /** The values of rows, and the last value at the source. After a cycle, rows say nothing. */
 async function usedValues(
-  destination: Database,
+  work: SequenceWork,
   sharing: readonly DrawnColumn[],
   { increment, isCycling }: DrawnSequence,
 ): Promise<readonly string[]> {
   const lasts = sharing.flatMap(({ here }) => here?.last ?? []);
   if (isCycling && lasts.length > 0) return lasts;
   const isDown = increment.startsWith('-');
-  return destination.withReading(async (client) => {
-    const values = [...lasts];
-    for (const { destinationName, column } of sharing) {
-      const { rows } = await ask(client, onTables(extremesOf(destinationName, column)));
-      const { min, max } = extremesRow.parse(rows[0]);
-      const value = isDown ? min : max;
-      // Not a whole number: the values do not come from the sequence.
-      if (value !== null && /^-?\d+$/.test(value)) values.push(value);
-    }
-    return values;
-  });
+  const values = [...lasts];
+  for (const each of sharing) {
+    const { min, max } = await extremesIn(work, each);
+    const value = isDown ? min : max;
+    // Not a whole number: the values do not come from the sequence.
+    if (value !== null && /^-?\d+$/.test(value)) values.push(value);
+  }
+  return values;
+}
+
+/** A lock on this table is not always on the table whose column is set: tables may share a sequence. */
+async function extremesIn(
+  work: SequenceWork,
+  { settings, destinationName, column }: DrawnColumn,
+): Promise<z.infer<typeof extremesRow>> {
+  const statement = onTables(extremesOf(destinationName, column));
+  const { rows } = await waitingOnce(work, settings, () =>
+    work.context.destination.withReading((client) => ask(client, statement)),
+  );
+  return extremesRow.parse(rows[0]);
+}
+
+/** Names the sessions that hold a lock on the table. Only the first work on it waits for the lock. */
+async function waitingOnce<T>(
+  { context, locked }: SequenceWork,
+  settings: TableSettings,
+  work: () => Promise<T>,
+): Promise<T> {
+  const known = locked.get(settings.name);
+  if (known) throw known;
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = await withHolders(context, tableNames(context, settings), asIncrepError(thrown));
+    if (error.code === 'LOCK_TIMEOUT') locked.set(settings.name, error);
+    throw error;
+  }
 }
 
 const relationRow = z.object({ kind: z.string(), comment: z.string().nullable() });
@@ -224,14 +230,3 @@ const beyondRange = (sequence: TableName, value: string): IncrepError =>
     what: `the values reach ${value}, which is outside the range of the sequence ${printName(sequence)}`,
     next: `Change its range at the destination: ALTER SEQUENCE ${qualified(sequence)} AS bigint NO MINVALUE NO MAXVALUE. Then run this command again.`,
   });
-
-function namingGrant(error: IncrepError, sequence: TableName, role: string): IncrepError {
-  return error.code === 'PRIVILEGE_MISSING'
-    ? new IncrepError('PRIVILEGE_MISSING', {
-        what: `role "${role}" may not set the sequence ${printName(sequence)}: ${error.message}`,
-        next: `As its owner, run at the destination: GRANT SELECT, UPDATE ON SEQUENCE ${qualified(sequence)} TO ${ident(role)}`,
-        sqlstate: error.sqlstate,
-        cause: error,
-      })
-    : error;
-}

@@ -41,6 +41,22 @@ export const RELATION_CALLED = /* sql */ `
   SELECT c.relkind AS kind, obj_description(c.oid, 'pg_class') AS comment FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 
+/**
+ * $1 schemas, $2 names of tables and sequences, $3 a column of each table, or null. One row for each that exists, shaped like
+ * `rightsRow`.
+ */
+export const RIGHTS_ON = /* sql */ `
+  SELECT n.nspname AS schema, c.relname AS relation, c.relkind = 'S' AS "isSequence",
+         has_schema_privilege(n.oid, 'USAGE') AS "canUseSchema", has_schema_privilege(n.oid, 'CREATE') AS "canCreate",
+         CASE WHEN a.attnum IS NULL THEN has_table_privilege(c.oid, 'SELECT')
+           ELSE has_column_privilege(c.oid, a.attnum, 'SELECT') END AS "canSelect",
+         has_table_privilege(c.oid, 'UPDATE') AS "canUpdate", pg_has_role(c.relowner, 'USAGE') AS "isOwner", current_user AS role
+  FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY asked(schema, name, "column", place)
+  JOIN pg_namespace n ON n.nspname = asked.schema
+  JOIN pg_class c ON c.relname = asked.name AND c.relnamespace = n.oid
+  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = asked."column"
+  ORDER BY asked.place`;
+
 interface SequenceOptions extends SequenceRange {
   readonly type: string;
   readonly cache: string;

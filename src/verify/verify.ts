@@ -35,7 +35,10 @@ export interface Verified {
   readonly missing: number;
   readonly extra: number;
   readonly changed: number;
+  /** Keys of more than one row, on either side. */
   readonly duplicated: number;
+  /** Of these, keys of more than one row of the source, which a repair cannot fix. */
+  readonly duplicatedAtSource: number;
   /** Rows that are newer at the destination, if the settings allow them. They are not differences. */
   readonly newer: number;
   /** Rows that are only at the destination, if the settings allow them. */
@@ -181,7 +184,7 @@ const recordOf = ({ record }: StateRows): StateRecord | undefined =>
     : stateRecordSchema.parse(record);
 
 const noDifferences = () => ({
-  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 },
+  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, duplicatedAtSource: 0, newer: 0, kept: 0 },
   keys: noKeys(),
 });
 
@@ -195,6 +198,7 @@ async function countDifferences(differences: AsyncIterable<RowDifference>, areEx
   for await (const { kind: found, key, ...difference } of differences) {
     const kind = found === 'extra' && areExtraKept ? 'kept' : found;
     counts[kind] += 'rows' in difference ? (difference.rows ?? 1) : 1;
+    if ('side' in difference && difference.side === 'source') counts.duplicatedAtSource += 1;
     if (keys[kind].length < NAMED_KEYS) keys[kind].push(key);
   }
   return { ...counts, keys };

@@ -5,7 +5,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { ERROR_PAGES } from '../../scripts/error-pages/error-pages.ts';
 import { ERROR_CLASSES } from '../../src/errors.ts';
 import { tryLock } from '../../src/sql/state.ts';
@@ -15,6 +15,7 @@ import { disguise } from '../support/disguise.ts';
 import { provoke } from '../support/failure.ts';
 import type { Failure, Provoked } from '../support/failure.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
+import { withAdmin } from '../support/pair-databases.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { OTHER_SERVERS } from '../support/recorded-versions.ts';
@@ -216,6 +217,50 @@ const FAILURES: readonly Failure[] = [
     provoke: ({ pair }) => pair.setEnv({ SOURCE_PASSWORD: undefined }),
     says: ['source db.example.com:5432/shop', 'asks for the password of "reader", but none is set'],
     next: /SOURCE_PASSWORD .*\.pgpass/,
+    isOther: true,
+  },
+  {
+    code: 'AUTHENTICATION_FAILED',
+    title: 'a role that may not log in',
+    provoke: async ({ pair }) => {
+      await pair.source.query(`ALTER ROLE ${reader(pair)} NOLOGIN`);
+    },
+    sqlstate: '28000',
+    says: ['source db.example.com:5432/shop', 'role "reader" is not permitted to log in'],
+    next: 'ALTER ROLE "reader" LOGIN',
+    isOther: true,
+  },
+  {
+    code: 'CONNECTION_FAILED',
+    title: 'a database that allows no connections',
+    provoke: async ({ pair, stack }) => {
+      const { database } = pair.login('source');
+      const allow = (isAllowed: boolean) =>
+        withAdmin(inject('sourceServerUrl'), (admin) =>
+          admin.query(`ALTER DATABASE "${database}" ALLOW_CONNECTIONS ${isAllowed}`),
+        );
+      await allow(false);
+      stack.defer(async () => void (await allow(true)));
+    },
+    sqlstate: '55000',
+    says: ['source db.example.com:5432/shop', 'database "shop" is not currently accepting connections'],
+    next: 'ALTER DATABASE "shop" ALLOW_CONNECTIONS true',
+    isOther: true,
+  },
+  {
+    code: 'PRIVILEGE_MISSING',
+    title: 'no CREATE on the schema of the destination',
+    provoke: async ({ pair }) => {
+      await sync(pair);
+      const { user } = pair.login('destination', 'increp');
+      await pair.destination.query(
+        `ALTER SCHEMA public OWNER TO CURRENT_USER; REVOKE CREATE ON SCHEMA public FROM "${user}", PUBLIC; GRANT USAGE ON SCHEMA public TO "${user}"; DROP TABLE IF EXISTS orders_stg`,
+      );
+      await pair.source.query('UPDATE orders SET updated_at = now()');
+    },
+    sqlstate: '42501',
+    says: ['destination warehouse.example.com:5432/analytics', 'permission denied for schema public'],
+    next: 'At the destination, run: GRANT USAGE, CREATE ON SCHEMA "public" TO "writer"',
     isOther: true,
   },
   {

@@ -120,7 +120,7 @@ test('a sequence of another role: the error has the GRANT, and the others are se
   const { stdout, exitCode } = await increp('sequences a', pair);
   expect(exitCode).toBe(3);
   expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
-    /FAILED a\.id public\.locked .* next: As its owner, run at the destination: GRANT SELECT, UPDATE ON SEQUENCE "public"\."locked" TO /,
+    /FAILED a\.id public\.locked .* next: As the owner, run at the destination: GRANT SELECT, UPDATE ON SEQUENCE "public"\."locked" TO /,
   );
   expect(stdout).toMatch(/set +a\.no/);
 });
@@ -146,3 +146,66 @@ test('nothing is set in a table that is not of this pipeline, as with swapped si
   expect((await increp('sequences a', other)).stdout).toMatch(/not swapped|wrong direction/);
   expect(await next(other.destination, 'SELECT (SELECT last_value FROM a_id_seq)')).toBe('7');
 });
+
+/** Runs the statement that the hint of the only failure names, as a superuser, until nothing fails. */
+async function grantAsTold(pair: Pair, table: string): Promise<readonly string[]> {
+  const granted: string[] = [];
+  for (;;) {
+    const { stdout, exitCode } = await increp(['sequences', '--json', table], pair);
+    if (exitCode === 0) return granted;
+    const hint = (JSON.parse(stdout) as Answer).sequences.find(({ error }) => error)?.error?.hint ?? '';
+    const told = /run at the destination: (.*)$/.exec(hint)?.[1] ?? '';
+    expect(granted).not.toContain(told);
+    granted.push(told);
+    await pair.destination.query(told);
+  }
+}
+
+test('for a table of another role, one answer has all that is missing', async () => {
+  await using pair = await shop();
+  await sync(pair);
+  await sequences(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(
+    'ALTER TABLE a OWNER TO CURRENT_USER; ALTER SEQUENCE numbers OWNER TO CURRENT_USER',
+  );
+  await pair.source.query(`INSERT INTO a (v) VALUES ('x')`);
+  const told = await grantAsTold(pair, 'a');
+  expect(told).toEqual([
+    `GRANT SELECT ON "public"."a" TO "${user}"; GRANT SELECT, UPDATE ON SEQUENCE "public"."a_id_seq" TO "${user}"`,
+    `GRANT SELECT, UPDATE ON SEQUENCE "public"."numbers" TO "${user}"`,
+  ]);
+});
+
+test('only the owner of a table can give it a sequence', async () => {
+  await using pair = await shop();
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(`ALTER TABLE b OWNER TO CURRENT_USER; GRANT SELECT ON b TO "${user}"`);
+  expect(await grantAsTold(pair, 'b')).toEqual([`ALTER TABLE "public"."b" OWNER TO "${user}"`]);
+});
+
+// At the destination, the rows of "b" count for "a.no", too: both columns draw from one sequence.
+test.each([
+  ['destination', ['a set', 'a failed', 'b failed', 'b failed', 'C c set']],
+  ['source', ['a set', 'a set', 'b failed', 'C c set']],
+] as const)(
+  'a table that is locked at the %s does not stop the others, and the error names the session',
+  async (side, expected) => {
+    await using pair = await shop();
+    await sync(pair);
+    const holder = await pair[side].connect();
+    await holder.query('BEGIN; LOCK TABLE b');
+    const { stdout, exitCode } = await increp('sequences --json', pair, { timing: { lockTimeout: 0.2 } });
+    await holder.query('ROLLBACK');
+    holder.release();
+    expect(exitCode).toBe(3);
+    const all = (JSON.parse(stdout) as Answer).sequences;
+    expect(all.map(({ table, state }) => `${table} ${state}`)).toEqual(expected);
+    const [error] = all.flatMap((each) => each.error ?? []);
+    expect(error?.message).toMatch(
+      new RegExp(`lock timeout; held by pid \\d+ .* AccessExclusiveLock on b at the ${side}`),
+    );
+    expect(error?.hint).toContain('pg_terminate_backend');
+  },
+);

@@ -25,6 +25,8 @@ test.each(oneIn(3, ['--deletes', '--verify', '']))(
     const { error } = (await trySync(pair, args)).table();
     expect(error?.message).toMatch(/^destination .*no write is welcome here/);
     expect(error).toMatchObject({ code: 'QUERY_FAILED', sqlstate: 'P0001' });
+    const [, list = ''] = /To list its triggers, run at the destination: (.*)$/.exec(error?.hint ?? '') ?? [];
+    expect((await pair.destination.query(list)).rows).toEqual([{ tgrelid: 'orders', tgname: 'refuse' }]);
   },
 );
 

@@ -138,6 +138,22 @@ slowTest('a person reads the same: what differs, the first keys, and what was do
   expect(repaired.stdout).toContain('repaired: 9 inserted, 1 updated, 1 removed');
 });
 
+test('rows that only the destination has twice are repaired by the command that verify prints', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query(`ALTER TABLE orders DROP CONSTRAINT orders_pkey;
+    INSERT INTO orders SELECT * FROM orders WHERE id IN (3, 4)`);
+  const { stdout, exitCode } = await increp('verify', pair);
+  expect(exitCode).toBe(2);
+  expect(stdout).toMatch(
+    /2 with a unique key that occurs more than once at the destination: \["\d"\], \["\d"\]\n/,
+  );
+  expect(stdout).not.toContain('correct them at the source');
+  expect(stdout).toMatch(/DIFFERENT orders: increp (-C \S+ )?verify orders --repair$/m);
+  expect(await verify(pair, '--repair')).toMatchObject(EQUAL);
+  await expectSameRows(pair, 'orders');
+});
+
 slowTest('a duplicated row is found and mended, whether or not one of the two is right', async () => {
   await using pair = await freshPair(oldOrders(30));
   await sync(pair);

@@ -47,7 +47,7 @@ export function newSide(
 /** A password that looks different wherever something is escaped; its beginning is what a search for it finds. */
 const canary = () => `${randomBytes(9).toString('base64url')}:\\ "$x" '#%41é@/?&`;
 
-async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(typeof config === 'string' ? { connectionString: config } : config);
   await client.connect();
   try {

@@ -40,7 +40,7 @@ export async function repeat(loop: Loop, run: (iteration: Iteration) => Promise<
     if (start.number === 0 && NOT_TO_BEGIN_WITH.includes(exitCode)) return exitCode;
     const now = clock();
     const next = nextStart(schedule, start, now);
-    notice = noticeOf(next, everySeconds, now - start.at);
+    notice = noticeOf(next, everySeconds, now - start.at - schedule.every);
     if (!(await isAwaited(loop, next.at, clock))) return 0;
     start = next;
   }

@@ -7,6 +7,8 @@ import { endpointOf, type Endpoint } from '../../postgres/endpoint.ts';
 import { LOCK_HOLDERS } from '../../sql/sessions.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import type { TableNames } from '../facts/table-names.ts';
+import type { RelationKind } from '../../schema/relations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
 import type { Phase } from '../../events.ts';
@@ -34,20 +36,26 @@ const HARMLESS_AT_SOURCE = [
   'ExclusiveLock',
 ];
 
+/** The tables that increp locks for a sync. */
+interface LockedTables extends Pick<TableNames, 'sourceName' | 'destinationName' | 'stagingName'> {
+  /** Undefined if it is not known. */
+  readonly source?: { readonly kind: RelationKind } | undefined;
+}
+
 /** Adds the sessions that hold the table now to a LOCK_TIMEOUT. Returns any other error unchanged. */
 export async function withHolders(
   context: Pick<RunContext, 'source' | 'destination'>,
-  facts: TableFacts,
+  tables: LockedTables,
   error: IncrepError,
 ): Promise<IncrepError> {
   if (error.code !== 'LOCK_TIMEOUT') return error;
-  const { sourceName, destinationName, stagingName } = facts;
+  const { sourceName, destinationName, stagingName } = tables;
   const written = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
   try {
     // Sessions at the other side are not in the way.
     const side = endpointOf(error.cause)?.side;
     const found = [
-      ...(side === 'destination' || facts.source?.kind === 'query'
+      ...(side === 'destination' || tables.source?.kind === 'query'
         ? []
         : await holdersAt(context.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
       ...(side === 'source' ? [] : await holdersAt(context.destination, destinationName.schema, written, [])),

@@ -1,4 +1,5 @@
 /** `--jobs`: several tables of a run are synced at the same time, each over a pair of connections of its own. */
+import type { DatabaseSide } from '../../config/settings.ts';
 import type { TableOutcome } from '../../events.ts';
 import { ConnectionPairs } from '../context/connection-pairs.ts';
 import type { ConnectionPair } from '../context/run-context.ts';
@@ -36,6 +37,8 @@ export async function syncSeveral<Table extends TableOutline | TableFailure>(
   let hasEnded = false;
   let active = jobs;
   let busy = 0;
+  /** The sides that refused a connection. pg_dump may be refused by the source, which increp does not see. */
+  const full = new Set<DatabaseSide>();
   let change = Promise.withResolvers<void>();
   const tellOthers = () => {
     change.resolve();
@@ -63,6 +66,8 @@ export async function syncSeveral<Table extends TableOutline | TableFailure>(
           if (isOneTooMany) {
             active -= 1;
             pairs.retire(pair);
+            for (const { isFull, endpoint } of [pair.source, pair.destination])
+              if (isFull) full.add(endpoint.side);
             [pair.source, pair.destination].forEach((database) => database.discard());
           }
           return result;
@@ -86,7 +91,7 @@ export async function syncSeveral<Table extends TableOutline | TableFailure>(
   const ends = await Promise.allSettled(Array.from({ length: jobs }, work));
   if (active < jobs)
     pass.warn(
-      `a server allows no connections for ${jobs} jobs, so ${formatCounted(active, 'job')} synced the other tables; "increp check" shows the limits`,
+      `${full.size === 0 ? 'a server' : `the ${[...full].join(' and the ')}`} allows no connections for ${jobs} jobs, so ${formatCounted(active, 'job')} synced the other tables; "increp check" shows the limits`,
     );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return !hasEnded;

@@ -23,3 +23,16 @@ test.each([
 ])('the name of a table inside another word counts: %s', (name, message, other, otherMessage) => {
   expect(keyOf(name, message)).not.toBe(keyOf(other, otherMessage));
 });
+
+test('the name of a sequence that belongs to the table does not count', () => {
+  const keyFor = (name: string, otherName: string) =>
+    failureKey({
+      name,
+      otherName,
+      code: 'X',
+      message: `no right to public.${otherName} of ${name}`,
+      hint: '',
+    });
+  expect(keyFor('a', 'a_id_seq')).toBe(keyFor('b', 'b_no_seq'));
+  expect(keyFor('a', 'b')).not.toBe(keyOf('a', 'no right to public.b of a'));
+});

@@ -42,6 +42,7 @@ test('of many tables, the end repeats each error with its tables', () => {
     '    FAILED 11 tables: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 1 more (STATE_MISMATCH)',
     '      error: t10 belongs to another',
     '      next: Run "increp reset t10".',
+    '      The other tables need the same, with their own names.',
     '    FAILED t21 (STATE_MISMATCH)',
     '      error: port 1 is closed',
     '      next: Run "increp reset t21".',

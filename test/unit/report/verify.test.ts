@@ -7,7 +7,7 @@ const counts = (changes: object = {}) => ({
   name: 'orders',
   sourceRows: 1_500_000,
   destinationRows: 1_500_000,
-  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 },
+  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, duplicatedAtSource: 0, newer: 0, kept: 0 },
   keys: { missing: [], extra: [], changed: [], duplicated: [] },
   notes: [],
   durationSeconds: 0.1,
@@ -60,6 +60,22 @@ test('different counts of an equal table are explained', () => {
   expect(print({ sourceRows: 1_500_003, missing: 1 })).toContain(': 2 rows of the source that');
   expect(print({ destinationRows: 1_500_005, kept: 5 })).not.toContain('the next sync reads');
   expect(print({ sourceRows: 1_499_999, extra: 1 })).not.toContain('not counted');
+});
+
+test.each([
+  [2, / at the source: .*\n.*A repair cannot fix rows of the source with the same unique key/],
+  [1, / more than once: .*\n.*A repair cannot fix/],
+  [0, / at the destination: \["1"\], \["2"\]\n$/],
+])('of two keys with several rows, %d have them at the source', (duplicatedAtSource, expected) => {
+  const verified = counts({
+    ...{ duplicated: 2, duplicatedAtSource },
+    keys: { ...counts().keys, duplicated: ['["1"]', '["2"]'] },
+  });
+  const text = formatVerification(
+    { verified, repaired: undefined },
+    { names: ['orders'], style: plain, told: new Map() },
+  );
+  expect(text).toMatch(expected);
 });
 
 test('a key of a row that differs stays on one line', () => {

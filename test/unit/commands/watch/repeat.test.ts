@@ -59,8 +59,8 @@ test('a run that takes too long costs the turns that it covers, and the log is t
   expect(begun).toEqual([0, 30, 150, 180, 240]);
   expect(notices).toEqual([
     ...[undefined, undefined],
-    'skipped 3 runs (every 30s): the previous run ended 1 min 35 s after the next one was due',
-    ...[undefined, 'skipped 1 run (every 30s): the previous run ended 31.0 s after the next one was due'],
+    'skipped 3 runs (every 30s): the previous run ended 1 min 5 s after the next one was due',
+    ...[undefined, 'skipped 1 run (every 30s): the previous run ended 1.0 s after the next one was due'],
   ]);
 });
 

@@ -1,11 +1,13 @@
-/** Finds destination tables that this pipeline may not change. */
+/** Finds tables whose sequences stay as they are: destination tables of others, and tables that cannot be read. */
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { Gathering } from '../sync/facts/facts.ts';
 import type { SavedState } from '../sync/facts/saved-state.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
+import { tableNames } from '../sync/facts/table-names.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { withHolders } from '../sync/lock/lock-holders.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 
@@ -22,24 +24,31 @@ const notSynced = ({ name }: TableSettings): IncrepError =>
     next: `Check that source and destination are not swapped: "${tableCommand('plan', name)}".`,
   });
 
-/**
- * By the name of the table: why a sync would be refused because the destination table is not its own, or why that is unknown.
- * @throws IncrepError SAME_DATABASE
- */
-export async function findForeignTables(
+/** By the name of the table. */
+export interface TablesToLeave {
+  /** Why a sync would be refused because the destination table is not its own. */
+  readonly foreign: ReadonlyMap<string, IncrepError>;
+  /** Why that is not known, for example because another session locks the table. */
+  readonly unknown: ReadonlyMap<string, IncrepError>;
+}
+
+/** @throws IncrepError SAME_DATABASE */
+export async function findTablesToLeave(
   context: Gathering,
   tables: readonly TableSettings[],
-): Promise<ReadonlyMap<string, IncrepError>> {
-  const found = new Map<string, IncrepError>();
+): Promise<TablesToLeave> {
+  const foreign = new Map<string, IncrepError>();
+  const unknown = new Map<string, IncrepError>();
   for await (const facts of gatherGroups(context, tables)) {
     ensureDifferentDatabases(context.settings, facts.servers);
-    for (const { settings, error } of facts.failures) found.set(settings.name, error);
+    for (const { settings, error } of facts.failures)
+      unknown.set(settings.name, await withHolders(context, tableNames(context, settings), error));
     for (const table of facts.tables) {
       const { settings, destination, saved } = table;
       const plan = planTable(table, ordinaryRequest());
-      if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code)) found.set(settings.name, plan.error);
-      else if (destination && isUnknown(saved)) found.set(settings.name, notSynced(settings));
+      if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code)) foreign.set(settings.name, plan.error);
+      else if (destination && isUnknown(saved)) foreign.set(settings.name, notSynced(settings));
     }
   }
-  return found;
+  return { foreign, unknown };
 }
