@@ -121,7 +121,8 @@ slowTest('a transaction may stay open over five runs, with others coming and goi
     const other = await begun(pair);
     await insertOrders(pair, 2);
     expect((await syncNow(pair)).table().warnings).toEqual([
-      expect.stringMatching(/^2 transactions are open at the source/),
+      // A worker of autovacuum may be another one.
+      expect.stringMatching(/^[23] transactions are open at the source/),
     ]);
     await ended(other, `INSERT INTO orders (id) VALUES (${-run}); COMMIT`);
   }
