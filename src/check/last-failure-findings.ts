@@ -1,12 +1,9 @@
 /** What the last sync of each table said, because `check` cannot foresee each failure. */
 import { formatAge } from '../report/age.ts';
 import { codesText } from '../report/error.ts';
-import { failureIn, type RunRecord } from '../schema/run-record.ts';
+import { failureIn, failureWord, type RunRecord } from '../schema/run-record.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { warning, type Finding } from './finding.ts';
-
-/** They say nothing about the table. */
-const PASSING: readonly string[] = ['RUN_LOCKED', 'INTERRUPTED'];
 
 /** Only for tables without an error of their own, which is probably the reason. */
 export function lastFailureFindings(
@@ -17,9 +14,8 @@ export function lastFailureFindings(
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
   return tables.flatMap(({ settings: { name }, recordName }) => {
     const run = failures.get(recordName);
-    if (!run || refused.has(name)) return [];
+    if (!run || failureWord(run) !== 'failed' || refused.has(name)) return [];
     const { code, sqlstate, message, hint } = failureIn(run);
-    if (PASSING.includes(code)) return [];
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;
     return [warning('LAST_SYNC_FAILED', name, text, hint)];

@@ -1,15 +1,10 @@
 /** Writes the events of a run to the log, each at its level. */
 import type { Logger } from 'pino';
-import type { Failure, Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import type { Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
+import { failureFields } from '../report/error.ts';
 import { reasonText } from '../report/reasons.ts';
 import { runSeconds, tableToJson } from '../report/summary-json.ts';
-
-const failureFields = ({ code, sqlstate, hint }: Failure) => ({
-  code,
-  ...(sqlstate ? { sqlstate } : {}),
-  hint,
-});
 
 function logTable(logger: Logger, outcome: TableOutcome): void {
   // The warnings of the table are already in the log.

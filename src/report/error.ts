@@ -1,4 +1,5 @@
 /** Formats the error that ended a command. */
+import type { Failure } from '../events.ts';
 import { painter, type Style } from './style.ts';
 import { printable, wrapLines } from './text.ts';
 
@@ -12,6 +13,13 @@ export interface PrintedError {
 /** The codes of an error. docs/errors.md and the manual of the server explain them. */
 export const codesText = (code: string, sqlstate: string | null | undefined): string =>
   sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code;
+
+/** The fields of a log line about an error. */
+export const failureFields = ({ code, sqlstate, hint }: Pick<Failure, 'code' | 'sqlstate' | 'hint'>) => ({
+  code,
+  ...(sqlstate ? { sqlstate } : {}),
+  hint,
+});
 
 /** The code is at the end of the first line, also if the message continues with a list. */
 export function formatError(error: PrintedError, style: Style): string {

@@ -1,5 +1,5 @@
 import { LISTED, listed } from '../format.ts';
-import { failureKey } from './same-failure.ts';
+import { exampleText, failureKey } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
@@ -101,14 +101,7 @@ function findingLines(
     `${paint(tint, head)}${first.slice(head.length)}`,
     ...rest,
     ...(action === undefined ? [] : wrapped(NEXT, printable(action), NEXT.length, style)),
-    ...(example === undefined
-      ? []
-      : wrapped(
-          '    ',
-          `This is the text for ${printable(example)}. "increp check -v" prints each.`,
-          4,
-          style,
-        )),
+    ...(example === undefined ? [] : wrapped('    ', printable(exampleText(example, 'check')), 4, style)),
   ];
 }
 

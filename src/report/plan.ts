@@ -3,7 +3,13 @@ import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES } from '../form
 import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
 import { codesText } from './error.ts';
-import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
+import {
+  exampleText,
+  sameFailure,
+  sameFailures,
+  type NamedFailure,
+  type ToldFailures,
+} from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
@@ -113,7 +119,7 @@ export function formatPlan(
   const sorted = printed.toSorted((a, b) => trouble(a) - trouble(b));
   const told: ToldFailures = new Map();
   const isMany = tables.filter(({ action }) => action === 'initial').length > MANY_TABLES;
-  const quiet = isVerbose ? [] : sorted.filter((table) => isWithoutNews(table, nameWidth, style));
+  const quiet = isVerbose ? [] : sorted.filter((table) => isWithoutNews(table, style));
   const grouped = new Set(quiet.length > MANY_TABLES ? quiet : []);
   const quietLine =
     grouped.size === 0
@@ -163,7 +169,7 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
     ),
     ...detail(first.message),
     ...wrapped('    next: ', printable(first.hint), DETAIL_INDENT + 6, style),
-    ...(isSame ? [] : detail(`This is the text for ${first.name}. "increp plan -v" prints each.`)),
+    ...(isSame ? [] : detail(exampleText(first.name, 'plan'))),
   ];
 }
 
@@ -184,21 +190,21 @@ const isRefused = ({ action, obstruction }: PlannedTable): boolean =>
   action === 'refused' || action === 'not-planned' || obstruction !== undefined;
 
 /** Whether there is no more to say about the table than that it is quiet. */
-const isWithoutNews = (table: PlannedTable, nameWidth: number, style: Style): boolean =>
-  isOngoing(table) &&
-  isQuiet(table) &&
-  trouble(table) === 0 &&
-  tableLines(table, nameWidth, style).length === headLines(table, nameWidth, style, painter(style)).length;
+const isWithoutNews = (table: PlannedTable, style: Style): boolean =>
+  isOngoing(table) && isQuiet(table) && trouble(table) === 0 && detailLines(table, style).length === 0;
 
 /** The largest comes last. */
 const trouble = (table: PlannedTable): number => (isRefused(table) ? 2 : table.lastFailure ? 1 : 0);
 
-function tableLines(table: PlannedTable, nameWidth: number, style: Style): string[] {
-  const colored = painter(style);
+const tableLines = (table: PlannedTable, nameWidth: number, style: Style): string[] => [
+  ...headLines(table, nameWidth, style, painter(style)),
+  ...detailLines(table, style),
+];
+
+function detailLines(table: PlannedTable, style: Style): string[] {
   const detail = (head: string, text: string) =>
     wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, style);
   return [
-    ...headLines(table, nameWidth, style, colored),
     ...patternLines(table).flatMap((text) => detail('found by', text)),
     ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
     ...(table.selects === undefined ? [] : detail('selects', table.selects)),

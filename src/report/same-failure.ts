@@ -137,3 +137,7 @@ export function sameFailures<T extends NamedFailure>(failures: readonly T[]): re
   }
   return groups;
 }
+
+/** For a text that is printed once for tables whose texts differ in names and numbers. */
+export const exampleText = (name: string, command: 'check' | 'plan'): string =>
+  `This is the text for ${name}. "increp ${command} -v" prints each.`;

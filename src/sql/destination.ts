@@ -28,11 +28,11 @@ export const truncate = (name: TableName): string => /* sql */ `TRUNCATE ${quali
 
 export const deleteAll = (name: TableName): string => /* sql */ `DELETE FROM ${qualified(name)}`;
 
-/** Fails at once if another session uses the table. */
 /** Fails at once if another session has the table for itself. */
-export const lockForReadingNow = (table: TableName): string =>
-  `LOCK TABLE ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`;
+export const lockForReadingNow = (name: TableName): string =>
+  /* sql */ `LOCK TABLE ${qualified(name)} IN ACCESS SHARE MODE NOWAIT`;
 
+/** Fails at once if another session uses the table. */
 export const lockAloneNow = (name: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(name)} IN ACCESS EXCLUSIVE MODE NOWAIT`;
 

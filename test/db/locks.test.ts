@@ -21,23 +21,27 @@ const several = (...names: string[]) => ({
     .join('; ')}`,
 });
 
-/** A session of the destination that waits for a lock: the run, for a session of the test. */
-const untilOneWaits = (pair: Pair) =>
-  waitUntil('a session waits for a lock', async () => {
+const untilOneSession = (pair: Pair, what: string, condition: string) =>
+  waitUntil(what, async () => {
     const { rowCount } = await pair.destination.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`,
     );
     return rowCount === 1;
   });
 
-/** A trigger of the destination table sleeps. */
-const untilMerging = (pair: Pair) =>
-  waitUntil('the merge sleeps', async () => {
-    const { rowCount } = await pair.destination.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
-    );
-    return rowCount === 1;
-  });
+/** A session of the destination that waits for a lock: the run, for a session of the test. */
+const untilOneWaits = (pair: Pair) =>
+  untilOneSession(pair, 'a session waits for a lock', `wait_event_type = 'Lock'`);
+
+/** Inserts a row at the source, whose merge takes four seconds. */
+async function insertSlowRow(pair: Pair): Promise<void> {
+  await pair.destination.query(`
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(4); RETURN NEW; END$$;
+    CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()`);
+  await insertOrders(pair, 1);
+}
+
+const untilMerging = (pair: Pair) => untilOneSession(pair, 'the merge sleeps', `wait_event = 'PgSleep'`);
 
 test('of two runs at once the second gives way with exit code 75 and names the first', async () => {
   await using pair = await freshPair('orders');
@@ -87,10 +91,7 @@ test('while a run merges, a second run is busy, although the first one has empti
   await insertOrders(pair, 1);
   // From now on, the staging table has rows of the last sync.
   await sync(pair);
-  await pair.destination.query(`
-    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(4); RETURN NEW; END$$;
-    CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()`);
-  await insertOrders(pair, 1);
+  await insertSlowRow(pair);
   await using first = startIncrep('sync', pair);
   await untilMerging(pair);
   const busy = await trySync(pair, '', { timing: IMPATIENT });
@@ -141,10 +142,7 @@ slowTest('a holder that is killed leaves nothing behind', async () => {
 slowTest('nor does one that is killed while its backend is busy', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
-  await pair.destination.query(`
-    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(4); RETURN NEW; END$$;
-    CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()`);
-  await insertOrders(pair, 1);
+  await insertSlowRow(pair);
   await using running = startIncrep('sync', pair);
   await untilMerging(pair);
   running.kill('SIGKILL');

@@ -1,6 +1,6 @@
 /** Prints an error: on stderr as text or as a line of the log, and with --json as JSON on stdout. */
 import type { IncrepError } from '../../errors.ts';
-import { formatError } from '../../report/error.ts';
+import { failureFields, formatError } from '../../report/error.ts';
 import { errorToJson, FORMAT_VERSION } from '../../report/summary-json.ts';
 import { inSourceLines } from './source-lines.ts';
 import type { Terminal } from './terminal.ts';
@@ -22,14 +22,9 @@ export const errorLine = (error: IncrepError): string =>
   `${JSON.stringify({ type: 'error', format_version: FORMAT_VERSION, error: errorToJson(error) })}\n`;
 
 /** As pino writes it (observe/log.ts). There is no logger before the settings are read. */
-function logLine({ code, sqlstate, next, message }: IncrepError, time: Date): string {
-  const line = {
-    level: 'error',
-    time: time.toISOString(),
-    code,
-    ...(sqlstate !== undefined && { sqlstate }),
-  };
-  return `${JSON.stringify({ ...line, hint: next, msg: message })}\n`;
+function logLine({ code, sqlstate, next: hint, message }: IncrepError, time: Date): string {
+  const fields = failureFields({ code, sqlstate, hint });
+  return `${JSON.stringify({ level: 'error', time: time.toISOString(), ...fields, msg: message })}\n`;
 }
 
 const stackOf = ({ cause, stack }: IncrepError): string =>
