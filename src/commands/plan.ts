@@ -19,7 +19,7 @@ import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { failureIn, type RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
-import { readLastFailures } from '../status/last-failures.ts';
+import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
@@ -172,10 +172,7 @@ const inWords = ({ lastFailure, ...table }: KnownTable) => ({
     ...table.deletes,
     ageSeconds: table.deletes.checkedAt === null ? undefined : secondsSince(table.deletes.checkedAt),
   },
-  lastFailure: lastFailure && {
-    ageSeconds: secondsSince(lastFailure.started_at),
-    ...failureIn(lastFailure),
-  },
+  lastFailure: lastFailure && agedFailure(lastFailure),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0
@@ -257,7 +254,5 @@ const tableJson = (table: KnownTable) => ({
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
   warnings: table.warnings,
   error: table.error ? errorToJson(table.error) : null,
-  last_failure: table.lastFailure
-    ? { at: table.lastFailure.started_at, ...failureIn(table.lastFailure) }
-    : null,
+  last_failure: table.lastFailure ? lastFailureJson(table.lastFailure) : null,
 });

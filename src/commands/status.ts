@@ -4,6 +4,7 @@ import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { writeFault } from '../state/state-files.ts';
+import { lastFailureJson } from '../status/last-failures.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../status/table-status.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
@@ -105,7 +106,7 @@ function tableJson(table: TableStatus) {
     lag_seconds: lagSeconds ?? null,
     rows_last_day: table.rowsLastDay,
     conflicts_last_day: table.conflictsLastDay ?? null,
-    last_error: lastFailure ? failureJson(lastFailure) : null,
+    last_error: lastFailure ? lastFailureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
     next_sync_error: refusal ? errorToJson(refusal) : null,
     unknown: table.problem ? errorToJson(table.problem) : null,
@@ -113,14 +114,6 @@ function tableJson(table: TableStatus) {
     last_run: lastRun ? runJson(lastRun) : null,
   };
 }
-
-const failureJson = (failure: RunRecord) => ({
-  code: failure.error_code,
-  message: failure.error_message,
-  hint: failure.error_hint,
-  sqlstate: failure.sqlstate,
-  at: new Date(failure.started_at).toISOString(),
-});
 
 const runJson = (run: RunRecord) => ({
   run_id: run.run_id,

@@ -30,6 +30,8 @@ import { eachDestination, ofDestination, type DestinationResults } from './pipel
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
+import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
+import type { RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface VerifyOptions extends GlobalOptions {
@@ -48,6 +50,8 @@ export type TableVerification =
       readonly repaired: Repaired | undefined;
       /** Why the differences were not repaired. */
       readonly refusal?: IncrepError;
+      /** Of a sync that no success has followed. */
+      readonly lastFailure?: RunRecord | undefined;
     }
   | { readonly name: string; readonly error: IncrepError };
 
@@ -109,10 +113,12 @@ async function compareTables(
   const names = chosen.map(({ name }) => name);
   using progress = options.json || !screen ? undefined : comparisonProgress(screen, names, redact);
   if (progress) listen(progress.display.listener);
+  const failures = await readLastFailures(runContext, new Date());
   const verdicts: TableVerification[] = [];
   for (const group of batchesOf(chosen, GROUP_SIZE)) {
     const at = performance.now();
     const facts = await gatherFacts(runContext, group);
+    const recordNames = new Map(facts.tables.map(({ settings, recordName }) => [settings.name, recordName]));
     const equal = await findEqualTables(runContext, facts.tables);
     const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
     const factsFor = nextFacts(others, { facts, at });
@@ -120,20 +126,27 @@ async function compareTables(
       const { name } = table;
       progress?.begin(name);
       const found = equal.get(name);
-      const verdict = found
+      const judged = found
         ? { verified: found, repaired: undefined }
         : stepsAt(
             destination,
             await verdictOn(runContext, await factsFor(runContext, { settings: table }), options),
           );
+      const failed = failures.get(recordNames.get(name) ?? name);
+      const verdict = 'error' in judged || !failed ? judged : { ...judged, lastFailure: failed };
       verdicts.push(verdict);
       progress?.end(name);
       progress?.display.clear();
-      if (!options.json) out(redact(formatVerification(verdict, { names, style, told })));
+      if (!options.json) out(redact(formatVerification(inWords(verdict), { names, style, told })));
     }
   }
   return verdicts;
 }
+
+const inWords = (verdict: TableVerification) =>
+  'error' in verdict
+    ? verdict
+    : { ...verdict, lastFailure: verdict.lastFailure && agedFailure(verdict.lastFailure) };
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
@@ -202,6 +215,7 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isBeyondRepair: isBeyondRepair(verdict.verified),
         error: undefined,
         refusal: verdict.refusal,
+        lastFailure: verdict.lastFailure && agedFailure(verdict.lastFailure),
       };
 
 /** A repair removes rows that only the destination has twice. */
@@ -230,14 +244,15 @@ function tableJson(verdict: TableVerification) {
     return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }
   const { name, sourceRows, destinationRows, keys, notes, durationSeconds } = verdict.verified;
-  const { missing, extra, changed, duplicated, duplicatedAtSource, newer, kept } = verdict.verified;
+  const { missing, extra, changed, duplicated, duplicatedAtSource, waiting, newer, kept } = verdict.verified;
   return {
     name,
     status: isEqual(verdict.verified) ? 'equal' : 'different',
     rows_source: sourceRows,
     rows_destination: destinationRows,
     repaired: verdict.repaired ?? null,
-    ...{ missing, extra, changed, duplicated, duplicated_at_source: duplicatedAtSource, newer, kept },
+    ...{ missing, extra, changed, duplicated, duplicated_at_source: duplicatedAtSource },
+    ...{ waiting, newer, kept },
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
     ),
@@ -245,5 +260,6 @@ function tableJson(verdict: TableVerification) {
     notes,
     duration_s: durationSeconds,
     ...(verdict.refusal && { error: errorToJson(verdict.refusal) }),
+    last_failure: verdict.lastFailure ? lastFailureJson(verdict.lastFailure) : null,
   };
 }

@@ -2,7 +2,7 @@ import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
-import { codesText } from './error.ts';
+import { lastFailureLines, type LastFailure } from './last-failure.ts';
 import {
   exampleText,
   sameFailure,
@@ -70,14 +70,6 @@ interface PlannedTable {
   readonly lastFailure: LastFailure | undefined;
 }
 
-interface LastFailure {
-  readonly ageSeconds: number;
-  readonly code: string;
-  readonly sqlstate: string | null;
-  readonly message: string;
-  readonly hint: string;
-}
-
 const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
   initial: ['+', 'green'],
   reset: ['!', 'yellow'],
@@ -137,7 +129,9 @@ export function formatPlan(
     if (seen !== undefined) return headLines({ ...table, reason: seen }, nameWidth, style, painter(style));
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
     const shown = isFoundTold ? { ...table, pattern: undefined } : table;
-    return [...tableLines(shown, nameWidth, style), ...failureLines(table, told, style)];
+    const { lastFailure } = table;
+    const lastLines = lastFailure ? lastFailureLines(table.name, lastFailure, told, style) : [];
+    return [...tableLines(shown, nameWidth, style), ...lastLines];
   });
   const { from, to } = direction;
   const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs)];
@@ -218,24 +212,6 @@ function detailLines(table: PlannedTable, style: Style): string[] {
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
     ...table.warnings.flatMap((warning) => detail('note', warning)),
     ...[table.obstruction, table.error].flatMap((problem) => (problem ? detail('next', problem.next) : [])),
-  ];
-}
-
-const LAST_NEXT = '      next: ';
-
-/** What the last sync said. It stays last, because its next step is the one to take. */
-function failureLines({ name, lastFailure }: PlannedTable, told: ToldFailures, style: Style): string[] {
-  if (!lastFailure) return [];
-  const { ageSeconds, code, sqlstate, message, hint } = lastFailure;
-  const label = printable(name);
-  const same = sameFailure({ name, code, message, hint }, label, told);
-  const text = same ?? `${printable(message)} (${codesText(code, sqlstate)})`;
-  const head = `last sync: FAILED ${formatAge(ageSeconds)} ago`;
-  return [
-    ...wrapped(`    ${head}: `, text, DETAIL_INDENT * 2, style),
-    ...(same === undefined && hint !== ''
-      ? wrapped(LAST_NEXT, printable(hint), LAST_NEXT.length, style)
-      : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { formatCount, formatCounted, formatSeconds, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { codesText, formatError, type PrintedError } from './error.ts';
+import { lastFailureLines, type LastFailure } from './last-failure.ts';
 import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { glyphsOf, painter, type Style } from './style.ts';
 import { displayWidth, padEnd, printable, printableLine, wrap } from './text.ts';
@@ -15,6 +16,7 @@ interface Counts {
   readonly duplicated: number;
   /** The other keys occur more than once only at the destination. */
   readonly duplicatedAtSource: number;
+  readonly waiting: number;
   readonly newer: number;
   readonly kept: number;
   /** Whether the settings say that rows that are gone from the source stay. */
@@ -38,6 +40,8 @@ type PrintedVerification =
       readonly repaired: PrintedRepair | undefined;
       /** Why the differences were not repaired. */
       readonly refusal?: PrintedError;
+      /** Of a sync that no success has followed. */
+      readonly lastFailure?: LastFailure | undefined;
     }
   | { readonly name: string; readonly error: PrintedError };
 
@@ -93,7 +97,9 @@ export function formatVerification(
   const refusal = verdict.refusal
     ? `${INDENT}not repaired:\n${failureText(counts.name, verdict.refusal, style, told)}`
     : '';
-  const repair = `${notes}${repairLine(verdict.repaired)}${refusal}`;
+  const failed = verdict.lastFailure ? lastFailureLines(counts.name, verdict.lastFailure, told, style) : [];
+  const lastSync = failed.map((line) => `${line}\n`).join('');
+  const repair = `${notes}${repairLine(verdict.repaired)}${refusal}${lastSync}`;
   const apart = `${keptLine(counts)}${mergedLine(counts)}`;
   if (differences.length === 0)
     return `${head(`= ${label(counts.name)}  ${equalWords(counts)}: ${rows} (${seconds})`)}\n${apart}${repair}`;
@@ -129,6 +135,7 @@ interface EndedTable {
   readonly error: PrintedError | undefined;
   /** Why its differences were not repaired. */
   readonly refusal: PrintedError | undefined;
+  readonly lastFailure?: LastFailure | undefined;
 }
 
 interface EndedVerification {
@@ -146,6 +153,9 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
   const different = tables.filter(({ isEqual, error }) => !isEqual && !error);
   const failed = tables.flatMap((table) => (table.error ? [endedFailure(table, table.error)] : []));
   const refused = tables.flatMap((table) => (table.refusal ? [endedFailure(table, table.refusal)] : []));
+  const unsynced = tables.flatMap(({ name, destination, lastFailure }) =>
+    lastFailure ? [{ name, destination, ...lastFailure }] : [],
+  );
   const repaired = tables.filter(({ isEqual, isRepaired }) => isEqual && isRepaired).length;
   const equal = tables.length - different.length - failed.length;
   const parts = [
@@ -154,6 +164,7 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
     ...(different.length > 0 ? [`${formatCount(different.length)} different`] : []),
     ...(refused.length > 0 ? [`${formatCount(refused.length)} of them not repaired`] : []),
     ...(failed.length > 0 ? [`${formatCount(failed.length)} not compared`] : []),
+    ...(unsynced.length > 0 ? [`${formatCount(unsynced.length)} FAILED at the last sync`] : []),
   ];
   const isFarAway = tables.length > MANY_TABLES;
   const repairable = different.filter(({ refusal, isBeyondRepair }) => !refusal && isBeyondRepair !== true);
@@ -168,6 +179,9 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
     ),
     ...sameFailures(failed).flatMap((group) => failedLines('FAILED', group, isFarAway)),
     ...sameFailures(refused).flatMap((group) => failedLines('NOT REPAIRED', group, isFarAway)),
+    ...(isFarAway
+      ? sameFailures(unsynced).flatMap((group) => failedLines('LAST SYNC FAILED', group, true))
+      : []),
     ...(beyond.length === 0
       ? []
       : [
@@ -190,7 +204,9 @@ const namedFailure = (name: string, { code, message, next }: PrintedError): Name
   hint: next,
 });
 
-type EndedFailure = NamedFailure & Pick<EndedTable, 'destination'> & Pick<PrintedError, 'sqlstate'>;
+interface EndedFailure extends NamedFailure, Pick<EndedTable, 'destination'> {
+  readonly sqlstate: string | null | undefined;
+}
 
 const endedFailure = ({ name, destination }: EndedTable, error: PrintedError): EndedFailure => ({
   ...namedFailure(name, error),
@@ -220,15 +236,13 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
 }
 
 /** The comparison is about the rows of the last sync, so the numbers of rows may differ. */
-const equalWords = (counts: Counts): string =>
-  unreadRows(counts) > 0 ? 'equal as of the last sync' : 'equal';
+const equalWords = (counts: Counts): string => (counts.waiting > 0 ? 'equal as of the last sync' : 'equal');
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
 function keptLine(counts: Counts): string {
-  const { newer, kept, isArchive } = counts;
-  const unread = unreadRows(counts);
+  const { waiting, newer, kept, isArchive } = counts;
   const parts = [
-    ...(unread > 0 ? [`${formatCounted(unread, 'row')} of the source that the next sync reads`] : []),
+    ...(waiting > 0 ? [`${formatCounted(waiting, 'row')} of the source that the next sync reads`] : []),
     ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
     ...(kept > 0
       ? [
@@ -238,10 +252,6 @@ function keptLine(counts: Counts): string {
   ];
   return parts.length === 0 ? '' : `    not counted as differences: ${parts.join(', ')}\n`;
 }
-
-/** New rows of the source after the cursor: the rows that explain the two counts of an otherwise equal table. */
-const unreadRows = ({ sourceRows, destinationRows, missing, extra, kept, duplicated }: Counts): number =>
-  duplicated > 0 ? 0 : sourceRows - missing + extra + kept - destinationRows;
 
 function mergedLine({ mergedColumns = [], destinationRows }: Counts): string {
   const count = mergedColumns.length;

@@ -1,8 +1,16 @@
 /** The failures that no success has followed, as this machine knows them. */
-import type { RunRecord } from '../schema/run-record.ts';
+import { failureIn, type RunRecord } from '../schema/run-record.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { byTable, digestOf } from './run-stats.ts';
+
+/** What is printed of a failure below a table. */
+export const agedFailure = (run: RunRecord, now = new Date()) => ({
+  ageSeconds: (now.getTime() - Date.parse(run.started_at)) / 1000,
+  ...failureIn(run),
+});
+
+export const lastFailureJson = (run: RunRecord) => ({ at: run.started_at, ...failureIn(run) });
 
 /** By the name of the destination table in the history. */
 export async function readLastFailures(

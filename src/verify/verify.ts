@@ -39,6 +39,8 @@ export interface Verified {
   readonly duplicated: number;
   /** Of these, keys of more than one row of the source, which a repair cannot fix. */
   readonly duplicatedAtSource: number;
+  /** Rows of the source that differ, because the next sync reads them. They are not differences. */
+  readonly waiting: number;
   /** Rows that are newer at the destination, if the settings allow them. They are not differences. */
   readonly newer: number;
   /** Rows that are only at the destination, if the settings allow them. */
@@ -184,13 +186,14 @@ const recordOf = ({ record }: StateRows): StateRecord | undefined =>
     : stateRecordSchema.parse(record);
 
 const noDifferences = () => ({
-  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, duplicatedAtSource: 0, newer: 0, kept: 0 },
+  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, duplicatedAtSource: 0 },
+  ...{ waiting: 0, newer: 0, kept: 0 },
   keys: noKeys(),
 });
 
 const noKeys = (): Record<RowDifference['kind'] | 'kept', string[]> => ({
   ...{ missing: [], extra: [], changed: [], duplicated: [] },
-  ...{ newer: [], kept: [] },
+  ...{ waiting: [], newer: [], kept: [] },
 });
 
 async function countDifferences(differences: AsyncIterable<RowDifference>, areExtraKept: boolean) {

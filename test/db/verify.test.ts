@@ -294,10 +294,26 @@ test('what the next sync would bring anyway is no difference', async () => {
   await pair.source.query(`UPDATE orders SET note = 'changed', updated_at = now() WHERE id = 3;
     UPDATE orders SET note = 'changed without a key' WHERE id = 500; INSERT INTO orders VALUES (700, 1, 'new', NULL);
     INSERT INTO orders VALUES (600, 1, 'from the future', now() + interval '1 year')`);
-  expect(await verify(pair)).toMatchObject(EQUAL);
+  expect(await verify(pair)).toMatchObject({ ...EQUAL, table: { ...EQUAL.table, waiting: 7 } });
   await sync(pair);
-  expect(await verify(pair)).toMatchObject(EQUAL);
+  expect(await verify(pair)).toMatchObject({ ...EQUAL, table: { ...EQUAL.table, waiting: 0 } });
   await expectSameRows(pair, 'orders');
+});
+
+test('the failure of the last sync is printed below rows that are equal as of the sync before', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.source.query(`UPDATE orders SET note = 'changed', updated_at = now() WHERE id = 3`);
+  await pair.destination.query('ALTER TABLE orders ADD CHECK (note <> $$changed$$)');
+  expect((await increp('sync', pair)).exitCode).not.toBe(0);
+  const { exitCode, stdout } = await increp('verify', pair);
+  expect(exitCode, stdout).toBe(0);
+  expect(stdout).toMatch(
+    /^= orders {2}equal as of the last sync: .*\n {4}not counted as differences: 1 row of/,
+  );
+  expect(stdout).toMatch(/\n {4}last sync: FAILED \d s ago: .*check constraint.*\n {6}next: /);
+  expect(stdout).toMatch(/\n1 table: 1 equal, 1 FAILED at the last sync in [\d.]+ s\n$/);
+  expect((await verify(pair)).table).toMatchObject({ last_failure: { code: 'CONSTRAINT_VIOLATED' } });
 });
 
 test('what open transactions may still bring is no difference, once they have brought it', async () => {

@@ -7,12 +7,14 @@ export type RowDifference =
   /** At the destination only. `rows`: how many equal rows without a key; 1 if not set. */
   | { readonly kind: 'extra'; readonly key: string; readonly rows?: number }
   | { readonly kind: 'changed'; readonly key: string }
+  /** At the source, new or changed since the last sync: the next sync reads it. `rows` as above. */
+  | { readonly kind: 'waiting'; readonly key: string; readonly rows?: number }
   /** The row of the destination is newer, which `on_conflict: "last_update_wins"` allows. */
   | { readonly kind: 'newer'; readonly key: string }
   /** More than one row of this key. */
   | { readonly kind: 'duplicated'; readonly key: string; readonly side: 'source' | 'destination' };
 
-/** Both streams are ordered by hash. Rows that the next sync will read do not count as differences. */
+/** Both streams are ordered by hash. A row that the next sync reads is `waiting`, whatever else it is. */
 export async function* findDifferences(
   source: AsyncIterable<readonly HashedRow[]>,
   destination: AsyncIterable<readonly HashedRow[]>,
@@ -70,7 +72,12 @@ function countCopies(
   const { copies: there = 0, pendingCopies: pending = 0 } = source ?? {};
   const here = destination?.copies ?? 0;
   if (here > there) return [{ kind: 'extra', key, rows: here - there }];
-  return there - pending > here ? [{ kind: 'missing', key, rows: there - pending - here }] : NONE;
+  const missing = Math.max(0, there - pending - here);
+  const waiting = there - here - missing;
+  return [
+    ...(missing > 0 ? [{ kind: 'missing', key, rows: missing } as const] : []),
+    ...(waiting > 0 ? [{ kind: 'waiting', key, rows: waiting } as const] : []),
+  ];
 }
 
 const isTwice = (rows: RowsOfKey | undefined): boolean => rows !== undefined && rows.length > 1;
@@ -78,12 +85,12 @@ const isTwice = (rows: RowsOfKey | undefined): boolean => rows !== undefined && 
 function kindOf(
   source: RowsOfKey | undefined,
   destination: RowsOfKey | undefined,
-): 'missing' | 'extra' | 'changed' | 'newer' | undefined {
+): 'missing' | 'extra' | 'changed' | 'waiting' | 'newer' | undefined {
   if (!source) return 'extra';
-  if (source.some(({ pending }) => pending)) return undefined;
+  const isRight = destination?.some(({ content }) => source.some((row) => row.content === content));
+  if (isRight === true) return undefined;
+  if (source.some(({ pending }) => pending)) return 'waiting';
   if (!destination) return 'missing';
-  const isRight = destination.some(({ content }) => source.some((row) => row.content === content));
-  if (isRight) return undefined;
   return isNewer(destination, source) ? 'newer' : 'changed';
 }
 

@@ -58,11 +58,14 @@ describe('differences', () => {
     expect((await differencesOf([], rows)).map(({ kind }) => kind)).toEqual(Array(5).fill('extra'));
   });
 
-  test('a pending row is neither missing nor changed', async () => {
+  test('a pending row that differs waits, and is neither missing nor changed', async () => {
     const newer = [...rows, { key: 6, content: 'new', pending: true }].map((row) =>
       row.key === 3 ? { ...row, content: 'newer', pending: true } : row,
     );
-    expect(await differencesOf(newer, rows)).toEqual([]);
+    expect(sorted(await differencesOf(newer, rows))).toEqual(
+      ['3', '6'].map((key) => JSON.stringify({ key: JSON.stringify([key]), kind: 'waiting' })),
+    );
+    expect(await differencesOf(newer, newer)).toEqual([]);
   });
 
   test.each([
@@ -124,6 +127,7 @@ function naive(source: readonly Row[], destination: readonly Row[]): RowDifferen
     return [
       ...(here > 1 ? [{ kind: 'duplicated', key, side: 'source' } as const] : []),
       ...(there > 1 ? [{ kind: 'duplicated', key, side: 'destination' } as const] : []),
+      ...(isPending && !isRight ? [{ kind: 'waiting', key } as const] : []),
       ...(here > 0 && there === 0 && !isPending ? [{ kind: 'missing', key } as const] : []),
       ...(here === 0 ? [{ kind: 'extra', key } as const] : []),
       ...(here > 0 && there > 0 && !isPending && !isRight ? [{ kind: 'changed', key } as const] : []),
