@@ -13,14 +13,14 @@ export const tables = {
     ],
     steps: [
       'Wait, or let the run wait: `increp sync --wait-lock 5m` (default `0s`; increp always waits at least 2 s)',
-      'To end a run that hangs, end the process in the message, on its host: `kill PID`. If only its backend is terminated, the run connects again.',
+      'To end a run that hangs, end the process in the message, on its host: `kill PID`. After a minute, the message has the command. If only its backend is terminated, the run connects again.',
       'If that process is gone, for example because its machine was switched off, terminate the backend in the message, at the destination: `SELECT pg_terminate_backend(PID);`',
       'If a commit waits for a standby, start the standby, or remove it from `synchronous_standby_names` at the destination and run `SELECT pg_reload_conf();`',
       'To make systemd accept this exit code, set `SuccessExitStatus=75`.',
     ],
     example: [
       'busy: public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop), backend 4242 of the destination (RUN_LOCKED)',
-      '  next: Wait for that run; a sync with --wait-lock 5m does so. If that run hangs, end it: kill 1 on host worker-1. If that process is gone, run at the destination: SELECT pg_terminate_backend(4242).',
+      '  next: Wait for that run; a sync with --wait-lock 5m does so.',
     ],
   },
   LOCK_TIMEOUT: {

@@ -96,7 +96,7 @@ const statusesJson = ({ statuses: { tables, unreachable, sourceError }, name }: 
 });
 
 function tableJson(table: TableStatus) {
-  const { lagSeconds, lastRun, lastFailure, drift, refusal, pendingLoad } = table;
+  const { lagSeconds, lastRun, activeRun = null, lastFailure, drift, refusal, pendingLoad } = table;
   return {
     state: table.condition,
     failures_since_success: table.failures,
@@ -112,6 +112,7 @@ function tableJson(table: TableStatus) {
     unknown: table.problem ? errorToJson(table.problem) : null,
     pending_load: pendingLoad ? { chunks_done: pendingLoad.done, chunks: pendingLoad.of } : null,
     last_run: lastRun ? runJson(lastRun) : null,
+    active_run: activeRun,
   };
 }
 

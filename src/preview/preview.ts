@@ -6,7 +6,7 @@ import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
-import { printName, type TableName } from '../schema/names.ts';
+import { printName, tableKey, type TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
@@ -24,6 +24,7 @@ import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstru
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
+import { runsAt } from '../sync/lock/running-runs.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
@@ -93,6 +94,10 @@ export async function previewTables(
   );
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(context, reshaped);
+  const active = await activeRuns(
+    context,
+    planned.flatMap(({ table }) => (verdicts.get(table)?.verdict.kind === 'quiet' ? [] : [table])),
+  );
   const gone = await previewRemovedRows(
     context,
     planned.map(({ table, plan }) => [table, plan] as const),
@@ -120,6 +125,7 @@ export async function previewTables(
       gone: gone.get(table),
       conversion: conversions.get(table),
       objects: objects.get(table),
+      activeRun: active.get(tableKey(table.stateName)),
       isForced: request.isForced,
     });
     return [{ settings: table.settings, preview }];
@@ -130,6 +136,19 @@ export async function previewTables(
   }));
   return inOrder([...answered, ...unplanned], context.settings.tables).map(({ preview }) => preview);
 }
+
+const activeRuns = (
+  { destination }: Pick<RunContext, 'destination'>,
+  tables: readonly TableFacts[],
+): Promise<ReadonlyMap<string, string>> =>
+  tables.length === 0
+    ? Promise.resolve(new Map())
+    : destination.withReading((client) =>
+        runsAt(
+          client,
+          tables.map(({ stateName }) => stateName),
+        ),
+      );
 
 /** Names the sessions that hold locked tables, as a sync does. */
 async function explainLocks(
@@ -190,6 +209,8 @@ interface PreviewFacts {
   readonly gone: RemovedRowsPreview | undefined;
   readonly conversion: ConversionPreview | undefined;
   readonly objects: CopiedTable | undefined;
+  /** The run that syncs the table now. */
+  readonly activeRun: string | undefined;
   readonly isForced: boolean;
 }
 
@@ -198,7 +219,7 @@ const UNSIZED: readonly Relation['kind'][] = ['query', 'view', 'foreign table'];
 function previewOf(
   table: TableFacts,
   plan: Plan,
-  { estimate, verdict, dependents, gone, conversion, objects, isForced }: PreviewFacts,
+  { estimate, verdict, dependents, gone, conversion, objects, activeRun, isForced }: PreviewFacts,
 ): Preview {
   const { settings, source, saved } = table;
   const cursor =
@@ -264,6 +285,7 @@ function previewOf(
     isMarked: settings.deletes === 'soft',
     objects,
     warnings: [
+      ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),
       ...schemaNote(table),
@@ -287,7 +309,7 @@ function logName({ settings, saved }: TableFacts): string | undefined {
 function obstructionOf(
   table: TableFacts,
   plan: Plan,
-  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate' | 'verdict' | 'conversion' | 'objects'>,
+  { dependents, gone, isForced }: Pick<PreviewFacts, 'dependents' | 'gone' | 'isForced'>,
 ): Obstruction | undefined {
   if (plan.kind !== 'load') return undefined;
   const built = isReshaped(plan) ? findObstruction(table, plan.source, dependents) : undefined;

@@ -39,6 +39,8 @@ interface Status {
   readonly conflictsLastDay?: ConflictCounts | undefined;
   readonly lastFailure: PrintedFailure | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The run that syncs it now. */
+  readonly activeRun?: string | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
@@ -130,6 +132,7 @@ const conflictDetails = ({ conflictsLastDay: counts }: Status): string[] =>
 /** An error of many tables, such as an unreachable destination, is printed once. */
 function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
   return [
+    ...(table.activeRun === undefined ? [] : [`running: ${printableLine(table.activeRun)}`]),
     ...(isMany.failures ? [] : failureDetails(table, told, now)),
     ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
@@ -208,12 +211,20 @@ function refusalDetails({ name, refusal }: Status, told: ToldFailures): string[]
     : [`the next sync fails: ${printableLine(same)}`];
 }
 
-/** A run that did not fail but was ended by a signal, or that another run kept from the table. */
-function stoppedDetails({ lastRun, lastFailure }: Status, now: Date): string[] {
+/**
+ * A run that did not fail but was ended by a signal, or that another run kept from the table. The other run has probably
+ * ended; if not, it is named.
+ */
+function stoppedDetails({ lastRun, lastFailure, condition }: Status, now: Date): string[] {
   if (!lastRun || lastRun.status !== 'failed' || lastFailure) return [];
   const age = formatAge(secondsSince(new Date(lastRun.started_at), now));
+  const word = failureWord(lastRun);
+  if (word === 'busy')
+    return condition === 'ok' || condition === 'running'
+      ? []
+      : [`last run: another run had the table (busy, ${age} ago)`];
   const hint = lastRun.error_hint === null ? [] : [`  next: ${printable(lastRun.error_hint)}`];
-  return [`last run: ${failureWord(lastRun)} (${lastRun.action}, ${age} ago)`, ...hint];
+  return [`last run: ${word} (${lastRun.action}, ${age} ago)`, ...hint];
 }
 
 /** Once for all tables that have it. The tables without changes share one record, so its warnings have no table. */

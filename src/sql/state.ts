@@ -279,11 +279,14 @@ const isWriting = (table: TableName): string => /* sql */ `
 
 /** The destination tables whose lock is held. */
 export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `
-  SELECT k.schema, k.name AS "table"
+  SELECT DISTINCT ON (k.key) k.schema, k.name AS "table", l.pid, a.application_name AS application,
+         host(a.client_addr) AS host, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds
   FROM (VALUES ${tables.map((table) => `(${literal(table.schema)}, ${literal(table.table)}, ${lockKey(table)})`).join(', ')}) k(schema, name, key)
-  WHERE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid)`;
+    AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid
+  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  ORDER BY k.key`;
 
 const lockKey = (table: TableName): string =>
   `hashtextextended(${literal(`increp ${JSON.stringify([table.schema, table.table])}`)}, 0)`;

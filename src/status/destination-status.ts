@@ -13,9 +13,9 @@ import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-reco
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { latestRuns, missingRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
-import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
+import { runsTable, stateTable } from '../sql/state.ts';
 import { loadsQuestion } from '../sync/facts/pending-loads.ts';
-import { keysIn } from '../sync/facts/populated-tables.ts';
+import { runsAt } from '../sync/lock/running-runs.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-stats.ts';
 import { stateQuestion, type StateRows } from '../sync/facts/state-rows.ts';
@@ -26,7 +26,8 @@ export interface Observed {
   readonly record: StateRecord | undefined;
   /** The time of a reset since the last sync. Then no state file is used. */
   readonly resetAt: Date | undefined;
-  readonly isRunning: boolean;
+  /** The run that syncs it now. */
+  readonly activeRun: string | undefined;
   readonly pendingLoad: PendingLoad | undefined;
   /** Why its state could not be read. */
   readonly problem?: IncrepError | undefined;
@@ -63,10 +64,10 @@ export async function askDestination(
     const runs = there.has(tableKey(runsTable(home)))
       ? await readRuns(client, context, names, local, now)
       : undefined;
-    const running =
-      copies.length === 0
-        ? []
-        : keysIn(await client.query(lockedAmong(copies.map(({ stateName }) => stateName))));
+    const active = await runsAt(
+      client,
+      copies.map(({ stateName }) => stateName),
+    );
     return (table) => {
       const own = tableNames(context, table);
       const key = tableKey(own.stateName);
@@ -74,7 +75,7 @@ export async function askDestination(
         runs: runs?.get(own.recordName) ?? digestOf(local.get(own.recordName) ?? [], now),
         record: recordOf(stateOf(own), pipeline),
         resetAt: resetTimeOf(stateOf(own)),
-        isRunning: running.includes(key),
+        activeRun: active.get(key),
         pendingLoad: pendingLoads.get(key),
       };
     };

@@ -47,6 +47,8 @@ export interface TableStatus {
   /** Undefined if the table does not record conflicts. */
   readonly conflictsLastDay: ConflictCounts | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The run that syncs it now. */
+  readonly activeRun: string | undefined;
   /** The newest failure since the last success. */
   readonly lastFailure: RunRecord | undefined;
   readonly drift: Drift | undefined;
@@ -143,7 +145,7 @@ async function askFiles(
     runs: digestOf(local.get(recordNameOf(context.settings, table)) ?? [], now),
     ...(await askFile(context, table)),
     resetAt: undefined,
-    isRunning: false,
+    activeRun: undefined,
     pendingLoad: undefined,
   };
 }
@@ -168,6 +170,7 @@ function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Da
     rowsLastDay: runs.rowsLastDay,
     conflictsLastDay: runs.conflictsLastDay,
     lastRun: runs.latest,
+    activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,
     drift,
     refusal: refusal?.code === runs.lastFailure?.error_code ? undefined : refusal,
@@ -189,13 +192,13 @@ function sinceReset({ runs, resetAt }: Observed): Observed['runs'] {
 
 function conditionOf(
   table: TableSettings,
-  { runs, isRunning, problem }: Observed,
+  { runs, activeRun, problem }: Observed,
   lastSuccessAt: Date | undefined,
   { found, refusals }: Drifts,
   now: Date,
 ): Condition {
   if (!table.isEnabled) return 'disabled';
-  if (isRunning) return 'running';
+  if (activeRun !== undefined) return 'running';
   const isRefused = runs.lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED';
   // If the source was not queried, the result of the last run counts.
   const hasDrift = found ? found.has(table.name) : isRefused;

@@ -137,6 +137,11 @@ test('running, while a sync holds the lock, and complete only up to open transac
     await using running = startIncrep('sync -v --wait-transactions 40s', pair);
     await running.waitForPhase('fence');
     expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'running' } });
+    const name = `process ${running.pid} on host \\S+ \\(pipeline \\w+\\), for \\d`;
+    expect((await increp('status', pair)).stdout).toMatch(new RegExp(`\n    running: ${name}`));
+    expect((await increp('plan', pair)).stdout).toMatch(
+      new RegExp(`\n    note: another run syncs this table now: ${name}`),
+    );
   }
   await sync(pair, '--wait-transactions 50ms --wait-lock 20s');
   const { table } = await status(pair);

@@ -89,6 +89,7 @@ interface NamedHolder {
   readonly text: string;
   /** How to end the run. */
   readonly end: string;
+  readonly seconds: number | null;
   readonly waitsForStandby: boolean;
   readonly blocker: RunHolder['blocker'];
 }
@@ -112,13 +113,21 @@ const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): 
     next: 'Start that standby, or remove it from synchronous_standby_names at the destination. Then run there: SELECT pg_reload_conf()',
   });
 
+/** Seconds. */
+const NEW_RUN = 60;
+
 /** Ending a run that waits for another session would not help. */
 function lockedByRun(table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError {
-  const { text, end = '', blocker } = holder ?? {};
+  const { text, end = '', seconds, blocker } = holder ?? {};
   const run = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
   const wait = 'Wait for that run; a sync with --wait-lock 5m does so.';
+  // A run that has just begun does not hang.
+  const isNew = typeof seconds === 'number' && seconds < NEW_RUN;
   if (!blocker)
-    return new IncrepError('RUN_LOCKED', { what: run, next: `${wait} If that run hangs, end it${end}.` });
+    return new IncrepError('RUN_LOCKED', {
+      what: run,
+      next: isNew ? wait : `${wait} If that run hangs, end it${end}.`,
+    });
   const { pid, application, user } = blocker;
   const named = [
     `pid ${pid}`,
