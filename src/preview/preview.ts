@@ -28,6 +28,7 @@ import { runsAt } from '../sync/lock/running-runs.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
+import { wentBack } from '../sync/fence/next-state.ts';
 import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
@@ -287,6 +288,7 @@ function previewOf(
     warnings: [
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
+      ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...wholeLoadWarning(plan),
       ...schemaNote(table),
       ...(plan.kind === 'load' ? keyNotes(table, plan) : []),

@@ -1,5 +1,6 @@
 /** The state after a sync, and changes of the source since the sync before. */
 import { findsDeleted } from '../../schema/deleted-rows.ts';
+import type { Reason } from '../../reasons.ts';
 import type { IncrepError } from '../../errors.ts';
 import { nextFences, type Fence } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';
@@ -244,4 +245,12 @@ export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): str
       ? `1 transaction is open at the source (${shown}). If it writes to this table, increp reads the rows after it ends.`
       : `${remaining.length} transactions are open at the source (${shown}${more}). If they write to this table, increp reads the rows after they end.`,
   ];
+}
+
+/** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
+export function wentBack({ since, keyType, replicationKey }: IncrementalPlan, high: string | null): Reason[] {
+  if (!('cursor' in since) || since.cursor === null || high === null || since.cursor === high) return [];
+  return lowestCursor(keyType, [since.cursor, high]) === high
+    ? [{ code: 'key-went-back', column: replicationKey, from: since.cursor, to: high }]
+    : [];
 }

@@ -6,7 +6,6 @@ import { tableCommand } from '../../shell-word.ts';
 import { addConflicts } from '../../conflicts.ts';
 import { compareMore } from '../compare/compare-more.ts';
 import { holdDestination, holdInMessage } from '../write/destination-lock.ts';
-import { lowestCursor } from '../../schema/keys.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
 import { alterDestination, finishEvolution } from './evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
@@ -31,7 +30,13 @@ import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { removeLogged, type LoggedRemoval } from './remove-logged.ts';
 import { emptyStaging } from '../write/staging.ts';
-import { clockShiftSince, comparisonDue, replacedWarning, shiftSince } from '../fence/next-state.ts';
+import {
+  clockShiftSince,
+  comparisonDue,
+  replacedWarning,
+  shiftSince,
+  wentBack,
+} from '../fence/next-state.ts';
 import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts';
 import { isShared, rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
@@ -66,7 +71,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
     loader: undefined,
     reasons: [
       ...plan.reasons.map((reason) => (evolved ? withFilledRows(reason, evolved.filledRows) : reason)),
-      ...wentBack(plan, fence),
+      ...wentBack(plan, fence.high),
     ],
     rowsRead: copied.rows + fetched,
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
@@ -95,14 +100,6 @@ const withFilledRows = (reason: Reason, filledRows: number): Reason =>
   reason.code === 'drift' && reason.answer.kind !== 'reset'
     ? { ...reason, answer: { ...reason.answer, filledRows } }
     : reason;
-
-/** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
-function wentBack({ since, keyType, replicationKey }: IncrementalPlan, { high }: RaisedFence): Reason[] {
-  if (!('cursor' in since) || since.cursor === null || high === null || since.cursor === high) return [];
-  return lowestCursor(keyType, [since.cursor, high]) === high
-    ? [{ code: 'key-went-back', column: replicationKey, from: since.cursor, to: high }]
-    : [];
-}
 
 /** The work that was done before the snapshot of the source ended. */
 interface CopiedChanges {
