@@ -17,7 +17,7 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { failureIn, type RunRecord } from '../schema/run-record.ts';
+import type { RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';

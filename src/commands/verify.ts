@@ -118,7 +118,7 @@ async function compareTables(
   for (const group of batchesOf(chosen, GROUP_SIZE)) {
     const at = performance.now();
     const facts = await gatherFacts(runContext, group);
-    const recordNames = new Map(facts.tables.map(({ settings, recordName }) => [settings.name, recordName]));
+    const recordNames = new Map(facts.tables.map((each) => [each.settings.name, each.recordName]));
     const equal = await findEqualTables(runContext, facts.tables);
     const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
     const factsFor = nextFacts(others, { facts, at });

@@ -59,8 +59,6 @@ const keysOf = (rows: readonly unknown[]): string[] =>
     .parse(rows)
     .map(tableKey);
 
-export const keysIn = ({ rows }: pg.QueryResult): string[] => keysOf(rows);
-
 export interface CountedRows {
   /** Undefined if another session holds an exclusive lock on the table. */
   readonly rows: number | undefined;
