@@ -83,15 +83,18 @@ type CountedTable = Pick<TableOutcome, 'status' | 'isDeferred'> & {
   readonly error?: Pick<Failure, 'code'> | undefined;
 };
 
-/** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. */
-export function formatTableCounts(tables: readonly CountedTable[]): string {
+/** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. `aboutOk` follows the first of them. */
+export function formatTableCounts(tables: readonly CountedTable[], aboutOk = ''): string {
   const parts = (['ok', 'failed', 'busy', 'interrupted', 'skipped', 'deferred'] as const)
     .map((status) => ({ status, count: tables.filter((table) => outcomeWord(table) === status).length }))
     .filter(({ count }) => count > 0);
   const noun = parts[0]?.count === 1 ? 'table' : 'tables';
   if (parts.length === 0) return 'no tables';
   return parts
-    .map(({ status, count }, index) => `${formatCount(count)} ${index === 0 ? `${noun} ` : ''}${status}`)
+    .map(
+      ({ status, count }, index) =>
+        `${formatCount(count)} ${index === 0 ? `${noun} ` : ''}${status}${status === 'ok' ? aboutOk : ''}`,
+    )
     .join(', ');
 }
 

@@ -112,6 +112,10 @@ const isRenamed = (one: NamedFailure, other: NamedFailure): boolean =>
     (text) => withoutNumbers(renamed(one[text], one, other)) === withoutNumbers(other[text]),
   );
 
+/** Whether it, or one like it, was printed before. */
+export const isTold = (failure: NamedFailure, told: ToldFailures): boolean =>
+  findAlike(told, failure) !== undefined;
+
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */
 export function sameFailure(failure: NamedFailure, label: string, told: ToldFailures): string | undefined {
   const before = findAlike(told, failure);

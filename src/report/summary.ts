@@ -15,7 +15,7 @@ import {
 import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
-import { failureKey, sameFailures, type NamedFailure } from './same-failure.ts';
+import { failureKey, isTold, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import {
   columnsFor,
@@ -135,8 +135,8 @@ export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =
   status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
 
 /**
- * The same lines while the run continues. Of many tables, the tables without changes are only counted, at the end. A warning of several tables is printed below the first table. The end names
- * the other tables.
+ * The same lines while the run continues. Of many tables, the tables without changes, and those that failed like one before,
+ * are only counted, at the end. A warning of several tables is printed below the first table. The end names the other tables.
  */
 export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
   const said = { warnings: new Set<string>(), failures: new Map() };
@@ -144,7 +144,8 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
   const linesOf = (outcome: TableOutcome): string => {
     const style = lookNow();
     const hasNews = outcome.warnings.some((warning) => !said.warnings.has(warning));
-    if (outcome.isQuiet && names.length > MANY_TABLES && !hasNews) return '';
+    if (names.length > MANY_TABLES && !hasNews && (outcome.isQuiet || failsLike(said.failures, outcome)))
+      return '';
     const columns: Columns = columnsFor(names, style);
     const lines = tableLines(outcome, said, columns, style);
     for (const warning of outcome.warnings) said.warnings.add(warning);
@@ -155,6 +156,9 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
     return event.type === 'table-finished' ? linesOf(event.outcome) : undefined;
   };
 }
+
+const failsLike = (told: ToldFailures, { status, error, name }: TableOutcome): boolean =>
+  error !== undefined && outcomeWord({ status, error }) === 'failed' && isTold({ ...error, name }, told);
 
 const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
   destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
@@ -196,20 +200,19 @@ const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
       error ? [{ ...error, hint: '', name: table.name, label: printableLine(labelOf(table)) }] : [],
     );
 
-/** The status of the first table shows how to fix all of them. */
+/** `check` prints the statement for each table of a group. */
 function failedLines(group: readonly LabeledFailure[], style: Style, { withCause }: FailedAgain): string[] {
   const [first] = group;
   if (!first) return [];
   const { name, label, code, message } = first;
-  const command = tableCommand('status', name);
   const labels = group.map((table) => table.label);
   const lines =
     group.length === 1
-      ? [`FAILED ${label} (${code}): ${command}`]
+      ? [`FAILED ${label} (${code}): ${tableCommand('status', name)}`]
       : [
           `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
           ...(withCause ? [`  ${printableLine(message)}`] : []),
-          `  next: ${command}`,
+          '  next: increp check -v',
         ];
   return lines.flatMap((line) => wrap(`${INDENT}${line}`, style, `${INDENT}    `));
 }
@@ -284,10 +287,10 @@ function closingLine(summary: RunSummary, chosen: number): string {
   const where = places === 0 ? '' : ` at ${formatCounted(places, 'destination')}`;
   const quiet = summary.tables.filter(({ isQuiet }) => isQuiet).length;
   const unlisted =
-    summary.tables.length > MANY_TABLES && quiet > 0 ? `, ${formatCount(quiet)} without changes` : '';
+    summary.tables.length > MANY_TABLES && quiet > 0 ? ` (${formatCount(quiet)} without changes)` : '';
   const warned = summary.tables.filter(
     ({ status, warnings }) => status === 'ok' && warnings.length > 0,
   ).length;
   const warnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
-  return `${formatTableCounts(summary.tables)}${warnings}${notStarted}${where} in ${seconds}${unlisted}`;
+  return `${formatTableCounts(summary.tables, unlisted)}${warnings}${notStarted}${where} in ${seconds}`;
 }

@@ -192,5 +192,5 @@ slowTest('many quiet tables are counted, and the others have their lines', async
   const { stdout } = await increp('sync', pair);
   expect(stdout).toMatch(/t7 .*1 inserted/);
   expect(stdout).not.toMatch(/\bt3\b/);
-  expect(stdout).toMatch(/12 tables ok in .*, 11 without changes/);
+  expect(stdout).toMatch(/12 tables ok \(11 without changes\) in /);
 });

@@ -264,11 +264,11 @@ test('after many tables, those that failed in the same way share one line', () =
     });
   const tables = names.map((name) => outcome({ name, status: 'failed', error: mismatch(name) }));
   const text = printed(summary({ status: 'failed', tables }), plain);
-  // Above the line of each table, and at the end, where a terminal shows it.
+  // Below the first table, and at the end, where a terminal shows it.
   expect(text.match(/belongs to pipeline/g)).toHaveLength(2);
-  expect(text).toContain('error: the same as for t0, with the name of this table\n');
+  expect(text.match(/✗ FAILED/g)).toHaveLength(1);
   expect(text).toMatch(
-    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: increp status t0\n$/,
+    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: increp check -v\n$/,
   );
 });
 
@@ -313,7 +313,7 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
   expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(2);
   const mail = formatProblems(ended, 11, new Map(), plain);
   expect(mail).toMatch(
-    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}next: increp status t0\n$/,
+    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}next: increp check -v\n$/,
   );
   // Of many failures of one kind, a mail has the first table alone.
   expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
