@@ -35,7 +35,7 @@ export const runs = {
       'Or set `STATE_DIR` to a directory of that user.',
     ],
     example: [
-      'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it is not a directory (STATE_NOT_WRITABLE)',
+      'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it is not a directory; no sync starts without a place for its cursors (STATE_NOT_WRITABLE)',
       '  next: Move the file /srv/pipelines/shop/sync-state to another place. Or set STATE_DIR.',
     ],
   },

@@ -44,7 +44,7 @@ export const judgeDirectory = (
         warning(
           'STATE_SPACE',
           undefined,
-          `only ${formatBytes(freeBytes)} of disk space are left for ${path}`,
+          `${freeBytes === 0 ? 'no' : `only ${formatBytes(freeBytes)} of`} disk space is left for ${path}`,
           'Free some space, or set STATE_DIR. The destination has the same state, so no data is at risk.',
         ),
       ]

@@ -135,7 +135,7 @@ export async function ensureWritable(directory: string): Promise<void> {
     await (await open(probe, 'w', 0o600)).close();
     await rm(probe);
   } catch (error) {
-    rejectUnwritable(directory, error);
+    rejectUnwritable(directory, error, NO_START);
   }
 }
 
@@ -145,7 +145,8 @@ async function ensureCouldWrite(directory: string, nearest = directory): Promise
     if (!(await stat(nearest)).isDirectory()) throw new Error(`${nearest} is not a directory`);
     await access(nearest, constants.W_OK | constants.X_OK);
   } catch (error) {
-    if (!hasCode(error, 'ENOENT') || dirname(nearest) === nearest) rejectUnwritable(directory, error);
+    if (!hasCode(error, 'ENOENT') || dirname(nearest) === nearest)
+      rejectUnwritable(directory, error, NO_START);
     await ensureCouldWrite(directory, dirname(nearest));
   }
 }
@@ -161,9 +162,12 @@ export async function writeFault(directory: string): Promise<IncrepError | undef
   }
 }
 
-function rejectUnwritable(directory: string, error: unknown): never {
+/** Later, when the destination has committed, a failure to write is only a warning. */
+const NO_START = '; no sync starts without a place for its cursors';
+
+function rejectUnwritable(directory: string, error: unknown, effect = ''): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
-    what: `the state directory ${directory} cannot be written: ${faultOf(error)}`,
+    what: `the state directory ${directory} cannot be written: ${faultOf(error)}${effect}`,
     next: withOtherDirectory(spaceAdvice(directory, error) ?? accessAdvice(directory)),
     cause: error,
   });

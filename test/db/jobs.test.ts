@@ -184,7 +184,7 @@ slowTest('check says which limits are too low for the jobs, and which number of 
   const { summary } = await sync(pair, '--full-refresh');
   expect(summary.warnings).toEqual([
     expect.stringMatching(
-      /^the (?:source|destination|source and the destination|destination and the source) allows? no connections for 6 jobs, so [1-5] jobs? synced the other tables/,
+      /^the (?:source|destination|source and the destination|destination and the source) had no free connections for 6 jobs, so [1-5] jobs? synced the rest of the tables/,
     ),
   ]);
   await expectAllSame(pair);
