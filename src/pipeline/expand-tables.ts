@@ -50,13 +50,15 @@ export async function expandTables<C extends PipelineContext>(
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
   const expanded = (settings: Settings) => ({ ...settings, tables: expandPatterns(settings, found).tables });
   const isKnown = asking.source !== 'not' && asking.isLocal !== true && !problem;
+  // If no table is left, the error names the patterns.
+  const idle = isKnown && tables.length > 0 ? unmatched : [];
   const gone = isKnown && asking.withGone !== true ? await goneTables(context.runContext, tables) : [];
   return {
     context: mapSettings(context, expanded),
     problem,
-    unmatched: isKnown ? unmatched : [],
+    unmatched: idle,
     remarks: [
-      ...(isKnown ? unmatched.map(unmatchedRemark) : []),
+      ...idle.map(unmatchedRemark),
       ...(problem ? [rememberedRemark(problem)] : []),
       ...gone.map((record) => goneRemark(record, configured)),
       ...leftOut,

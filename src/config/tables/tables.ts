@@ -223,7 +223,7 @@ function warnOfDottedName({ value, path, defaults }: RawEntry, { source }: Defau
   if (!name?.startsWith(`${source.schema}.`) || nameOf(value, 'schema') || nameOf(defaults, 'schema')) return;
   const table = JSON.stringify(name.slice(source.schema.length + 1));
   warn(
-    `${placeInFile(path)}: "name" is the name without the schema; write "name": ${table}, "schema": ${JSON.stringify(source.schema)}`,
+    `${placeOf(path)} (table ${name}): "name" is the name without the schema; write "name": ${table}, "schema": ${JSON.stringify(source.schema)}`,
   );
 }
 
@@ -239,7 +239,7 @@ function warnOfIdleKeys(entries: readonly RawEntry[], warn: Warn): void {
   if (!first) return;
   const rest = others.length === 0 ? '' : ` (and ${others.length} more)`;
   warn(
-    `${placeInFile(first.path)} (table ${nameOf(first.value) ?? ''})${rest}: "replication_key" selects no changes, because mode "full-refresh" reads the whole table; to copy only changes, remove "mode"`,
+    `${placeOf(first.path)} (table ${nameOf(first.value) ?? ''})${rest}: "replication_key" selects no changes, because mode "full-refresh" reads the whole table; to copy only changes, remove "mode"`,
   );
 }
 

@@ -211,7 +211,7 @@ test('a replication key of an entry in mode full-refresh is a warning, and one o
   expect(
     (await load([TABLE, whole].map((each, index) => ({ ...each, name: `t${index}` })))).warnings,
   ).toEqual([
-    '[1] (table t1): "replication_key" selects no changes, because mode "full-refresh" reads the whole table; to copy only changes, remove "mode"',
+    'tables-config.json, [1] (table t1): "replication_key" selects no changes, because mode "full-refresh" reads the whole table; to copy only changes, remove "mode"',
   ]);
   const { replication_key: key, ...keyless } = whole;
   expect((await load({ defaults: { replication_key: key }, tables: [keyless] })).warnings).toEqual([]);
