@@ -1,5 +1,5 @@
 import { LISTED, listed } from '../format.ts';
-import { exampleText, failureKey } from './same-failure.ts';
+import { ALIKE, exampleText, failureKey } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
@@ -20,9 +20,6 @@ type FindingLevel = PrintedFinding['level'];
 const TEXT_AT = 13;
 /** Before an action: indented below the finding, as the advice below an error. */
 const NEXT = '    next: ';
-
-/** A finding that is the same for this many tables is printed once. */
-const ALIKE = 3;
 
 /** A finding of several tables. */
 interface GroupedFinding extends PrintedFinding {

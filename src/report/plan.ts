@@ -4,6 +4,7 @@ import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
 import { lastFailureLines, type LastFailure } from './last-failure.ts';
 import {
+  ALIKE,
   exampleText,
   sameFailure,
   sameFailures,
@@ -121,7 +122,7 @@ export function formatPlan(
         ];
   const alike = isVerbose
     ? []
-    : sameFailures(sorted.flatMap(refusalOf)).filter(({ length }) => length > ALIKE);
+    : sameFailures(sorted.flatMap(refusalOf)).filter(({ length }) => length >= ALIKE);
   const refused = new Set(alike.flatMap((group) => group.map(({ name }) => name)));
   const lines = sorted.flatMap((table) => {
     if (grouped.has(table) || refused.has(table.name)) return [];
@@ -138,9 +139,6 @@ export function formatPlan(
   const together = alike.flatMap((group) => refusedLines(group, style));
   return `${[...quietLine, ...lines, ...together, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
-
-/** So many tables that are refused for the same reason share it. */
-const ALIKE = 3;
 
 const refusalOf = ({ name, error }: PlannedTable): NamedFailure[] =>
   error ? [{ name, code: error.code, message: error.message, hint: error.next }] : [];

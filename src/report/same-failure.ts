@@ -126,6 +126,9 @@ export function sameFailure(failure: NamedFailure, label: string, told: ToldFail
   return `the same as for ${before.label}${before.hint === failure.hint ? '' : ', with the name of this table'}`;
 }
 
+/** So many tables that fail alike are printed as one group. */
+export const ALIKE = 3;
+
 /** The failures in groups, in the order of the first of each. */
 export function sameFailures<T extends NamedFailure>(failures: readonly T[]): readonly (readonly T[])[] {
   const known: KnownFailures<T[]> = new Map();

@@ -10,7 +10,7 @@ import { shortCursor } from './cursor.ts';
 import { failureIn, failureWord, type RunRecord } from '../schema/run-record.ts';
 import { codesText } from './error.ts';
 import { groupedLines } from './failure-groups.ts';
-import { sameFailure, type ToldFailures } from './same-failure.ts';
+import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
@@ -87,7 +87,7 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
   const told: ToldFailures = new Map();
   const failures = tables.flatMap((table) => failureOf(table) ?? []);
   const drifts = tables.flatMap((table) => driftOf(table) ?? []);
-  const isMany = { failures: failures.length > MANY_TABLES, drifts: drifts.length > MANY_TABLES };
+  const isMany = { failures: areMany(failures), drifts: areMany(drifts) };
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
     return table ? [line, ...detailsOf(table, { told, now, isMany }).flatMap(inWidth(style))] : [line];
@@ -99,6 +99,10 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
   ];
   return `${[header, ...body, countLine(tables), ...end.flatMap(inWidth(style))].join('\n')}\n`;
 }
+
+/** Whether they are printed together, at the end. */
+const areMany = (failures: readonly NamedFailure[]): boolean =>
+  failures.length > MANY_TABLES || sameFailures(failures).some(({ length }) => length >= ALIKE);
 
 const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string): string[] => [
   conditionText(table),

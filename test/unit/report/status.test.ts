@@ -32,6 +32,17 @@ test('an error that differs only in the name of the table and in rows is printed
   expect(lines.at(-1)).toBe('2 tables: 2 failing');
 });
 
+test('three tables that fail alike share the lines at the end', () => {
+  const lines = linesOf(['a', 'b', 'c'], () => 'role "increp" may not connect');
+  expect(lines.slice(3)).toEqual([
+    '3 tables: 3 failing',
+    '    FAILED 3 tables: a, b, c (STATE_MISMATCH)',
+    '      error: role "increp" may not connect',
+    '      next: Run "increp reset a".',
+    '      The other tables need the same, with their own names.',
+  ]);
+});
+
 test('of many tables, the end repeats each error with its tables', () => {
   const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);
   const lines = linesOf(names, (name) =>
