@@ -52,7 +52,7 @@ export function truncate(text: string, width: number, ellipsis: string): string 
  * command; a name in quotes, which the user may copy, a number with its unit, a time, and a short text in parentheses.
  */
 const WORD =
-  /\s*(?:(?<=: )(?:npx |\S+ )?(?:\S*\/)?(?:increp(?:\.js)?(?= (?:-|(?:check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work)\b))|pg_dump|pg_isready|psql|chown|chmod|install|ssh) [^\n]*|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
+  /\s*(?:(?<=: )(?:npx |\S+ )?(?:\S*\/)?(?:increp(?:\.js)?(?= (?:-|(?:check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work)\b))|pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh) [^\n]*|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
