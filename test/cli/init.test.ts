@@ -113,7 +113,7 @@ describe('what the source has', () => {
       ['link_only', 'no column looks like a replication key'],
       ['log', 'its only possible keys show inserts, not updates: id'],
       ['serial_log', 'no key is clearly the best: at'],
-      ['shown', 'the table has no primary key and no unique index'],
+      ['shown', 'the view has no primary key and no unique index'],
       ['two', 'no key is clearly the best: modified_at, updated_at'],
       ['words', 'no column looks like a replication key'],
     ]);
