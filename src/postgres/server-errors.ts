@@ -222,8 +222,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const verdict = verdictOf(error, isConnecting);
   const isRaised = error.routine === RAISE;
-  // The server may propose what increp must not do, such as DROP ... CASCADE.
-  const hint = isRaised || !verdict ? error.hint : undefined;
+  const hint = verdict ? raisedHint(error) : error.hint;
   const said = `${endpoint.side} ${endpoint.address}: ${serverMessage({ error, hint })}`;
   if (verdict)
     return new IncrepError(verdict.code, {
@@ -319,6 +318,13 @@ function verdictOf({ code, message, routine }: ServerSaid, isConnecting: boolean
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
 }
 
+/** Other hints of the server may propose what increp must not do, such as DROP ... CASCADE. */
+export const raisedHint = ({ routine, hint }: Pick<ServerSaid, 'routine' | 'hint'>): string | undefined =>
+  routine === RAISE ? hint : undefined;
+
+export const hintText = (hint: string | undefined): string =>
+  hint === undefined ? '' : ` (hint: ${hint.replaceAll(/\s*\n\s*/g, ' ')})`;
+
 interface SaidWithHint {
   readonly error: Error & ServerSaid & RefusedPlace;
   readonly hint: string | undefined;
@@ -332,9 +338,8 @@ function serverMessage({ error, hint }: SaidWithHint): string {
   const parts =
     error instanceof AggregateError ? [...new Set(error.errors.map(plainMessage))] : [plainMessage(error)];
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;
-  const advice = hint === undefined ? '' : ` (hint: ${hint.replaceAll(/\s*\n\s*/g, ' ')})`;
   const where = error.where === undefined ? '' : ` [${error.where.split('\n')[0] ?? ''}]`;
-  return parts.join('; ') + detail + advice + where;
+  return parts.join('; ') + detail + hintText(hint) + where;
 }
 
 /** Messages of the driver about a connection that ended, and their plain form. */

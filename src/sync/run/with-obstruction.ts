@@ -41,7 +41,8 @@ function withViewSteps(facts: TableFacts, found: readonly Dependent[], error: In
   const refused = found.filter(
     (each) => isView(each) && error.message.includes(`: ${each.kind} ${each.name}: `),
   );
-  if (refused.length === 0) return error;
+  // An error of class 42 is about the definition of the view. A function of an event trigger raises others.
+  if (refused.length === 0 || error.sqlstate?.startsWith('42') !== true) return error;
   const steps = byHandSteps(facts, refused, found);
   return reworded(error, {
     what: error.message,
