@@ -112,9 +112,7 @@ export const visitDestinationSchema = (
 const asSwapped = (refusal: IncrepError): IncrepError =>
   reworded(refusal, {
     what: refusal.message,
-    next: refusal.next.endsWith(SWAP_CHECK)
-      ? refusal.next
-      : `${refusal.next.replace(/\.$/, '')}. ${SWAP_CHECK}`,
+    next: refusal.next.endsWith(SWAP_CHECK) ? refusal.next : `${refusal.next}\n${SWAP_CHECK}`,
     cause: refusal,
   });
 
