@@ -88,7 +88,7 @@ const ENDINGS: readonly Ending[] = [
   [
     2,
     '',
-    '`verify` found differences, or `plan --exit-code` or `status --exit-code` has something to report.',
+    '`verify` found differences, or `sequences`, `plan --exit-code` or `status --exit-code` has something to report.',
     '',
   ],
   [3, '', 'Some tables are done, and some failed.', ''],

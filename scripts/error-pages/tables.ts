@@ -165,7 +165,7 @@ WHERE l.relation = 'public.orders'::regclass;
       '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views.sql',
       '        2. At the destination, run: DROP VIEW public.order_notes',
       '        3. Sync the table: increp sync orders',
-      '        4. Edit views.sql for the new columns, and run: psql -h warehouse.example.com -p 5432 -U writer -d analytics -f views.sql',
+      "        4. Edit views.sql where it uses removed or changed columns, and run: grep -v '^SET transaction_timeout' views.sql | psql -h warehouse.example.com -p 5432 -U writer -d analytics -1 -v ON_ERROR_STOP=1 -f -",
     ],
   },
   CONFLICT_LOG: {

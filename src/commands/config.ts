@@ -7,7 +7,7 @@ import { readConfiguration, type Configuration } from '../config/load.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatEffective, type Effective } from '../report/config.ts';
 import { parameterNote, tunnelNote } from '../report/parameter-notes.ts';
-import { formatError } from '../report/error.ts';
+import { printError } from './terminal/print-error.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { version } from '../version.ts';
@@ -36,7 +36,7 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
       : redact(formatEffective(effective, terminal.style)),
   );
   if (!error) return 0;
-  terminal.say(formatError(error, terminal.sayStyle));
+  printError(error, terminal, { isJson: false, isVerbose: false });
   return error.exitCode;
 }
 

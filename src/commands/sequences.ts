@@ -35,7 +35,7 @@ export async function sequencesCommand(
         const failed = found.flatMap(({ error }) => (error ? [error.exitCode] : []));
         return {
           result: found.map((each) => ({ ...ofDestination(pipeline), ...resultToJson(each) })),
-          exitCode: exitCodeOfTables(failed, found.length),
+          exitCode: exitCodeOfTables(failed, found.length) || (found.some(isUncertain) ? UNCERTAIN : 0),
         };
       },
     });
@@ -57,12 +57,19 @@ export async function sequencesCommand(
   });
 }
 
+/** As of other commands that have something to report. */
+const UNCERTAIN = 2;
+
+/** The destination may give out a number twice, or none. */
+const isUncertain = ({ kind, unread }: SequenceResult): boolean => kind === 'missing' || unread !== undefined;
+
 const resultToJson = ({
   table,
   column,
   sequence,
   isCreated,
-  isSourceRead,
+  unread,
+  statements,
   kind,
   from,
   to,
@@ -75,6 +82,7 @@ const resultToJson = ({
   created: isCreated,
   last_value_before: from,
   last_value: to ?? from,
-  source_read: isSourceRead,
+  source_read: unread === undefined,
+  statements,
   error: error ? errorToJson(error) : null,
 });

@@ -142,7 +142,7 @@ function judge(option: TableProposal, wishes: TableWishes): ChosenTable | LeftOu
     };
   if (mergeKey === undefined)
     return withoutKey(option, mergeKey, {
-      why: 'the table has no primary key and no unique index',
+      why: `the ${option.relation.kind} has no primary key and no unique index`,
       next: `To copy only changes, name the columns that identify a row: ${uniqueFlag(name)}`,
     });
   return { name, replicationKey, mergeKey };

@@ -7,6 +7,7 @@ import {
   type MergeKeyCandidate,
   type TableHints,
 } from '../schema/key-candidates.ts';
+import { formatCounted } from '../format.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import type { Relation } from '../schema/relations.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
@@ -30,6 +31,16 @@ export interface TableProposal {
   readonly obstacle: Obstacle | undefined;
   /** Whether no trigger can set the replication key of an update, so that each application must set it. */
   readonly lacksUpdateTrigger: boolean;
+}
+
+/** `10 tables and 1 view` */
+export function countTables(tables: readonly { readonly relation: Pick<Relation, 'kind'> }[]): string {
+  const views = tables.filter(({ relation }) => relation.kind.endsWith('view')).length;
+  const counts = [
+    [tables.length - views, 'table'],
+    [views, 'view'],
+  ] as const;
+  return counts.flatMap(([count, noun]) => (count === 0 ? [] : [formatCounted(count, noun)])).join(' and ');
 }
 
 export interface DescribedTable {

@@ -8,7 +8,7 @@ import type { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { encryptionOf } from '../postgres/driver.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Timing } from '../timing.ts';
-import { schemaFault } from '../sync/plan/destination-refusals.ts';
+import { schemaFault, SWAP_CHECK } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
@@ -108,13 +108,11 @@ export const visitDestinationSchema = (
     if (fault) throw asSwapped(fault);
   });
 
-const SWAP_CHECK = 'Check that source and destination are not swapped.';
-
 /** A destination that refuses writes may be the source. */
 const asSwapped = (refusal: IncrepError): IncrepError =>
   reworded(refusal, {
     what: refusal.message,
-    next: refusal.next.startsWith(SWAP_CHECK) ? refusal.next : `${SWAP_CHECK} ${refusal.next}`,
+    next: refusal.next.endsWith(SWAP_CHECK) ? refusal.next : `${refusal.next}\n${SWAP_CHECK}`,
     cause: refusal,
   });
 

@@ -2,7 +2,8 @@
 import type { Logger } from 'pino';
 import type { LogSettings } from '../config/settings.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
-import { printable, wrapLines } from '../report/text.ts';
+import type { Style } from '../report/style.ts';
+import { printable, withTypedCommands, wrapLines } from '../report/text.ts';
 
 export type LogLevel = LogSettings['level'];
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
@@ -39,6 +40,8 @@ export interface LoggerOptions {
   readonly color: boolean;
   /** Width of that terminal in cells. Undefined means that no line is wrapped. */
   readonly width?: number;
+  /** Undefined if the reader is in another place than the user who started this program. */
+  readonly typedCommand?: Style['typedCommand'];
   /** Called before each line, so that a progress line can make room. */
   readonly beforeLine?: () => void;
   /** Writes to stderr. */
@@ -74,12 +77,12 @@ const hasPrettyLines = ({ log, isTerminal }: LoggerOptions) =>
   log.format === 'pretty' || (log.format === 'auto' && isTerminal);
 
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
-  const { level, redact, beforeLine, say } = options;
+  const { level, redact, typedCommand, beforeLine, say } = options;
   const { pino } = await import('pino');
   const isPretty = hasPrettyLines(options);
   const width = isPretty ? (options.width ?? Infinity) : Infinity;
   const print = isPretty ? await prettyPrinter(options.color) : (line: string) => line;
-  const hide = inFields(redact);
+  const hide = inFields((text) => redact(withTypedCommands(text, typedCommand)));
   const change = isPretty ? (text: string, key: string) => printable(hide(text, key)) : hide;
   return pino(
     {

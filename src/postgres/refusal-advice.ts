@@ -22,9 +22,9 @@ export function privilegeAdvice(
   const schema = /^permission denied for schema (.+)$/s.exec(message)?.[1];
   if (schema !== undefined)
     return `${at} GRANT USAGE${side === 'destination' && functionsIn(where).length === 0 ? ', CREATE' : ''} ON SCHEMA ${ident(schema)} TO ${ident(role)}`;
-  // With quotes, the server refuses the login. Without quotes, it refuses to create a schema or a temporary table.
-  const database = /^permission denied for database "(.+)"$/s.exec(message)?.[1];
-  if (database !== undefined) return `${at} GRANT CONNECT ON DATABASE ${ident(database)} TO ${ident(role)}`;
+  const database = databaseRefused(message);
+  if (database !== undefined)
+    return `${at} GRANT ${database.privilege} ON DATABASE ${ident(database.name)} TO ${ident(role)}`;
   const object = /^permission denied for ([a-z -]+ \S.*)$/s.exec(message)?.[1];
   const owned = /^must be owner of ([a-z -]+ \S.*)$/s.exec(message)?.[1];
   const first =
@@ -32,6 +32,21 @@ export function privilegeAdvice(
       ? `Grant role "${role}" the missing privilege${object === undefined ? '' : ` on ${object}`} at the ${side}.`
       : `Make role "${role}" the owner of ${owned} at the ${side}.`;
   return `${first} "increp help setup" lists what each side needs.`;
+}
+
+/** With quotes, the server refuses the login. Without quotes, it refuses to create a schema. */
+const OF_DATABASE = [
+  ['CONNECT', /^permission denied for database "(.+)"$/s],
+  ['CREATE', /^permission denied for database (.+)$/s],
+  ['TEMPORARY', /^permission denied to create temporary tables in database "(.+)"$/s],
+] as const;
+
+function databaseRefused(message: string) {
+  for (const [privilege, says] of OF_DATABASE) {
+    const name = says.exec(message)?.[1];
+    if (name !== undefined) return { privilege, name };
+  }
+  return undefined;
 }
 
 /** The server prints the signature of a function in PL/pgSQL, and the name of another function. */

@@ -218,14 +218,19 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
 export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
   const endpoint = endpointOf(thrown) ?? supposed;
-  const error: Error & ServerSaid & RefusedPlace & { detail?: string } =
+  const error: Error & ServerSaid & RefusedPlace =
     thrown instanceof Error ? thrown : new Error(String(thrown));
-  const said = `${endpoint.side} ${endpoint.address}: ${serverMessage(error)}`;
   const verdict = verdictOf(error, isConnecting);
+  const isRaised = error.routine === RAISE;
+  const hint = verdict ? raisedHint(error) : error.hint;
+  const said = `${endpoint.side} ${endpoint.address}: ${serverMessage({ error, hint })}`;
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
-      next: withTunnel(verdict.next(endpoint, error.message, error), endpoint),
+      next:
+        (isRaised && RULES.includes(verdict.code)
+          ? functionAdvice(endpoint, { code: String(error.code), where: error.where })
+          : undefined) ?? withTunnel(verdict.next(endpoint, error.message, error), endpoint),
       sqlstate: String(error.code),
       cause: error,
     });
@@ -278,8 +283,15 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
 interface ServerSaid {
   readonly code?: unknown;
   readonly message: string;
+  readonly detail?: string;
+  readonly hint?: string;
   readonly routine?: string;
 }
+
+/** The function of the server behind RAISE in PL/pgSQL. */
+const RAISE = 'exec_stmt_raise';
+/** Raised by a function, these are rules of that function. No GRANT and no dropped constraint changes them. */
+const RULES: readonly ErrorCode[] = ['CONSTRAINT_VIOLATED', 'PRIVILEGE_MISSING'];
 
 const isSqlstate = (code: unknown): code is string =>
   typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
@@ -306,16 +318,28 @@ function verdictOf({ code, message, routine }: ServerSaid, isConnecting: boolean
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
 }
 
+/** Other hints of the server may propose what increp must not do, such as DROP ... CASCADE. */
+export const raisedHint = ({ routine, hint }: Pick<ServerSaid, 'routine' | 'hint'>): string | undefined =>
+  routine === RAISE ? hint : undefined;
+
+export const hintText = (hint: string | undefined): string =>
+  hint === undefined ? '' : ` (hint: ${hint.replaceAll(/\s*\n\s*/g, ' ')})`;
+
+interface SaidWithHint {
+  readonly error: Error & ServerSaid & RefusedPlace;
+  readonly hint: string | undefined;
+}
+
 /**
  * The message of the server, or a plain description of a failed connection. An AggregateError of several addresses
  * has no message.
  */
-function serverMessage(error: Error & Pick<RefusedPlace, 'where'> & { detail?: string }): string {
+function serverMessage({ error, hint }: SaidWithHint): string {
   const parts =
     error instanceof AggregateError ? [...new Set(error.errors.map(plainMessage))] : [plainMessage(error)];
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;
   const where = error.where === undefined ? '' : ` [${error.where.split('\n')[0] ?? ''}]`;
-  return parts.join('; ') + detail + where;
+  return parts.join('; ') + detail + hintText(hint) + where;
 }
 
 /** Messages of the driver about a connection that ended, and their plain form. */

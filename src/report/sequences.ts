@@ -5,22 +5,33 @@ import { codesText, type PrintedError } from './error.ts';
 import { groupedLines, type GroupedFailure } from './failure-groups.ts';
 import type { Style } from './style.ts';
 import { sameFailure, type ToldFailures } from './same-failure.ts';
+import { ident, qualified } from '../sql/identifiers.ts';
 import { printableLine, wrap } from './text.ts';
+
+interface SequenceName {
+  readonly schema: string;
+  readonly table: string;
+}
 
 interface PrintedSequence {
   readonly table: string;
   /** Null if the sequences of the table could not be read. */
   readonly column: string | null;
-  readonly sequence: { readonly schema: string; readonly table: string } | null;
+  readonly sequence: SequenceName | null;
   readonly isCreated: boolean;
   readonly kind: 'set' | 'unchanged' | 'missing' | 'failed';
   readonly from: string | null;
   readonly to: string | null;
-  readonly isSourceRead: boolean;
+  /** The sequence of the source, if the role of increp may not read it. */
+  readonly unread: { readonly name: SequenceName; readonly role: string } | undefined;
+  /** Create a missing sequence at the destination. */
+  readonly statements: readonly string[];
   readonly error: PrintedError | undefined;
 }
 
 const INDENT = '    ';
+/** The statements that the output prints. */
+const MOST_STATEMENTS = 30;
 
 /** The failures of many tables are grouped at the end, because a terminal shows the end. */
 export function formatSequences(
@@ -46,7 +57,9 @@ export function formatSequences(
   return `${[
     header,
     ...lines.flatMap((line, place) => [line, ...details(results[place]).flatMap(inWidth)]),
-    ...remarksOn(results).flatMap((remark) => wrap(remark, style, '')),
+    ...remarksOn(results).flatMap((remark) =>
+      wrap(remark, style, /^ *next/.test(remark) ? `${INDENT}  ` : ''),
+    ),
     ...(isMany ? groupedLines('FAILED', failures) : []).flatMap(inWidth),
     totalLine(results, isDryRun),
   ].join('\n')}\n`;
@@ -78,15 +91,45 @@ function failureDetails(failure: GroupedFailure, told: ToldFailures): string[] {
 }
 
 const remarksOn = (results: readonly PrintedSequence[]): string[] => [
-  ...(results.every(({ isSourceRead }) => isSourceRead)
-    ? []
-    : [
-        'The role of increp may not read the sequences of the source (GRANT SELECT ON SEQUENCE), so the values are those of the rows. Numbers of rows that were deleted may be given out again.',
-      ]),
-  ...(results.some(({ kind }) => kind === 'missing')
-    ? ['Missing sequences are created for tables with "constraints": "copy".']
-    : []),
+  ...unreadRemark(results),
+  ...missingRemark(results.flatMap(({ kind, statements }) => (kind === 'missing' ? statements : []))),
 ];
+
+function unreadRemark(results: readonly PrintedSequence[]): string[] {
+  const unread = results.flatMap((each) => each.unread ?? []);
+  const [first] = unread;
+  if (!first) return [];
+  const isAnySet = results.some((each) => each.unread && each.kind !== 'missing' && each.kind !== 'failed');
+  const values = isAnySet
+    ? ', so the values are those of the rows. Numbers of rows that were deleted may be given out again'
+    : '';
+  return [
+    `Role "${first.role}" may not read ${unread.length === 1 ? 'a sequence' : 'the sequences'} of the source${values}.`,
+    `${INDENT}next: At the source, run: ${grantsText(first.role, unread)}`,
+  ];
+}
+
+function grantsText(role: string, unread: readonly { readonly name: SequenceName }[]): string {
+  const names = [...new Set(unread.map(({ name }) => qualified(name)))];
+  const schemas = [...new Set(unread.map(({ name }) => ident(name.schema)))];
+  return names.length > MANY_TABLES
+    ? `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schemas.join(', ')} TO ${ident(role)}`
+    : `GRANT SELECT ON SEQUENCE ${names.join(', ')} TO ${ident(role)}`;
+}
+
+/** Columns may share a sequence, which is created once. */
+function missingRemark(statements: readonly string[]): string[] {
+  if (statements.length === 0) return [];
+  const unique = [...new Set(statements)];
+  return [
+    'The destination has no sequence for the missing columns, so it gives out no numbers there.',
+    `${INDENT}next: Run these statements at the destination as the owner of the tables, or set "constraints": "copy" for these tables. Then run "increp sequences" again. The statements:`,
+    ...unique.slice(0, MOST_STATEMENTS).map((statement) => `${INDENT}  ${statement};`),
+    ...(unique.length > MOST_STATEMENTS
+      ? [`${INDENT}  "increp sequences --json" has all ${formatCount(unique.length)} statements.`]
+      : []),
+  ];
+}
 
 /** `61 columns: 59 set, 2 failed; 1 table not read` */
 function totalLine(results: readonly PrintedSequence[], isDryRun: boolean): string {

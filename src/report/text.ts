@@ -52,7 +52,7 @@ export function truncate(text: string, width: number, ellipsis: string): string 
  * command; a name in quotes, which the user may copy, a number with its unit, a time, and a short text in parentheses.
  */
 const WORD =
-  /\s*(?:(?<=: )(?:npx |\S+ )?(?:\S*\/)?(?:increp(?:\.js)?(?= (?:-|(?:check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work)\b))|pg_dump|pg_isready|psql|chown|chmod|install|ssh) [^\n]*|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
+  /\s*(?:(?<=: )(?:npx |\S+ )?(?:\S*\/)?(?:increp(?:\.js)?(?= (?:-|(?:check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work)\b))|pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh) [^\n]*|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
@@ -61,13 +61,17 @@ type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
 const COMMAND =
   /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|sequences|status|sync|verify)\b)/g;
 
+/** Commands of increp as the user can type them. */
+export const withTypedCommands = (text: string, typedCommand: Style['typedCommand']): string =>
+  typedCommand ? text.replaceAll(COMMAND, (_, verb: string) => typedCommand(verb)) : text;
+
 /**
  * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays
  * whole, because a path or a name that is cut cannot be copied. Commands of increp are written as the user can type
  * them.
  */
 export const wrap = (text: string, { width, typedCommand }: Wrapped, hanging = ''): string[] =>
-  (typedCommand ? text.replaceAll(COMMAND, (_, verb: string) => typedCommand(verb)) : text)
+  withTypedCommands(text, typedCommand)
     .split('\n')
     .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging))
     .map((line) => line.trimEnd());

@@ -39,9 +39,19 @@ export interface SequenceResult {
   readonly kind: 'set' | 'unchanged' | 'missing' | 'failed';
   readonly from: string | null;
   readonly to: string | null;
-  /** False if only the rows show how far the source has come. Rows that were deleted there had later values. */
-  readonly isSourceRead: boolean;
+  /**
+   * The sequence of the source, if the role may not read it. Then only the rows show how far the source has come. Rows that
+   * were deleted there had later values.
+   */
+  readonly unread: UnreadSequence | undefined;
+  /** Create the sequence that is `missing`, at the destination. */
+  readonly statements: readonly string[];
   readonly error: IncrepError | undefined;
+}
+
+interface UnreadSequence {
+  readonly name: TableName;
+  readonly role: string;
 }
 
 interface SequenceRequest {
@@ -87,7 +97,8 @@ interface SequenceWork {
 
 const headOf = ({ settings, column, sequence, here, there }: DrawnColumn) => ({
   ...{ table: settings.name, column, sequence, from: there?.last ?? null },
-  isSourceRead: here?.canRead !== false,
+  unread: here?.canRead === false ? { name: here.name, role: here.role } : undefined,
+  statements: [],
 });
 
 const failedColumn = (column: DrawnColumn, error: IncrepError): SequenceResult => ({
@@ -97,7 +108,7 @@ const failedColumn = (column: DrawnColumn, error: IncrepError): SequenceResult =
 
 const unreadTable = (table: string, error: IncrepError): SequenceResult => ({
   ...{ table, column: null, sequence: null, isCreated: false },
-  ...{ kind: 'failed', from: null, to: null, isSourceRead: true, error },
+  ...{ kind: 'failed', from: null, to: null, unread: undefined, statements: [], error },
 });
 
 /** Several columns may draw from one sequence, so the rows of all of them count. */
@@ -107,8 +118,11 @@ async function settle(work: SequenceWork, drawn: DrawnColumn): Promise<SequenceR
   const head = headOf(drawn);
   const shape = there ?? here;
   if (!shape) throw new Error('a column without a sequence');
-  if (!there && settings.constraints !== 'copy')
-    return { ...head, isCreated: false, kind: 'missing', to: null, error: undefined };
+  if (!there && here && settings.constraints !== 'copy')
+    return {
+      ...{ ...head, statements: creation(drawn, here) },
+      ...{ isCreated: false, kind: 'missing', to: null, error: undefined },
+    };
   const sharing = work.drawn.filter((each) => tableKey(each.sequence) === tableKey(sequence));
   try {
     const used = await usedValues(work, sharing, shape);
@@ -197,15 +211,30 @@ async function waitingOnce<T>(
 
 const relationRow = z.object({ kind: z.string(), comment: z.string().nullable() });
 
+/** The statements for a sequence that does not exist yet. */
+function creation(
+  { destinationName, column, sequence }: DrawnColumn,
+  here: DrawnSequence,
+): readonly string[] {
+  const { identity } = here;
+  if (identity !== '') return [addIdentity(destinationName, column, { ...here, name: sequence, identity })];
+  return [
+    createSequence(sequence, here),
+    drawFrom(destinationName, column, sequence),
+    ...(here.isOwned ? [ownSequence(sequence, destinationName, column)] : []),
+  ];
+}
+
 async function create(
   client: pg.ClientBase,
   pipeline: string,
-  { destinationName, column, sequence }: DrawnColumn,
+  drawn: DrawnColumn,
   here: DrawnSequence,
 ): Promise<void> {
+  const { destinationName, column, sequence } = drawn;
+  const [first = '', ...others] = creation(drawn, here);
   if (here.identity !== '') {
-    const { identity } = here;
-    await queryUsually(client, addIdentity(destinationName, column, { ...here, name: sequence, identity }));
+    await queryUsually(client, first);
     return;
   }
   const { rows } = await client.query(RELATION_CALLED, [sequence.schema, sequence.table]);
@@ -217,12 +246,11 @@ async function create(
       next: `Rename that relation. Or use it: ${drawFrom(destinationName, column, sequence)}`,
     });
   if (!taken) {
-    await queryUsually(client, createSequence(sequence, here));
+    await queryUsually(client, first);
     const mark = copyMark({ pipeline, name: here.name.table, hash: '' });
     await queryUsually(client, commentOnSequence(sequence, mark));
   }
-  await queryUsually(client, drawFrom(destinationName, column, sequence));
-  if (here.isOwned) await queryUsually(client, ownSequence(sequence, destinationName, column));
+  for (const statement of others) await queryUsually(client, statement);
 }
 
 const beyondRange = (sequence: TableName, value: string): IncrepError =>

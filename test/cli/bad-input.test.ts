@@ -120,7 +120,7 @@ describe('the command line', () => {
     [
       'a flag that is not there',
       'sync --full-refersh',
-      '"increp sync" has no option --full-refersh; did you mean --full-refresh?',
+      '"sync" has no option --full-refersh; did you mean --full-refresh?',
       'See "increp sync --help"',
     ],
     ['a dash too few', 'sync --dryrun', 'did you mean --dry-run?', 'See "increp sync --help"'],
@@ -128,15 +128,10 @@ describe('the command line', () => {
     [
       'a flag of another command',
       'status --dry-run',
-      '"increp status" has no option --dry-run; it is an option of "increp sync"',
+      '"status" has no option --dry-run; it is an option of "sync"',
       'See "increp status --help"',
     ],
-    [
-      'a short flag of another command',
-      'reset -q',
-      'no option -q; it is an option of "increp sync"',
-      '--help',
-    ],
+    ['a short flag of another command', 'reset -q', 'no option -q; it is an option of "sync"', '--help'],
     ['a flag in front of the command', '--repair verify', '"increp" has no option --repair', '--help'],
     ['-v without a command', '-v', '"increp -V" prints the version', '--help'],
     ['a global flag that is not there', 'sync --colour', 'has no option --colour', '--help'],
@@ -184,12 +179,16 @@ describe('the command line', () => {
   test('with LOG_FORMAT=json, an error before the log starts is a line of it', async () => {
     const env = { LOG_FORMAT: 'json' };
     const { stderr, exitCode } = await increp('plan --colour', pair, { env });
+    const command = await increp(['-C', pair.directory, 'sync', '--watch', '9s', '--full-refresh'], pair, {
+      env,
+    });
     expect(exitCode).toBe(64);
     expect(JSON.parse(stderr)).toMatchObject({
       level: 'error',
       code: 'USAGE',
-      msg: '"increp plan" has no option --colour',
+      msg: '"plan" has no option --colour',
       hint: 'See "increp plan --help".',
     });
+    expect(JSON.parse(command.stderr).hint).toContain(`increp -C ${pair.directory} sync --full-refresh`);
   });
 });

@@ -113,7 +113,7 @@ describe('what the source has', () => {
       ['link_only', 'no column looks like a replication key'],
       ['log', 'its only possible keys show inserts, not updates: id'],
       ['serial_log', 'no key is clearly the best: at'],
-      ['shown', 'the table has no primary key and no unique index'],
+      ['shown', 'the view has no primary key and no unique index'],
       ['two', 'no key is clearly the best: modified_at, updated_at'],
       ['words', 'no column looks like a replication key'],
     ]);
@@ -482,7 +482,9 @@ describe('signs that source and destination are swapped', () => {
     const refused = await init(pair, '--yes --all-tables', swapped(pair));
     expect([refused.exitCode, refused.stderr]).toEqual([
       77,
-      expect.stringMatching(/may not create tables.*\n.*Check that source and destination are not swapped/),
+      expect.stringMatching(
+        /may not create tables.*\n.*GRANT .*\n.*check that source and destination are not swapped/,
+      ),
     ]);
     expect(await written(pair)).toBe('nothing');
   });

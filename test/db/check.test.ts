@@ -40,7 +40,7 @@ async function check(pair: Pair, args = '', options: IncrepOptions = {}) {
 
 /** Runs the statement that an action prints. */
 async function obey(action: string | null | undefined, pool: pg.Pool): Promise<void> {
-  const [, statement] = /At the (?:source|destination)(?:, run)?: (.+)$/s.exec(action ?? '') ?? [];
+  const [, statement] = /At the (?:source|destination)(?:, run)?: ([^\n]+)/.exec(action ?? '') ?? [];
   if (statement === undefined) throw new Error(`there is nothing to run in "${action}"`);
   await pool.query(statement);
 }

@@ -214,6 +214,24 @@ test('the printed statements drop a chain of views in the right order, and then 
   await expectSameRows(pair, 'orders');
 });
 
+test('a view that does not fit a new type is refused with the statements that drop it', async () => {
+  await using pair = await freshPair(ORDERS);
+  await sync(pair);
+  await asBoss(
+    pair,
+    'CREATE VIEW sums AS SELECT sum(total) FROM orders; CREATE VIEW page AS SELECT * FROM sums',
+  );
+  const writer = pair.login('destination', 'increp').user;
+  await asBoss(pair, `ALTER VIEW sums OWNER TO ${writer}; ALTER VIEW page OWNER TO ${writer}`);
+  await pair.source.query('ALTER TABLE orders ALTER COLUMN total TYPE text');
+  const { error } = (await trySync(pair)).table();
+  const [, drops = ''] = /^2\. At the destination, run: (DROP .*)$/m.exec(error?.hint ?? '') ?? [];
+  expect(drops).toBe('DROP VIEW public.page; DROP VIEW public.sums');
+  await asBoss(pair, drops);
+  await sync(pair);
+  await expectSameRows(pair, 'orders');
+});
+
 slowTest('a reader who holds the copy delays the change, and no other reader waits behind it', async () => {
   await using pair = await freshPair(ORDERS);
   await sync(pair);

@@ -345,7 +345,7 @@ slowTest('a schema of the destination that may not be used refuses its own table
   const denied = (await trySync(pair)).table('billing.orders');
   expect(denied.error).toMatchObject({
     code: 'PRIVILEGE_MISSING',
-    hint: `Check that source and destination are not swapped. At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"`,
+    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"\nAlso check that source and destination are not swapped.`,
   });
   await pair.destination.query(`GRANT USAGE, CREATE ON SCHEMA billing TO ${writer}`);
   await sync(pair);
@@ -375,7 +375,7 @@ test('a copy in a schema where increp may make nothing, its state least of all, 
   expect(table('orders')).toMatchObject({ rows_inserted: 10 });
   expect(table('billing.orders').error).toMatchObject({
     code: 'PRIVILEGE_MISSING',
-    hint: `Check that source and destination are not swapped. At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"`,
+    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"\nAlso check that source and destination are not swapped.`,
   });
   const { findings } = (await increp('check --json', pair)).json<{
     findings: { level: string; table: string }[];

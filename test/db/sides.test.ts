@@ -12,7 +12,7 @@ import { oneIn, slowTest } from '../support/tier.ts';
 
 const refuseWrites = (pair: Pair) =>
   pair.destination.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-      $$BEGIN RAISE EXCEPTION 'no write is welcome here'; END$$;
+      $$BEGIN RAISE EXCEPTION 'no write is welcome here' USING DETAIL = 'Closed.', HINT = 'Open it.'; END$$;
     CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()`);
 
 test.each(oneIn(3, ['--deletes', '--verify', '']))(
@@ -23,12 +23,38 @@ test.each(oneIn(3, ['--deletes', '--verify', '']))(
     await refuseWrites(pair);
     await insertOrders(pair, 1);
     const { error } = (await trySync(pair, args)).table();
-    expect(error?.message).toMatch(/^destination .*no write is welcome here/);
+    expect(error?.message).toMatch(
+      /^destination .*no write is welcome here \(Closed\.\) \(hint: Open it\.\)/,
+    );
     expect(error).toMatchObject({ code: 'QUERY_FAILED', sqlstate: 'P0001' });
     const [, list = ''] = /To list its triggers, run at the destination: (.*)$/.exec(error?.hint ?? '') ?? [];
     expect((await pair.destination.query(list)).rows).toEqual([{ tgrelid: 'orders', tgname: 'refuse' }]);
   },
 );
+
+test('a missing privilege at the destination comes with the statement that gives it', async () => {
+  await using pair = await freshPair(ordersPreset);
+  await sync(pair);
+  const writer = pair.login('destination', 'increp').user;
+  await pair.destination.query(`CREATE TABLE audit (id bigint);
+    CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS
+      $$BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NEW; END$$;
+    CREATE TRIGGER record AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION record()`);
+  await insertOrders(pair, 1);
+  const statement = async () =>
+    /^At the destination, run as the owner: (.*)$/.exec(
+      (await trySync(pair)).table().error?.hint ?? '',
+    )?.[1] ?? '';
+  const grant = await statement();
+  expect(grant).toBe(`GRANT INSERT ON "public"."audit" TO "${writer}"`);
+  await pair.destination.query(
+    `${grant}; ALTER TABLE orders OWNER TO CURRENT_USER; GRANT SELECT ON orders TO ${writer}`,
+  );
+  const give = await statement();
+  expect(give).toBe(`ALTER TABLE "public"."orders" OWNER TO "${writer}"`);
+  await pair.destination.query(give);
+  await sync(pair);
+});
 
 test.each(['source', 'destination'] as const)('the %s is lost while both are compared', async (side) => {
   await using pair = await freshPair('orders');

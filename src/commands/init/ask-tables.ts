@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount, listed, formatCounted } from '../../format.ts';
+import { formatBytes, formatCount, listed } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -9,7 +9,7 @@ import {
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
 import { cautionsAbout } from '../../init/key-cautions.ts';
-import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
+import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { entryStep, withoutReplicationKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
@@ -117,7 +117,7 @@ const MOST_LISTED = 30;
 function tableList(tables: readonly TableProposal[]): string {
   const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${suggestedKey(table)}`);
   const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
-  return [`${formatCounted(tables.length, 'table')} to choose from:`, ...lines, ...rest].join('\n');
+  return [`${countTables(tables)} to choose from:`, ...lines, ...rest].join('\n');
 }
 
 function suggestedKey({ key, mergeKey, keys }: TableProposal): string {

@@ -14,6 +14,7 @@ import { PACKAGE_ROOT } from '../../package-root.ts';
 import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
 import type { ChosenTable } from '../../init/choose-tables.ts';
+import { countTables } from '../../init/propose-options.ts';
 import { changedConfigText } from '../../init/former-config.ts';
 import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
 import type { Setup } from './setup.ts';
@@ -38,7 +39,9 @@ type Draft = Omit<PlannedFile, 'change' | 'text'> & {
 export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
   const { answers, change } = setup;
   const { directory } = answers;
-  const count = setup.chosen.length;
+  const names = new Set(setup.chosen.map(({ name }) => name));
+  const chosen = countTables(setup.tables.filter(({ name }) => names.has(name)));
+  const keys = names.size === 1 ? 'its keys' : 'their keys';
   const leftOut = setup.leftOut.length === 0 ? '' : `; ${setup.leftOut.length} left out`;
   const drafts: readonly Draft[] = [
     {
@@ -63,7 +66,7 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
             question: `Remove the entries of ${listed(change.removed, LISTED)} from tables-config.json?`,
           }
         : {
-            remark: `${count === 1 ? '1 table and its keys' : `${count} tables and their keys`}${leftOut}`,
+            remark: `${chosen}${chosen.includes(' and ') ? ', with' : ' and'} ${keys}${leftOut}`,
             text: () => tablesConfigText(setup.chosen),
             isHarmless: isSample,
           }),

@@ -1,6 +1,6 @@
 /** Runs a command for each destination in turn. A destination that cannot be reached does not stop the others. */
 import { asIncrepError, type IncrepError } from '../../errors.ts';
-import { formatError } from '../../report/error.ts';
+import { printError } from '../terminal/print-error.ts';
 import { destinationHeading } from '../../report/destination.ts';
 import { errorToJson } from '../../report/summary-json.ts';
 import type { Context } from './context.ts';
@@ -48,7 +48,7 @@ export async function eachDestination<T>(
       const error = withoutSecrets(asIncrepError(thrown), redact);
       exitCodes.push(error.exitCode);
       destinations.push({ name, error });
-      if (!isJson) terminal.say(formatError(error, terminal.sayStyle));
+      if (!isJson) printError(error, terminal, { isJson, isVerbose: false });
     }
   }
   return {

@@ -46,7 +46,7 @@ function invalidValue(message: string): string | undefined {
 const flagOf = (flags: string): string => flags.replace(/ [<[].*$/, '');
 
 function unknownOption(option: string, asked: Command): string {
-  const what = `"${pathOf(asked)}" has no option ${option}`;
+  const what = `"${nameOf(asked)}" has no option ${option}`;
   const swallowed = directoryThatIsACommand(asked);
   if (swallowed !== undefined)
     return `${what}; -C took "${swallowed}" as the directory, so no command is left (is a variable after -C empty?)`;
@@ -54,7 +54,7 @@ function unknownOption(option: string, asked: Command): string {
     return `${what}; "${pathOf(asked)} -V" prints the version, and -v after a command makes it verbose`;
   const owners = (asked.parent ?? asked).commands.filter((command) => flagsOf(command).includes(option));
   if (owners.length > 0)
-    return `${what}; it is an option of ${owners.map((owner) => `"${pathOf(owner)}"`).join(', ')}`;
+    return `${what}; it is an option of ${owners.map((owner) => `"${nameOf(owner)}"`).join(', ')}`;
   const flags = [asked, asked.parent].flatMap((command) => (command ? flagsOf(command) : []));
   // Every letter is similar to every other letter.
   const long = [...flags, '--help'].filter((flag) => flag.startsWith('--'));
@@ -84,6 +84,10 @@ function directoryThatIsACommand(asked: Command): string | undefined {
 
 const pathOf = (command: Command): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+
+/** Without the program: printed commands begin with its path, and a sentence with several paths is hard to read. */
+const nameOf = (command: Command): string =>
+  command.parent?.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
 
 const flagsOf = ({ options }: Command): string[] =>
   options.flatMap(({ short, long }) => [short, long].filter((flag) => flag !== undefined));

@@ -99,6 +99,7 @@ async function wireLog(
       isTerminal: terminal.isStderrTerminal,
       color: terminal.sayStyle.color,
       width: terminal.sayStyle.width,
+      typedCommand: terminal.sayStyle.typedCommand,
       ...(progress && { beforeLine: progress.clear }),
     });
   if (isBesideSummary) {

@@ -46,6 +46,9 @@ const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
     next: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(stateTable(schema))} TO ${ident(role)}`,
   });
 
+/** Comes last and on a line of its own, so that the statement above it can be copied. */
+export const SWAP_CHECK = 'Also check that source and destination are not swapped.';
+
 /** Why increp cannot use a schema. It needs no right to create tables there if its tables exist already. */
 export function schemaFault(
   schema: string,
@@ -61,7 +64,7 @@ export function schemaFault(
   if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
-      next: `Check that source and destination are not swapped. At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,
+      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}${areTablesThere ? '' : `\n${SWAP_CHECK}`}`,
     });
   }
   return undefined;

@@ -8,6 +8,8 @@ import { qualified } from '../../sql/identifiers.ts';
 interface DroppedFrom {
   readonly table: TableName;
   readonly database: string;
+  /** server_version_num of the destination. */
+  readonly version: number;
   /** The name of the table in the settings. */
   readonly name: string;
   readonly endpoint: Endpoint;
@@ -36,7 +38,9 @@ export function dropByHand(
     ...(unnamed.length === 0 ? [] : [`Drop or change ${unnamed.map(describeDependent).join(', ')}.`]),
     ...(statements.length === 0 ? [] : [`At the destination, run: ${statements.join('; ')}`]),
     `Sync the table: ${tableCommand('sync', from.name)}`,
-    ...(views.length === 0 ? [] : [`Edit ${FILE} for the new columns, and run: ${psql(from, views)}`]),
+    ...(views.length === 0
+      ? []
+      : [`Edit ${FILE} where it uses removed or changed columns, and run: ${psql(from, views)}`]),
     ...(filled.length === 0
       ? []
       : [
@@ -94,8 +98,13 @@ const FILE = 'views.sql';
 const pgDump = (from: DroppedFrom, views: readonly Dependent[]): string =>
   `pg_dump -s ${session(from, views)} ${views.map(({ name }) => `-t ${shellWord(name)}`).join(' ')} -f ${FILE}`;
 
-const psql = (from: DroppedFrom, views: readonly Dependent[]): string =>
-  `psql ${session(from, views)} -f ${FILE}`;
+/** All views or none. pg_dump 17 and later sets a parameter that older servers do not have. */
+function psql(from: DroppedFrom, views: readonly Dependent[]): string {
+  const command = `psql ${session(from, views)} -1 -v ON_ERROR_STOP=1 -f`;
+  return from.version < 170_000
+    ? `grep -v '^SET transaction_timeout' ${FILE} | ${command} -`
+    : `${command} ${FILE}`;
+}
 
 /** As the owner of the views, if there is only one. */
 function session({ database, endpoint }: DroppedFrom, views: readonly Dependent[]): string {

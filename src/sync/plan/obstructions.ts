@@ -66,7 +66,10 @@ export const byHandSteps = (
   all: readonly Dependent[],
 ): string[] =>
   dropByHand(
-    { table: destinationName, database: servers.destination.database, name, endpoint },
+    {
+      ...{ table: destinationName, name, endpoint },
+      ...{ database: servers.destination.database, version: servers.destination.version },
+    },
     dropped,
     all,
   );

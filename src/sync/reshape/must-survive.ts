@@ -1,6 +1,7 @@
 /** Runs statements that create dependent objects again, and turns a refusal of the server into DEPENDENT_OBJECTS. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
+import { hintText, raisedHint } from '../../postgres/server-errors.ts';
 import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import type { Statement } from '../../sql/search-path.ts';
@@ -12,6 +13,8 @@ const REFUSED = /^(0A|22|23|2B|42|44|55|P0)/;
 interface ServerError extends Error {
   readonly code: string;
   readonly detail?: string;
+  readonly hint?: string;
+  readonly routine?: string;
 }
 
 const isRefusal = (error: unknown): error is ServerError =>
@@ -43,8 +46,10 @@ export const refusalFrom = (error: unknown, table: TableName, what: string): unk
 export const ASIDE = '_increp_old';
 
 /** Without the suffix, because users know the relation by its own name. */
-const wordsOf = ({ message, detail }: ServerError): string =>
-  (detail === undefined ? message : `${message} (${detail.replaceAll('\n', '; ')})`).replaceAll(ASIDE, '');
+function wordsOf(error: ServerError): string {
+  const detail = error.detail === undefined ? '' : ` (${error.detail.replaceAll('\n', '; ')})`;
+  return `${error.message}${detail}${hintText(raisedHint(error))}`.replaceAll(ASIDE, '');
+}
 
 export const unsurvivable = (table: TableName, what: string, cause?: Error): IncrepError =>
   new IncrepError('DEPENDENT_OBJECTS', {

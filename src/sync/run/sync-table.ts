@@ -21,6 +21,7 @@ import {
   failed,
   failedUnknown,
 } from './table-outcome.ts';
+import { withMissingGrant } from './with-missing-grant.ts';
 import { withObstruction } from './with-obstruction.ts';
 import { waitBeforeNext, givenUp, pause } from './retries.ts';
 
@@ -105,7 +106,8 @@ async function attemptSync(
   } catch (thrown) {
     const seen = await orAltered(context, facts, asIncrepError(thrown));
     const held = await withLockNeeds(context, facts, await withHolders(context, facts, seen));
-    const error = await withObstruction(context, facts, held);
+    const granted = await withMissingGrant(context, facts, held);
+    const error = await withObstruction(context, facts, granted);
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
       ? finished(

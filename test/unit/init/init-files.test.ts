@@ -1,6 +1,7 @@
 /** The files that `init` writes, as texts. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { countTables } from '../../../src/init/propose-options.ts';
 import { gitignoreText, isSample, tablesConfigText } from '../../../src/init/config-text.ts';
 
 const table = (name: string, replicationKey = 'updated_at', ...mergeKey: string[]) => ({
@@ -48,4 +49,12 @@ test('the repository has nothing to add to its own .gitignore, and its sample is
   expect(isSample(read('tables-config.json'))).toBe(true);
   expect(isSample(read('tables-config.json').replace('customers', 'clients'))).toBe(false);
   expect(isSample('not JSON')).toBe(false);
+});
+
+test.each([
+  [['table', 'partitioned table'], '2 tables'],
+  [['table', 'view', 'materialized view'], '1 table and 2 views'],
+  [['view'], '1 view'],
+] as const)('%j are %s', (kinds, expected) => {
+  expect(countTables(kinds.map((kind) => ({ relation: { kind } })))).toBe(expected);
 });

@@ -48,6 +48,16 @@ test('no secret in any string of a line: message, field, child, error, in plain 
   });
 });
 
+test('commands in a message and in a hint begin as the user types them', async () => {
+  const { logger, records } = await capture({ typedCommand: (verb) => `/opt/x/increp -C /srv/shop ${verb}` });
+  logger.error({ table: 'increp status', hint: 'Run "increp status t1".' }, 'see increp plan t1');
+  expect(records()[0]).toMatchObject({
+    table: 'increp status',
+    hint: 'Run "/opt/x/increp -C /srv/shop status t1".',
+    msg: 'see /opt/x/increp -C /srv/shop plan t1',
+  });
+});
+
 test('a secret that JSON would escape is found all the same', async () => {
   const { logger, lines } = await capture({ redact: redactor(['a"b\\c\nd']) });
   logger.info('got a"b\\c\nd');

@@ -45,6 +45,7 @@ test.each([
   ],
   [SOURCE, 'schema shop', 'At the source, run: GRANT USAGE ON SCHEMA "shop" TO "reader"'],
   [DESTINATION, 'database "wh"', 'At the destination, run: GRANT CONNECT ON DATABASE "wh" TO "loader"'],
+  [DESTINATION, 'database wh', 'At the destination, run: GRANT CREATE ON DATABASE "wh" TO "loader"'],
   [
     SOURCE,
     'table orders',
@@ -96,6 +97,22 @@ test.each([
   const { code: found, next } = refusal(code, { where });
   expect(found).toBe('QUERY_FAILED');
   for (const part of expected) expect(next).toContain(part);
+});
+
+test.each(['P0001', '23514', '42501'])(
+  'an error of RAISE (%s) keeps its detail and its hint, and the advice names the function',
+  (code) => {
+    const said = { message: 'closed', detail: 'Month 11.', hint: 'Open\nthe month.', where: BOOM };
+    const { message, next } = refusal(code, { ...said, routine: 'exec_stmt_raise' });
+    expect(message).toContain(`closed (Month 11.) (hint: Open the month.) [${BOOM}]`);
+    expect(next).toContain('The function boom() of');
+  },
+);
+
+test('the hint of the server is printed if increp has no advice of its own', () => {
+  const hint = 'Use DROP ... CASCADE to drop the dependent objects too.';
+  expect(refusal('2BP01', { hint }).message).not.toContain('CASCADE');
+  expect(refusal('42883', { hint: 'Add a cast.' }, SOURCE).message).toContain('refused (hint: Add a cast.)');
 });
 
 test('at the source, a trigger is not the cause', () => {

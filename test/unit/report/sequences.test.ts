@@ -5,7 +5,14 @@ const wide = { color: false, width: 200, isUnicode: true };
 
 const column = (table: string, kind: 'set' | 'failed') => ({
   ...{ table, column: 'id', sequence: { schema: 'public', table: `${table}_id_seq` } },
-  ...{ isCreated: false, kind, from: null, to: kind === 'set' ? '7' : null, isSourceRead: true },
+  ...{
+    isCreated: false,
+    kind,
+    from: null,
+    to: kind === 'set' ? '7' : null,
+    unread: undefined,
+    statements: [],
+  },
   error: undefined,
 });
 
@@ -56,4 +63,22 @@ test.each([
   [[locked('a'), locked('b')], false, '2 tables not read'],
 ])('the totals of %j', (results, isDryRun, expected) => {
   expect(formatSequences(results, wide, isDryRun).split('\n').at(-2)).toBe(expected);
+});
+
+test('a missing sequence comes with its statements, and an unread one with its GRANT', () => {
+  const name = (table: string) => ({ schema: 'public', table });
+  const missing = (table: string) => ({
+    ...{ ...column(table, 'set'), kind: 'missing' as const, to: null },
+    unread: { name: name(`${table}_id_seq`), role: 'reader' },
+    statements: ['CREATE SEQUENCE shared', `ALTER TABLE ${table}`],
+  });
+  const text = formatSequences(['a', 'b'].map(missing), wide, false);
+  expect(text).toContain(
+    'At the source, run: GRANT SELECT ON SEQUENCE "public"."a_id_seq", "public"."b_id_seq" TO "reader"\n',
+  );
+  expect(text).not.toContain('the values are those of the rows');
+  expect(text.match(/CREATE SEQUENCE shared;/g)).toHaveLength(1);
+  expect(formatSequences(names(11).map(missing), wide, false)).toContain(
+    'GRANT SELECT ON ALL SEQUENCES IN SCHEMA "public" TO "reader"\n',
+  );
 });

@@ -1,0 +1,57 @@
+/** Names the GRANT at the destination. The server names only the table that it refused, without its schema. */
+import * as z from 'zod';
+import { reworded, type IncrepError } from '../../errors.ts';
+import { endpointOf } from '../../postgres/endpoint.ts';
+import { ident, qualified } from '../../sql/identifiers.ts';
+import { giveTableTo } from '../../sql/inspect.ts';
+import { MISSING_GRANTS } from '../../sql/missing-grants.ts';
+import { tableKey } from '../../schema/names.ts';
+import type { RunContext } from '../context/run-context.ts';
+import type { TableFacts } from '../facts/facts.ts';
+
+const REFUSED = /^permission denied for (?:table|view|materialized view|foreign table) (.+)$/s;
+/** The context names the statement of a function in PL/pgSQL. */
+const IN_FUNCTION = /^SQL statement "\s*(SELECT|INSERT|UPDATE|DELETE)\b/i;
+const ALL = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const;
+
+const grantRow = z.object({ schema: z.string(), role: z.string(), privileges: z.array(z.string()) });
+
+/** Returns any other error unchanged, and an error about a name that several tables have. */
+export async function withMissingGrant(
+  { destination }: Pick<RunContext, 'destination'>,
+  { destinationName }: Pick<TableFacts, 'destinationName'>,
+  error: IncrepError,
+): Promise<IncrepError> {
+  const refused = refusedTable(error);
+  if (refused === undefined) return error;
+  try {
+    const { rows } = await destination.withReading((client) =>
+      client.query(MISSING_GRANTS, [refused.table, refused.privileges]),
+    );
+    const [found, ...others] = z.array(grantRow).parse(rows);
+    if (!found || others.length > 0) return error;
+    const { schema, role, privileges } = found;
+    const name = { schema, table: refused.table };
+    const statement =
+      tableKey(name) === tableKey(destinationName)
+        ? giveTableTo(name, role)
+        : `GRANT ${privileges.join(', ')} ON ${qualified(name)} TO ${ident(role)}`;
+    return reworded(error, {
+      what: error.message,
+      next: `At the destination, run as the owner: ${statement}`,
+      cause: error.cause,
+    });
+  } catch {
+    // The original error matters more than a failed search for the statement.
+    return error;
+  }
+}
+
+function refusedTable({ code, cause }: IncrepError) {
+  if (code !== 'PRIVILEGE_MISSING' || !(cause instanceof Error)) return undefined;
+  if (endpointOf(cause)?.side !== 'destination') return undefined;
+  const table = REFUSED.exec(cause.message)?.[1];
+  const where = 'where' in cause && typeof cause.where === 'string' ? cause.where : '';
+  const verb = IN_FUNCTION.exec(where)?.[1]?.toUpperCase();
+  return table === undefined ? undefined : { table, privileges: verb === undefined ? ALL : [verb] };
+}

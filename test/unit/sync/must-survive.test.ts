@@ -1,0 +1,15 @@
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { refusalFrom } from '../../../src/sync/reshape/must-survive.ts';
+
+const answer = (more: Partial<pg.DatabaseError>) =>
+  Object.assign(new pg.DatabaseError('refused', 7, 'error'), { code: 'P0001', ...more });
+
+test.each([
+  ['exec_stmt_raise', 'view public.v: refused (Frozen.) (hint: Ask ann.)'],
+  ['reportDependentObjects', 'view public.v: refused (Frozen.)'],
+])('a refusal from %s', (routine, expected) => {
+  const error = answer({ routine, detail: 'Frozen.', hint: 'Ask ann.' });
+  const refusal = refusalFrom(error, { schema: 'public', table: 't' }, 'view public.v');
+  expect((refusal as Error).message.endsWith(`: ${expected}`)).toBe(true);
+});
