@@ -17,6 +17,7 @@ import {
 } from '../sync/facts/facts.ts';
 import { nextFacts } from '../sync/run/next-facts.ts';
 import { findEqualTables } from '../verify/equal-tables.ts';
+import { withMissingGrant } from '../sync/run/with-missing-grant.ts';
 import { withLockNeeds } from '../sync/facts/lock-needs.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -169,7 +170,8 @@ async function verdictOn(
     } catch (error) {
       runContext.signal?.throwIfAborted();
       const held = await withHolders(runContext, facts, asIncrepError(error));
-      return { error: await withLockNeeds(runContext, facts, held) };
+      const granted = await withMissingGrant(runContext, facts, held);
+      return { error: await withLockNeeds(runContext, facts, granted) };
     }
   };
   const verified = await attempted(() => verifyTable(runContext, facts));

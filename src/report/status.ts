@@ -118,10 +118,13 @@ const secondsSince = (date: Date, now: Date): number => (now.getTime() - date.ge
 const conditionText = ({ condition, failures }: Status): string =>
   condition === 'failing' ? `failing(${failures})` : condition;
 
+/** Further lines of a next step are aligned below its first. */
 const inWidth =
   (style: Style) =>
-  (detail: string): string[] =>
-    wrap(`${INDENT}${detail}`, style, `${INDENT}  `);
+  (detail: string): string[] => {
+    const label = /^ *next: /.exec(detail)?.[0] ?? '  ';
+    return wrap(`${INDENT}${detail}`, style, `${INDENT}${' '.repeat(label.length)}`);
+  };
 
 interface Details {
   readonly told: ToldFailures;
