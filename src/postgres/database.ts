@@ -5,16 +5,8 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { formatDuration } from '../duration.ts';
 import { done, IncrepError, type Attempted } from '../errors.ts';
-import {
-  AS_LOGIN_ROLE,
-  BACKEND_PID,
-  END_BACKEND,
-  LOOK_AT_BACKEND,
-  LOOK_AT_PROGRAM,
-} from '../sql/sessions.ts';
-import { isSameInstance } from '../schema/state-record.ts';
+import { BACKEND_PID, END_BACKEND } from '../sql/sessions.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { messageOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
@@ -23,7 +15,7 @@ import { Asides } from './asides.ts';
 import { batchesOf, inBatches } from './batches.ts';
 import { commitWithin, isUnconfirmed } from './commit-wait.ts';
 import { connect, end, programName } from './connect.ts';
-import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
+import { backendOf, socketOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
 import { answersTo, inOneStatement, isMissingInside } from './user-search-path.ts';
 import {
@@ -37,12 +29,10 @@ import {
 import { endpointFor, type Endpoint } from './endpoint.ts';
 import { ReadingPipeline, type PipelinedReading } from './pipelined-reading.ts';
 import { serverError } from './server-errors.ts';
+import { asLoginRole, SessionWatch } from './session-watch.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
-import { watchForStall, type Backend } from './stall-detection.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
-const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
-const WORKING: Backend = { waitsForClient: false, changedAt: null };
 const pidSchema = z.object({ pid: z.number() });
 interface DatabaseOptions {
   readonly pipeline: string;
@@ -93,15 +83,6 @@ async function rolledBack<T>(client: pg.Client, work: Promise<T>): Promise<T> {
   }
 }
 
-async function asLoginRole<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
-  await client.query(AS_LOGIN_ROLE);
-  try {
-    return await work();
-  } finally {
-    await client.query('COMMIT');
-  }
-}
-
 type BatchReading<T, R> = readonly [
   items: readonly T[],
   messageFor: (batch: readonly T[]) => readonly Statement[],
@@ -115,6 +96,7 @@ export class Database implements AsyncDisposable {
   readonly endpoint: Endpoint;
   /** For questions about silent sessions. */
   readonly asides: Asides;
+  readonly watch: SessionWatch;
   readonly #applicationName: string;
   readonly #stallTimeoutSeconds: number;
   readonly #timing: Timing;
@@ -160,9 +142,17 @@ export class Database implements AsyncDisposable {
     this.#tunnels = tunnels;
     this.#signal = signal;
     this.#timeLimit = timeLimit;
+    this.watch = new SessionWatch({
+      ...{ endpoint: this.endpoint, applicationName: this.#applicationName },
+      ...{ stallTimeoutSeconds, asides, signal },
+      open: async (until) =>
+        (await this.#connect(until, this.connected, { query_timeout: timing.stallProbeTimeout * 1000 }))
+          .client,
+      identity: () => this.#identity,
+    });
     this.#pipeline = new ReadingPipeline({
       connect: async () => (await this.#connect(signal, this.connected, { pipeline: true })).client,
-      watch: (client) => this.#watch(client, backendOf(client)),
+      watch: (client) => this.watch.session(client, () => backendOf(client)),
       explain: (error) => {
         signal?.throwIfAborted();
         return serverError(error, this.endpoint);
@@ -184,7 +174,7 @@ export class Database implements AsyncDisposable {
     this.#signal?.throwIfAborted();
     const isReused = this.#client !== undefined;
     const client = await this.#open();
-    using _ = this.#watch(client);
+    using _ = this.watch.session(client, () => this.#pid ?? backendOf(client));
     try {
       return await work(client);
     } catch (error) {
@@ -277,74 +267,6 @@ export class Database implements AsyncDisposable {
     await asLoginRole(client, () => client.query(END_BACKEND, [orphan, this.#applicationName])).catch(
       () => undefined,
     );
-  }
-
-  #watch(client: pg.Client, pid?: number): Disposable {
-    return watchForStall({
-      seconds: this.#stallTimeoutSeconds,
-      moved: () => bytesMoved(client),
-      isServersTurn: () => isServersTurn(client),
-      lookAt: () =>
-        this.#lookAt(LOOK_AT_BACKEND, [pid ?? this.#pid ?? backendOf(client), this.#applicationName]),
-      giveUp: (found) => socketOf(client).destroy(this.#silent(found)),
-    });
-  }
-
-  /** The same for a session of another program that works for increp, with an application name of its own. */
-  watchProgram(
-    applicationName: string,
-    flow: { moved: () => number; isServersTurn: () => boolean; giveUp: (error: IncrepError) => void },
-  ): Disposable {
-    return watchForStall({
-      ...flow,
-      seconds: this.#stallTimeoutSeconds,
-      lookAt: () => this.#lookAt(LOOK_AT_PROGRAM, [applicationName]),
-      giveUp: (found) => flow.giveUp(this.#silent(found)),
-    });
-  }
-
-  #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
-    return this.#aside(this.asides, this.#signal, async (client) => {
-      const found = backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
-      // Another server does not know the session, and says nothing about it.
-      return found ?? ((await this.#isElsewhere(client)) ? WORKING : undefined);
-    });
-  }
-
-  /** Asks over another connection to the same server. */
-  async #aside<T>(
-    asides: Asides,
-    signal: AbortSignal | undefined,
-    ask: (client: pg.Client) => Promise<T>,
-  ): Promise<T> {
-    const limit = { query_timeout: this.#timing.stallProbeTimeout * 1000 };
-    const open = async () => (await this.#connect(signal, this.connected, limit)).client;
-    try {
-      return await asides.ask(open, (client) => asLoginRole(client, () => ask(client)));
-    } catch (error) {
-      throw serverError(error, this.endpoint);
-    }
-  }
-
-  /**
-   * Whether a connection leads to another server than the session, although the session may still work. A primary that
-   * replaced the server of the session does not count: it has ended the session.
-   */
-  async #isElsewhere(client: pg.Client): Promise<boolean> {
-    const ours = this.#identity;
-    if (!ours) return false;
-    const theirs = await readIdentity(client, this.endpoint);
-    return (
-      !isSameInstance(ours, theirs) &&
-      (ours.isStandby || theirs.isStandby || ours.systemIdentifier !== theirs.systemIdentifier)
-    );
-  }
-
-  #silent(found: string): IncrepError {
-    return new IncrepError('CONNECTION_LOST', {
-      what: `${this.endpoint.side} ${this.endpoint.address}: no data for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
-      next: 'Check that server, the network and firewalls that drop idle connections. Then run increp again.',
-    });
   }
 
   /** Callers at the same time share one connection. */
@@ -543,9 +465,7 @@ export class Database implements AsyncDisposable {
         seconds: Math.min(this.#stallTimeoutSeconds, Math.max(remaining, standbyGrace)),
         timing: this.#timing,
         signal: this.#signal,
-        // Not shared, because a signal does not end it.
-        askAbout: (statement) =>
-          this.#aside(new Asides(), undefined, (other) => other.query(statement, backend)),
+        askAbout: (statement) => this.watch.askAlone((other) => other.query(statement, backend)),
         abandon: () => this.discard(),
       });
     } finally {

@@ -113,7 +113,7 @@ const isRenamed = (one: NamedFailure, other: NamedFailure): boolean =>
   );
 
 /** Whether it, or one like it, was printed before. */
-export const isTold = (failure: NamedFailure, told: ToldFailures): boolean =>
+export const wasPrinted = (failure: NamedFailure, told: ToldFailures): boolean =>
   findAlike(told, failure) !== undefined;
 
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */

@@ -15,7 +15,13 @@ import {
 import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
-import { failureKey, isTold, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
+import {
+  failureKey,
+  sameFailures,
+  wasPrinted,
+  type NamedFailure,
+  type ToldFailures,
+} from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import {
   columnsFor,
@@ -158,7 +164,7 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
 }
 
 const failsLike = (told: ToldFailures, { status, error, name }: TableOutcome): boolean =>
-  error !== undefined && outcomeWord({ status, error }) === 'failed' && isTold({ ...error, name }, told);
+  error !== undefined && outcomeWord({ status, error }) === 'failed' && wasPrinted({ ...error, name }, told);
 
 const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
   destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;

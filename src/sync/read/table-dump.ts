@@ -41,7 +41,7 @@ export async function withTableDump<T>(
   });
   const snapshot = await exportSnapshot(source);
   if (facts.servers.source.canMark) await source.query(markProgram(applicationName));
-  using _ = context.source.watchProgram(applicationName, {
+  using _ = context.source.watch.program(applicationName, {
     moved: () => bytes,
     isServersTurn: () => data === undefined || wantsMore(data),
     giveUp: (error) => silence.abort(error),
