@@ -160,7 +160,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'If the object belongs to another role, run the statement from the message instead.',
     ],
     example: [
-      'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
+      'error: public.orders needs a new shape, but view public.order_notes uses column "note", which increp has to remove (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
       '  next: The old table stays in use. To keep the column, set "dropped_columns": "keep" for the table. Otherwise:',
       '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views.sql',
       '        2. At the destination, run: DROP VIEW public.order_notes',

@@ -85,23 +85,27 @@ const NO_TOTAL = 'ALTER TABLE orders DROP COLUMN total';
 
 test.each(
   oneIn(12, [
-    ['a view', 'CREATE VIEW v AS SELECT total FROM orders', 'view public.v depends on column total'],
+    [
+      'a view',
+      'CREATE VIEW v AS SELECT total FROM orders',
+      'view public.v uses column "total", which increp has to remove',
+    ],
     [
       'a view on a view',
       'CREATE VIEW v AS SELECT * FROM orders; CREATE VIEW w AS SELECT total FROM v',
-      'view public.v depends on column total',
+      'view public.v uses column "total", which increp has to remove',
     ],
     [
       'a materialized view',
       'CREATE MATERIALIZED VIEW mv AS SELECT id, total FROM orders',
-      'materialized view public.mv depends on column total',
+      'materialized view public.mv uses column "total", which increp has to remove',
     ],
     [
       'a function body',
       'CREATE FUNCTION f() RETURNS numeric LANGUAGE sql BEGIN ATOMIC SELECT sum(total) FROM orders; END',
-      'function public.f() depends on column total',
+      'function public.f() uses column "total", which increp has to remove',
     ],
-    ['a policy', 'CREATE POLICY p ON orders USING (total > 0)', 'policy p on table public.orders depends'],
+    ['a policy', 'CREATE POLICY p ON orders USING (total > 0)', 'policy p uses column'],
     [
       'a generated column',
       'ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (total * 2) STORED',

@@ -115,19 +115,19 @@ test.each(
       'a view on a column that is gone',
       'CREATE VIEW v AS SELECT total FROM orders',
       NO_TOTAL,
-      'view public.v depends on column total',
+      'view public.v uses column "total", which increp has to remove',
     ],
     [
       'a materialized view on it',
       'CREATE MATERIALIZED VIEW mv AS SELECT id, total FROM orders',
       NO_TOTAL,
-      'materialized view public.mv depends on column total',
+      'materialized view public.mv uses column "total", which increp has to remove',
     ],
     [
       'a view on a view on it',
       'CREATE VIEW v AS SELECT * FROM orders; CREATE VIEW w AS SELECT total FROM v',
       NO_TOTAL,
-      'view public.v depends on column total',
+      'view public.v uses column "total", which increp has to remove',
     ],
     [
       'a view that reckons with what is text now',
@@ -146,13 +146,13 @@ test.each(
       `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER t AFTER UPDATE OF total ON orders FOR EACH ROW EXECUTE FUNCTION f()`,
       NO_TOTAL,
-      'trigger t on table public.orders depends on column total',
+      'trigger t uses column "total", which increp has to remove',
     ],
     [
       'a policy on it',
       'CREATE POLICY p ON orders USING (total > 0)',
       NO_TOTAL,
-      'policy p on table public.orders depends on column total',
+      'policy p uses column "total", which increp has to remove',
     ],
     [
       'a generated column made of it',
@@ -164,7 +164,7 @@ test.each(
       'a function of its rows',
       `CREATE FUNCTION g(orders) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
       TOTAL_AS_TEXT,
-      'function public.g(public.orders) depends on type public.orders',
+      'function public.g(public.orders) cannot be moved to another table',
     ],
     ['a publication', 'CREATE PUBLICATION pub FOR TABLE orders', TOTAL_AS_TEXT, 'publication pub'],
     [
@@ -178,13 +178,13 @@ test.each(
       "somebody else's view",
       'CREATE VIEW v AS SELECT id FROM orders',
       TOTAL_AS_TEXT,
-      'must be owner of view v',
+      'increp may not move view public.v (owner postgres)',
     ],
     [
       "somebody else's foreign key",
       'CREATE TABLE lines (id bigint REFERENCES orders)',
       TOTAL_AS_TEXT,
-      'permission denied for table lines',
+      'increp may not move foreign key lines_id_fkey of public.lines (owner postgres)',
     ],
   ] as const),
 )(

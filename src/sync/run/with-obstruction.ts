@@ -6,7 +6,7 @@ import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { gatherDependents } from '../facts/gather-dependents.ts';
 import { isView } from '../plan/drop-by-hand.ts';
-import { byHandSteps, findObstruction, isItself } from '../plan/obstructions.ts';
+import { byHandSteps, findObstruction } from '../plan/obstructions.ts';
 
 /**
  * A server refuses the first object that is in the way. The catalog shows all of them, as in `plan`. Returns any error
@@ -24,9 +24,7 @@ export async function withObstruction(
     const obstruction = findObstruction(facts, facts.source, found);
     if (!obstruction) return withViewSteps(facts, found, error);
     return reworded(error, {
-      what: found.some(isItself)
-        ? `${printName(facts.destinationName)} needs a new shape, but ${obstruction.what}`
-        : error.message,
+      what: `${printName(facts.destinationName)} needs a new shape, but ${obstruction.what}`,
       next: `The old table stays in use. ${obstruction.next}`,
       cause: error.cause,
     });
