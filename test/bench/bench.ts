@@ -15,6 +15,7 @@ import { FORMAT_VERSION, parseResult, type BenchResult, type ScenarioResult } fr
 import { runScenario, type ScenarioKind } from './scenario.ts';
 import { incremental } from './scenarios/incremental.ts';
 import { initialCopy, initialDump } from './scenarios/initial-load.ts';
+import { manyTables } from './scenarios/many-tables.ts';
 import { quiet } from './scenarios/quiet.ts';
 import { reread } from './scenarios/reread.ts';
 import { smallChange } from './scenarios/small-change.ts';
@@ -26,6 +27,7 @@ import { findTools, missingNotes } from './tools.ts';
 const KINDS: readonly ScenarioKind[] = [
   startUp,
   quiet,
+  manyTables,
   initialCopy,
   initialDump,
   incremental,
@@ -42,8 +44,8 @@ const HELP = `node test/bench/bench.ts [--quick] [--rounds N] [--only NAME[,NAME
   --from FILE   measures nothing and takes the result from a former run
 `;
 
-const FULL: Size = { rows: 3_000_000, smallRows: 30_000, quietTables: [200, 20, 110] };
-const QUICK: Size = { rows: 300_000, smallRows: 30_000, quietTables: [24, 4, 14] };
+const FULL: Size = { rows: 3_000_000, smallRows: 30_000, quietTables: [200, 50, 125], manyTables: 5000 };
+const QUICK: Size = { rows: 300_000, smallRows: 30_000, quietTables: [24, 4, 14], manyTables: 500 };
 
 const { values } = parseArgs({
   options: {

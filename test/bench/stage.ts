@@ -27,6 +27,7 @@ export interface Size {
   readonly smallRows: number;
   /** Of the quiet run: most, fewest and between. */
   readonly quietTables: readonly [number, number, number];
+  readonly manyTables: number;
 }
 
 export interface Stage extends AsyncDisposable {

@@ -10,7 +10,11 @@ import { limit } from '../statistics.ts';
 type Sides = OpenPair['pair'];
 
 const ROWS = 100;
-const RUN_TARGET_S = 3;
+/** By the number of tables, in seconds. */
+const RUN_TARGETS: ReadonlyMap<number, number> = new Map([
+  [200, 0.7],
+  [50, 0.35],
+]);
 const TABLE_TARGET_MS = 10;
 const SOURCE_TRIPS_TARGET = 4;
 const DESTINATION_TRIPS_TARGET = 2;
@@ -37,7 +41,8 @@ export const quiet: ScenarioKind = {
       findLimits: async (of) => {
         const [all = 0, half = 0, few = 0] = contestants.map(({ name }) => of(name).median.wall_s);
         return [
-          limit(`${most} tables`, 's', all, most === 200 ? RUN_TARGET_S : null),
+          limit(`${most} tables`, 's', all, RUN_TARGETS.get(most) ?? null),
+          limit(`${fewest} tables`, 's', few, RUN_TARGETS.get(fewest) ?? null),
           limit(
             `each table from ${fewest} to ${between}`,
             'ms',
