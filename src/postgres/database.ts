@@ -55,6 +55,8 @@ export interface Transaction {
   readonly answers: readonly pg.QueryResult[];
   /** Sends a statement without parameters together with COMMIT. */
   readonly lastly: (statement: string) => void;
+  /** Begins the transaction again, which releases its locks. */
+  readonly restart: () => Promise<void>;
 }
 
 /** Statements that are sent with BEGIN. */
@@ -432,6 +434,7 @@ export class Database implements AsyncDisposable {
       const result = await work(client, {
         answers: answersTo(message, answers),
         lastly: (statement) => void last.push(statement),
+        restart: async () => void (await client.query(`ROLLBACK; ${begin}`)),
       });
       const ending = [...last, ...atEnd, 'COMMIT'].join('; ');
       if (writes) await this.#commit(client, ending);

@@ -249,7 +249,7 @@ export const lockHolder = (table: TableName): string => /* sql */ `
          extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
          coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby",
          (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
-          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) ORDER BY b.backend_start LIMIT 1) AS blocker
+          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) AND b.pid <> pg_backend_pid() ORDER BY b.backend_start LIMIT 1) AS blocker
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE ${holdsLock(table)}`;
 

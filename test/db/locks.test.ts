@@ -63,6 +63,29 @@ test('of two runs at once the second gives way with exit code 75 and names the f
   await expectSameRows(pair, 'orders');
 });
 
+test('a run that waits for another one locks no table that the other one needs', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 1);
+  // From now on, there is a staging table.
+  await sync(pair);
+  await insertOrders(pair, 1);
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  await using second = startIncrep('sync -v --wait-lock 20s', pair);
+  await second.waitForStderr('another run: process');
+  const { rows } = await pair.destination.query(
+    `SELECT l.relation::regclass::text AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'relation' AND l.relation >= 16384 AND a.application_name LIKE $1`,
+    [`increp % ${second.pid}@%`],
+  );
+  expect(rows).toEqual([]);
+  await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+  expect((await second.wait()).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
+
 test('of two runs the second names the session that the first one waits for', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

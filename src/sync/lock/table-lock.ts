@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { sleep } from '../../backoff.ts';
 import { formatSeconds } from '../../format.ts';
+import type { Transaction } from '../../postgres/database.ts';
 import { printName } from '../../schema/names.ts';
 import { endLostHolder, lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
 import type { Timing } from '../../timing.ts';
@@ -30,19 +31,21 @@ export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>):
 ];
 
 /**
- * Continues with the answers to the locking statements. Returns false if another run had the lock: then other answers
- * that came with them are outdated. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED
+ * Continues with the answers to the locking statements, which began the transaction. Returns false if another run had the
+ * lock: then other answers that came with them are outdated. Meanwhile the transaction locks nothing that the other run may
+ * need, such as the staging table. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED
  */
 export async function holdTable(
   client: pg.ClientBase,
   facts: TableFacts,
-  [lock, state]: readonly pg.QueryResult[],
+  { answers: [lock, state], restart }: Pick<Transaction, 'answers' | 'restart'>,
   lockWait: LockWait,
 ): Promise<boolean> {
   if (lock && state && isTaken(lock)) {
     ensureUnmoved(facts, state);
     return true;
   }
+  await restart();
   await lockTable(client, facts, lockWait);
   ensureUnmoved(facts, await client.query(readGeneration(facts.stateName)));
   return false;

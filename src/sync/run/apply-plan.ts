@@ -100,7 +100,7 @@ export async function applyPlan(
       async (destination, transaction) => {
         hasBegun = true;
         const staging = alsoAsked.length === 0 ? undefined : transaction.answers.at(-1);
-        const isHeldAtOnce = await holdTable(destination, facts, transaction.answers, lockWait);
+        const isHeldAtOnce = await holdTable(destination, facts, transaction, lockWait);
         const early = isHeldAtOnce ? { listed, staging } : undefined;
         await removeFormerName(destination, facts);
         const job = { context, facts, plan, destination, isForced, isVerified, early };

@@ -95,8 +95,8 @@ async function removeGone(
 ): Promise<number> {
   if (facts.settings.deletes !== 'hard' || facts.settings.mergeKey.length === 0) return 0;
   const { timing, signal } = context;
-  return context.destination.withWriting(lockingStatements(facts), async (destination, { answers }) => {
-    await holdTable(destination, facts, answers, { timing, waitSeconds: 0, signal });
+  return context.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
+    await holdTable(destination, facts, transaction, { timing, waitSeconds: 0, signal });
     await enterPhase(context, facts, 'deletes');
     return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
       view.afterCopy(async (source) => {
