@@ -107,15 +107,17 @@ export async function copyInto(
 ): Promise<Copied> {
   const into = client.query(copyFrom(copyIn));
   const meter = byteMeter(flow);
-  let refusal: Error | undefined;
-  into.once('error', (error) => (refusal = error));
+  // The pipeline passes the error of one stream on to the others, so the first stream with an error is the one that failed.
+  let failure: { readonly refusal: IncrepError | undefined } | undefined;
+  data.once('error', () => (failure ??= { refusal: undefined }));
+  into.once('error', (error) => (failure ??= { refusal: serverError(error, endpoint) }));
   try {
     await pipeline(data, meter.stream, into, { ...(flow.signal && { signal: flow.signal }) });
   } catch (error) {
     // The abort reason comes first, because the error of a stream depends on which stream notices the abort first.
     flow.signal?.throwIfAborted();
-    if (error instanceof Error && error.cause instanceof IncrepError) throw error.cause;
-    throw error === refusal ? serverError(error, endpoint) : error;
+    if (failure?.refusal) throw failure.refusal;
+    throw error instanceof Error && error.cause instanceof IncrepError ? error.cause : error;
   }
   return { rows: into.rowCount, bytes: meter.bytes() };
 }

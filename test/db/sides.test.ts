@@ -1,7 +1,8 @@
 /** An error is put down to the side that it came from, also where both sides are at work in one step. */
 import { expect, test } from 'vitest';
 import { big, goThrough } from '../support/chunked.ts';
-import { increp } from '../support/increp.ts';
+import { waitUntil } from '../support/activity.ts';
+import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
@@ -55,6 +56,30 @@ test('a missing privilege at the destination comes with the statement that gives
   await pair.destination.query(give);
   await sync(pair);
 });
+
+test.each(['source', 'destination'] as const)(
+  'the %s ends its session in the middle of a COPY, and the retry names that side',
+  async (side) => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await pair.source.query(
+      `INSERT INTO orders SELECT i, 1, repeat('x', 200), now() FROM generate_series(100, 400100) i`,
+    );
+    await using running = startIncrep('sync -v', pair);
+    await running.waitForPhase('copy');
+    await waitUntil('COPY is under way', async () => {
+      const { rowCount } = await pair[side].query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND query ILIKE '%copy%' AND state = 'active' AND pid <> pg_backend_pid()`,
+      );
+      return rowCount === 1;
+    });
+    const { stderr, exitCode } = await running.wait();
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toMatch(new RegExp(`orders: ${side} [^\n]*terminating connection`));
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 test.each(['source', 'destination'] as const)('the %s is lost while both are compared', async (side) => {
   await using pair = await freshPair('orders');
