@@ -246,7 +246,8 @@ function tableJson(verdict: TableVerification) {
     return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }
   const { name, sourceRows, destinationRows, keys, notes, durationSeconds } = verdict.verified;
-  const { missing, extra, changed, duplicated, duplicatedAtSource, waiting, newer, kept } = verdict.verified;
+  const { missing, extra, changed, duplicated, duplicatedAtSource, waiting, outdated, newer, kept } =
+    verdict.verified;
   return {
     name,
     status: isEqual(verdict.verified) ? 'equal' : 'different',
@@ -254,7 +255,7 @@ function tableJson(verdict: TableVerification) {
     rows_destination: destinationRows,
     repaired: verdict.repaired ?? null,
     ...{ missing, extra, changed, duplicated, duplicated_at_source: duplicatedAtSource },
-    ...{ waiting, newer, kept },
+    ...{ waiting, outdated, newer, kept },
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
     ),

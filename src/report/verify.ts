@@ -17,6 +17,8 @@ interface Counts {
   /** The other keys occur more than once only at the destination. */
   readonly duplicatedAtSource: number;
   readonly waiting: number;
+  /** The notes name them. */
+  readonly outdated: number;
   readonly newer: number;
   readonly kept: number;
   /** Whether the settings say that rows that are gone from the source stay. */
@@ -236,7 +238,8 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
 }
 
 /** The comparison is about the rows of the last sync, so the numbers of rows may differ. */
-const equalWords = (counts: Counts): string => (counts.waiting > 0 ? 'equal as of the last sync' : 'equal');
+const equalWords = (counts: Counts): string =>
+  counts.waiting + counts.outdated > 0 ? 'equal as of the last sync' : 'equal';
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
 function keptLine(counts: Counts): string {

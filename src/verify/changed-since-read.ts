@@ -28,13 +28,13 @@ export async function withoutGone<T extends DifferenceCounts>(
   relation: Relation,
   record: StateRecord,
   counted: T,
-): Promise<T & { readonly notes: readonly string[] }> {
+): Promise<T & { readonly outdated: number; readonly notes: readonly string[] }> {
   const { contents } = record;
   if (isKeyed(record) || !contents || counted.missing + counted.extra + counted.changed === 0)
-    return { ...counted, notes: [] };
+    return { ...counted, outdated: 0, notes: [] };
   const isWritten = await writtenSince(held.holder, facts, relation, record);
-  if (isWritten === undefined) return { ...counted, notes: [cannotTell(contents.readAt)] };
-  if (counted.extra === 0) return { ...counted, notes: [] };
+  if (isWritten === undefined) return { ...counted, outdated: 0, notes: [cannotTell(contents.readAt)] };
+  if (counted.extra === 0) return { ...counted, outdated: 0, notes: [] };
   const parts = readGroups(held, facts.sourceRows, async (client, group) =>
     countRow.parse((await ask(client, countWhere(group, `NOT ${isWritten}`))).rows[0]),
   );
@@ -46,6 +46,7 @@ export async function withoutGone<T extends DifferenceCounts>(
   return {
     ...counted,
     extra,
+    outdated: explained,
     keys: extra === 0 ? { ...counted.keys, extra: [] } : counted.keys,
     notes: explained === 0 ? [] : [changedSince(explained, contents.readAt)],
   };

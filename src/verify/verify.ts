@@ -41,6 +41,8 @@ export interface Verified {
   readonly duplicatedAtSource: number;
   /** Rows of the source that differ, because the next sync reads them. They are not differences. */
   readonly waiting: number;
+  /** Rows of a table without a cursor that were changed or deleted at the source since the last sync. They are not differences. */
+  readonly outdated: number;
   /** Rows that are newer at the destination, if the settings allow them. They are not differences. */
   readonly newer: number;
   /** Rows that are only at the destination, if the settings allow them. */
@@ -85,6 +87,7 @@ export const equalRows = (facts: TableFacts, rows: number, durationSeconds: numb
     sourceRows: rows,
     destinationRows: rows,
     ...noDifferences(),
+    outdated: 0,
     notes: [],
     durationSeconds,
   });

@@ -8,7 +8,7 @@ const counts = (changes: object = {}) => ({
   sourceRows: 1_500_000,
   destinationRows: 1_500_000,
   ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, duplicatedAtSource: 0 },
-  ...{ waiting: 0, newer: 0, kept: 0 },
+  ...{ waiting: 0, outdated: 0, newer: 0, kept: 0 },
   keys: { missing: [], extra: [], changed: [], duplicated: [] },
   notes: [],
   durationSeconds: 0.1,
