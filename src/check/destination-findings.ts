@@ -36,6 +36,7 @@ export const destinationFindings = (table: TableFacts, plan: Workable, found: In
   ...lockFindings(table, plan, found),
   ...rightFindings(table, plan, found),
   ...identityFindings(table, found),
+  ...rowTriggerFindings(table, found),
   ...stateFindings(table, plan),
   ...goneFindings(table, plan, found),
   ...conversionFindings(table, found),
@@ -122,6 +123,24 @@ function identityFindings(
   });
   return [failureFinding(error, settings.name)];
 }
+
+/**
+ * Such a trigger may be wanted, so this is a note. A row that it discards counts as unchanged in a sync. A destination with
+ * writers of its own usually has one that sets the key (CONFLICT_TRIGGER).
+ */
+function rowTriggerFindings(
+  { destination, destinationName, settings }: TableFacts,
+  { rowTriggers }: Inspection,
+): Finding[] {
+  const isWanted = settings.onConflict === 'last_update_wins';
+  const names = destination && !isWanted ? (rowTriggers.get(destination.oid) ?? []) : [];
+  if (names.length === 0) return [];
+  const what = `${names.length === 1 ? 'trigger' : 'triggers'} ${listed(names.map(ident), LISTED)} of ${printName(destinationName)} can change or discard each row that increp writes`;
+  return [note('ROW_TRIGGER', settings.name, what, ROW_TRIGGER_ADVICE)];
+}
+
+const ROW_TRIGGER_ADVICE =
+  'If they only check rows, no action is needed. "increp verify" and "increp sync --verify" find the rows that differ.';
 
 function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection): Finding[] {
   const {

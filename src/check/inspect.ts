@@ -21,6 +21,7 @@ import {
   LONG_TRANSACTIONS,
   PREPARED_TRANSACTIONS,
   SOURCE_ROLE,
+  ROW_TRIGGERS,
   WITHOUT_UPDATE_TRIGGER,
   WRITABLE_TABLES,
   HAS_LARGE_OBJECTS,
@@ -89,6 +90,8 @@ export interface Inspection extends Inspected {
   readonly conflictLogs: ReadonlyMap<TableFacts, ConflictLogInspection>;
   /** Event triggers of the destination. */
   readonly eventTriggers: readonly EventTrigger[];
+  /** Row-level BEFORE triggers, by the oid of the destination table. */
+  readonly rowTriggers: ReadonlyMap<string, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Rows of a destination table that a load would remove. */
   readonly gone: ReadonlyMap<TableFacts, RemovedRowsPreview>;
@@ -407,7 +410,7 @@ const identityRow = z.object({ oid: z.string(), publication: z.string() });
 async function publicationsAndTriggers(
   destination: Database,
   { tables }: Facts,
-): Promise<Pick<Inspection, 'publications' | 'withoutIdentity' | 'eventTriggers'>> {
+): Promise<Pick<Inspection, 'publications' | 'withoutIdentity' | 'eventTriggers' | 'rowTriggers'>> {
   const { version } = await destination.identity();
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
   const schemas = new Set(tables.map(({ destinationName }) => destinationName.schema));
@@ -418,7 +421,14 @@ async function publicationsAndTriggers(
       if (names.length > 0) publications.set(schema, names);
     }
     const lacking = await queryRows(client, identityRow, WITHOUT_IDENTITY, [oids]);
+    const triggers = await queryRows(client, triggerRow, ROW_TRIGGERS, [oids]);
     return {
+      rowTriggers: new Map(
+        [...Map.groupBy(triggers, ({ oid }) => oid)].map(([oid, rows]) => [
+          oid,
+          rows.map(({ name }) => name),
+        ]),
+      ),
       publications,
       eventTriggers: await queryRows(client, eventTriggerRow, EVENT_TRIGGERS),
       withoutIdentity: new Map(lacking.map(({ oid, publication }) => [oid, publication])),

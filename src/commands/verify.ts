@@ -21,7 +21,7 @@ import { withMissingGrant } from '../sync/run/with-missing-grant.ts';
 import { withLockNeeds } from '../sync/facts/lock-needs.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
-import { repairTable, type Repaired } from '../verify/repair.ts';
+import { notTaken, repairTable, type Repaired } from '../verify/repair.ts';
 import { repairWhole } from '../verify/repair-keyless.ts';
 import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -184,7 +184,9 @@ async function verdictOn(
   if ('error' in repaired) return { verified, repaired: undefined, refusal: repaired.error };
   // The differences after a repair replace those before it.
   const left = await attempted(() => verifyTable(runContext, facts));
-  return 'error' in left ? { name, error: left.error } : { verified: left, repaired };
+  if ('error' in left) return { name, error: left.error };
+  const isTaken = left.missing + left.changed === 0;
+  return { verified: left, repaired, ...(!isTaken && { refusal: notTaken(facts) }) };
 }
 
 const DIFFERENT = 2;

@@ -29,7 +29,7 @@ interface WatchOptions {
 }
 
 /** The flow of a session that another program uses for increp. */
-interface Flow {
+interface ProgramFlow {
   readonly moved: () => number;
   readonly isServersTurn: () => boolean;
   readonly giveUp: (error: IncrepError) => void;
@@ -55,7 +55,7 @@ export class SessionWatch {
   }
 
   /** The same for a session of another program that works for increp, with an application name of its own. */
-  program(applicationName: string, flow: Flow): Disposable {
+  program(applicationName: string, flow: ProgramFlow): Disposable {
     return watchForStall({
       ...flow,
       seconds: this.#options.stallTimeoutSeconds,

@@ -3,7 +3,7 @@ import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { TREE } from './catalog.ts';
 import { latestPlausible, type MarkedRows } from './fence.ts';
-import { ident, identList, qualified } from './identifiers.ts';
+import { ident, identList, literal, qualified } from './identifiers.ts';
 import { bareItem, onRows } from './row-source.ts';
 import { GREATER, type Statement } from './search-path.ts';
 
@@ -121,6 +121,17 @@ export const KEY_TRIGGERS = /* sql */ `
   WHERE t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
     AND (strpos(lower(p.prosrc), lower(asked.key)) > 0 OR strpos(encode(t.tgargs, 'escape'), asked.key) > 0)
   ORDER BY t.tgname`;
+
+/** $1 oids of tables. Row-level BEFORE triggers that fire when increp writes. The bits are those of KEY_TRIGGERS. */
+export const ROW_TRIGGERS = /* sql */ `
+  SELECT t.tgrelid::text AS oid, t.tgname AS name FROM pg_trigger t
+  WHERE t.tgrelid = ANY ($1::oid[]) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+    AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
+  ORDER BY t.tgname`;
+
+/** The triggers of a table, for a person. */
+export const listTriggers = (table: TableName): string =>
+  /* sql */ `SELECT tgname, tgfoid::regprocedure FROM pg_trigger WHERE tgrelid = ${literal(qualified(table))}::regclass AND NOT tgisinternal`;
 
 /**
  * $1 oids. Tables without a row-level BEFORE UPDATE trigger, on the table or on a partition or child table. The server

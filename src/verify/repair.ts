@@ -2,6 +2,7 @@
 import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import { tableCommand } from '../shell-word.ts';
+import { listTriggers } from '../sql/inspect.ts';
 import { inWords, isWithin, type GoneRows } from '../sync/load/removed-rows.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -71,6 +72,13 @@ export async function repairTable(
     return { inserted, updated, removed };
   });
 }
+
+/** After a repair. Both sides were compared again, and rows that wait for the next sync do not count. */
+export const notTaken = ({ destinationName }: TableFacts): IncrepError =>
+  new IncrepError('VERIFY_FAILED', {
+    what: `${printName(destinationName)} did not take each row as it was written`,
+    next: `Probably a trigger or a rule of that table discards or changes rows. Drop it, or change its function. To list the triggers, run at the destination: ${listTriggers(destinationName)}`,
+  });
 
 function overLimit(
   { settings: { name, deleteLimit }, destinationName }: TableFacts,

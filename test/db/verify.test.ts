@@ -316,6 +316,26 @@ test('the failure of the last sync is printed below rows that are equal as of th
   expect((await verify(pair)).table).toMatchObject({ last_failure: { code: 'CONSTRAINT_VIOLATED' } });
 });
 
+test('rows that a trigger of the destination discards are found, and a repair says why it has no effect', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination
+    .query(`CREATE FUNCTION discard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER discard BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION discard()`);
+  expect((await increp('check', pair)).stdout).toContain(
+    'trigger "discard" of public.orders can change or discard',
+  );
+  await pair.source.query(`UPDATE orders SET note = 'changed', updated_at = now() WHERE id = 3`);
+  await sync(pair);
+  const { exitCode, stdout } = await increp('verify --repair', pair);
+  expect(exitCode, stdout).toBe(2);
+  expect(stdout).toContain('public.orders did not take each row as it was written (VERIFY_FAILED)');
+  expect(stdout).toContain('\n    NOT REPAIRED orders (VERIFY_FAILED)\n');
+  expect(stdout).not.toContain('verify orders --repair');
+  const [, list = ''] = /run at the destination: (.*)\n/.exec(stdout) ?? [];
+  expect((await pair.destination.query(list)).rows).toEqual([{ tgname: 'discard', tgfoid: 'discard()' }]);
+});
+
 test('what open transactions may still bring is no difference, once they have brought it', async () => {
   await using pair = await freshPair(oldOrders(30, { lookback: '0s' }));
   await sync(pair);

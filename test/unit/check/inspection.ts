@@ -105,6 +105,7 @@ export function inspection(
     conflictLogs: new Map(),
     keyTriggers: new Map(),
     eventTriggers: [],
+    rowTriggers: new Map(),
     dependents: new Map(),
     gone: new Map(),
     conversions: new Map(),
