@@ -15,7 +15,7 @@ import { watchForStall, type Backend } from './stall-detection.ts';
 const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
 const WORKING: Backend = { waitsForClient: false, changedAt: null };
 
-interface WatchOptions {
+interface WatchedServer {
   readonly endpoint: Endpoint;
   readonly applicationName: string;
   readonly stallTimeoutSeconds: number;
@@ -36,9 +36,9 @@ interface ProgramFlow {
 }
 
 export class SessionWatch {
-  readonly #options: WatchOptions;
+  readonly #options: WatchedServer;
 
-  constructor(options: WatchOptions) {
+  constructor(options: WatchedServer) {
     this.#options = options;
   }
 
