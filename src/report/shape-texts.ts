@@ -32,7 +32,7 @@ function sqlChange(what: string, from: string | null, to: string | null): string
 const listed = (values: readonly string[]): string => values.join(', ');
 
 const DIFFERENCES: Texts<Difference> = {
-  'source-recreated': () => 'the table was dropped and created again at the source',
+  'source-recreated': () => 'the table was dropped and created again at the source, for example by a restore',
   'column-dropped': ({ column }) => `column "${column}" was dropped at the source`,
   'column-added': ({ column, type }) => `column "${column}" (${type}) was added at the source`,
   'column-recreated': ({ column }) => `column "${column}" was dropped and added again at the source`,

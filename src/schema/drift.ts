@@ -13,10 +13,10 @@ const IDENTITY = { '': 'no identity', a: 'GENERATED ALWAYS identity', d: 'GENERA
 /** Differences of the source from its shape at the last load. */
 export function sourceDrift(recorded: Shape, current: Shape): Difference[] {
   const drift = columnDrift(recorded.columns, current.columns);
-  if (drift.length === 0 && recorded.oid !== current.oid) {
-    return [{ code: 'source-recreated' }];
-  }
-  return drift;
+  if (recorded.oid === current.oid) return drift;
+  // In another table, a column can have another position.
+  const changed = drift.filter(({ code }) => code !== 'column-recreated');
+  return changed.length === 0 ? [{ code: 'source-recreated' }] : changed;
 }
 
 function columnDrift(before: readonly Column[], after: readonly Column[]): Difference[] {

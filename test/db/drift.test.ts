@@ -207,7 +207,7 @@ test('a table that was dropped and created again is loaded again, rows that are 
   await pair.source
     .query(`CREATE TABLE other (LIKE t INCLUDING ALL); INSERT INTO other SELECT * FROM t WHERE id > 3;
     DROP TABLE t; ALTER TABLE other RENAME TO t; GRANT SELECT ON t TO PUBLIC`);
-  const reason = 'the table was dropped and created again at the source';
+  const reason = 'the table was dropped and created again at the source, for example by a restore';
   expect((await sync(pair)).table()).toMatchObject({ action: 'reset', reason, rows_deleted: 3 });
   await expectSameRows(pair, 't');
 });

@@ -52,9 +52,10 @@ test('each property of a column that changes is told in a sentence', () => {
 
 test('a column or a table that was dropped and made again has lost its old rows', () => {
   expect(changed({ position: 7 })).toEqual(['column "note" was dropped and added again at the source']);
-  expect(sourceDrift(was, shape([id, note], '2'))).toEqual([
-    'the table was dropped and created again at the source',
-  ]);
+  for (const position of [note.position, 7])
+    expect(sourceDrift(was, shape([id, { ...note, position }], '2'))).toEqual([
+      'the table was dropped and created again at the source, for example by a restore',
+    ]);
 });
 
 const typed = (typeDetail: string[]) => shape([{ ...note, type: 'app.t', typeDetail }]);
