@@ -53,6 +53,7 @@ const STYLES: Record<string, TextStyle> = {
   drift: 'yellow',
   failing: 'red',
   refused: 'red',
+  reset: 'yellow',
   running: 'cyan',
 };
 

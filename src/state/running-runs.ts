@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import type { Action, Listener, Phase, RunEvent } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
+import { hasNoProcess } from '../process-here.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, readHistory, type NewRecord } from './history-file.ts';
 
@@ -210,13 +211,7 @@ async function upToDate(running: RunningRun, directory: string): Promise<Running
 /** Only the process IDs of this machine can be checked. */
 function hasEnded({ process: id, host, namespace }: RunningRun): boolean {
   const here = thisProcess();
-  if (host !== here.host || namespace !== here.namespace) return false;
-  try {
-    process.kill(id, 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
-  }
+  return host === here.host && namespace === here.namespace && hasNoProcess(id);
 }
 
 /** What the run itself could not write: the tables without changes, what it was syncing, and its end. */

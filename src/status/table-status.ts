@@ -24,6 +24,7 @@ export type Condition =
   | 'failing'
   | 'refused'
   | 'running'
+  | 'reset'
   | 'never synced'
   | 'unknown'
   | 'disabled';
@@ -192,13 +193,14 @@ function sinceReset({ runs, resetAt }: Observed): Observed['runs'] {
 
 function conditionOf(
   table: TableSettings,
-  { runs, activeRun, problem }: Observed,
+  { runs, activeRun, problem, resetAt }: Observed,
   lastSuccessAt: Date | undefined,
   { found, refusals }: Drifts,
   now: Date,
 ): Condition {
   if (!table.isEnabled) return 'disabled';
   if (activeRun !== undefined) return 'running';
+  if (resetAt) return 'reset';
   const isRefused = runs.lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED';
   // If the source was not queried, the result of the last run counts.
   const hasDrift = found ? found.has(table.name) : isRefused;
@@ -216,6 +218,7 @@ function conditionOf(
 export const isFine = ({ condition, failures, refusal }: TableStatus): boolean =>
   refusal === undefined &&
   (condition === 'ok' ||
+    condition === 'reset' ||
     condition === 'late' ||
     condition === 'disabled' ||
     (condition === 'running' && failures === 0));

@@ -198,6 +198,7 @@ slowTest(
     await increp('reset c', pair);
     const after = (await increp('status', pair)).stdout;
     expect(after).not.toContain('failing');
+    expect(after).toMatch(/^reset +c /m);
     expect(after).toMatch(/reset .* ago: the next sync loads the table again/);
   },
 );

@@ -1,7 +1,9 @@
 /** One run per table at a time. The advisory lock ends with its transaction, so a dead run leaves no lock behind. */
 import type pg from 'pg';
 import * as z from 'zod';
+import { hostname } from 'node:os';
 import { IncrepError } from '../../errors.ts';
+import { hasNoProcess } from '../../process-here.ts';
 import { sleep } from '../../backoff.ts';
 import { formatSeconds } from '../../format.ts';
 import type { Transaction } from '../../postgres/database.ts';
@@ -156,19 +158,24 @@ export function describeRun({
   seconds,
 }: Pick<RunHolder, 'pid' | 'application' | 'host' | 'seconds'>): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
+  const isGone = machine === hostname() && hasNoProcess(Number(process));
   const details = [
+    ...(isGone ? ['which has ended'] : []),
     ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
-    `backend ${pid ?? 'unknown'} of the destination`,
+    `backend ${pid ?? 'unknown'} of the destination${isGone ? ' still works or rolls back' : ''}`,
   ].join(', ');
   const terminate = pid === null ? '' : `run at the destination: SELECT pg_terminate_backend(${pid})`;
+  const terminateOnly = terminate === '' ? '' : `; ${terminate}`;
   if (pipeline === undefined)
     return {
       text: `${application ?? 'an unknown program'}${host === null ? '' : ` from ${host}`}, ${details}`,
-      end: terminate === '' ? '' : `; ${terminate}`,
+      end: terminateOnly,
     };
   return {
     text: `process ${process} on host ${machine} (pipeline ${pipeline}), ${details}`,
-    end: `: kill ${process} on host ${machine}${terminate === '' ? '' : `. If that process is gone, ${terminate}`}`,
+    end: isGone
+      ? terminateOnly
+      : `: kill ${process} on host ${machine}${terminate === '' ? '' : `. If that process is gone, ${terminate}`}`,
   };
 }
 

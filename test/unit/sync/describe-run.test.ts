@@ -1,4 +1,7 @@
 /** What a message says about the other run that holds a table. */
+import { spawnSync } from 'node:child_process';
+import { hostname } from 'node:os';
+import process from 'node:process';
 import { expect, test } from 'vitest';
 import { programName } from '../../../src/postgres/connect.ts';
 import { describeRun } from '../../../src/sync/lock/table-lock.ts';
@@ -12,6 +15,13 @@ test('a run of increp is a process on a host, and is ended there', () => {
   });
   expect(describeRun({ ...session, application: programName('shop') }).text).toMatch(
     /^process \d+ on host \S+ \(pipeline shop\),/,
+  );
+});
+
+test('a process of this machine that has ended is no run any more, but its backend may still work', () => {
+  const { pid } = spawnSync(process.execPath, ['-e', '0']);
+  expect(describeRun({ ...session, application: `increp shop ${pid}@${hostname()}` }).text).toBe(
+    `process ${pid} on host ${hostname()} (pipeline shop), which has ended, for 1 min 15 s, backend 7 of the destination still works or rolls back`,
   );
 });
 
