@@ -1,7 +1,7 @@
 /** Formats the failures of many tables: each failure once, at the end, which a terminal shows. */
 import { formatCount, LISTED, listed } from '../format.ts';
 import { codesText } from './error.ts';
-import { sameFailures, type NamedFailure } from './same-failure.ts';
+import { sameFailures, sharedHint, type NamedFailure } from './same-failure.ts';
 import { printable, printableLine } from './text.ts';
 
 /** A drift has neither a code nor an SQLSTATE. */
@@ -13,12 +13,12 @@ export function groupedLines(word: 'FAILED' | 'DRIFT', found: readonly GroupedFa
     if (!first) return [];
     const names = [...new Set(group.map(({ name }) => printableLine(name)))];
     const count = names.length === 1 ? '' : `${formatCount(names.length)} tables: `;
-    const isOneHint = group.every(({ hint }) => hint === first.hint);
+    const shared = sharedHint(group);
     return [
       `${word} ${count}${listed(names, LISTED)}${first.code === '' ? '' : ` (${codesText(first.code, first.sqlstate)})`}`,
       `  ${word === 'FAILED' ? 'error: ' : ''}${printableLine(first.message)}`,
-      ...(first.hint === '' ? [] : [`  next: ${printable(first.hint)}`]),
-      ...(isOneHint ? [] : [`  The other tables need the same, with their own names.`]),
+      ...(first.hint === '' ? [] : [`  next: ${printable(shared ?? first.hint)}`]),
+      ...(shared !== undefined ? [] : [`  The other tables need the same, with their own names.`]),
     ];
   });
 }

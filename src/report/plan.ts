@@ -8,6 +8,7 @@ import {
   exampleText,
   sameFailure,
   sameFailures,
+  sharedHint,
   type NamedFailure,
   type ToldFailures,
 } from './same-failure.ts';
@@ -150,7 +151,7 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
     group.map(({ name }) => printable(name)),
     LISTED,
   );
-  const isSame = group.every(({ message, hint }) => message === first.message && hint === first.hint);
+  const shared = sharedHint(group);
   const detail = (text: string) => wrapped('    ', printable(text), DETAIL_INDENT, style);
   return [
     ...wrapped(
@@ -160,8 +161,8 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
       style,
     ),
     ...detail(first.message),
-    ...wrapped('    next: ', printable(first.hint), DETAIL_INDENT + 6, style),
-    ...(isSame ? [] : detail(exampleText(first.name, 'plan'))),
+    ...wrapped('    next: ', printable(shared ?? first.hint), DETAIL_INDENT + 6, style),
+    ...(shared !== undefined ? [] : detail(exampleText(first.name, 'plan'))),
   ];
 }
 

@@ -145,6 +145,24 @@ export function sameFailures<T extends NamedFailure>(failures: readonly T[]): re
   return groups;
 }
 
+/** A step that grants privileges on one table. */
+const GRANT = /^(.*\bGRANT [A-Z, ]+ ON )((?:"(?:[^"]|"")+"\.)?"(?:[^"]|"")+")( TO "(?:[^"]|"")+")$/s;
+
+/** A longer statement fills a terminal. */
+const MOST_GRANTED = 100;
+
+/** The step for all tables of a group, if it is the same or can be one GRANT. Undefined otherwise. */
+export function sharedHint(group: readonly Pick<NamedFailure, 'hint'>[]): string | undefined {
+  const [first] = group;
+  if (!first || group.every(({ hint }) => hint === first.hint)) return first?.hint;
+  const grants = group.map(({ hint }) => GRANT.exec(hint));
+  const [, before = '', , after = ''] = grants[0] ?? [];
+  const isAlike = grants.every((grant) => grant?.[1] === before && grant[3] === after);
+  return isAlike && group.length <= MOST_GRANTED
+    ? `${before}${grants.map((grant) => grant?.[2]).join(', ')}${after}`
+    : undefined;
+}
+
 /** For a text that is printed once for tables whose texts differ in names and numbers. */
 export const exampleText = (name: string, command: 'check' | 'plan'): string =>
   `This is the text for ${name}. "increp ${command} -v" prints each.`;

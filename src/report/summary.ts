@@ -18,6 +18,7 @@ import { runSeconds } from './summary-json.ts';
 import {
   failureKey,
   sameFailures,
+  sharedHint,
   wasPrinted,
   type NamedFailure,
   type ToldFailures,
@@ -196,6 +197,7 @@ function failedAgain({ tables }: RunSummary, style: Style, how: FailedAgain): st
 
 interface LabeledFailure extends NamedFailure {
   readonly label: string;
+  readonly next: string;
 }
 
 const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
@@ -203,10 +205,12 @@ const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
     .filter((table) => outcomeWord(table) === 'failed')
     .flatMap(({ error, ...table }) =>
       // Each table has its own next step above.
-      error ? [{ ...error, hint: '', name: table.name, label: printableLine(labelOf(table)) }] : [],
+      error
+        ? [{ ...error, hint: '', next: error.hint, name: table.name, label: printableLine(labelOf(table)) }]
+        : [],
     );
 
-/** `check` prints the statement for each table of a group. */
+/** `check` prints the statement for each table of a group, unless one statement is for all. */
 function failedLines(group: readonly LabeledFailure[], style: Style, { withCause }: FailedAgain): string[] {
   const [first] = group;
   if (!first) return [];
@@ -218,7 +222,7 @@ function failedLines(group: readonly LabeledFailure[], style: Style, { withCause
       : [
           `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
           ...(withCause ? [`  ${printableLine(message)}`] : []),
-          '  next: increp check -v',
+          `  next: ${sharedHint(group.map(({ next }) => ({ hint: next }))) ?? 'increp check -v'}`,
         ];
   return lines.flatMap((line) => wrap(`${INDENT}${line}`, style, `${INDENT}    `));
 }

@@ -1,6 +1,6 @@
 /** Failures that differ only in the name of the table. */
 import { expect, test } from 'vitest';
-import { failureKey } from '../../../src/report/same-failure.ts';
+import { failureKey, sharedHint } from '../../../src/report/same-failure.ts';
 
 const keyOf = (name: string, message: string) => failureKey({ name, code: 'X', message, hint: '' });
 
@@ -35,4 +35,14 @@ test('the name of a sequence that belongs to the table does not count', () => {
     });
   expect(keyFor('a', 'a_id_seq')).toBe(keyFor('b', 'b_no_seq'));
   expect(keyFor('a', 'b')).not.toBe(keyOf('a', 'no right to public.b of a'));
+});
+
+test('grants on several tables are one statement, and other steps stay apart', () => {
+  const shared = (...hints: readonly string[]) => sharedHint(hints.map((hint) => ({ hint })));
+  const grant = (table: string, role = '"r"') => `At the source, run: GRANT SELECT ON ${table} TO ${role}`;
+  expect(shared(grant('"s"."a"'), grant('"b ""x"""'))).toBe(grant('"s"."a", "b ""x"""'));
+  expect(shared(grant('"a"'), grant('"b"', '"other"'))).toBeUndefined();
+  expect(shared(grant('"a"'), 'Drop a.')).toBeUndefined();
+  expect(shared('Wait.', 'Wait.')).toBe('Wait.');
+  expect(shared('Drop a.', 'Drop b.')).toBeUndefined();
 });

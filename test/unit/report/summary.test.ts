@@ -313,7 +313,7 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
   expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(2);
   const mail = formatProblems(ended, 11, new Map(), plain);
   expect(mail).toMatch(
-    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}next: increp check -v\n$/,
+    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}next: GRANT SELECT ON items TO reader;\n$/,
   );
   // Of many failures of one kind, a mail has the first table alone.
   expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
