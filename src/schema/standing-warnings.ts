@@ -1,13 +1,14 @@
 /**
  * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
- * then once a day. Also when it concerns twice as many rows as at the last report. Pure.
+ * then once a day. Also when it concerns twice as many rows as at the last report. A warning that comes and goes is reported
+ * once an hour. Pure.
  */
 import * as z from 'zod';
 
 const standingSchema = z.object({
   /** Null for a warning of the run itself. */
   table: z.string().nullable(),
-  /** Without its numbers. */
+  /** Without its numbers and parentheses. */
   text: z.string(),
   /** The largest number of rows in the text at the last report. */
   rows: z.number().default(0),
@@ -28,8 +29,8 @@ export interface CurrentWarning {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** The same condition has the same text then, although process IDs, counts and times in it differ from run to run. */
-const withoutNumbers = (text: string): string => text.replaceAll(/\d+/g, '#');
+/** The same condition has the same text then, although sessions, counts and times in it differ from run to run. */
+const withoutDetails = (text: string): string => text.replaceAll(/ \([^()]*\)/g, '').replaceAll(/\d+/g, '#');
 
 const rowsIn = (text: string): number =>
   Math.max(0, ...[...text.matchAll(/\b(\d+) rows?\b/g)].map(([, rows]) => Number(rows)));
@@ -50,10 +51,17 @@ export function reportDue({ known, current, tables, now }: Reporting): {
 } {
   const time = now.toISOString();
   const due: CurrentWarning[] = [];
-  const next = known.filter(({ table }) => table !== null && !tables.has(table));
+  const isOfOtherTable = ({ table }: StandingWarning) => table !== null && !tables.has(table);
+  const isRecent = ({ reportedAt }: StandingWarning) =>
+    Math.abs(now.getTime() - Date.parse(reportedAt)) < HOUR_MS;
+  const isCurrent = (standing: StandingWarning) =>
+    current.some(({ table, text }) => standing.table === table && standing.text === withoutDetails(text));
+  const next = known.filter(
+    (standing) => isOfOtherTable(standing) || (isRecent(standing) && !isCurrent(standing)),
+  );
   for (const warning of current) {
     const { table } = warning;
-    const text = withoutNumbers(warning.text);
+    const text = withoutDetails(warning.text);
     const isSame = (other: StandingWarning) => other.table === table && other.text === text;
     const before = known.find(isSame);
     const rows = rowsIn(warning.text);

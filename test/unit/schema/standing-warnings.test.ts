@@ -39,15 +39,39 @@ test('another table, or another text, is another warning', () => {
   expect(reportDue({ known, current: [open, ...others], tables, now }).due).toEqual(others);
 });
 
-test('a warning that went away and comes back is new, unless its table was not synced meanwhile', () => {
-  const tables = new Set(['orders']);
-  const now = new Date(START);
-  const first = reportDue({ known: [], current: [open], tables, now });
-  const soon = new Date(START + MINUTE);
-  const without = reportDue({ known: first.known, current: [], tables, now: soon });
-  expect(reportDue({ known: without.known, current: [open], tables, now: soon }).due).toEqual([open]);
-  const other = reportDue({ known: first.known, current: [], tables: new Set(['items']), now: soon });
-  expect(reportDue({ known: other.known, current: [open], tables, now: soon }).due).toEqual([]);
+test('a warning that went away and comes back is new after an hour, unless its table was not synced meanwhile', () => {
+  const first = reportDue({
+    ...{ known: [], current: [open], tables: new Set(['orders']) },
+    now: new Date(START),
+  });
+  const dueAgain = (minutes: number, synced = 'orders') => {
+    const now = new Date(START + minutes * MINUTE);
+    const { known } = reportDue({ known: first.known, current: [], tables: new Set([synced]), now });
+    return reportDue({ known, current: [open], tables: new Set(['orders']), now }).due;
+  };
+  expect(dueAgain(59)).toEqual([]);
+  expect(dueAgain(60)).toEqual([open]);
+  expect(dueAgain(59, 'items')).toEqual([]);
+});
+
+test('a warning that comes and goes is reported once an hour', () => {
+  let known: readonly StandingWarning[] = [];
+  let reports = 0;
+  for (let at = 0; at < 180; at += 5) {
+    const current = at % 10 === 0 ? [open] : [];
+    const report = reportDue({
+      ...{ known, current, tables: new Set(['orders']) },
+      now: new Date(START + at * MINUTE),
+    });
+    ({ known } = report);
+    reports += report.due.length;
+  }
+  expect(reports).toBe(3);
+});
+
+test('the session of an open transaction does not make it another warning', () => {
+  const text = (user: string) => `1 transaction is open at the source (pid 12, user ${user}, psql). Wait.`;
+  expect(reportedBy(55, (run) => text(`u${'x'.repeat(run)}`))).toEqual([0]);
 });
 
 test('a clock that was set back does not silence it', () => {
