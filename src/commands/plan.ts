@@ -221,6 +221,7 @@ const tableJson = (table: KnownTable) => ({
   loader_reason: table.loaderCause ? copyCause(table.loaderCause) : null,
   estimated_rows: table.estimated?.rows ?? null,
   estimated_bytes: table.estimated?.bytes ?? null,
+  read_again_rows: table.readAgain?.rows ?? null,
   table_rows: table.whole?.rows ?? null,
   table_bytes: table.whole?.bytes ?? null,
   cursor: table.cursor,

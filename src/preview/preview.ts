@@ -54,6 +54,8 @@ export interface Preview {
   readonly loaderCause: CopyCause | undefined;
   /** What would be read; undefined if it is unknown or nothing is read. */
   readonly estimated: Volume | undefined;
+  /** Rows that a sync reads again although there is nothing new, because nothing shows that they are unchanged. */
+  readonly readAgain: Volume | undefined;
   /** The same for the whole table. */
   readonly whole: Volume | undefined;
   readonly cursor: string | null;
@@ -181,6 +183,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     loader: undefined,
     loaderCause: undefined,
     estimated: undefined,
+    readAgain: undefined,
     whole: undefined,
     cursor: null,
     high: null,
@@ -264,6 +267,7 @@ function previewOf(
     loader: plan.kind === 'load' && plan.adoption !== 'compare' ? plan.loader.loader : undefined,
     loaderCause: plan.kind === 'load' && !plan.loader.isAgainstWish ? plan.loader.cause : undefined,
     estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
+    readAgain: plan.kind === 'incremental' && !hasWork && !verdict ? estimate?.window : undefined,
     whole,
     cursor,
     high,

@@ -47,6 +47,8 @@ interface PlannedTable {
   /** Whether the size of the table decided for COPY. */
   readonly isSmall: boolean;
   readonly estimated: Estimated | undefined;
+  /** Rows that are read although there is nothing new. */
+  readonly readAgain?: Estimated | undefined;
   readonly cursor: string | null;
   readonly high: string | null;
   readonly hasWork: boolean;
@@ -301,8 +303,12 @@ const isQuiet = ({ cursor, high, hasWork, removesDeleted }: PlannedTable): boole
   !hasWork || (removesDeleted && high === cursor);
 
 function window(table: PlannedTable): string {
-  const { cursor, estimated } = table;
-  if (isQuiet(table)) return cursor === null ? 'no rows at the source' : `nothing newer than ${cursor}`;
+  const { cursor, estimated, readAgain } = table;
+  if (isQuiet(table)) {
+    if (cursor === null) return 'no rows at the source';
+    const again = readAgain?.rows ? `; the sync reads ${volumeWords(readAgain)} again` : '';
+    return `nothing newer than ${cursor}${again}`;
+  }
   const volume = volumeWords(estimated);
   return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
 }

@@ -38,6 +38,16 @@ Plan: 14 tables: 0 to load, 0 to load again, 0 with changes, 14 quiet, 1 FAILED
 `);
 });
 
+test('a table that is read again although there is nothing new says how much', () => {
+  const again = quiet('part', { readAgain: { rows: 300, bytes: 6300 } });
+  expect(formatPlan([again, quiet('other', { readAgain: { rows: 0, bytes: 0 } })], narrow, FRAME)).toContain(
+    `~ part   incremental   nothing newer than 7; the sync reads about 300 rows,
+                       6.3 kB again
+~ other  incremental   nothing newer than 7
+`,
+  );
+});
+
 test('tables that are refused for one reason share it, at the end', () => {
   const refusal = (name: string) => ({
     ...{ action: 'refused', hasWork: false, reason: `no SELECT on ${name}` },
