@@ -29,6 +29,7 @@ import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import { wentBack } from '../sync/fence/next-state.ts';
+import { renameAdvice } from '../sync/plan/renamed-columns.ts';
 import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
@@ -253,6 +254,10 @@ function previewOf(
       ? { rows: source.estimatedRows, bytes: source.bytes }
       : undefined;
   const toLoad = estimate?.window ?? whole;
+  const obstruction =
+    obstructionOf(table, plan, { dependents, gone, isForced }) ??
+    evolution?.obstruction ??
+    refusedConversion(conversion);
   return {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
@@ -282,10 +287,7 @@ function previewOf(
         },
     // The owner of the table itself is in the obstruction.
     dependents: dependents.filter((each) => !isItself(each)),
-    obstruction:
-      obstructionOf(table, plan, { dependents, gone, isForced }) ??
-      evolution?.obstruction ??
-      refusedConversion(conversion),
+    obstruction,
     gone,
     isMarked: settings.deletes === 'soft',
     objects,
@@ -293,6 +295,7 @@ function previewOf(
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
+      ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
       ...wholeLoadWarning(plan),
       ...schemaNote(table),
       ...(plan.kind === 'load' ? keyNotes(table, plan) : []),

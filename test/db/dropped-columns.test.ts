@@ -126,7 +126,7 @@ test.each([
   await using pair = await withDropped({ dropped_columns: 'drop', ...options });
   const { stdout } = await increp('sync -q', pair);
   expect(stdout).toMatch(
-    /warning: column "grade" was removed with its values, because the source no longer has it; "dropped_columns": "keep" keeps such columns/,
+    /warning: column "grade" was removed with its values, because increp copies nothing under that name now; "dropped_columns": "keep" keeps such columns/,
   );
   expect((await sync(pair)).table().warnings).toEqual([]);
 });

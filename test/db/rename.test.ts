@@ -4,6 +4,7 @@ import { copyOut } from '../support/copy-text.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
+import { ORDERS_CONFIG } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
 
@@ -177,6 +178,23 @@ describe('a column that is renamed at the source', () => {
     expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
     expect(await oid()).toEqual(before);
     await expectCopy(pair, 'nr AS id, "E-mail", nom AS full_name, feels, at AS updated_at');
+  });
+
+  test('without a mapping: plan and sync print the one that keeps the table and its views', async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await pair.destination.query('CREATE VIEW notes AS SELECT note FROM orders');
+    await pair.source.query('ALTER TABLE orders RENAME note TO remark');
+    const advice =
+      'column "note" is now "remark". To keep the former name without a load, add to the entry of the table: ';
+    const { stdout } = await increp('plan', pair);
+    expect(stdout).toContain(`next: At the source, ${advice}`);
+    expect((await trySync(pair)).table().error?.hint).toContain(advice);
+    const [, entry = ''] = /entry of the table: (.*)\n/.exec(stdout) ?? [];
+    await pair.writeTables([{ ...ORDERS_CONFIG, ...(JSON.parse(`{${entry}}`) as Record<string, unknown>) }]);
+    await pair.source.query(`INSERT INTO orders (id, remark) VALUES (900, 'new')`);
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+    expect((await pair.destination.query('SELECT FROM notes')).rowCount).toBe(11);
   });
 
   test('with an old mapping is refused with the nearest name, and nothing is changed', async () => {

@@ -9,6 +9,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, columnsToDrop } from './alteration.ts';
 import { describeDependent, dropByHand } from './drop-by-hand.ts';
 import { reloadHindrance } from './reload-guard.ts';
+import { renameAdvice } from './renamed-columns.ts';
 
 export interface Obstruction {
   /** A sentence: each object, with the reason why it prevents the change. */
@@ -45,7 +46,7 @@ export function findObstruction(
     ].join('; '),
     next: [
       ...ownershipStep(facts, owned),
-      ...(users.length === 0 ? [] : [keepStep(gone)]),
+      ...(users.length === 0 ? [] : [...renameAdvice(facts, source), keepStep(gone)]),
       ...byHandSteps(facts, [...users, ...stuck], dependents),
     ].join('\n'),
   };

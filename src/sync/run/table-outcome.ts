@@ -36,12 +36,12 @@ function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPl
     .filter(({ name }) => name !== DELETED_AT)
     .map(({ name }) => `"${name}"`);
   if (names.length === 0) return [];
-  const [columns, were, it] =
+  const [columns, were, name] =
     names.length === 1
-      ? ['column', 'was removed with its', 'it']
-      : ['columns', 'were removed with their', 'them'];
+      ? ['column', 'was removed with its', 'that name']
+      : ['columns', 'were removed with their', 'these names'];
   return [
-    `${columns} ${listed(names, LISTED)} ${were} values, because the source no longer has ${it}; "dropped_columns": "keep" keeps such columns`,
+    `${columns} ${listed(names, LISTED)} ${were} values, because increp copies nothing under ${name} now; "dropped_columns": "keep" keeps such columns`,
   ];
 }
 
