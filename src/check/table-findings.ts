@@ -292,9 +292,25 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, '
       ];
 }
 
-const mergeKeyStep = (source: Relation, mergeKey: readonly string[]): string =>
-  uniqueIndexOn(source, mergeKey)
-    ? `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ALTER TABLE ${qualified(source.name)} ${mergeKey.map((name) => `ALTER ${ident(name)} SET NOT NULL`).join(', ')}`
-    : source.kind === 'table' || source.kind === 'partitioned table'
-      ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
-      : 'Set unique_cols to columns that identify a row.';
+/** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
+function mergeKeyStep(source: Relation, mergeKey: readonly string[]): string {
+  const { kind, name, partitions } = source;
+  if (kind === 'materialized view' && uniqueIndexOn(source, mergeKey))
+    return 'The columns have a unique index. If no row has NULL there, no action is needed.';
+  if (kind !== 'table' && kind !== 'partitioned table') return CHOOSE_KEY;
+  if (kind === 'table' && source.hasChildren)
+    return `No index covers both a table and its child tables. ${IF_UNIQUE}`;
+  if (uniqueIndexOn(source, mergeKey))
+    return `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ALTER TABLE ${qualified(name)} ${mergeKey.map((column) => `ALTER ${ident(column)} SET NOT NULL`).join(', ')}`;
+  const missing = partitions?.keys.filter((column) => column === null || !mergeKey.includes(column)) ?? [];
+  if (missing.includes(null) || (kind === 'partitioned table' && source.hasForeignRows))
+    return `Postgres has no unique index for a table with ${missing.includes(null) ? 'an expression as its partition key' : 'partitions on other servers'}. ${IF_UNIQUE}`;
+  if (missing.length > 0)
+    return `Postgres can enforce uniqueness of a partitioned table only with its partition columns. If no two rows have the same key and none has NULL there, no action is needed. Otherwise, add ${missing.map((column) => `"${column}"`).join(' and ')} to unique_cols.`;
+  return source.keptBy === null
+    ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
+    : `Make the columns NOT NULL and unique, or choose other unique_cols. A unique index must contain the columns by which ${source.keptBy} divides the table.`;
+}
+
+const CHOOSE_KEY = 'Set unique_cols to columns that identify a row.';
+const IF_UNIQUE = `If no two rows have the same key and none has NULL there, no action is needed. Otherwise, set unique_cols to other columns.`;
