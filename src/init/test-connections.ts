@@ -7,6 +7,7 @@ import { Database } from '../postgres/database.ts';
 import type { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { encryptionOf } from '../postgres/driver.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
+import type { Relation } from '../schema/relations.ts';
 import type { Timing } from '../timing.ts';
 import { schemaFault, SWAP_CHECK } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -120,7 +121,7 @@ const asSwapped = (refusal: IncrepError): IncrepError =>
 export const visitDestinationTables = (
   destination: ConnectionSettings,
   pipeline: NewPipeline,
-  tables: readonly string[],
+  sources: readonly Relation[],
   how: Visit,
 ): Promise<ExistingTables> =>
-  visit(destination, how, (database) => findExistingTables(database, pipeline, tables));
+  visit(destination, how, (database) => findExistingTables(database, pipeline, sources));

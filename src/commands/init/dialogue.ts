@@ -70,7 +70,7 @@ export async function setupByAsking(
   for (;;) {
     const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
     const existing = await dialogue.once(() =>
-      existingAmong({ ...sides, sourceServer: servers.source }, how),
+      existingAmong({ ...sides, tables, sourceServer: servers.source }, how),
     );
     const setup = {
       ...sides,
@@ -138,7 +138,7 @@ type DirectionAnswer =
   | { readonly kind: 'tables' };
 
 const refusedBy = ({ existing }: Setup): string[] =>
-  [...existing.unclaimed, ...existing.foreign].map(({ name }) => name);
+  [...existing.unclaimed, ...existing.foreign, ...existing.unfit].map(({ name }) => name);
 
 function withoutRefused(setup: Setup): ChosenAndLeftOut {
   const refused = refusedBy(setup);
