@@ -11,6 +11,7 @@ import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keysAtSource } from '../sync/facts/keys-at-source.ts';
+import { SMALL_BYTES } from '../sync/plan/loader-choice.ts';
 import { isKeyedPlan, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import { OWN_WRITES } from '../sync/fence/fence.ts';
@@ -128,17 +129,7 @@ function keyFindings(
   const { settings, counts } = table;
   const { name, nullKeys } = settings;
   return [
-    ...(source.indexedColumns.includes(key) ||
-    !['table', 'partitioned table', 'materialized view'].includes(source.kind)
-      ? []
-      : [
-          warning(
-            'KEY_NOT_INDEXED',
-            name,
-            `no index begins with "${key}", so each sync reads the whole table`,
-            `At the source, run: ${createIndexOn(source, key)}`,
-          ),
-        ]),
+    ...indexFindings(name, { source, key }),
     ...(counts.nullKeys > 0 && nullKeys === 'warn'
       ? [
           warning(
@@ -171,7 +162,7 @@ function keyFindings(
         ]
       : seesInserts(source, key, settings.mergeKey, counts.hasSequence)
         ? [
-            note(
+            (isAppend(settings) ? note : warning)(
               'KEY_INSERT_ONLY',
               name,
               `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
@@ -200,6 +191,27 @@ function keyFindings(
         ]
       : []),
   ];
+}
+
+/** The scan of a small table costs no more than the index. The catalog does not know the size before the first ANALYZE. */
+function indexFindings(name: string, { source, key }: Pick<TimeKey, 'source' | 'key'>): Finding[] {
+  if (
+    source.indexedColumns.includes(key) ||
+    !['table', 'partitioned table', 'materialized view'].includes(source.kind)
+  )
+    return [];
+  const what = `no index begins with "${key}", so each sync reads the whole table`;
+  const step = `run at the source: ${createIndexOn(source, key)}`;
+  return source.bytes <= SMALL_BYTES
+    ? [
+        note(
+          'KEY_NOT_INDEXED',
+          name,
+          what,
+          `If the table is larger than ${formatBytes(SMALL_BYTES)}, or becomes so, ${step}`,
+        ),
+      ]
+    : [warning('KEY_NOT_INDEXED', name, what, `To read only the changes, ${step}`)];
 }
 
 /** With the names of the source. */

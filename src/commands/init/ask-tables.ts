@@ -8,7 +8,7 @@ import {
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
-import { cautionsAbout } from '../../init/key-cautions.ts';
+import { triggerNote, versionCaution } from '../../init/key-cautions.ts';
 import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { entryStep, withoutReplicationKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
@@ -197,7 +197,9 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
       ...(clear.length > MOST_LISTED ? ['...'] : []),
     ].join('\n'),
   );
-  cautionsAbout(clear).forEach((caution) => prompts.warn(caution));
+  const [about, caution] = [triggerNote(clear), versionCaution(clear.map(asItIs), clear)];
+  if (about !== undefined) prompts.say(about);
+  if (caution !== undefined) prompts.warn(caution);
   const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
   if (areRight) return [];
   return prompts.chooseMany({

@@ -171,6 +171,25 @@ test('a large table whose bytea travels as text because of another column', () =
   expect(told(table(600_000_000, [...ORDERS_COLUMNS, scan]))).toBeUndefined();
 });
 
+test('an index pays only for a larger table, and a key that sees inserts only is wanted only in mode append', () => {
+  const table = (change: Partial<Relation>) => facts({ source: relation(change), destination: undefined });
+  const index = (change: Partial<Relation>) =>
+    found(inspection({}, { table: table(change) }), 'KEY_NOT_INDEXED');
+  expect(index({ bytes: 8192 })).toMatchObject({
+    level: 'note',
+    action: expect.stringMatching(
+      /^If the table is larger than 10\.0 MB, or becomes so, run at the source: CREATE/,
+    ) as string,
+  });
+  expect(index({ bytes: 11_000_000 })?.level).toBe('warning');
+  const level = (mode: 'incremental-append' | 'incremental-deduped') => {
+    const settings = { ...facts().settings, replicationKey: 'id', mode };
+    return found(inspection({}, { table: facts({ settings, destination: undefined }) }), 'KEY_INSERT_ONLY')
+      ?.level;
+  };
+  expect([level('incremental-deduped'), level('incremental-append')]).toEqual(['warning', 'note']);
+});
+
 test('a key that Postgres cannot enforce gets no statement', () => {
   const step = (change: Partial<Relation>) => {
     const table = facts({ source: relation({ uniqueKeys: [], ...change }), destination: undefined });

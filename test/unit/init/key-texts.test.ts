@@ -1,8 +1,8 @@
 /** What `init` says about the keys of tables, before they are configured. */
 import { expect, test } from 'vitest';
 import { asItIs } from '../../../src/init/choose-tables.ts';
-import { cautionsAbout, versionCaution } from '../../../src/init/key-cautions.ts';
-import { proposeOptions } from '../../../src/init/propose-options.ts';
+import { triggerNote, versionCaution } from '../../../src/init/key-cautions.ts';
+import { proposeOptions, type TableProposal } from '../../../src/init/propose-options.ts';
 import { entryStep, withoutReplicationKey } from '../../../src/init/without-key.ts';
 import { column } from '../schema/columns.ts';
 import { relation } from '../sync/table-facts.ts';
@@ -31,10 +31,15 @@ const proposal = (name: string, columns: readonly string[], unique: readonly str
 test('a replication key in the unique key is named with the columns to use instead', () => {
   const parted = proposal('parted', ['id: bigint', 'updated_at'], ['id', 'updated_at']);
   const usual = proposal('usual', ['id: bigint', 'updated_at'], ['id']);
-  expect(cautionsAbout([usual])).toEqual([]);
-  expect(cautionsAbout([usual, parted])).toEqual([
+  const caution = (...tables: readonly TableProposal[]) => versionCaution(tables.map(asItIs), tables);
+  expect(triggerNote([usual])).toBeUndefined();
+  expect(triggerNote([{ ...usual, lacksUpdateTrigger: true }])).toContain(
+    'No trigger sets updated_at of usual.',
+  );
+  expect(caution(usual)).toBeUndefined();
+  expect(caution(usual, parted)).toBe(
     'The replication key is in the unique key of parted (id, updated_at), so each update of a row adds a row at the destination and leaves the earlier one. If rows are updated, set "unique_cols" to ["id"], provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.',
-  ]);
+  );
   const other = { ...asItIs(parted), name: 'other' };
   expect(versionCaution([asItIs(parted), other], [parted, { ...parted, name: 'other' }])).toContain(
     'of parted (id, updated_at), other (id, updated_at), so',
