@@ -204,7 +204,10 @@ slowTest('Esc goes back one question and keeps the answer, and each table can be
   await dialogue.answer('● No columns: read the whole table each time', DOWN);
   await dialogue.answer('● Choose the columns', ENTER);
   await dialogue.answer('notes: all columns that identify a row', ENTER);
-  await dialogue.answer('Please select at least one item', ESC);
+  await dialogue.answer('Please select at least one item', 'x');
+  await dialogue.answer('(0 matches)', '\u007f');
+  await dialogue.answer('Space/Tab: select', ' ');
+  await dialogue.answer('◼ ', ESC);
   await dialogue.answer('● Choose the columns', DOWN);
   await dialogue.answer('● Leave the table out', ENTER);
   await dialogue.answer('● No key: read the whole table each time', ENTER);
