@@ -12,6 +12,7 @@ import type { Timing } from '../timing.ts';
 import { schemaFault, SWAP_CHECK } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
+import { countText } from './propose-options.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
 import { findExistingTables, type ExistingTables, type NewPipeline } from './existing-tables.ts';
 
@@ -75,7 +76,7 @@ export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Pro
     const found = await readTables(database);
     if (found && found.tables.length > 0) return found;
     const schemas = await readSchemas(database);
-    const others = schemas.map(({ name, tables }) => `${name} (${tables})`).join(', ');
+    const others = schemas.map((each) => `${each.name} (${countText(each)})`).join(', ');
     throw new IncrepError('TABLE_NOT_FOUND', {
       what: found
         ? `the schema "${settings.schema}" of the source has no tables`

@@ -108,13 +108,13 @@ describe('what the source has', () => {
       ['secret', `role "${reader}" may not read the table`],
     ]);
     expect(whole.map(({ name, message }) => [name, message])).toEqual([
-      ['idle', 'no key is clearly the best: stamp'],
+      ['idle', 'no replication key is clearly the best: stamp'],
       ['keyless', 'the table has no primary key and no unique index'],
       ['link_only', 'no column looks like a replication key'],
-      ['log', 'its only possible keys show inserts, not updates: id'],
-      ['serial_log', 'no key is clearly the best: at'],
+      ['log', 'its only possible replication keys show inserts, not updates: id'],
+      ['serial_log', 'no replication key is clearly the best: at'],
       ['shown', 'the view has no primary key and no unique index'],
-      ['two', 'no key is clearly the best: modified_at, updated_at'],
+      ['two', 'no replication key is clearly the best: modified_at, updated_at'],
       ['words', 'no column looks like a replication key'],
     ]);
     const readWhole = tables.filter(({ mode }) => mode === 'full-refresh').map(({ name }) => name);
@@ -135,8 +135,8 @@ describe('what the source has', () => {
       ['two', 'updated_at'],
     ]);
     expect(warnings).toEqual([
-      'the key of log shows only inserts, so changed rows are not copied',
-      'no constraint at the source keeps the key of shown (id) unique and NOT NULL; of rows with the same key, only the newest is kept',
+      'the replication key of log shows only inserts, so changed rows are not copied',
+      'no constraint at the source keeps the unique key of shown (id) unique and NOT NULL; of rows with the same key, only the newest is kept',
     ]);
     expect(JSON.parse(await read(pair, 'tables-config.json'))).toMatchObject({
       defaults: { replication_key: 'updated_at', unique_cols: ['id'] },
@@ -359,7 +359,7 @@ describe('what is refused before anything is written', () => {
     });
     expect([wrong.exitCode, wrong.stderr]).toEqual([77, expect.stringContaining('SOURCE_PASSWORD')]);
     const empty = await init(pair, '--yes --all-tables --source-schema nowhere');
-    expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('public (1)')]);
+    expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('public (1 table)')]);
     const same = await init(pair, '--yes --all-tables', {
       ...side(pair, 'SOURCE', 'source'),
       ...side(pair, 'DEST', 'source'),

@@ -4,6 +4,7 @@ import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
+import { countText } from '../../init/propose-options.ts';
 import type { SchemaSummary } from '../../init/read-tables.ts';
 import {
   visitDestination,
@@ -127,7 +128,11 @@ const askSourceSchema = (
     ? dialogue.text({ message: 'Schema of the tables', initial, fallback: 'public' })
     : dialogue.choose({
         message: 'Schema of the tables',
-        choices: schemas.map(({ name, tables }) => ({ value: name, label: name, hint: `${tables} tables` })),
+        choices: schemas.map((schema) => ({
+          value: schema.name,
+          label: schema.name,
+          hint: countText(schema),
+        })),
         initial,
       });
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { asItIs } from '../../../src/init/choose-tables.ts';
 import { triggerNote, versionCaution } from '../../../src/init/key-cautions.ts';
 import { proposeOptions, type TableProposal } from '../../../src/init/propose-options.ts';
-import { entryStep, withoutReplicationKey } from '../../../src/init/without-key.ts';
+import { entryStep, withoutReplicationKey, withoutUniqueKey } from '../../../src/init/without-key.ts';
 import { column } from '../schema/columns.ts';
 import { relation } from '../sync/table-facts.ts';
 
@@ -56,7 +56,7 @@ test('a key that only inserts set may identify rows', () => {
 test('a table without a chosen key is told the whole entry to write', () => {
   const log = proposal('log', ['id: bigint', 'at', 'seen', 'note: text'], ['id']);
   expect(withoutReplicationKey(log).next).toBe(
-    'To copy only changes, replace the entry in tables-config.json by { "name": "log", "replication_key": "at", "unique_cols": ["id"] }. The key must grow with every change. Other possible keys: id, seen.',
+    'To copy only changes, replace the entry in tables-config.json by { "name": "log", "replication_key": "at", "unique_cols": ["id"] }. The key must grow with every change. Other possible replication keys: seen, id.',
   );
   const created = proposal('created', ['created_at']);
   expect(withoutReplicationKey(created).next).toBe(
@@ -67,8 +67,21 @@ test('a table without a chosen key is told the whole entry to write', () => {
 test('a table in which no column can be a key is told so', () => {
   expect(withoutReplicationKey(proposal('words', ['word: text'], ['word']))).toEqual({
     why: 'no column has a type that can be a replication key',
-    next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().',
+    next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now(). Otherwise, no action is needed.',
   });
+});
+
+test('a number without evidence is not suggested as a key', () => {
+  const neither = proposal('neither', ['a: integer', 'b: text']);
+  const advice = {
+    why: 'no column looks like a replication key',
+    next: expect.stringMatching(
+      /^To copy only changes, add a column such as updated_at .*no action is needed\.$/,
+    ) as string,
+  };
+  expect(withoutReplicationKey(neither)).toEqual(advice);
+  expect(withoutUniqueKey(neither)).toEqual(advice);
+  expect(withoutUniqueKey(neither, 'a').next).toContain('"replication_key": "a"');
 });
 
 test('the entry quotes a star in the name of a table', () => {
