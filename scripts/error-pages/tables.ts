@@ -247,7 +247,7 @@ WHERE l.relation = 'public.orders'::regclass;
     steps: [
       'Check both addresses in the message: rows go from the source to the destination.',
       'See what would happen to the table: `increp plan orders --adopt` or `increp plan orders --replace`',
-      'To keep the table and repair its rows: `increp sync orders --adopt`',
+      'To keep the table and repair its rows, if it has the columns of the source: `increp sync orders --adopt`',
       'To load the table again: `increp sync orders --replace`',
       'If the source has the state of a pipeline and the direction is right, as in a chain of pipelines, add `--force`.',
       'To keep the table unchanged, give the entry another `dest_name` or `dest_schema`.',

@@ -11,6 +11,7 @@ import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keysAtSource } from '../sync/facts/keys-at-source.ts';
+import { SMALL_BYTES } from '../sync/plan/loader-choice.ts';
 import { isKeyedPlan, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import { OWN_WRITES } from '../sync/fence/fence.ts';
@@ -128,17 +129,7 @@ function keyFindings(
   const { settings, counts } = table;
   const { name, nullKeys } = settings;
   return [
-    ...(source.indexedColumns.includes(key) ||
-    !['table', 'partitioned table', 'materialized view'].includes(source.kind)
-      ? []
-      : [
-          warning(
-            'KEY_NOT_INDEXED',
-            name,
-            `no index begins with "${key}", so each sync reads the whole table`,
-            `At the source, run: ${createIndexOn(source, key)}`,
-          ),
-        ]),
+    ...indexFindings(name, { source, key }),
     ...(counts.nullKeys > 0 && nullKeys === 'warn'
       ? [
           warning(
@@ -171,7 +162,7 @@ function keyFindings(
         ]
       : seesInserts(source, key, settings.mergeKey, counts.hasSequence)
         ? [
-            note(
+            (isAppend(settings) ? note : warning)(
               'KEY_INSERT_ONLY',
               name,
               `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
@@ -200,6 +191,27 @@ function keyFindings(
         ]
       : []),
   ];
+}
+
+/** The scan of a small table costs no more than the index. The catalog does not know the size before the first ANALYZE. */
+function indexFindings(name: string, { source, key }: Pick<TimeKey, 'source' | 'key'>): Finding[] {
+  if (
+    source.indexedColumns.includes(key) ||
+    !['table', 'partitioned table', 'materialized view'].includes(source.kind)
+  )
+    return [];
+  const what = `no index begins with "${key}", so each sync reads the whole table`;
+  const step = `run at the source: ${createIndexOn(source, key)}`;
+  return source.bytes <= SMALL_BYTES
+    ? [
+        note(
+          'KEY_NOT_INDEXED',
+          name,
+          what,
+          `If the table is larger than ${formatBytes(SMALL_BYTES)}, or becomes so, ${step}`,
+        ),
+      ]
+    : [warning('KEY_NOT_INDEXED', name, what, `To read only the changes, ${step}`)];
 }
 
 /** With the names of the source. */
@@ -292,9 +304,25 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, '
       ];
 }
 
-const mergeKeyStep = (source: Relation, mergeKey: readonly string[]): string =>
-  uniqueIndexOn(source, mergeKey)
-    ? `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ALTER TABLE ${qualified(source.name)} ${mergeKey.map((name) => `ALTER ${ident(name)} SET NOT NULL`).join(', ')}`
-    : source.kind === 'table' || source.kind === 'partitioned table'
-      ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
-      : 'Set unique_cols to columns that identify a row.';
+/** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
+function mergeKeyStep(source: Relation, mergeKey: readonly string[]): string {
+  const { kind, name, partitions } = source;
+  if (kind === 'materialized view' && uniqueIndexOn(source, mergeKey))
+    return 'The columns have a unique index. If no row has NULL there, no action is needed.';
+  if (kind !== 'table' && kind !== 'partitioned table') return CHOOSE_KEY;
+  if (kind === 'table' && source.hasChildren)
+    return `No index covers both a table and its child tables. ${IF_UNIQUE}`;
+  if (uniqueIndexOn(source, mergeKey))
+    return `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ALTER TABLE ${qualified(name)} ${mergeKey.map((column) => `ALTER ${ident(column)} SET NOT NULL`).join(', ')}`;
+  const missing = partitions?.keys.filter((column) => column === null || !mergeKey.includes(column)) ?? [];
+  if (missing.includes(null) || (kind === 'partitioned table' && source.hasForeignRows))
+    return `Postgres has no unique index for a table with ${missing.includes(null) ? 'an expression as its partition key' : 'partitions on other servers'}. ${IF_UNIQUE}`;
+  if (missing.length > 0)
+    return `Postgres can enforce uniqueness of a partitioned table only with its partition columns. If no two rows have the same key and none has NULL there, no action is needed. Otherwise, add ${missing.map((column) => `"${column}"`).join(' and ')} to unique_cols.`;
+  return source.keptBy === null
+    ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
+    : `Make the columns NOT NULL and unique, or choose other unique_cols. A unique index must contain the columns by which ${source.keptBy} divides the table.`;
+}
+
+const CHOOSE_KEY = 'Set unique_cols to columns that identify a row.';
+const IF_UNIQUE = `If no two rows have the same key and none has NULL there, no action is needed. Otherwise, set unique_cols to other columns.`;

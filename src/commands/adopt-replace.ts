@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { readPattern, starsOf } from '../schema/patterns.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
+import { adoptionMisfit } from '../sync/plan/build-plan.ts';
 import type { PlanRequest } from '../sync/plan/plan.ts';
 import { withContext, type ContextOptions } from './pipeline/context.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
@@ -33,7 +34,7 @@ export async function ensureClaimNamed(tables: readonly string[], options: Claim
   throw new IncrepError('USAGE', {
     what:
       unclaimed?.length === 0
-        ? `none of these tables needs --${claim}`
+        ? `none of these tables ${claim === 'adopt' ? 'can be adopted, or needs it' : 'needs --replace'}`
         : pattern === undefined
           ? need
           : `${need}, but "${pattern}" is a pattern`,
@@ -65,9 +66,11 @@ async function unclaimedAmong(
       const enabled = chosen.filter(({ isEnabled }) => isEnabled);
       for (const { runContext } of context.pipelines)
         for await (const { tables } of gatherGroups(runContext, enabled))
-          for (const { settings, unclaimed } of tables) {
+          for (const table of tables) {
+            const { settings, unclaimed, source } = table;
             if (unclaimed?.isSourceOurs) return undefined;
-            if (unclaimed) found.add(settings.name);
+            const isAdoptable = !source || adoptionMisfit(table, source) === '';
+            if (unclaimed && (options.replace || isAdoptable)) found.add(settings.name);
           }
       return [...found];
     });

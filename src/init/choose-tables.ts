@@ -138,7 +138,7 @@ function judge(option: TableProposal, wishes: TableWishes): ChosenTable | LeftOu
     return {
       name,
       why: `"${replicationKey}" has a type that cannot order changes`,
-      next: `Possible keys are: ${possibleKeys(option).join(', ')}.`,
+      next: `Possible replication keys are: ${possibleKeys(option).join(', ')}.`,
     };
   if (mergeKey === undefined)
     return withoutKey(option, mergeKey, {
@@ -176,7 +176,7 @@ function withoutKey(
 
 export const NO_KEY = 'no column looks like a replication key';
 export const ADD_KEY =
-  'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().';
+  'To copy only changes, add a column such as updated_at timestamptz that every change sets to now(). Otherwise, no action is needed.';
 
 function reasonOf({ name, keys, mergeKey }: TableProposal): Obstacle {
   const [first] = keys;
@@ -188,11 +188,11 @@ function reasonOf({ name, keys, mergeKey }: TableProposal): Obstacle {
   if (!first) return { why: NO_KEY, next: ADD_KEY };
   return first.sees === 'inserts'
     ? {
-        why: `its only possible keys show inserts, not updates: ${best.join(', ')}`,
+        why: `its only possible replication keys show inserts, not updates: ${best.join(', ')}`,
         next: `If its rows never change, ${flag} reads new rows only.`,
       }
     : {
-        why: `no key is clearly the best: ${best.join(', ')}`,
+        why: `no replication key is clearly the best: ${best.join(', ')}`,
         next: `To copy only changes, name the column that every change sets: ${flag}`,
       };
 }

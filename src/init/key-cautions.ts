@@ -1,17 +1,16 @@
 /** Cautions about the keys of tables that `init` is about to configure: pure. */
 import { listed } from '../format.ts';
 import { isVersioned, versionedStep } from '../schema/key-candidates.ts';
-import { asItIs, isKeyed, type ChosenTable } from './choose-tables.ts';
+import { isKeyed, type ChosenTable } from './choose-tables.ts';
 import type { TableProposal } from './propose-options.ts';
-
-/** About tables whose keys are all clear. */
-export const cautionsAbout = (clear: readonly TableProposal[]): string[] =>
-  [triggerCaution(clear), versionCaution(clear.map(asItIs), clear)].filter((text) => text !== undefined);
 
 const LISTED = 3;
 
-/** Names only a few of the tables, because in many databases no table has a trigger. */
-function triggerCaution(clear: readonly TableProposal[]): string | undefined {
+/**
+ * About tables whose keys are all clear. It is a note, as in `check`, and names only a few of the tables, because in many
+ * databases no table has a trigger.
+ */
+export function triggerNote(clear: readonly TableProposal[]): string | undefined {
   const tables = clear.filter(({ lacksUpdateTrigger }) => lacksUpdateTrigger);
   if (tables.length === 0) return undefined;
   const [key = '', ...otherKeys] = new Set(tables.map((table) => table.key?.column ?? ''));

@@ -36,8 +36,12 @@ export interface TableProposal {
 /** `10 tables and 1 view` */
 export function countTables(tables: readonly { readonly relation: Pick<Relation, 'kind'> }[]): string {
   const views = tables.filter(({ relation }) => relation.kind.endsWith('view')).length;
+  return countText({ tables: tables.length - views, views });
+}
+
+export function countText({ tables, views }: { readonly tables: number; readonly views: number }): string {
   const counts = [
-    [tables.length - views, 'table'],
+    [tables, 'table'],
     [views, 'view'],
   ] as const;
   return counts.flatMap(([count, noun]) => (count === 0 ? [] : [formatCounted(count, noun)])).join(' and ');

@@ -15,9 +15,10 @@ import { proposeOptions, type TableProposal } from './propose-options.ts';
 export interface SchemaSummary {
   readonly name: string;
   readonly tables: number;
+  readonly views: number;
 }
 
-const schemaRows = z.array(z.object({ name: z.string(), tables: z.number() }));
+const schemaRows = z.array(z.object({ name: z.string(), tables: z.number(), views: z.number() }));
 
 export const readSchemas = (source: Database): Promise<SchemaSummary[]> =>
   source.withReading(async (client) => schemaRows.parse((await client.query(SCHEMAS)).rows));

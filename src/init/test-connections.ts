@@ -7,10 +7,12 @@ import { Database } from '../postgres/database.ts';
 import type { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { encryptionOf } from '../postgres/driver.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
+import type { Relation } from '../schema/relations.ts';
 import type { Timing } from '../timing.ts';
 import { schemaFault, SWAP_CHECK } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
+import { countText } from './propose-options.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
 import { findExistingTables, type ExistingTables, type NewPipeline } from './existing-tables.ts';
 
@@ -74,7 +76,7 @@ export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Pro
     const found = await readTables(database);
     if (found && found.tables.length > 0) return found;
     const schemas = await readSchemas(database);
-    const others = schemas.map(({ name, tables }) => `${name} (${tables})`).join(', ');
+    const others = schemas.map((each) => `${each.name} (${countText(each)})`).join(', ');
     throw new IncrepError('TABLE_NOT_FOUND', {
       what: found
         ? `the schema "${settings.schema}" of the source has no tables`
@@ -120,7 +122,7 @@ const asSwapped = (refusal: IncrepError): IncrepError =>
 export const visitDestinationTables = (
   destination: ConnectionSettings,
   pipeline: NewPipeline,
-  tables: readonly string[],
+  sources: readonly Relation[],
   how: Visit,
 ): Promise<ExistingTables> =>
-  visit(destination, how, (database) => findExistingTables(database, pipeline, tables));
+  visit(destination, how, (database) => findExistingTables(database, pipeline, sources));

@@ -4,25 +4,47 @@ import { ADD_KEY, NO_KEY, type KeyedTable } from './choose-tables.ts';
 import { keyedEntry } from './config-text.ts';
 import { possibleKeys, type Obstacle, type TableProposal } from './propose-options.ts';
 
-/** The user chose no replication key. */
-export function withoutReplicationKey(table: TableProposal): Obstacle {
-  const { name, keys, mergeKey } = table;
-  const [best] = keys;
-  const possible = possibleKeys(table);
-  const replicationKey = best?.column ?? possible[0];
-  if (replicationKey === undefined)
-    return { why: 'no column has a type that can be a replication key', next: ADD_KEY };
-  const others = possible.filter((column) => column !== replicationKey);
+/** The user chose no replication key. `mergeKey`: the columns that identify a row, if they are known. */
+export function withoutReplicationKey(
+  table: TableProposal,
+  mergeKey: readonly string[] | undefined = table.mergeKey?.columns,
+): Obstacle {
+  const { name, keys } = table;
+  const [best, ...others] = keys;
+  if (!best)
+    return {
+      why: possibleKeys(table).length > 0 ? NO_KEY : 'no column has a type that can be a replication key',
+      next: ADD_KEY,
+    };
   return {
-    why: best ? 'no replication key was chosen' : NO_KEY,
+    why: 'no replication key was chosen',
     next: [
-      entryStep({ name, replicationKey, mergeKey: mergeKey?.columns }),
-      best?.sees === 'inserts'
+      entryStep({ name, replicationKey: best.column, mergeKey }),
+      best.sees === 'inserts'
         ? 'This key shows inserts, but no updates.'
         : 'The key must grow with every change.',
-      ...(others.length === 0 ? [] : [`Other possible keys: ${listed(others, MOST_NAMED)}.`]),
+      ...(others.length === 0
+        ? []
+        : [
+            `Other possible replication keys: ${listed(
+              others.map(({ column }) => column),
+              MOST_NAMED,
+            )}.`,
+          ]),
     ].join(' '),
   };
+}
+
+/** The user chose no columns that identify a row. */
+export function withoutUniqueKey(table: TableProposal, chosenKey?: string): Obstacle {
+  const { name, keys } = table;
+  const replicationKey = chosenKey ?? keys[0]?.column;
+  return replicationKey === undefined
+    ? withoutReplicationKey(table)
+    : {
+        why: 'no columns that identify a row were chosen',
+        next: entryStep({ name, replicationKey, mergeKey: undefined }),
+      };
 }
 
 const MOST_NAMED = 5;

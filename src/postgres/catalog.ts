@@ -70,7 +70,14 @@ const relationRow = z
     comment: z.string().nullable(),
     canSelect: z.boolean(),
     filtersRows: z.boolean(),
-    partitions: z.object({ locks: z.number(), room: z.number(), areReadable: z.boolean() }).nullable(),
+    partitions: z
+      .object({
+        locks: z.number(),
+        room: z.number(),
+        areReadable: z.boolean(),
+        keys: z.array(z.string().nullable()),
+      })
+      .nullable(),
     references: names,
     files: names,
     estimatedRows: z.number().nullable(),

@@ -1,5 +1,5 @@
 import { LISTED, listed } from '../format.ts';
-import { ALIKE, exampleText, failureKey } from './same-failure.ts';
+import { ALIKE, exampleText, sameFailures } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
@@ -13,7 +13,7 @@ interface PrintedFinding {
 }
 
 const STYLES = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
-const LEVELS = ['error', 'warning', 'note'] as const;
+const LEVELS = ['note', 'warning', 'error'] as const;
 type FindingLevel = PrintedFinding['level'];
 
 /** The column of the text: after the longest of "  ! warning  ". */
@@ -34,7 +34,7 @@ interface Printing {
   readonly isVerbose?: boolean;
 }
 
-/** Groups the findings by table. Tables and findings with the highest level come first. */
+/** Groups the findings by table. The highest level comes last, because a terminal shows the end. */
 export function formatFindings(
   findings: readonly PrintedFinding[],
   style: Style,
@@ -46,8 +46,11 @@ export function formatFindings(
     table,
     found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
   }));
-  const worst = groups.toSorted((a, b) => rankOf(a.found) - rankOf(b.found));
-  const lines = worst.flatMap(({ table, found }) => [
+  const isPipeline = ({ table }: { readonly table: string | undefined }) => Number(table === undefined);
+  const ordered = groups.toSorted(
+    (a, b) => rankOf(a.found) - rankOf(b.found) || isPipeline(a) - isPipeline(b),
+  );
+  const lines = ordered.flatMap(({ table, found }) => [
     ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, style),
     ...found.flatMap((finding) => findingLines(finding, style, paint)),
     '',
@@ -56,10 +59,15 @@ export function formatFindings(
 }
 
 function withoutRepeats(findings: readonly PrintedFinding[]): readonly GroupedFinding[] {
-  const keyOf = ({ level, table, code, message, action }: PrintedFinding) =>
-    `${level} ${action === undefined} ${failureKey({ name: table ?? '', code, message, hint: action ?? '' })}`;
-  const alike = Map.groupBy(findings, keyOf);
-  return [...alike.values()].flatMap((same) => {
+  const named = findings.map((finding) => ({
+    finding,
+    name: finding.table ?? '',
+    code: `${finding.level} ${finding.code} ${finding.action === undefined}`,
+    message: finding.message,
+    hint: finding.action ?? '',
+  }));
+  return sameFailures(named).flatMap((group) => {
+    const same = group.map(({ finding }) => finding);
     const [first] = same;
     return first && same.length >= ALIKE
       ? [{ ...first, table: labelOf(same), example: exampleOf(first, same) }]
@@ -79,7 +87,8 @@ function labelOf(findings: readonly PrintedFinding[]): string {
 }
 
 const rank = (level: FindingLevel): number => LEVELS.indexOf(level);
-const rankOf = ([first]: readonly PrintedFinding[]): number => (first ? rank(first.level) : LEVELS.length);
+const rankOf = (found: readonly PrintedFinding[]): number =>
+  Math.max(...found.map(({ level }) => rank(level)));
 
 function findingLines(
   { level, code, message, action, example }: GroupedFinding,

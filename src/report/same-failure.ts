@@ -43,10 +43,10 @@ function replaceWord(text: string, word: string, by: string): string {
   return rest + text.slice(from);
 }
 
-/** As a shell and SQL quote it, and as it is. */
+/** As SQL and a shell quote it, and as it is. The form in quotes comes first, because a plain name is inside it. */
 const formsOf = (name: string): readonly string[] => [
-  shellWord(name),
   `"${name.replaceAll('"', '""')}"`,
+  shellWord(name),
   name,
 ];
 

@@ -22,6 +22,8 @@ export interface Partitions {
   readonly room: number;
   /** Whether the role of increp may read each partition by its own name, without a policy. */
   readonly areReadable: boolean;
+  /** The columns that divide the table and its partitions. Null for an expression. */
+  readonly keys: readonly (string | null)[];
 }
 
 export interface Relation {

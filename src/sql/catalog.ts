@@ -82,8 +82,9 @@ const STORAGE = /* sql */ `
       SELECT CASE c.relkind WHEN 'p' THEN l.relkind <> 'p' ELSE l.oid = c.oid END AS isown) own`;
 
 /**
- * For a partitioned table: the locks of a statement that reads it, the locks that the server has room for, and whether the role
- * may read each partition by its own name without a policy.
+ * For a partitioned table: the locks of a statement that reads it, the locks that the server has room for, whether the role
+ * may read each partition by its own name without a policy, and the columns that divide it at all levels. An expression
+ * has no column.
  */
 const PARTITIONS = /* sql */ `CASE WHEN c.relkind = 'p' THEN (
     SELECT json_build_object(
@@ -91,7 +92,10 @@ const PARTITIONS = /* sql */ `CASE WHEN c.relkind = 'p' THEN (
              'room', current_setting('max_locks_per_transaction')::bigint
                * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint),
              'areReadable', bool_and(has_table_privilege(l.oid, 'SELECT') AND NOT row_security_active(l.oid)
-               AND has_schema_privilege(l.relnamespace, 'USAGE')))
+               AND has_schema_privilege(l.relnamespace, 'USAGE')),
+             'keys', (SELECT json_agg(DISTINCT a.attname)
+               FROM ${TREE} JOIN pg_partitioned_table p ON p.partrelid = l.oid CROSS JOIN unnest(p.partattrs::int2[]) k(attnum)
+               LEFT JOIN pg_attribute a ON a.attrelid = l.oid AND a.attnum = k.attnum AND k.attnum <> 0))
     FROM ${TREE}) END`;
 
 /** The inputs of MADE_OF, after `FROM ... a`. */

@@ -5,7 +5,8 @@ import { qualified } from './identifiers.ts';
 
 /** The schemas with tables to copy, and the number of tables. */
 export const SCHEMAS = /* sql */ `
-  SELECT n.nspname AS name, count(c.oid)::int AS tables
+  SELECT n.nspname AS name, (count(*) FILTER (WHERE c.relkind NOT IN ('v', 'm')))::int AS tables,
+         (count(*) FILTER (WHERE c.relkind IN ('v', 'm')))::int AS views
   FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
     AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'USAGE')

@@ -23,13 +23,17 @@ export function inspectKeys(
   );
 }
 
+/** Neither a partitioned table nor a hypertable supports CONCURRENTLY. */
+const concurrently = ({ kind, keptBy }: Relation): string =>
+  kind === 'partitioned table' || keptBy === 'TimescaleDB' ? '' : 'CONCURRENTLY ';
+
 /** A statement for users. It does not block writers, if Postgres supports that. */
-export const createIndexOn = ({ name, kind }: Relation, column: string): string =>
-  /* sql */ `CREATE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${ident(column)})`;
+export const createIndexOn = (table: Relation, column: string): string =>
+  /* sql */ `CREATE INDEX ${concurrently(table)}ON ${qualified(table.name)} (${ident(column)})`;
 
 /** A statement for users. NOT NULL must be set separately. */
-export const createUniqueIndexOn = ({ name, kind }: Relation, columns: readonly string[]): string =>
-  /* sql */ `CREATE UNIQUE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${identList(columns)})`;
+export const createUniqueIndexOn = (table: Relation, columns: readonly string[]): string =>
+  /* sql */ `CREATE UNIQUE INDEX ${concurrently(table)}ON ${qualified(table.name)} (${identList(columns)})`;
 
 const WRITES = `('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')`;
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
-import { ordersPreset } from '../support/shop.ts';
+import { ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { slowTest } from '../support/tier.ts';
 
 interface InitJson {
@@ -108,13 +108,13 @@ describe('what the source has', () => {
       ['secret', `role "${reader}" may not read the table`],
     ]);
     expect(whole.map(({ name, message }) => [name, message])).toEqual([
-      ['idle', 'no key is clearly the best: stamp'],
+      ['idle', 'no replication key is clearly the best: stamp'],
       ['keyless', 'the table has no primary key and no unique index'],
       ['link_only', 'no column looks like a replication key'],
-      ['log', 'its only possible keys show inserts, not updates: id'],
-      ['serial_log', 'no key is clearly the best: at'],
+      ['log', 'its only possible replication keys show inserts, not updates: id'],
+      ['serial_log', 'no replication key is clearly the best: at'],
       ['shown', 'the view has no primary key and no unique index'],
-      ['two', 'no key is clearly the best: modified_at, updated_at'],
+      ['two', 'no replication key is clearly the best: modified_at, updated_at'],
       ['words', 'no column looks like a replication key'],
     ]);
     const readWhole = tables.filter(({ mode }) => mode === 'full-refresh').map(({ name }) => name);
@@ -135,8 +135,8 @@ describe('what the source has', () => {
       ['two', 'updated_at'],
     ]);
     expect(warnings).toEqual([
-      'the key of log shows only inserts, so changed rows are not copied',
-      'no constraint at the source keeps the key of shown (id) unique and NOT NULL; of rows with the same key, only the newest is kept',
+      'the replication key of log shows only inserts, so changed rows are not copied',
+      'no constraint at the source keeps the unique key of shown (id) unique and NOT NULL; of rows with the same key, only the newest is kept',
     ]);
     expect(JSON.parse(await read(pair, 'tables-config.json'))).toMatchObject({
       defaults: { replication_key: 'updated_at', unique_cols: ['id'] },
@@ -359,7 +359,7 @@ describe('what is refused before anything is written', () => {
     });
     expect([wrong.exitCode, wrong.stderr]).toEqual([77, expect.stringContaining('SOURCE_PASSWORD')]);
     const empty = await init(pair, '--yes --all-tables --source-schema nowhere');
-    expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('public (1)')]);
+    expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('public (1 table)')]);
     const same = await init(pair, '--yes --all-tables', {
       ...side(pair, 'SOURCE', 'source'),
       ...side(pair, 'DEST', 'source'),
@@ -377,7 +377,7 @@ slowTest('a table of the destination with rows that increp did not write is a wa
   const { warnings } = (await init(pair, '--all-tables --json')).json<InitJson>();
   expect(warnings).toEqual([
     expect.stringMatching(
-      /^these destination tables have rows that increp did not write, so a sync refuses them: orders \(3 rows\)\. .*not swapped\..*--dest-schema.*--adopt.*--replace/,
+      /^these destination tables have rows that increp did not write, so a sync refuses them: orders \(3 rows\)\. .*not swapped\..*--dest-schema.*cannot keep and repair orders \(--adopt\): column "id" is integer.*orders --replace"$/,
     ),
   ]);
   await pair.destination.query('TRUNCATE orders');
@@ -388,6 +388,28 @@ slowTest('a table of the destination with rows that increp did not write is a wa
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toEqual([]);
   await rm(join(pair.directory, 'new', 'sync-state'), { recursive: true });
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
+});
+
+test('a table of the destination that increp may not read or write is a warning', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    sourceSql: `${ORDERS_SQL}; CREATE TABLE items (id int PRIMARY KEY, updated_at timestamptz)`,
+    destinationSql: 'CREATE TABLE orders (id int); CREATE VIEW items AS SELECT 1 AS id',
+  });
+  await pair.destination.query('REVOKE ALL ON orders FROM PUBLIC; ALTER TABLE orders OWNER TO CURRENT_USER');
+  await pair.destination.query(
+    `REVOKE ALL ON orders FROM ${pair.login('destination', 'increp').user} CASCADE`,
+  );
+  const { warnings } = (await init(pair, '--all-tables --json')).json<InitJson>();
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /^public\.items at the destination is a view.*\(increp cannot write to these either: orders\)\. Rename it/,
+    ),
+  ]);
+  const { warnings: one } = (await init(pair, '--tables orders --json --force')).json<InitJson>();
+  expect(one).toEqual([
+    expect.stringMatching(/^role "\w+" may not read all of public\.orders at the dest.*"dest_name"/),
+  ]);
 });
 
 test('a table that another session has locked does not stop init', async () => {

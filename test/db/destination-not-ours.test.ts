@@ -256,6 +256,13 @@ slowTest('--replace loads it again, whatever its shape', async () => {
   await using pair = await withTable({
     destinationSql: `CREATE TABLE orders (id text, other int); INSERT INTO orders VALUES ('100000', 1)`,
   });
+  const hint = (await trySync(pair)).table().error?.hint;
+  expect(hint).toMatch(
+    /"dest_name"\. increp cannot keep it and repair its rows \(--adopt\): column "id" is text/,
+  );
+  expect(hint).toMatch(/run "increp sync orders --replace"\.$/);
+  expect(hint).not.toContain('orders --adopt');
+  expect((await increp('sync --adopt', pair)).stderr).toContain('none of these tables can be adopted');
   const plan = await increp('plan orders --replace', pair);
   expect(plan.stdout).toMatch(/the\s+destination\s+table\s+and\s+its\s+1\s+row\s+are\s+replaced/);
   const adopt = await trySync(pair, 'orders --adopt');

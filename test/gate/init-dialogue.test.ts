@@ -48,7 +48,7 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));
   await dialogue.answer('Schema of the destination tables', ENTER);
   await dialogue.answer('Which tables', `${DOWN}${DOWN}${ENTER}`);
-  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(no key found\)$/m);
+  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(none found\)$/m);
   expect(dialogue.seen()).toMatch(/^│ {2}orders +~10 rows +8\.2 kB {2}updated_at$/m);
   // log, notes, orders
   await dialogue.answer('Tables to copy', TAB);
@@ -56,12 +56,12 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await dialogue.answer('by updated_at', `${TAB}${ENTER}`);
   await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('log: which column grows', DOWN);
-  expect(dialogue.seen()).toContain('No key: read the whole table');
+  expect(dialogue.seen()).toContain('No column: read the whole table');
   await dialogue.answer('● id', ENTER);
   await dialogue.answer('log: which columns identify a row?', ENTER);
   expect(await dialogue.wait()).toBe(0);
   const seen = dialogue.seen();
-  expect(seen).toContain('the key of log shows only inserts');
+  expect(seen).toContain('the replication key of log shows only inserts');
   expect(seen.split('\n').at(-1)).toBe('Next: increp -C new check');
   for (const which of ['source', 'destination'] as const)
     expect(dialogue.bytes).not.toContain(passwordOf(pair, which).slice(0, 10));
@@ -132,11 +132,11 @@ slowTest('without UTF-8 and colours it is ASCII, and where the cursor is can be 
   await using pair = await freshPair({ sourceSql: SHOP });
   const env = { ...settled(pair), LANG: undefined, NO_COLOR: '1' };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
-  await dialogue.answer('> orders, the one with a clear key', DOWN);
-  await dialogue.answer('> All 4: increp asks about the 3 without a clear key', DOWN);
+  await dialogue.answer('> orders, the only table whose keys are clear', DOWN);
+  await dialogue.answer('> All 4: increp asks about the keys of the other 3', DOWN);
   await dialogue.answer('> Let me choose', ENTER);
   await dialogue.answer('[ ] log', DOWN);
-  await dialogue.answer(/notes .*\(no clear key\)/, CTRL_C);
+  await dialogue.answer(/notes .*\(increp asks\)/, CTRL_C);
   expect(await dialogue.wait()).toBe(130);
   // oxlint-disable-next-line no-control-regex -- what a terminal without UTF-8 can show, and no colours
   expect(dialogue.bytes).toMatch(/^[\u0000-\u007f]*$/);
@@ -194,20 +194,21 @@ slowTest('Esc goes back one question and keeps the answer, and each table can be
   await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
   expect(dialogue.seen()).toContain('Esc: back one question. Ctrl-C: give up.');
   await dialogue.answer('Are these keys correct?', ESC);
-  await dialogue.answer('● All 4: increp asks about the 3', ENTER);
+  await dialogue.answer('● All 4: increp asks about the keys of the other 3', ENTER);
   await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('log: which column grows', `${UP}${ENTER}`);
-  await dialogue.answer('notes: which column grows', ENTER);
+  await dialogue.answer('notes: which columns identify a row?', ENTER);
   await dialogue.answer('words: which column grows', ESC);
-  await dialogue.answer('notes: which column grows', DOWN);
-  await dialogue.answer('● at', ENTER);
   await dialogue.answer('● No columns: read the whole table each time', DOWN);
   await dialogue.answer('● Choose the columns', ENTER);
   await dialogue.answer('notes: all columns that identify a row', ENTER);
-  await dialogue.answer('Please select at least one item', ESC);
+  await dialogue.answer('Please select at least one item', 'x');
+  await dialogue.answer('(0 matches)', '\u007f');
+  await dialogue.answer('Space/Tab: select', ' ');
+  await dialogue.answer('◼ ', ESC);
   await dialogue.answer('● Choose the columns', DOWN);
   await dialogue.answer('● Leave the table out', ENTER);
-  await dialogue.answer('● No key: read the whole table each time', ENTER);
+  await dialogue.answer('● No column: read the whole table each time', ENTER);
   expect(await dialogue.wait()).toBe(0);
   const end = dialogue.seen().split('The pipeline is in')[1];
   expect(end).toMatch(/tables-config\.json +written +2 tables and their keys; 2 left out/);
@@ -229,8 +230,6 @@ test('a table without keys can be read completely, and a table that is left out 
   await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
   await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('log: which column grows', ENTER);
-  await dialogue.answer('notes: which column grows', DOWN);
-  await dialogue.answer('● at', ENTER);
   await dialogue.answer('notes: which columns identify a row?', ENTER);
   await dialogue.answer('words: which column grows', ENTER);
   expect(await dialogue.wait()).toBe(0);
@@ -276,6 +275,38 @@ slowTest('tables whose key no trigger sets are named beside the question about t
   await dialogue.answer('Are these keys correct?', ENTER);
   expect(shown()).toContain('No trigger sets the replication keys of inserted, products. increp misses');
   expect(await dialogue.wait()).toBe(0);
+});
+
+test('tables with the same keys share a line, and the columns that identify a row come before the key', async () => {
+  const usual = ['a', 'b', 'c', 'd'].map(
+    (name) => `CREATE TABLE ${name} (id int PRIMARY KEY, updated_at timestamptz)`,
+  );
+  await using pair = await freshPair({
+    sourceSql: `${usual.join(';')}; CREATE TABLE aa (no int PRIMARY KEY, changed timestamptz);
+      CREATE TABLE seen (at timestamptz, note text)`,
+  });
+  await using dialogue = startDialogue('init -C new', pair.directory, {
+    ...settled(pair),
+    SOURCE_SCHEMA: undefined,
+  });
+  await dialogue.answer('public (6 tables)', ENTER);
+  await dialogue.answer('● All 5 whose keys are clear', DOWN);
+  await dialogue.answer('● All 6', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  expect(dialogue.seen()).toMatch(
+    /unique key:\n│ {2}4 tables: +updated_at \(.*\); by id\n│ {2}aa +changed \(.*\); by no\n/,
+  );
+  await dialogue.answer('seen: which columns identify a row?', DOWN);
+  await dialogue.answer('● Choose the columns', ENTER);
+  await dialogue.answer('seen: all columns that identify a row', ` ${ENTER}`);
+  await dialogue.answer('● No column: read the whole table each time', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(await tablesIn(pair)).toMatchObject({
+    tables: expect.arrayContaining([{ name: 'seen', mode: 'full-refresh', unique_cols: ['at'] }]) as unknown,
+  });
+  expect(dialogue.seen().replaceAll(/\s+/g, ' ')).toContain(
+    '{ "name": "seen", "replication_key": "at", "unique_cols": ["at"] }',
+  );
 });
 
 slowTest('going back keeps every answer, also the password', async () => {

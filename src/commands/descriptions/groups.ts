@@ -13,7 +13,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
 export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 'status'];
 
 /** The exit codes, and where they are documented. */
-export const MORE = `Exit codes: 0 done, 1 failed, 2 differences, 3 some tables failed, 64 usage, 69 unreachable, 70 bug, 74 output not written, 75 locked, 77 refused, 78 configuration. 129, 130 and 143: stopped by SIGHUP, SIGINT or SIGTERM.
+export const MORE = `Exit codes: 0 done, 1 failed or refused, 2 differences, 3 some tables failed or refused, 64 usage, 69 unreachable, 70 bug, 74 output not written, 75 locked, 77 login or privilege denied, 78 configuration. 129, 130 and 143: stopped by SIGHUP, SIGINT or SIGTERM.
 
 More: "increp help COMMAND", and the documentation: "increp help docs" lists the pages, and "increp help configuration" prints one.`;
 

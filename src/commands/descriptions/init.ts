@@ -28,7 +28,10 @@ export const init = (): CommandDescription => ({
       new Option('--tables <names>', 'sync these tables (repeatable)')
         .default([] as readonly string[], 'asked')
         .argParser(collect),
-      flag('--all-tables', 'sync all tables; small tables without a clear key in mode full-refresh'),
+      flag(
+        '--all-tables',
+        'sync all tables; small tables without a clear replication key in mode full-refresh',
+      ),
       new Option('--replication-key <key>', 'replication key: COLUMN or TABLE=COLUMN (repeatable)')
         .default([] as readonly string[], 'best candidate')
         .argParser(repeated),
@@ -36,7 +39,7 @@ export const init = (): CommandDescription => ({
         .default([] as readonly string[], 'primary key')
         .argParser(repeated),
       new Option('--full-refresh <table>', 'read this table as a whole at each sync (repeatable)')
-        .default([] as readonly string[], 'small tables without a clear key')
+        .default([] as readonly string[], 'small tables without a clear replication key')
         .argParser(repeated),
     ],
     Options: [

@@ -8,9 +8,9 @@ import {
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
-import { cautionsAbout } from '../../init/key-cautions.ts';
+import { triggerNote, versionCaution } from '../../init/key-cautions.ts';
 import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
-import { entryStep, withoutReplicationKey } from '../../init/without-key.ts';
+import { withoutReplicationKey, withoutUniqueKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { PromptChoice, Prompts } from './prompts.ts';
@@ -117,12 +117,12 @@ const MOST_LISTED = 30;
 function tableList(tables: readonly TableProposal[]): string {
   const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${suggestedKey(table)}`);
   const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
-  return [`${countTables(tables)} to choose from:`, ...lines, ...rest].join('\n');
+  return [`${countTables(tables)} to choose from, with the replication key:`, ...lines, ...rest].join('\n');
 }
 
 function suggestedKey({ key, mergeKey, keys }: TableProposal): string {
-  if (key) return mergeKey ? key.column : `${key.column} (no unique key)`;
-  return keys.length > 0 ? '(no clear key)' : '(no key found)';
+  if (key) return mergeKey ? key.column : `${key.column} (no unique columns)`;
+  return keys.length > 0 ? '(not clear)' : '(none found)';
 }
 
 function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableProposal): string {
@@ -134,7 +134,7 @@ function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TablePropos
 
 /** The hint beside a table name. */
 const hintOf = ({ key }: TableProposal): string =>
-  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'no clear key';
+  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'increp asks';
 
 async function askWhich(
   prompts: Prompts,
@@ -143,7 +143,9 @@ async function askWhich(
 ): Promise<readonly TableProposal[]> {
   const [only, ...others] = ready;
   const all =
-    others.length > 0 ? `All ${ready.length} with a clear key` : `${only?.name}, the one with a clear key`;
+    others.length > 0
+      ? `All ${ready.length} whose keys are clear`
+      : `${only?.name}, the only table whose keys are clear`;
   const unclear = possible.length - ready.length;
   const which = await prompts.choose({
     message: 'Which tables do you want to copy?',
@@ -153,7 +155,7 @@ async function askWhich(
         ? [
             {
               value: 'all' as const,
-              label: `All ${possible.length}: increp asks about the ${unclear} without a clear key`,
+              label: `All ${possible.length}: increp asks about the keys of ${ready.length > 0 ? `the other ${unclear}` : 'each'}`,
             },
           ]
         : []),
@@ -183,21 +185,38 @@ async function askByName(
   return possible.filter(({ name }) => names.includes(name));
 }
 
-async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[]): Promise<string[]> {
-  const lines = clear
-    .slice(0, MOST_LISTED)
-    .map(
-      ({ name, key, mergeKey }) =>
-        `${padEnd(truncate(name, NAME_WIDTH, '...'), NAME_WIDTH)}  ${key?.column ?? ''} (${key?.reasons.join(', ') ?? ''}); by ${mergeKey?.columns.join(', ') ?? ''}`,
+/** So many tables with the same keys share a line. */
+const ALIKE = 3;
+
+/** The keys that most tables have come first, so that the exceptions are seen. */
+function keyLines(clear: readonly TableProposal[]): string[] {
+  const groups = [...Map.groupBy(clear, keysText)].map(([keys, tables]) => ({ keys, tables }));
+  const line = (label: string, keys: string) =>
+    `${padEnd(truncate(label, NAME_WIDTH, '...'), NAME_WIDTH)}  ${keys}`;
+  return groups
+    .toSorted((a, b) => Number(b.tables.length >= ALIKE) - Number(a.tables.length >= ALIKE))
+    .flatMap(({ keys, tables }) =>
+      tables.length >= ALIKE
+        ? [line(`${tables.length} tables:`, keys)]
+        : tables.map(({ name }) => line(name, keys)),
     );
+}
+
+const keysText = ({ key, mergeKey }: TableProposal): string =>
+  `${key?.column ?? ''} (${key?.reasons.join(', ') ?? ''}); by ${mergeKey?.columns.join(', ') ?? ''}`;
+
+async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[]): Promise<string[]> {
+  const lines = keyLines(clear);
   prompts.say(
     [
       'Replication key, its reason, and unique key:',
-      ...lines,
-      ...(clear.length > MOST_LISTED ? ['...'] : []),
+      ...lines.slice(0, MOST_LISTED),
+      ...(lines.length > MOST_LISTED ? [`... and ${lines.length - MOST_LISTED} more`] : []),
     ].join('\n'),
   );
-  cautionsAbout(clear).forEach((caution) => prompts.warn(caution));
+  const [about, caution] = [triggerNote(clear), versionCaution(clear.map(asItIs), clear)];
+  if (about !== undefined) prompts.say(about);
+  if (caution !== undefined) prompts.warn(caution);
   const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
   if (areRight) return [];
   return prompts.chooseMany({
@@ -208,25 +227,20 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
 
 async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable | LeftOut> {
   const { name } = table;
+  // Without these columns, a replication key has no effect.
+  const isFirst = table.mergeKeys.length === 0 && possibleKeys(table).length > 0;
+  const columns = isFirst ? await askMergeKey(prompts, table) : undefined;
+  if (columns === LEAVE_OUT) return leftOutByChoice(name);
+  if (columns === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table) };
   const replicationKey = await askReplicationKey(prompts, table);
   if (replicationKey === LEAVE_OUT) return leftOutByChoice(name);
-  if (replicationKey === WHOLE)
-    return {
-      name,
-      mergeKey: table.mergeKey?.columns ?? [],
-      because: withoutReplicationKey(table),
-    };
-  const mergeKey = await askMergeKey(prompts, table);
+  if (replicationKey === WHOLE) {
+    const known = columns ?? table.mergeKey?.columns;
+    return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
+  }
+  const mergeKey = columns ?? (await askMergeKey(prompts, table));
   if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
-  if (mergeKey === WHOLE)
-    return {
-      name,
-      mergeKey: [],
-      because: {
-        why: 'no columns that identify a row were chosen',
-        next: entryStep({ name, replicationKey, mergeKey: undefined }),
-      },
-    };
+  if (mergeKey === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table, replicationKey) };
   return { name, replicationKey, mergeKey };
 }
 
@@ -264,7 +278,7 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
       label: name,
       hint: 'only if it grows with every change',
     }));
-  const whole = readWhole('No key', table);
+  const whole = readWhole('No column', table);
   const columns = [...ranked, ...others];
   return prompts.choose({
     message: `${table.name}: which column grows with every change?`,

@@ -131,7 +131,7 @@ export function warningsOf(setup: Setup): string[] {
         ]
       : []),
     ...(insertsOnly.length > 0
-      ? [`the key of ${listed(insertsOnly)} shows only inserts, so changed rows are not copied`]
+      ? [`the replication key of ${listed(insertsOnly)} shows only inserts, so changed rows are not copied`]
       : []),
     ...[versionCaution(chosen, tables)].filter((caution) => caution !== undefined),
     ...unenforced(chosen, tables),
@@ -149,7 +149,7 @@ function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] 
   return keys.length === 0
     ? []
     : [
-        `no constraint at the source keeps the key of ${listed(keys)} unique and NOT NULL; of rows with the same key, only the newest is kept`,
+        `no constraint at the source keeps the unique key of ${listed(keys)} unique and NOT NULL; of rows with the same key, only the newest is kept`,
       ];
 }
 

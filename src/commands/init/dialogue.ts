@@ -4,6 +4,7 @@ import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
+import { countText } from '../../init/propose-options.ts';
 import type { SchemaSummary } from '../../init/read-tables.ts';
 import {
   visitDestination,
@@ -70,7 +71,7 @@ export async function setupByAsking(
   for (;;) {
     const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
     const existing = await dialogue.once(() =>
-      existingAmong({ ...sides, sourceServer: servers.source }, how),
+      existingAmong({ ...sides, tables, sourceServer: servers.source }, how),
     );
     const setup = {
       ...sides,
@@ -127,7 +128,11 @@ const askSourceSchema = (
     ? dialogue.text({ message: 'Schema of the tables', initial, fallback: 'public' })
     : dialogue.choose({
         message: 'Schema of the tables',
-        choices: schemas.map(({ name, tables }) => ({ value: name, label: name, hint: `${tables} tables` })),
+        choices: schemas.map((schema) => ({
+          value: schema.name,
+          label: schema.name,
+          hint: countText(schema),
+        })),
         initial,
       });
 
@@ -138,7 +143,7 @@ type DirectionAnswer =
   | { readonly kind: 'tables' };
 
 const refusedBy = ({ existing }: Setup): string[] =>
-  [...existing.unclaimed, ...existing.foreign].map(({ name }) => name);
+  [...existing.unclaimed, ...existing.foreign, ...existing.unfit].map(({ name }) => name);
 
 function withoutRefused(setup: Setup): ChosenAndLeftOut {
   const refused = refusedBy(setup);

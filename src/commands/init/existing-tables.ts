@@ -11,6 +11,7 @@ import { shellWord } from '../../shell-word.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import type { ChosenTable } from '../../init/choose-tables.ts';
 import type { ExistingTables, ForeignTable, UnclaimedTable } from '../../init/existing-tables.ts';
+import type { TableProposal } from '../../init/propose-options.ts';
 import type { SourceTables } from '../../init/read-tables.ts';
 import { readsFrom, type SourceStates } from '../../sync/facts/swapped-sides.ts';
 import { visitDestinationTables, type Visit } from '../../init/test-connections.ts';
@@ -21,11 +22,13 @@ interface ExistingRequest {
   readonly source: ConnectionSettings;
   readonly destination: ConnectionSettings;
   readonly sourceServer: ServerIdentity;
+  /** All tables of the source. */
+  readonly tables: readonly TableProposal[];
   readonly chosen: readonly ChosenTable[];
 }
 
 export function existingAmong(
-  { answers, source, destination, sourceServer, chosen }: ExistingRequest,
+  { answers, source, destination, sourceServer, tables, chosen }: ExistingRequest,
   how: Visit,
 ): Promise<ExistingTables> {
   const pipeline = {
@@ -34,8 +37,9 @@ export function existingAmong(
     systemIdentifier: sourceServer.systemIdentifier,
     files: stateFiles(resolve(answers.directory, answerOf(answers, 'STATE_DIR') ?? STATE_DIRECTORY)),
   };
-  const names = chosen.map(({ name }) => name);
-  return visitDestinationTables(destination, pipeline, names, how);
+  const names = new Set(chosen.map(({ name }) => name));
+  const sources = tables.filter(({ name }) => names.has(name)).map(({ relation }) => relation);
+  return visitDestinationTables(destination, pipeline, sources, how);
 }
 
 const pipelineOf = (answers: Answers): string =>
@@ -100,6 +104,7 @@ export const directionWarnings = ({
   ),
   ...ofOtherPipelines(existing.foreign, pipelineOf(answers)),
   ...ofOtherSources(existing.foreign),
+  ...unfit(existing.unfit),
   ...ofNobody(existing.unclaimed, areSwapped),
 ];
 
@@ -145,15 +150,30 @@ function ofOtherSources(foreign: readonly ForeignTable[]): Warning[] {
   return [{ what: `${first.what}${rest}`, next: first.next }];
 }
 
+function unfit(tables: ExistingTables['unfit']): Warning[] {
+  const [first, ...others] = tables;
+  if (!first) return [];
+  const names = listed(
+    others.map(({ name }) => name),
+    LISTED,
+  );
+  const rest = others.length > 0 ? ` (increp cannot write to these either: ${names})` : '';
+  return [{ what: `${first.what}${rest}`, next: first.next }];
+}
+
 /** If the sides may be swapped, no command is printed that would overwrite the real source. */
 function ofNobody(unclaimed: readonly UnclaimedTable[], areSwapped: boolean): Warning[] {
   const [first] = unclaimed;
   if (!first) return [];
-  const table = shellWord(first.name);
+  const command = (name: string, flag: string) => `"increp sync ${shellWord(name)} --${flag}"`;
+  const adoptable = unclaimed.find(({ misfit }) => misfit === '');
+  const adopt = adoptable
+    ? `To keep and repair a table: ${command(adoptable.name, 'adopt')}.`
+    : `increp cannot keep and repair ${first.name} (--adopt): ${first.misfit}.`;
   const names = unclaimed.map(({ name, rows }) => `${name} (${rows})`);
   const commands = areSwapped
     ? 'If the direction is right, see "increp help DESTINATION_NOT_OURS".'
-    : `To keep and repair the table: "increp sync ${table} --adopt". To load it again: "increp sync ${table} --replace"`;
+    : `${adopt} To load it again: ${command((adoptable ?? first).name, 'replace')}`;
   return [
     {
       what: `these destination tables have rows that increp did not write, so a sync refuses them: ${listed(names, LISTED)}`,

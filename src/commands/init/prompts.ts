@@ -146,7 +146,11 @@ export async function openPrompts(
         clack.autocompleteMultiselect<string>({
           ...common,
           message,
-          options: choices.map(shown),
+          options() {
+            // Otherwise Space selects only after an arrow key.
+            if (this.userInput === '') this.isNavigating = true;
+            return choices.map(shown);
+          },
           required: !mayBeEmpty,
           // Not in the hints.
           filter: (search, { value }) => value.toLowerCase().includes(search.toLowerCase()),

@@ -31,7 +31,7 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     whole: options.fullRefresh,
   });
   const sides = { answers, source, destination, chosen, writers };
-  const existing = await existingAmong({ ...sides, sourceServer: servers.source }, how);
+  const existing = await existingAmong({ ...sides, tables, sourceServer: servers.source }, how);
   const setup = {
     ...sides,
     tables,

@@ -86,11 +86,11 @@ const aboutAnother = (saved: SavedState | undefined): string =>
 export const notOurs = (
   { destinationName, settings: { name }, saved }: Named,
   unclaimed: Unclaimed,
-  { claim }: Claim,
+  { claim, misfit }: Claim & { readonly misfit: string },
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
     what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it${aboutAnother(saved)}: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
-    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? stepsIfRight(name, claim) : claimSteps(name)}`,
+    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? stepsIfRight(name, claim) : claimSteps(name, misfit)}`,
   });
 
 const stepsIfRight = (name: string, claim: Claim['claim']): string =>
@@ -98,8 +98,19 @@ const stepsIfRight = (name: string, claim: Claim['claim']): string =>
     ? 'If it is right, see "increp help DESTINATION_NOT_OURS".'
     : `If it is right, run "${tableCommand('sync', name, `--${claim} --force`)}".`;
 
-const claimSteps = (name: string): string =>
-  `To leave the table as it is, set another "dest_name". To keep it and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To delete its rows and load it again, run "${tableCommand('sync', name, '--replace')}".`;
+/** `misfit`: why the table cannot be adopted, or empty. */
+function claimSteps(name: string, misfit: string): string {
+  const adopt =
+    misfit === ''
+      ? `To keep it and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}".`
+      : `increp cannot keep it and repair its rows (--adopt): ${misfit}.`;
+  return `${ELSEWHERE} ${adopt} ${replaceStep(name)}`;
+}
+
+const ELSEWHERE = 'To leave the table as it is, set another "dest_name".';
+
+const replaceStep = (name: string): string =>
+  `To delete its rows and load it again, run "${tableCommand('sync', name, '--replace')}".`;
 
 /** Adoption does not change the shape of the table, so the table must fit. */
 export const notAdoptable = (
@@ -108,5 +119,5 @@ export const notAdoptable = (
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
     what: `${printName(destinationName)} cannot be adopted as it is: ${differences}`,
-    next: `Change the table at the destination, or load it again: ${tableCommand('sync', name, '--replace')}`,
+    next: `Change the table at the destination, then repeat the command. ${ELSEWHERE} ${replaceStep(name)}`,
   });

@@ -3,6 +3,7 @@ import type { Difference, Reason } from '../../reasons.ts';
 import { differencesText } from '../../report/shape-texts.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { altersTable, type Evolution } from '../../schema/evolution.ts';
+import type { NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { rewrittenSince } from '../../schema/table-rewrites.ts';
@@ -56,18 +57,26 @@ export function load(
     : { ...base, ...replicationKeyOf(source, now) };
 }
 
-/** Adoption keeps the shape of a table that increp did not create. So the table must fit. */
+/** Adoption keeps the shape of a table that increp did not create. So the table must fit. Empty if it does. */
+export const adoptionMisfit = (
+  { destination, settings, natives }: Pick<TableFacts, 'destination' | 'settings' | 'natives'>,
+  source: Relation,
+): string =>
+  destination && shapeHindrance(settings) === undefined ? misfitText(source, destination, natives) : '';
+
+export function misfitText(source: Relation, destination: Relation, natives: NativeCarriers): string {
+  const unfit: Difference[] = [
+    ...(destination.isUnlogged ? [{ code: 'table-unlogged' } as const] : []),
+    ...destinationDrift(source.columns, destination.columns, natives),
+  ];
+  return differencesText(unfit);
+}
+
 export function adopt(now: TableFacts, source: Relation): DraftPlan {
-  const { destination, settings, natives } = now;
+  const { settings } = now;
   const isKept = shapeHindrance(settings) !== undefined;
-  const unfit: Difference[] =
-    destination && !isKept
-      ? [
-          ...(destination.isUnlogged ? [{ code: 'table-unlogged' } as const] : []),
-          ...destinationDrift(source.columns, destination.columns, natives),
-        ]
-      : [];
-  if (unfit.length > 0) return refuse(notAdoptable(now, differencesText(unfit)));
+  const misfit = adoptionMisfit(now, source);
+  if (misfit !== '') return refuse(notAdoptable(now, misfit));
   const plan = load(now, source, 'initial', { code: 'adopted' });
   if (settings.mergeKey.length === 0) return { ...plan, adoption: 'reload' };
   return { ...plan, way: isKept ? plan.way : 'merge-whole', adoption: 'compare' };

@@ -74,7 +74,7 @@ function relationRefusals(now: TableFacts): IncrepError[] {
   const { destination, staging, settings, stagingName, window } = now;
   if (OWN_TABLES.includes(settings.destinationTable)) return [ownName(now)];
   return [
-    ...(destination ? unfitDestination(now, destination) : []),
+    ...(destination ? unfit(now, destination) : []),
     ...(staging && staging.comment !== stagingMark(settings.destinationTable)
       ? [
           new IncrepError('STAGING_NAME_CONFLICT', {
@@ -100,26 +100,27 @@ const ownName = ({ settings }: TableFacts): IncrepError =>
     next: 'Set another "dest_name" for the table.',
   });
 
-function unfitDestination(
-  { destinationSchema: { role }, saved }: TableFacts,
+const unfit = ({ destinationSchema: { role }, saved }: TableFacts, destination: Relation): IncrepError[] => {
+  const refusal = unfitDestination(destination, { role, isOurs: saved.kind === 'record' });
+  return refusal ? [refusal] : [];
+};
+
+/** Why increp cannot write to an existing table or view at the destination. */
+export function unfitDestination(
   destination: Relation,
-): IncrepError[] {
+  { role, isOurs }: { readonly role: string; readonly isOurs: boolean },
+): IncrepError | undefined {
   if (destination.kind !== 'table')
-    return [
-      new IncrepError('DEPENDENT_OBJECTS', {
-        what: `${printName(destination.name)} at the destination is a ${destination.kind}, and increp writes only to ordinary tables`,
-        next: 'Rename it, or set another "dest_name" for this table.',
-      }),
-    ];
-  if (isReadableTable(destination)) return [];
+    return new IncrepError('DEPENDENT_OBJECTS', {
+      what: `${printName(destination.name)} at the destination is a ${destination.kind}, and increp writes only to ordinary tables`,
+      next: 'Rename it, or set another "dest_name" for this table.',
+    });
+  if (isReadableTable(destination)) return undefined;
   const give = giveTableTo(destination.name, role);
-  return [
-    new IncrepError('PRIVILEGE_MISSING', {
-      what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
-      next:
-        saved.kind === 'record'
-          ? `At the destination, run as its owner: ${give}`
-          : `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination, as its owner: ${give}`,
-    }),
-  ];
+  return new IncrepError('PRIVILEGE_MISSING', {
+    what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
+    next: isOurs
+      ? `At the destination, run as its owner: ${give}`
+      : `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination, as its owner: ${give}`,
+  });
 }

@@ -20,7 +20,7 @@ export interface LoaderChoice {
 export const BY_COPY: LoaderChoice = { loader: 'copy', cause: undefined, isAgainstWish: false };
 
 /** Bytes. Below this size, starting pg_dump and its queries on the whole catalog take longer than the rows. */
-const SMALL = 10_000_000;
+export const SMALL_BYTES = 10_000_000;
 
 /** The catalog does not know the size of a table that was never analyzed. */
 export const lacksSize = ({ kind, estimatedRows, bytes }: Relation): boolean =>
@@ -56,7 +56,7 @@ export function chooseLoader(situation: LoaderSituation): LoaderChoice {
 }
 
 const isSmall = ({ wanted, source: { bytes } }: LoaderSituation): boolean =>
-  wanted === 'auto' && bytes <= SMALL;
+  wanted === 'auto' && bytes <= SMALL_BYTES;
 
 /**
  * pg_dump makes its settings before its transaction begins. With transaction pooling they reach sessions of other

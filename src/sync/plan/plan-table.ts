@@ -9,7 +9,7 @@ import { selectsAlike } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { isKeyed, type StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
-import { adopt, incremental, load } from './build-plan.ts';
+import { adopt, adoptionMisfit, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './table-drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { shapeHindrance, lossRefusal } from './reload-guard.ts';
@@ -68,7 +68,8 @@ const isStranger = ({ saved, destinationHasRows, pendingLoad }: TableFacts): boo
 
 /** The table has rows and increp has no state of it. The user decides, by --adopt or --replace. */
 function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {
-  if (!isClaimed(unclaimed, request)) return refuse(notOurs(now, unclaimed, request));
+  if (!isClaimed(unclaimed, request))
+    return refuse(notOurs(now, unclaimed, { ...request, misfit: adoptionMisfit(now, source) }));
   return request.claim === 'adopt'
     ? adopt(now, source)
     : load(now, source, 'initial', { code: 'rows-replaced', rows: unclaimed.rows, isMore: unclaimed.isMore });

@@ -8,6 +8,7 @@ import { judgeDirectory } from '../../../src/check/directory-findings.ts';
 import { FINDING_CODES } from '../../../src/check/finding.ts';
 import { buildFindings } from '../../../src/check/build-findings.ts';
 import type { Inspection } from '../../../src/check/inspect.ts';
+import type { Relation } from '../../../src/schema/relations.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { connection, inspection, LOCAL, planWith } from './inspection.ts';
 import { column } from '../schema/columns.ts';
@@ -168,6 +169,49 @@ test('a large table whose bytea travels as text because of another column', () =
   );
   expect(told(table(60_000_000))).toBeUndefined();
   expect(told(table(600_000_000, [...ORDERS_COLUMNS, scan]))).toBeUndefined();
+});
+
+test('an index pays only for a larger table, and a key that sees inserts only is wanted only in mode append', () => {
+  const table = (change: Partial<Relation>) => facts({ source: relation(change), destination: undefined });
+  const index = (change: Partial<Relation>) =>
+    found(inspection({}, { table: table(change) }), 'KEY_NOT_INDEXED');
+  expect(index({ bytes: 8192 })).toMatchObject({
+    level: 'note',
+    action: expect.stringMatching(
+      /^If the table is larger than 10\.0 MB, or becomes so, run at the source: CREATE/,
+    ) as string,
+  });
+  expect(index({ bytes: 11_000_000 })?.level).toBe('warning');
+  const level = (mode: 'incremental-append' | 'incremental-deduped') => {
+    const settings = { ...facts().settings, replicationKey: 'id', mode };
+    return found(inspection({}, { table: facts({ settings, destination: undefined }) }), 'KEY_INSERT_ONLY')
+      ?.level;
+  };
+  expect([level('incremental-deduped'), level('incremental-append')]).toEqual(['warning', 'note']);
+});
+
+test('a key that Postgres cannot enforce gets no statement', () => {
+  const step = (change: Partial<Relation>) => {
+    const table = facts({ source: relation({ uniqueKeys: [], ...change }), destination: undefined });
+    return found(inspection({}, { table }), 'MERGE_KEY_NOT_ENFORCED')?.action;
+  };
+  const uniqueKeys = [{ index: 'orders_key', columns: ['id'] }];
+  const partitions = { locks: 2, room: 6400, areReadable: true, keys: ['id'] };
+  const optional = ORDERS_COLUMNS.map((each) => ({ ...each, isNotNull: false }));
+  expect(step({ kind: 'materialized view', uniqueKeys, columns: optional })).toMatch(
+    /no action is needed\.$/,
+  );
+  expect(step({ hasChildren: true, uniqueKeys })).toMatch(/^No index covers/);
+  expect(step({ kind: 'foreign table', hasForeignRows: true })).toBe(
+    'Set unique_cols to columns that identify a row.',
+  );
+  expect(step({ kind: 'partitioned table', hasChildren: true, hasForeignRows: true, partitions })).toMatch(
+    /partitions on other servers/,
+  );
+  expect(step({ kind: 'partitioned table', hasChildren: true, partitions })).toMatch(
+    /run at the source: CREATE UNIQUE INDEX ON "public"."orders" \("id"\)$/,
+  );
+  expect(step({ keptBy: 'TimescaleDB' })).not.toContain('CREATE');
 });
 
 test('columns that may refer to large objects, if the source has any', () => {

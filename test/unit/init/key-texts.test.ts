@@ -1,9 +1,9 @@
 /** What `init` says about the keys of tables, before they are configured. */
 import { expect, test } from 'vitest';
 import { asItIs } from '../../../src/init/choose-tables.ts';
-import { cautionsAbout, versionCaution } from '../../../src/init/key-cautions.ts';
-import { proposeOptions } from '../../../src/init/propose-options.ts';
-import { entryStep, withoutReplicationKey } from '../../../src/init/without-key.ts';
+import { triggerNote, versionCaution } from '../../../src/init/key-cautions.ts';
+import { proposeOptions, type TableProposal } from '../../../src/init/propose-options.ts';
+import { entryStep, withoutReplicationKey, withoutUniqueKey } from '../../../src/init/without-key.ts';
 import { column } from '../schema/columns.ts';
 import { relation } from '../sync/table-facts.ts';
 
@@ -31,10 +31,15 @@ const proposal = (name: string, columns: readonly string[], unique: readonly str
 test('a replication key in the unique key is named with the columns to use instead', () => {
   const parted = proposal('parted', ['id: bigint', 'updated_at'], ['id', 'updated_at']);
   const usual = proposal('usual', ['id: bigint', 'updated_at'], ['id']);
-  expect(cautionsAbout([usual])).toEqual([]);
-  expect(cautionsAbout([usual, parted])).toEqual([
+  const caution = (...tables: readonly TableProposal[]) => versionCaution(tables.map(asItIs), tables);
+  expect(triggerNote([usual])).toBeUndefined();
+  expect(triggerNote([{ ...usual, lacksUpdateTrigger: true }])).toContain(
+    'No trigger sets updated_at of usual.',
+  );
+  expect(caution(usual)).toBeUndefined();
+  expect(caution(usual, parted)).toBe(
     'The replication key is in the unique key of parted (id, updated_at), so each update of a row adds a row at the destination and leaves the earlier one. If rows are updated, set "unique_cols" to ["id"], provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.',
-  ]);
+  );
   const other = { ...asItIs(parted), name: 'other' };
   expect(versionCaution([asItIs(parted), other], [parted, { ...parted, name: 'other' }])).toContain(
     'of parted (id, updated_at), other (id, updated_at), so',
@@ -51,7 +56,7 @@ test('a key that only inserts set may identify rows', () => {
 test('a table without a chosen key is told the whole entry to write', () => {
   const log = proposal('log', ['id: bigint', 'at', 'seen', 'note: text'], ['id']);
   expect(withoutReplicationKey(log).next).toBe(
-    'To copy only changes, replace the entry in tables-config.json by { "name": "log", "replication_key": "at", "unique_cols": ["id"] }. The key must grow with every change. Other possible keys: id, seen.',
+    'To copy only changes, replace the entry in tables-config.json by { "name": "log", "replication_key": "at", "unique_cols": ["id"] }. The key must grow with every change. Other possible replication keys: seen, id.',
   );
   const created = proposal('created', ['created_at']);
   expect(withoutReplicationKey(created).next).toBe(
@@ -62,8 +67,21 @@ test('a table without a chosen key is told the whole entry to write', () => {
 test('a table in which no column can be a key is told so', () => {
   expect(withoutReplicationKey(proposal('words', ['word: text'], ['word']))).toEqual({
     why: 'no column has a type that can be a replication key',
-    next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().',
+    next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now(). Otherwise, no action is needed.',
   });
+});
+
+test('a number without evidence is not suggested as a key', () => {
+  const neither = proposal('neither', ['a: integer', 'b: text']);
+  const advice = {
+    why: 'no column looks like a replication key',
+    next: expect.stringMatching(
+      /^To copy only changes, add a column such as updated_at .*no action is needed\.$/,
+    ) as string,
+  };
+  expect(withoutReplicationKey(neither)).toEqual(advice);
+  expect(withoutUniqueKey(neither)).toEqual(advice);
+  expect(withoutUniqueKey(neither, 'a').next).toContain('"replication_key": "a"');
 });
 
 test('the entry quotes a star in the name of a table', () => {

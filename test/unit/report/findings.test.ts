@@ -45,22 +45,22 @@ test.each([
   expect(formatFindings(findings, narrow, { tables }).trimEnd().split('\n').at(-1)).toBe(line);
 });
 
-test('grouped by table, the worst first, and within 80 columns; a name in quotes is not broken', () => {
+test('grouped by table, the worst last, and within 80 columns; a name in quotes is not broken', () => {
   const text = formatFindings(FOUND, narrow);
-  expect(text).toBe(`orders
-  x error    role "a role with a long name" may not read public.orders
-             [PRIVILEGE_MISSING]
-    next: At the source, run: GRANT SELECT ON "public"."orders" TO
-          "a role with a long name"
-  - note     "at" has no time zone [LOCAL_TIME]
+  expect(text).toBe(`the pipeline
+  - note     source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no
+             TLS [SERVER_INFO]
 
 customers
   ! warning  column "extra" is new [DRIFT]
     next: The next sync loads the table again.
 
-the pipeline
-  - note     source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no
-             TLS [SERVER_INFO]
+orders
+  - note     "at" has no time zone [LOCAL_TIME]
+  x error    role "a role with a long name" may not read public.orders
+             [PRIVILEGE_MISSING]
+    next: At the source, run: GRANT SELECT ON "public"."orders" TO
+          "a role with a long name"
 
 1 error, 1 warning: sync would fail.
 `);
@@ -88,6 +88,27 @@ test('what is true of many tables is said once, with their names', () => {
 `,
   );
   expect(formatFindings(alike.slice(0, 2), narrow)).toMatch(/^t0\n {2}- note {5}it is disabled .*\n\nt1\n/);
+});
+
+test('an error of the pipeline comes after the errors of tables', () => {
+  expect(formatFindings([error(undefined), error('a')], narrow)).toMatch(
+    /^a\n[^]*\nthe pipeline\n.*\n\n2 errors/,
+  );
+});
+
+test('names that SQL must quote, and names that are words of the text, are in the same group', () => {
+  const alike = ['t1', 'Größe', 'Odd Name', 'wei"rd.tbl', 'select', 'table'].map((name) =>
+    finding(
+      'warning',
+      'KEY_NOT_INDEXED',
+      name,
+      'so each sync reads the whole table',
+      `CREATE INDEX ON "public"."${name.replaceAll('"', '""')}"`,
+    ),
+  );
+  expect(formatFindings(alike, narrow)).toMatch(
+    /^6 tables: t1, Größe, Odd Name, wei"rd\.tbl, select, table\n/,
+  );
 });
 
 test('an error that does not stop a sync is counted, and not taken for one that does', () => {

@@ -9,6 +9,7 @@ test.each([
   ['a.b*', 'a.b* has 1,200 rows', 'c', 'c has 1 row'],
   ['ä', 'ä, ä.x', 'c', 'c, c.x'],
   ['tt', 'tt tt', 'c', 'c c'],
+  ['t', 'GRANT ON "s"."t"; sync t', 'O c', `GRANT ON "s"."O c"; sync 'O c'`],
   ['a', 'a of 2026-01-02T03:04:05.678Z is gone', 'b', 'b of 2026-11-30T00:00:00Z is gone'],
 ])('%s and %s in %s and %s are the same', (name, message, other, otherMessage) => {
   expect(keyOf(name, message)).toBe(keyOf(other, otherMessage));
