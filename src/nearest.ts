@@ -23,9 +23,9 @@ function isAbbreviation(one: string, other: string): boolean {
   return short.length >= SHORTEST_ABBREVIATION && long.startsWith(short);
 }
 
-/** The candidate that differs from the word by one typing mistake. */
+/** The candidate that differs from the word by at most one typing mistake. */
 export const misspelt = (word: string, candidates: Iterable<string>): string | undefined =>
-  [...candidates].find((candidate) => slips(normalised(word), normalised(candidate)) === 1);
+  [...candidates].find((candidate) => slips(normalised(word), normalised(candidate)) <= 1);
 
 /** The candidate that was probably meant: the closest spelling, otherwise a longer or shorter form of the word. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {

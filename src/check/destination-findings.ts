@@ -6,7 +6,6 @@ import { altersTable } from '../schema/evolution.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
-import { ident } from '../sql/identifiers.ts';
 import { identifyByRow } from '../sql/destination.ts';
 import { giveTableTo } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -28,6 +27,7 @@ import {
 import { fillsLockTable, lockNeedsAdvice, lockNeedsText } from '../schema/lock-needs.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
+import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import type { Workable } from './table-findings.ts';
 
 export const destinationFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
@@ -143,15 +143,9 @@ const ROW_TRIGGER_ADVICE =
   'If they only check rows, no action is needed. "increp verify" and "increp sync --verify" find the rows that differ.';
 
 function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection): Finding[] {
-  const {
-    settings,
-    destination,
-    destinationName,
-    destinationSchema: access,
-    staging,
-    stagingName: stage,
-  } = table;
+  const { settings, destination, destinationName, destinationSchema: access } = table;
   if (!destination) return [];
+  const fault = stagingFault(table, plan);
   const owner = owners.get(destination.oid);
   const give = `At the destination, run: ${giveTableTo(destinationName, access.role)}`;
   if (owner && !owner.isOurs && !owner.canWrite)
@@ -181,15 +175,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
           ),
         ]
       : []),
-    ...(staging || (access.canUse && access.canCreate)
-      ? []
-      : [
-          refused(
-            settings.name,
-            `role "${access.role}" may not create the staging table ${printName(stage)}`,
-            `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stage.schema)} TO ${ident(access.role)}`,
-          ),
-        ]),
+    ...(fault ? [failureFinding(fault, settings.name)] : []),
   ];
 }
 

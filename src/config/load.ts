@@ -159,9 +159,7 @@ export async function readConfiguration({
       : noPipeline(directory);
     return { ...readable, isPipeline, settings: undefined, error };
   }
-  // Other programs may use a name that is nearly a variable of increp.
-  for (const { where, what, suggestion } of doubtful)
-    if (suggestion === undefined) warn(`${where}: ${what}; it is ignored`);
+  for (const { where, what } of doubtful) warn(`${where}: ${what}; it is ignored`);
   const settings: Settings = {
     directory,
     pipeline,

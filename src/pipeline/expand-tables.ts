@@ -7,6 +7,7 @@ import type { Settings } from '../config/settings.ts';
 import { labelOf } from '../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { distinctTables, printName, type TableName } from '../schema/names.ts';
+import { cannotBeReached } from '../report/error.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { tableCommand } from '../shell-word.ts';
 import { findTables, goneTables, rememberedTables } from '../sync/facts/find-tables.ts';
@@ -121,8 +122,8 @@ const unmatchedRemark = (pattern: string): string =>
 const goneRemark = ({ source, destination, syncedAt }: StateRecord, settings: Settings): string =>
   `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${syncedAt}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
 
-const rememberedRemark = ({ message }: IncrepError): string =>
-  `increp uses the tables of earlier syncs for patterns, because the source cannot be reached: ${message}`;
+const rememberedRemark = (error: IncrepError): string =>
+  `increp uses the tables of earlier syncs for patterns, because ${cannotBeReached('source', error)}: ${error.message}`;
 
 const noTable = (patterns: readonly string[], isKnown: boolean): IncrepError => {
   const which = patterns.map((pattern) => `"${pattern}"`).join(', ');

@@ -264,6 +264,9 @@ async function connectTo(
   throw mostTelling(failures);
 }
 
+const NO_ENTRY =
+  'The server has no TLS, so no other sslmode helps. Add a "host" entry for this role, database and address to pg_hba.conf on that server. Or enable TLS there (ssl = on).';
+
 /** Of two attempts, with TLS and without, the answer of a server says more than a failed connection. */
 function mostTelling(failures: readonly IncrepError[]): Error {
   const answers = failures.filter(({ sqlstate }) => sqlstate !== undefined);
@@ -273,6 +276,8 @@ function mostTelling(failures: readonly IncrepError[]): Error {
     failures.find((failure) => !isWithoutTls(failure)) ??
     failures[0] ??
     new Error('no TLS attempt');
+  if (chosen instanceof IncrepError && /no encryption/.test(chosen.message) && failures.some(isWithoutTls))
+    return reworded(chosen, { what: chosen.message, next: NO_ENTRY, cause: chosen.cause });
   const other = failures.find((failure) => failure.code === 'TLS_FAILED' && failure !== chosen);
   if (!other || !(chosen instanceof IncrepError) || isWithoutTls(other)) return chosen;
   return reworded(chosen, {

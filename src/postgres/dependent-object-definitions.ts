@@ -43,6 +43,7 @@ const itemRow = z.object({
   sql: z.string(),
   rehearsal: z.string().nullable(),
   undo: z.string().nullable(),
+  lock: z.string().nullable(),
   other: z.object({ schema: z.string(), table: z.string() }).nullable(),
 });
 

@@ -15,6 +15,7 @@ const dependentRow = z.object({
     'trigger',
     'policy',
     'function',
+    'identity column',
     'other',
   ]),
   /** The name in SQL; a phrase if the kind is "other". */

@@ -18,7 +18,8 @@ import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { previewCopies } from '../sync/objects/preview-copies.ts';
-import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
+import { refuse, type LoadPlan, type Plan, type PlanRequest } from '../sync/plan/plan.ts';
+import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
@@ -221,11 +222,8 @@ interface PreviewFacts {
 
 const UNSIZED: readonly Relation['kind'][] = ['query', 'view', 'foreign table'];
 
-function previewOf(
-  table: TableFacts,
-  plan: Plan,
-  { estimate, verdict, dependents, gone, conversion, objects, activeRun, isForced }: PreviewFacts,
-): Preview {
+function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
+  const { estimate, verdict, dependents, gone, conversion, objects, activeRun, isForced } = seen;
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
@@ -242,6 +240,10 @@ function previewOf(
         plan.removesDeleted ||
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
+  // If the source shows no changes, the sync needs no staging table.
+  const isCertain = hasWork && !('unchangedCheck' in plan && plan.unchangedCheck !== undefined);
+  const fault = isCertain ? stagingFault(table, plan) : undefined;
+  if (fault) return previewOf(table, refuse(fault), seen);
   const evolution =
     plan.kind === 'incremental'
       ? previewEvolution(table, plan, dependents)

@@ -1,4 +1,5 @@
 /** Formats the error that ended a command. */
+import type { ErrorCode, IncrepError } from '../errors.ts';
 import type { Failure } from '../events.ts';
 import { painter, type Style } from './style.ts';
 import { printable, wrapLines } from './text.ts';
@@ -32,3 +33,14 @@ export function formatError(error: PrintedError, style: Style): string {
   ];
   return `${wrapLines(lines.join('\n'), style)}\n`;
 }
+
+const NO_CONNECTION: readonly ErrorCode[] = [
+  'CONNECTION_FAILED',
+  'CONNECTION_LOST',
+  'SSH_FAILED',
+  'TLS_FAILED',
+];
+
+/** An error that the server answered shows that the server was reached. */
+export const cannotBeReached = (side: 'source' | 'destination', { code, sqlstate }: IncrepError): string =>
+  `the ${side} cannot be ${NO_CONNECTION.includes(code) && sqlstate === undefined ? 'reached' : 'read'}`;

@@ -41,6 +41,8 @@ export interface BuiltItem {
   readonly rehearsal: string | null;
   /** The statement that must run on the old object first. */
   readonly undo: string | null;
+  /** The statement that locks the object, if it outlives the old table. It changes nothing. */
+  readonly lock: string | null;
   /** Another table that is changed too. */
   readonly other: TableName | null;
 }
@@ -110,11 +112,8 @@ export const DESCRIBE_OBSTACLES = /* sql */ `
   SELECT format('publication %I', p.pubname) AS what FROM (${publicationsOf('$1::oid')}) p
   UNION ALL SELECT format('inheritance with %s', CASE WHEN inhrelid = $1::oid THEN inhparent ELSE inhrelid END::regclass)
     FROM pg_inherits WHERE $1::oid IN (inhrelid, inhparent)
-  UNION ALL SELECT format('column %I, which draws from sequence %s', a.attname, d.objid::regclass)
-    FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::oid
-      AND d.deptype IN ('a', 'i')
+  UNION ALL SELECT format('identity column %I', attname) FROM pg_attribute
+    WHERE attrelid = $1::oid AND attidentity <> '' AND NOT attisdropped
   UNION ALL SELECT format('the type %s that it is a table of', reloftype::regtype) FROM pg_class
     WHERE oid = $1::oid AND reloftype <> 0
   UNION ALL SELECT format('the security label of %s', provider) FROM pg_seclabel

@@ -1,6 +1,6 @@
 /** All dependent objects of a table or a view, one statement each: grants, comments, triggers, constraints, ... */
 
-/** A row: relation, stage, place within the stage, what, columns, sql, rehearsal, undo, other schema and table. */
+/** A row: relation, stage, place within the stage, what, columns, sql, rehearsal, undo, lock, other schema and table. */
 const item = (parts: {
   readonly stage: 'staging' | 'renamed' | 'dropped';
   /** SQL text expression. */
@@ -11,13 +11,15 @@ const item = (parts: {
   readonly sql: string;
   readonly rehearsal?: string;
   readonly undo?: string;
+  readonly lock?: string;
   readonly other?: string;
   /** The part after SELECT ...; `r` is the relation. */
   readonly from: string;
 }): string => /* sql */ `
   SELECT r.oid::text AS oid, '${parts.stage}' AS stage, ${parts.what} AS what,
     to_json(${parts.columns ?? `'{}'::name[]`}) AS columns, ${parts.sql} AS sql,
-    ${parts.rehearsal ?? 'NULL::text'} AS rehearsal, ${parts.undo ?? 'NULL::text'} AS undo, ${parts.other ?? 'NULL::json'} AS other
+    ${parts.rehearsal ?? 'NULL::text'} AS rehearsal, ${parts.undo ?? 'NULL::text'} AS undo,
+    ${parts.lock ?? 'NULL::text'} AS lock, ${parts.other ?? 'NULL::json'} AS other
   FROM r ${parts.from}`;
 
 /** COMMENT ON an object of the relation, after the object exists. */
@@ -171,6 +173,8 @@ const STAGING = [
   }),
 ];
 
+const SEQUENCE = `format('%I.%I', xn.nspname, x.relname)`;
+
 const DEFERRABLE = `CASE WHEN x.condeferrable THEN ' DEFERRABLE' || CASE WHEN x.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END ELSE '' END`;
 
 /** Names of indexes and statistics are unique per schema, so they are free only after the old table is dropped. */
@@ -217,6 +221,19 @@ const DROPPED = [
     from: `JOIN pg_constraint x ON r.oid IN (x.conrelid, x.confrelid) AND x.contype IN ('c', 'u', 'p', 'x', 'f') AND x.conname <> $2
       JOIN pg_class f ON f.oid = x.conrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
       JOIN pg_description d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = x.oid`,
+  }),
+  // The old table would take the sequence with it.
+  item({
+    stage: 'dropped',
+    what: `format('sequence %s of column %I', ${SEQUENCE}, a.attname)`,
+    columns: 'ARRAY[a.attname]',
+    sql: `format('ALTER SEQUENCE %s OWNED BY %s.%I', ${SEQUENCE}, r.called, a.attname)`,
+    undo: `format('ALTER SEQUENCE %s OWNED BY NONE', ${SEQUENCE})`,
+    lock: `format('ALTER SEQUENCE %s OWNER TO %I', ${SEQUENCE}, pg_get_userbyid(x.relowner))`,
+    from: `JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
+        AND d.deptype = 'a'
+      JOIN pg_class x ON x.oid = d.objid AND x.relkind = 'S' JOIN pg_namespace xn ON xn.oid = x.relnamespace
+      JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = d.refobjsubid`,
   }),
   item({
     stage: 'dropped',

@@ -81,6 +81,9 @@ export const LIST_DEPENDENTS = /* sql */ `
   UNION ALL
   SELECT root.oid::text, 'function', f.oid::regprocedure::text, NULL, ${OWNERLESS}, ${usedColumns('pg_proc', 'f.oid')}, ${readViews('pg_proc', 'f.oid')}, false
     FROM root JOIN functions ON functions.root = root.oid JOIN pg_proc f ON f.oid = functions.oid
+  UNION ALL
+  SELECT root.oid::text, 'identity column', quote_ident(a.attname), NULL, ${OWNERLESS}, '{}'::text[], ${NO_VIEWS}, false
+    FROM root JOIN pg_attribute a ON a.attrelid = root.oid AND a.attidentity <> '' AND NOT a.attisdropped
   UNION ALL ${staying(
     `format('column %I of %s, which has its row type', a.attname, a.attrelid::regclass)`,
     `JOIN types ON types.root = root.oid JOIN pg_attribute a ON a.atttypid = types.type AND a.attnum > 0 AND NOT a.attisdropped
@@ -93,5 +96,13 @@ export const LIST_DEPENDENTS = /* sql */ `
   UNION ALL ${staying(
     `format('inheritance with %s', CASE WHEN i.inhrelid = root.oid THEN i.inhparent ELSE i.inhrelid END::regclass)`,
     `JOIN pg_inherits i ON root.oid IN (i.inhrelid, i.inhparent)`,
+  )}
+  UNION ALL ${staying(
+    `format('the type %s that it is a table of', c.reloftype::regtype)`,
+    `JOIN pg_class c ON c.oid = root.oid AND c.reloftype <> 0`,
+  )}
+  UNION ALL ${staying(
+    `format('the security label of %s', l.provider)`,
+    `JOIN pg_seclabel l ON l.classoid = 'pg_class'::regclass AND l.objoid = root.oid`,
   )}
   ORDER BY 1, 2, 3`;

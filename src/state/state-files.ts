@@ -14,7 +14,7 @@ import { STATE_FORMAT, stateRecordSchema, type StateRecord } from '../schema/sta
 
 export type StateFile =
   | { readonly kind: 'none' }
-  | { readonly kind: 'record'; readonly record: StateRecord }
+  | { readonly kind: 'record'; readonly record: StateRecord; readonly path: string }
   /** The older format: one ISO timestamp in UTC with milliseconds. */
   | { readonly kind: 'legacy'; readonly cursor: string; readonly path: string }
   /** Incomplete, empty, of a newer version, or not a state file of increp. */
@@ -75,7 +75,7 @@ export function stateFiles(directory: string): StateFiles {
 
 function parse(path: string, text: string): StateFile {
   try {
-    return { kind: 'record', record: stateRecordSchema.parse(JSON.parse(text)) };
+    return { kind: 'record', record: stateRecordSchema.parse(JSON.parse(text)), path };
   } catch (error) {
     return { kind: 'unreadable', path, why: text.trim() === '' ? 'it is empty' : whyUnreadable(text, error) };
   }

@@ -120,6 +120,8 @@ slowTest('without the destination, and with --local, from the files alone', asyn
   expect(down.stderr).toMatch(
     /^warning: the destination cannot be reached, so only the state directory was read\. The reason: destination /,
   );
+  await pair.setEnv({ DEST_PORT: String(pair.login('destination').port), DEST_DB: 'nowhere' });
+  expect((await history(pair)).stderr).toMatch(/^warning: the destination cannot be read, so only/);
   const local = await history(pair, '--local');
   expect(local.stderr).toBe('note: only the state directory was read (--local)\n');
   for (const { runs } of [down, local]) {

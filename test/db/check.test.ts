@@ -451,6 +451,11 @@ slowTest("a copy that is somebody else's, and a staging table that may not be ma
     /may not create the staging table public\.orders_stg/,
   );
   expect((await trySync(pair)).exitCode).toBe(77);
+  const planned = await increp('plan', pair);
+  expect(planned).toMatchObject({
+    exitCode: 77,
+    stdout: expect.stringContaining('GRANT USAGE, CREATE ON SCHEMA "public"'),
+  });
   await obey(staging.find('PRIVILEGE_MISSING')?.action, pair.destination);
   expect((await check(pair)).exitCode).toBe(0);
   await sync(pair);

@@ -26,7 +26,7 @@ const WIDER = 'ALTER TABLE orders ALTER COLUMN total TYPE numeric(14,3)';
 const MORE = 'ALTER TABLE orders ADD COLUMN more int DEFAULT 7';
 
 const theirs = (pair: Pair) =>
-  query(pair, 'SELECT id, tags, "Their note", words::text, parent FROM orders ORDER BY id');
+  query(pair, 'SELECT id, tags, turn, "Their note", words::text, parent FROM orders ORDER BY id');
 
 slowKind(testWithPgDump)(
   'a column changes its type, and all that is built on the table is there as before',
@@ -168,10 +168,10 @@ test.each(
     ],
     ['a publication', 'CREATE PUBLICATION pub FOR TABLE orders', TOTAL_AS_TEXT, 'publication pub'],
     [
-      'a column of a sequence',
-      'ALTER TABLE orders ADD COLUMN number serial',
+      'an identity column',
+      'ALTER TABLE orders ADD COLUMN number int GENERATED ALWAYS AS IDENTITY',
       TOTAL_AS_TEXT,
-      'column number, which draws from sequence',
+      'identity column number cannot be moved to another table',
     ],
     ['a child', 'CREATE TABLE child () INHERITS (orders)', TOTAL_AS_TEXT, 'inheritance with'],
     [
@@ -203,6 +203,30 @@ test.each(
     expect(await query(pair, STATE)).toEqual(before);
   },
 );
+
+test('a sequence stays with its column, and plan names the statements for an identity column', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const LAST = `SELECT pg_get_serial_sequence('orders', 'id') AS name, nextval('numbers') AS next`;
+  await asWriter(
+    pair,
+    `CREATE SEQUENCE numbers START 11 OWNED BY orders.id; ALTER TABLE orders ALTER id SET DEFAULT nextval('numbers')`,
+  );
+  await pair.source.query(TOTAL_AS_TEXT);
+  expect((await increp('plan', pair)).stdout).not.toContain('would be refused');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
+  expect(await query(pair, LAST)).toEqual([{ name: 'public.numbers', next: '11' }]);
+  await asWriter(
+    pair,
+    'ALTER TABLE orders ALTER id DROP DEFAULT; ALTER TABLE orders ALTER id ADD GENERATED ALWAYS AS IDENTITY',
+  );
+  await pair.source.query('ALTER TABLE orders ALTER COLUMN note TYPE varchar(90)');
+  const steps = /ALTER TABLE "public"."orders" ALTER COLUMN id DROP IDENTITY/;
+  expect((await increp('plan', pair)).stdout).toMatch(steps);
+  expect((await trySync(pair)).table().error?.hint).toMatch(steps);
+  await asWriter(pair, 'ALTER TABLE orders ALTER COLUMN id DROP IDENTITY');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
+});
 
 slowTest(
   'a foreign key that the new rows would break is refused when they are known, and all is as before',

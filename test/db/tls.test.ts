@@ -168,6 +168,16 @@ const REFUSALS: readonly Refusal[] = [
     next: 'SOURCE_SSLMODE',
   },
   {
+    title: 'a server without TLS that lets nobody in without TLS',
+    shows: () => Promise.resolve(undefined),
+    door: 'tls_only',
+    env: () => ({ SOURCE_SSLMODE: 'prefer' }),
+    exitCode: 77,
+    code: 'AUTHENTICATION_FAILED',
+    what: ['no encryption'],
+    next: /^The server has no TLS, so no other sslmode helps\. Add a "host" entry/,
+  },
+  {
     title: 'a server that lets nobody in without TLS, and a certificate that is not trusted',
     shows: server('old', { days: 0 }),
     door: 'tls_only',

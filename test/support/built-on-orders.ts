@@ -32,12 +32,14 @@ export const ON_IT = `
   ALTER TABLE orders ALTER note SET STATISTICS 7, ALTER note SET STORAGE EXTERNAL, ALTER note SET (n_distinct = 5);
   ALTER TABLE orders SET (fillfactor = 90, autovacuum_enabled = off, toast.autovacuum_enabled = off);
   ALTER TABLE orders REPLICA IDENTITY FULL;
+  CREATE SEQUENCE numbers START 11 OWNED BY orders.id; GRANT USAGE ON SEQUENCE numbers TO pg_monitor;
+  ALTER TABLE orders ALTER id SET DEFAULT nextval('numbers');
   CREATE STATISTICS st ON id, note FROM orders;
   COMMENT ON STATISTICS st IS 'together';`;
 
 /** What people have added as columns of their own. */
 export const COLUMNS = `
-  ALTER TABLE orders ADD COLUMN tags text[] DEFAULT '{new}' NOT NULL, ADD COLUMN "Their note" text COLLATE "C",
+  ALTER TABLE orders ADD COLUMN tags text[] DEFAULT '{new}' NOT NULL, ADD COLUMN turn serial, ADD COLUMN "Their note" text COLLATE "C",
     ADD COLUMN words tsvector GENERATED ALWAYS AS (to_tsvector('simple', coalesce(note, ''))) STORED;
   COMMENT ON COLUMN orders.tags IS 'by hand';
   CREATE INDEX by_words ON orders USING gin (words);

@@ -60,7 +60,7 @@ function adviceOf({ code, sqlstate, message, next }: IncrepError): string {
   if (code === 'CONNECTION_FAILED')
     return 'Correct the host or the port here. Check that the server is running, and that this machine can reach it.';
   if (code === 'TLS_FAILED') return 'Change the encryption or the trusted authorities here.';
-  if (code !== 'AUTHENTICATION_FAILED' || /certificate/.test(message)) return next;
+  if (code !== 'AUTHENTICATION_FAILED' || /certificate/.test(message) || /has no TLS/.test(next)) return next;
   return /no encryption/.test(message)
     ? 'Change the encryption to "require" here, or check pg_hba.conf on that server.'
     : 'Correct the user or the password here. If both are correct, check pg_hba.conf on that server.';

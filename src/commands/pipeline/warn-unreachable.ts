@@ -2,6 +2,7 @@
 import type { IncrepError } from '../../errors.ts';
 import { LISTED, listed } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
+import { cannotBeReached } from '../../report/error.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import { userName } from '../../ownership.ts';
 import type { Context } from './context.ts';
@@ -26,8 +27,6 @@ export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
   for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
 }
 
-const UNREACHABLE = 'the destination cannot be reached, so only the state directory was read.';
-
 /** A command that only reads works with a state directory that a sync could not write. */
 export function warnUnwritable(fault: IncrepError | undefined, speaker: Speaker): void {
   if (!fault) return;
@@ -50,7 +49,11 @@ export function warnUnreachable(
   const line = (what: string, error: IncrepError) =>
     say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle));
   if (isLocal) say('note: only the state directory was read (--local)\n');
-  if (unreachable) line(`warning: ${UNREACHABLE} The reason: `, unreachable);
+  if (unreachable)
+    line(
+      `warning: ${cannotBeReached('destination', unreachable)}, so only the state directory was read. The reason: `,
+      unreachable,
+    );
   if (sourceError) line('note: schema changes were not checked. The reason: ', sourceError);
   if (historyError) line('warning: ', historyError);
   const incomplete = tables.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));

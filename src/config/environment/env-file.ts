@@ -20,10 +20,7 @@ const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHE
 
 export interface EnvFile {
   readonly variables: Environment;
-  /**
-   * Lines that dotenv ignores, and names that may be meant for increp. They are problems only if the configuration has
-   * other problems.
-   */
+  /** Lines that dotenv ignores. They are problems only if the configuration has other problems. */
   readonly doubtful: readonly Problem[];
   /** What dotenv does with a value, for each variable whose value is probably not what the author means. */
   readonly oddities: ReadonlyMap<string, string>;
@@ -54,11 +51,7 @@ export async function readEnvFile(
   const variables: Environment = parse(text);
   const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
   Object.keys(variables).forEach((name) => isNamed(name) || checkName(name, report));
-  return {
-    variables,
-    doubtful: [...malformedLines(text), ...misspeltNames(Object.keys(variables))],
-    oddities,
-  };
+  return { variables, doubtful: malformedLines(text), oddities };
 }
 
 /** Whether every value is read as it looks. */
@@ -145,40 +138,45 @@ const blank = (text: string) => text.replace(/[^\n]/g, '');
 const isKnown = (name: string) => variable(name.replace(/_FILE$/, '')) !== undefined;
 const isOurs = (name: string) => isKnown(name) || OUR_PREFIXES.test(name);
 
-/** Names that differ from a variable of increp in their prefix. */
-const misspeltNames = (names: readonly string[]): Problem[] =>
-  names
-    .filter((name) => !isOurs(name))
-    .flatMap((name) => {
-      const suggestion = misspelt(
-        name.replace(/^DESTINATION_/, 'DEST_'),
-        VARIABLES.map((known) => known.name),
-      );
-      return suggestion === undefined
-        ? []
-        : [{ where: `${name} (.env)`, what: 'unknown variable', suggestion }];
-    });
+const NAMES = VARIABLES.map((known) => known.name);
 
-/** Other programs may also use `.env`. So only names with the prefixes of increp are checked. */
+/** Names of other programs that are one typing mistake from a variable of increp. */
+const FOREIGN = /^(?:(?:TEST|REST)_.*|LOGLEVEL)$/i;
+
+/** The variable of increp that is probably meant by a name without its prefixes. */
+function misspeltName(name: string): string | undefined {
+  if (FOREIGN.test(name)) return undefined;
+  const pointer = /_FILE$/i.exec(name)?.[0] ?? '';
+  const base = name
+    .slice(0, name.length - pointer.length)
+    .replace(/^DESTINATION_/i, 'DEST_')
+    .replace(/^SRC_/i, 'SOURCE_');
+  const found = NAMES.find((known) => known === base) ?? misspelt(base, NAMES);
+  return found === undefined ? undefined : `${found}${pointer.toUpperCase()}`;
+}
+
+/** Other programs may also use `.env`. So a name without a prefix of increp is refused only if it is nearly a variable. */
 function checkName(name: string, report: ReportProblem): void {
-  if (isKnown(name) || !OUR_PREFIXES.test(name)) return;
+  if (isKnown(name)) return;
   const where = `${name} (.env)`;
   if (name === 'INCREP_DIR') {
     return report({ where, what: 'cannot be set in .env, because it names the directory of .env' });
   }
-  const names = VARIABLES.map((known) => known.name);
-  const suggestion = nearest(name, names);
+  if (!OUR_PREFIXES.test(name)) {
+    const suggestion = misspeltName(name);
+    return suggestion === undefined ? undefined : report({ where, what: 'unknown variable', suggestion });
+  }
+  const suggestion = nearest(name, NAMES);
   const [prefix = ''] = name.split('_');
-  const family = names.filter((known) => known.startsWith(`${prefix}_`)).join(', ') || undefined;
+  const family = NAMES.filter((known) => known.startsWith(`${prefix}_`)).join(', ') || undefined;
   report({ where, what: 'unknown variable', suggestion, allowed: suggestion ? undefined : family });
 }
 
 /** Other programs may use such variables too. So only a name that is nearly a variable of increp causes a warning. */
 export function checkEnvironment(environment: Environment, warn: Warn): void {
-  const names = VARIABLES.map((known) => known.name);
   for (const name of Object.keys(environment)) {
     if (isKnown(name) || !/^(SOURCE|DEST|WEBHOOK|PIPELINE)_/.test(name)) continue;
-    const suggestion = nearest(name, names);
+    const suggestion = nearest(name, NAMES);
     if (suggestion !== undefined) warn(`${name} (the environment) is unknown; did you mean ${suggestion}?`);
   }
 }

@@ -76,13 +76,10 @@ export function reconcile(
     return reset ? afterReset(reset, file, rival, expected) : unreadableRow(expected);
   }
   const inFile = file.kind === 'record' ? file.record : undefined;
-  for (const [record, where] of [
-    [inDestination?.data, 'at the destination'],
-    [inFile, 'in the state directory'],
-  ] as const) {
-    const foreign = record && foreignness(record, where, expected);
-    if (foreign) return foreign;
-  }
+  const foreign =
+    (inDestination && foreignness(inDestination.data, 'at the destination', expected)) ??
+    foreignFile(file, inDestination !== undefined, expected);
+  if (foreign) return foreign;
   if (rival !== undefined) return rivalry(rival, expected);
   if (inDestination)
     return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
@@ -90,6 +87,16 @@ export function reconcile(
   return inFile && !isSameTable(inFile.destination, expected.destination)
     ? ofAnotherTable(inFile)
     : fromFileAlone(file);
+}
+
+/** The row of this pipeline counts, so a file that was copied from another pipeline is only a warning then. */
+function foreignFile(file: StateFile, hasRow: boolean, expected: ExpectedState): SavedState | undefined {
+  if (file.kind !== 'record') return undefined;
+  const { record, path } = file;
+  if (isSwapped(record, expected) || record.pipeline === expected.pipeline)
+    return foreignness(record, `in ${path}`, expected);
+  const remedy = 'If the file was copied from another directory, move it away. ';
+  return hasRow ? undefined : ofPipeline(record.pipeline, `in ${path}`, expected, remedy);
 }
 
 /** A state file on another machine is always older than the reset, so it does not count. */
@@ -157,6 +164,10 @@ function fromFileAlone(file: StateFile): SavedState {
 function disagreement(row: StateRecord, file: StateFile): string[] {
   if (file.kind === 'unreadable') return [unreadable(file)];
   if (file.kind !== 'record') return [];
+  if (file.record.pipeline !== row.pipeline)
+    return [
+      `increp ignores the state file ${file.path}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. A sync with changes replaces the file`,
+    ];
   if (file.record.generation > row.generation) {
     return [
       'the state file is newer than the state at the destination, which was probably restored from a backup; increp uses the state at the destination',
@@ -232,7 +243,7 @@ const isSwapped = (record: StateRecord, { destination, destinationServer }: Writ
 /** Undefined unless the state file shows that the destination is the source. */
 export const swappedByFile = (file: StateFile, expected: WrittenTo): Swapped | undefined =>
   file.kind === 'record' && isSwapped(file.record, expected)
-    ? swapped(file.record, 'in the state directory')
+    ? swapped(file.record, `in ${file.path}`)
     : undefined;
 
 const swapped = ({ source }: StateRecord, where: string): Swapped => ({
@@ -250,10 +261,10 @@ export const swappedSides = (pipeline: string, database: string): Swapped => ({
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed. If this is another pipeline, which copies in the opposite direction, set another PIPELINE_NAME.',
 });
 
-const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
+const ofPipeline = (pipeline: string, where: string, expected: ExpectedState, remedy = ''): SavedState => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
-  next: `If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
+  next: `${remedy}If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
 });
 
 const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>

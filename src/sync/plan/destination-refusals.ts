@@ -8,6 +8,7 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import { giveTableTo } from '../../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import type { DraftPlan } from './plan.ts';
 import { typeRefusals } from './type-refusals.ts';
 
 export function destinationRefusals(now: TableFacts): IncrepError[] {
@@ -68,6 +69,22 @@ export function schemaFault(
     });
   }
   return undefined;
+}
+
+/** A load creates the staging table again. An incremental sync creates it if there is none. */
+export function stagingFault(
+  { staging, stagingName, destinationSchema: { canUse, canCreate, exists, role } }: TableFacts,
+  plan: DraftPlan,
+): IncrepError | undefined {
+  const keepsStaging =
+    staging !== undefined &&
+    (plan.kind === 'incremental' || (plan.kind === 'load' && plan.adoption !== undefined));
+  if (plan.kind === 'skip' || plan.kind === 'refuse' || keepsStaging || !exists || (canUse && canCreate))
+    return undefined;
+  return new IncrepError('PRIVILEGE_MISSING', {
+    what: `role "${role}" may not create the staging table ${printName(stagingName)}`,
+    next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stagingName.schema)} TO ${ident(role)}`,
+  });
 }
 
 function relationRefusals(now: TableFacts): IncrepError[] {

@@ -24,7 +24,8 @@ export function dropByHand(
   if (dropped.length === 0) return [];
   const ordered = inDropOrder(withBuiltOn(dropped, all));
   const views = ordered.filter(isView);
-  const others = ordered.filter((each) => !isView(each));
+  const identities = ordered.filter(({ kind }) => kind === 'identity column');
+  const others = ordered.filter((each) => !isView(each) && !identities.includes(each));
   const statements = ordered.flatMap((each) => dropStatement(from.table, each) ?? []);
   const filled = views.filter(({ kind }) => kind === 'materialized view').toReversed();
   const numbered = (steps: readonly string[]) =>
@@ -46,6 +47,9 @@ export function dropByHand(
       : [
           `At the destination, run: ${filled.map(({ name }) => `REFRESH MATERIALIZED VIEW ${name}`).join('; ')}`,
         ]),
+    ...(identities.length === 0
+      ? []
+      : [`Create the identity again with what this prints: ${tableCommand('sequences', from.name)}`]),
     ...(others.length === 0 ? [] : ['Create the other objects again.']),
   ]);
 }
@@ -86,6 +90,8 @@ function dropStatement(table: TableName, { kind, name, of }: Dependent): string 
       return `DROP ${kind.toUpperCase()} ${name} ON ${on}`;
     case 'foreign key':
       return `ALTER TABLE ${on} DROP CONSTRAINT ${name}`;
+    case 'identity column':
+      return `ALTER TABLE ${on} ALTER COLUMN ${name} DROP IDENTITY`;
     case 'table':
     case 'other':
       return undefined;

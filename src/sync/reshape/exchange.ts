@@ -23,7 +23,7 @@ import {
   replaceView,
   revokeAll,
 } from '../../sql/reshape.ts';
-import type { Statement } from '../../sql/search-path.ts';
+import { asUsual, type Statement } from '../../sql/search-path.ts';
 import { renameIndexes, type NewTable } from './new-table.ts';
 import { ASIDE, mustSurvive, refusalFrom } from './must-survive.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
@@ -42,6 +42,7 @@ export const locksFor = ({ dependents: { table, views, items } }: Exchange): str
   ...views.toReversed().map(lockView),
   ...items.flatMap(({ other }) => (other ? [lockWholly(other)] : [])),
   lockWholly(table.name),
+  ...items.flatMap(({ lock }) => (lock === null ? [] : [asUsual(lock)])),
 ];
 
 export async function exchange(work: Exchange): Promise<void> {

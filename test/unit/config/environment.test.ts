@@ -150,10 +150,31 @@ describe('.env', () => {
   });
 
   test('may hold variables of other programs', async () => {
-    await using pipeline = await pipelineDirectory({
-      '.env': `${envFile(CONNECTIONS)}NODE_ENV=x\nLOGLEVEL=y\n`,
-    });
+    const others =
+      'NODE_ENV LOGLEVEL DATABASE_URL DB_HOST DB_URL DB_USERNAME DB_PASSWORD PGHOST PGPASSWORD TZ LANG PATH HTTP_PROXY STATE ' +
+      'STATUS_URL TEST_URL TEST_DB_PORT TEST_HOST TEST_PASSWORD REST_PORT REST_URL POSTGRES_DB POSTGRES_URL AWS_REGION PORT ' +
+      'HOST URL NAME SRC_DIR SRC_PATH DESTINATION_PATH RETRY_COUNT RETRIES WEB_URL HOOK_URL SLACK_WEBHOOK_URL SECRET ' +
+      'DEBUG HEALTH_URL PROJECT_NAME APP_NAME PIPELINE';
+    const lines = others.split(' ').map((name) => `${name}=x\n`);
+    await using pipeline = await pipelineDirectory({ '.env': `${envFile(CONNECTIONS)}${lines.join('')}` });
     await expect(pipeline.load({})).resolves.toMatchObject({ warnings: [] });
+  });
+
+  test.each([
+    ['SORUCE_SSLMODE', 'SOURCE_SSLMODE'],
+    ['DST_SSLMODE', 'DEST_SSLMODE'],
+    ['DESTINATION_SSLMODE', 'DEST_SSLMODE'],
+    ['SRC_SSLMODE', 'SOURCE_SSLMODE'],
+    ['source_sslmode', 'SOURCE_SSLMODE'],
+    ['STATEDIR', 'STATE_DIR'],
+    ['WEBHOK_URL', 'WEBHOOK_URL'],
+    ['RETRY_ATEMPTS', 'RETRY_ATTEMPTS'],
+    ['PIPLINE_NAME', 'PIPELINE_NAME'],
+    ['SORUCE_PASSWORD_FILE', 'SOURCE_PASSWORD_FILE'],
+  ])('with %s as its only mistake is refused', async (name, meant) => {
+    await using pipeline = await pipelineDirectory({ '.env': `${envFile(CONNECTIONS)}${name}=x\n` });
+    const { message } = await pipeline.refusal({});
+    expect(message).toContain(`${name} (.env): unknown variable; did you mean ${meant}?`);
   });
 
   test.each([

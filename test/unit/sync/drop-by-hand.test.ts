@@ -51,6 +51,7 @@ test('each kind of object has its statement, and what has none is named', () => 
         object('policy', 'own_rows', { of: 'public.other' }),
         object('foreign key', 'items_order', { of: 'public.items' }),
         object('function', 'first_order(integer)', { owner: null }),
+        object('identity column', 'id', { owner: null }),
         object('other', 'column x of log, which has its row type', { owner: null }),
       ],
       [],
@@ -58,9 +59,10 @@ test('each kind of object has its statement, and what has none is named', () => 
   ).toEqual([
     '1. Save the definition of trigger stamp, policy own_rows of public.other (owner ann), foreign key items_order of public.items (owner ann), function first_order(integer), column x of log, which has its row type.',
     '2. Drop or change column x of log, which has its row type.',
-    '3. At the destination, run: DROP TRIGGER stamp ON "public"."orders"; DROP POLICY own_rows ON public.other; ALTER TABLE public.items DROP CONSTRAINT items_order; DROP FUNCTION first_order(integer)',
+    '3. At the destination, run: DROP TRIGGER stamp ON "public"."orders"; DROP POLICY own_rows ON public.other; ALTER TABLE public.items DROP CONSTRAINT items_order; DROP FUNCTION first_order(integer); ALTER TABLE "public"."orders" ALTER COLUMN id DROP IDENTITY',
     '4. Sync the table: increp sync orders',
-    '5. Create the other objects again.',
+    '5. Create the identity again with what this prints: increp sequences orders',
+    '6. Create the other objects again.',
   ]);
 });
 

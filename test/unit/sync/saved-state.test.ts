@@ -15,7 +15,11 @@ const EXPECTED = {
 };
 const NO_FILE: StateFile = { kind: 'none' };
 const TORN: StateFile = { kind: 'unreadable', path: 'orders.json', why: 'it is not JSON' };
-const file = (change: Partial<StateRecord> = {}): StateFile => ({ kind: 'record', record: record(change) });
+const file = (change: Partial<StateRecord> = {}): StateFile => ({
+  kind: 'record',
+  record: record(change),
+  path: 'orders.json',
+});
 const saved = (from: StateFile, row?: unknown) =>
   reconcile(from, { record: row, rival: undefined }, EXPECTED);
 
@@ -29,6 +33,10 @@ test('the row counts whenever the two differ, and a warning says which way', () 
     [file({ generation: 4 }), /older than the state at the destination/],
     [file({ generation: 6 }), /newer than the state at the destination/],
     [file({ ...row, cursor: '2026-01-06 00:00:00+00' }), /was edited/],
+    [
+      file({ pipeline: 'other' }),
+      /^increp ignores the state file orders\.json, which belongs to pipeline "other"/,
+    ],
     [TORN, /^increp ignores the state file .*: it is not JSON/],
   ] as const) {
     expect(saved(other, row)).toEqual({
@@ -66,7 +74,8 @@ test('what belongs to another pipeline, source or server is refused, on either s
     { sourceLife: { systemIdentifier: '9', timeline: 1, startedAt: '1000' } },
   ]) {
     expect(saved(NO_FILE, record(change)).kind, JSON.stringify(change)).toBe('foreign');
-    expect(saved(file(change), record()).kind, JSON.stringify(change)).toBe('foreign');
+    const isCopied = 'pipeline' in change;
+    expect(saved(file(change), record()).kind, JSON.stringify(change)).toBe(isCopied ? 'record' : 'foreign');
     expect(saved(file(change)).kind, JSON.stringify(change)).toBe('foreign');
   }
 });
