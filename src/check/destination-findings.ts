@@ -6,6 +6,7 @@ import { altersTable } from '../schema/evolution.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
+import { ident } from '../sql/identifiers.ts';
 import { identifyByRow } from '../sql/destination.ts';
 import { giveTableTo } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';

@@ -126,7 +126,7 @@ for (const side of ['source', 'destination'] as const) {
     await sync(pair);
     await using proxy = await throughProxy(pair, 'source');
     await pair.source.query(
-      `INSERT INTO orders (id, note) SELECT i, repeat('x', 100) FROM generate_series(1000, 20000) i`,
+      `INSERT INTO orders (id, note) SELECT i, repeat('x', 100) FROM generate_series(1000, 150000) i`,
     );
     proxy.throttle(1_000_000);
     await using running = startIncrep('sync --json', pair);
