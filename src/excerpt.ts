@@ -15,7 +15,7 @@ export function excerptAt(text: string, offset: number, widest: number): Excerpt
   const after = text.slice(offset).split(/\r?\n/, 1)[0] ?? '';
   const line = linesBefore.length;
   const gutter = `${line} | `;
-  const start = before.slice(-widest / 2);
+  const start = before.length > widest / 2 ? `…${before.slice(1 - widest / 2)}` : before;
   const excerpt = `${gutter}${start}${after.slice(0, widest / 2)}`;
   // Tabs are kept, so that the mark is under its place at any tab width.
   const mark = `${' '.repeat(gutter.length)}${start.replace(/[^\t]/g, ' ')}^`;

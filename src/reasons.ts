@@ -253,7 +253,13 @@ export type Reason =
   | { readonly code: 'drift'; readonly differences: readonly Difference[]; readonly answer: DriftAnswer }
   | { readonly code: 'cursor-known' }
   /** Rows with the largest keys are gone, or their keys were set back. */
-  | { readonly code: 'key-went-back'; readonly column: string; readonly from: string; readonly to: string }
+  /** `to` is null if no row has a plausible key. */
+  | {
+      readonly code: 'key-went-back';
+      readonly column: string;
+      readonly from: string;
+      readonly to: string | null;
+    }
   /** --adopt or --replace for a destination table that increp has filled itself. */
   | { readonly code: 'claim-needless'; readonly flag: 'adopt' | 'replace'; readonly name: string }
   | { readonly code: 'metadata-column-added' | 'metadata-column-unfilled'; readonly column: string }

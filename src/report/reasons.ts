@@ -148,7 +148,7 @@ const REASONS: Texts<Reason> = {
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
   'key-went-back': ({ column, from, to }) =>
-    `the largest ${column} of the source went back from ${from} to ${to}, so rows may be gone there ("increp verify" compares)`,
+    `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there ("increp verify" compares)`,
   'claim-needless': ({ flag, name }) =>
     `the destination table is already increp's own, so --${flag} has no effect${flag === 'replace' ? `; to load the table again, run "${tableCommand('sync', name, '--full-refresh')}"` : ''}`,
   'metadata-column-added': ({ column }) => `column "${column}" is added to the destination table`,

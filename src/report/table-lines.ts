@@ -62,7 +62,8 @@ function rowsText(outcome: TableOutcome): string {
       : []),
   ];
   if (said.length > 0) return said.join(', ');
-  return outcome.status === 'ok' ? QUIET : '';
+  if (outcome.status !== 'ok') return '';
+  return ['initial', 'reset'].includes(outcome.action) ? 'no rows' : QUIET;
 }
 
 const actionOf = ({ action }: TableOutcome): string => (action === 'skipped' ? '' : action);

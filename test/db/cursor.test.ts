@@ -152,4 +152,8 @@ test('keys that go back at the source are named, and the rows that changed with 
     at: expect.stringMatching(/^2025-01-02/),
   });
   expect((await increp('sync', pair)).stdout).not.toContain('went back');
+  await pair.source.query('DELETE FROM log');
+  expect((await increp('sync', pair)).stdout).toContain(
+    'because the source has no row with at now, and 2025-01-02 03:04:05+00 was the largest before',
+  );
 });

@@ -249,8 +249,8 @@ export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): str
 
 /** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
 export function wentBack({ since, keyType, replicationKey }: IncrementalPlan, high: string | null): Reason[] {
-  if (!('cursor' in since) || since.cursor === null || high === null || since.cursor === high) return [];
-  return lowestCursor(keyType, [since.cursor, high]) === high
+  if (!('cursor' in since) || since.cursor === null || since.cursor === high) return [];
+  return high === null || lowestCursor(keyType, [since.cursor, high]) === high
     ? [{ code: 'key-went-back', column: replicationKey, from: since.cursor, to: high }]
     : [];
 }

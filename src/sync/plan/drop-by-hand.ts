@@ -108,7 +108,7 @@ const pgDump = (from: DroppedFrom, views: readonly Dependent[]): string =>
 function psql(from: DroppedFrom, views: readonly Dependent[]): string {
   const command = `psql ${session(from, views)} -1 -v ON_ERROR_STOP=1 -f`;
   return from.version < 170_000
-    ? `grep -v '^SET transaction_timeout' ${FILE} | ${command} -`
+    ? `grep -v '^SET transaction_timeout' ${FILE} | ${command} -   # the server does not know that setting of pg_dump 17`
     : `${command} ${FILE}`;
 }
 
