@@ -1,6 +1,7 @@
 /** Findings about `deletes_from`: pure. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName } from '../schema/names.ts';
+import { takesIndex } from '../schema/relations.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -48,7 +49,7 @@ function refusalOf(table: TableFacts, { name, log }: DeletionLogInspection): Inc
 
 function indexFindings({ settings }: TableFacts, { log }: DeletionLogInspection): Finding[] {
   const deletedAt = settings.deletionLog?.deletedAt ?? '';
-  return !log || log.indexedColumns.includes(deletedAt)
+  return !log || log.indexedColumns.includes(deletedAt) || !takesIndex(log)
     ? []
     : [
         warning(

@@ -4,7 +4,7 @@ import { unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
-import { atSource, uniqueIndexOn, type Relation } from '../schema/relations.ts';
+import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { isAppend, isKeyEnforced, rowKey } from '../schema/row-identity.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
@@ -195,11 +195,7 @@ function keyFindings(
 
 /** The scan of a small table costs no more than the index. The catalog does not know the size before the first ANALYZE. */
 function indexFindings(name: string, { source, key }: Pick<TimeKey, 'source' | 'key'>): Finding[] {
-  if (
-    source.indexedColumns.includes(key) ||
-    !['table', 'partitioned table', 'materialized view'].includes(source.kind)
-  )
-    return [];
+  if (source.indexedColumns.includes(key) || !takesIndex(source)) return [];
   const what = `no index begins with "${key}", so each sync reads the whole table`;
   const step = `run at the source: ${createIndexOn(source, key)}`;
   return source.bytes <= SMALL_BYTES

@@ -102,6 +102,9 @@ export const canLock = ({ kind, canSelectTable }: Relation): boolean =>
 export const isReadableTable = (relation: Relation | undefined): boolean =>
   relation?.kind === 'table' && relation.canSelect && !relation.filtersRows;
 
+export const takesIndex = ({ kind }: Pick<Relation, 'kind'>): boolean =>
+  ['table', 'partitioned table', 'materialized view'].includes(kind);
+
 /**
  * Whether rows have a position (ctid) and a transaction ID (xmin) that the role of increp may read. A compressed row of
  * TimescaleDB has neither, and columnar storage often has neither.

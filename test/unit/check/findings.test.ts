@@ -190,6 +190,23 @@ test('an index pays only for a larger table, and a key that sees inserts only is
   expect([level('incremental-deduped'), level('incremental-append')]).toEqual(['warning', 'note']);
 });
 
+test('a view that records deleted rows is not told to get an index', () => {
+  const deleted_at = column({ name: 'deleted_at', type: 'timestamp with time zone', position: 2 });
+  const table = facts({
+    settings: {
+      ...facts().settings,
+      deletionLog: { schema: undefined, table: 'gone', deletedAt: 'deleted_at' },
+    },
+  });
+  const index = (kind: Relation['kind']) => {
+    const log = relation({ kind, columns: [...ORDERS_COLUMNS, deleted_at] });
+    const deletionLogs = new Map([[table, { name: log.name, log, triggers: [] }]]);
+    return found(inspection({ deletionLogs }, { table }), 'DELETION_LOG_NOT_INDEXED')?.action;
+  };
+  expect(index('view')).toBeUndefined();
+  expect(index('partitioned table')).toContain('CREATE INDEX ON');
+});
+
 test('a key that Postgres cannot enforce gets no statement', () => {
   const step = (change: Partial<Relation>) => {
     const table = facts({ source: relation({ uniqueKeys: [], ...change }), destination: undefined });
