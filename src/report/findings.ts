@@ -1,5 +1,5 @@
 import { LISTED, listed } from '../format.ts';
-import { ALIKE, exampleText, sameFailures } from './same-failure.ts';
+import { ALIKE, exampleText, sameFailures, sharedHint } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
@@ -69,17 +69,26 @@ function withoutRepeats(findings: readonly PrintedFinding[]): readonly GroupedFi
   return sameFailures(named).flatMap((group) => {
     const same = group.map(({ finding }) => finding);
     const [first] = same;
-    return first && same.length >= ALIKE
-      ? [{ ...first, table: labelOf(same), example: exampleOf(first, same) }]
-      : same;
+    return first && same.length >= ALIKE ? [together(first, same, sharedHint(group))] : same;
   });
 }
 
-/** The texts may differ in the names of the tables, or in numbers of rows. */
-const exampleOf = (first: PrintedFinding, findings: readonly PrintedFinding[]): string | undefined =>
-  findings.every(({ message, action }) => message === first.message && action === first.action)
-    ? undefined
-    : first.table;
+/** The texts may differ in the names of the tables, or in numbers of rows. One step may be for all tables. */
+function together(
+  first: PrintedFinding,
+  findings: readonly PrintedFinding[],
+  shared: string | undefined,
+): GroupedFinding {
+  const isSame =
+    findings.every(({ message }) => message === first.message) ||
+    (shared !== undefined && shared !== first.action && shared !== '');
+  return {
+    ...first,
+    table: labelOf(findings),
+    action: first.action === undefined ? undefined : (shared ?? first.action),
+    example: shared !== undefined && isSame ? undefined : first.table,
+  };
+}
 
 function labelOf(findings: readonly PrintedFinding[]): string {
   const names = findings.flatMap(({ table }) => table ?? []);

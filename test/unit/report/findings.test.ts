@@ -166,6 +166,16 @@ test('findings that differ only in the name of the table and in rows are printed
   expect(formatFindings(ports, narrow)).toContain('port 2');
 });
 
+test('grants on several tables are one statement', () => {
+  const denied = ['t1', 't2', 't3'].map((name) =>
+    finding('error', 'PRIVILEGE_MISSING', name, `no right to ${name}`, `GRANT SELECT ON "${name}" TO "r"`),
+  );
+  expect(formatFindings(denied, narrow)).toContain(`3 tables: t1, t2, t3
+  x error    no right to t1 [PRIVILEGE_MISSING]
+    next: GRANT SELECT ON "t1", "t2", "t3" TO "r"
+`);
+});
+
 test('with -v, a problem of many tables is printed for each of them, with its statement', () => {
   const missing = ['t1', 't2', 't3'].map((name) =>
     finding('warning', 'KEY_NOT_INDEXED', name, `no index of ${name}`, `CREATE INDEX ON ${name}`),
