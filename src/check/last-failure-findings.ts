@@ -1,7 +1,7 @@
 /** What the last sync of each table said, because `check` cannot foresee each failure. */
 import { formatAge } from '../report/age.ts';
 import { codesText } from '../report/error.ts';
-import { failureIn, failureWord, type RunRecord } from '../schema/run-record.ts';
+import { failureBefore, failureWord, type RunRecord } from '../schema/run-record.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { warning, type Finding } from './finding.ts';
 
@@ -15,7 +15,7 @@ export function lastFailureFindings(
   return tables.flatMap(({ settings: { name }, recordName }) => {
     const run = failures.get(recordName);
     if (!run || failureWord(run) !== 'failed' || refused.has(name)) return [];
-    const { code, sqlstate, message, hint } = failureIn(run);
+    const { code, sqlstate, message, hint } = failureBefore(run);
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;
     return [warning('LAST_SYNC_FAILED', name, text, hint)];

@@ -104,6 +104,8 @@ async function describeExisting(
           source: { ...source, table: name.table },
           sourceOid: undefined,
           destination: name,
+          hasTable: true,
+          hasRows: true,
           systemIdentifier,
           destinationServer,
         });

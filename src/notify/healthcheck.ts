@@ -86,6 +86,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
       { url: signalUrl(url, endSignal(exitCodeOf(summary)), summary.runId), body: runMessage(summary) },
       {
         limits: { ...limits, attempts: attemptsAtEnd(summary, limits.attempts) },
+        onAttempt: options.onAttempt,
         signal: signal && afterwards(signal, timing.shutdown),
       },
     );

@@ -43,6 +43,8 @@ export interface Letter {
 export interface DeliveryOptions {
   readonly limits: DeliveryLimits;
   readonly sleep?: typeof sleep;
+  /** Called before each attempt. */
+  readonly onAttempt?: ((attempt: number, attempts: number) => void) | undefined;
   /** Ends the delivery early. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -150,11 +152,12 @@ async function attemptOnce(
 async function attemptAll(
   letter: Letter,
   dispatcher: Agent,
-  { limits, sleep: pause = sleep, signal }: DeliveryOptions,
+  { limits, sleep: pause = sleep, onAttempt, signal }: DeliveryOptions,
 ): Promise<Undelivered | undefined> {
   const deadline = performance.now() / 1000 + limits.totalSeconds;
   for (let attempts = 1; ; attempts += 1) {
     const left = deadline - performance.now() / 1000;
+    onAttempt?.(attempts, limits.attempts);
     const answer = await attemptOnce(letter, dispatcher, Math.min(limits.attemptSeconds, left), signal);
     if (answer.kind === 'accepted') return undefined;
     if (answer.kind === 'refused') return { why: answer.why, attempts, isGone: answer.isGone };

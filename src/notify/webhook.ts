@@ -81,6 +81,7 @@ export function webhookListener(options: WebhookOptions): Listener {
     }
     const undelivered = await deliver(letterOf(webhook, bodyOf(message, webhook.format, redact)), {
       ...(options.sleep ? { sleep: options.sleep } : {}),
+      onAttempt: options.onAttempt,
       limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
       // The message about an interrupted run is sent after the signal has fired.
       signal: isTableMessage(message) ? options.signal : runSignal,

@@ -35,6 +35,8 @@ export interface ProgressDisplay {
   readonly listener: Listener;
   /** Erases the line, so that other output can be printed there. */
   readonly clear: () => void;
+  /** After the last table, the line says that the run waits for this. */
+  readonly waitFor: (what: string) => void;
   /**
    * Erases the line for good and prints these lines, each ended by a newline. Pending lines of `above` are still
    * printed.
@@ -59,6 +61,7 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
   let views: Views = new Map();
   let shown: readonly View[] = [];
   let isStopped = false;
+  let waitsFor: string | undefined;
   /** The text that is on the screen, which may have several lines; empty if there is none. */
   let drawn = '';
   let drawnAt = -Infinity;
@@ -97,7 +100,9 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
     const narrower = { ...style, width: style.width - 1 };
     return shown
       .slice(0, Math.max(1, height - 1))
-      .map((view) => progressLine(view, clock(), narrower, redact))
+      .map((view) =>
+        progressLine(view.phase === 'end' ? { ...view, waitsFor } : view, clock(), narrower, redact),
+      )
       .join('\n');
   }
 
@@ -142,6 +147,10 @@ export function createProgress(screen: Screen, options: ProgressOptions = {}): P
     clear: () => {
       if (drawn !== '') put('', '');
       // The live line must not come back before the caller has printed.
+      drawAgain(NEWS_EVERY);
+    },
+    waitFor: (what) => {
+      waitsFor = what;
       drawAgain(NEWS_EVERY);
     },
     stop: (last = '') => {

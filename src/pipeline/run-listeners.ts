@@ -15,6 +15,8 @@ interface ListeningOptions {
   readonly warn: (message: string) => void;
   /** False for a run of some tables: METRICS_TEXTFILE and HEALTHCHECK_URL are about all of them. */
   readonly isWhole: boolean;
+  /** Called with what the end of the run waits for. */
+  readonly onWait?: (what: string) => void;
 }
 
 const TEST_WEBHOOK = 'Test WEBHOOK_URL with "increp check --webhook".';
@@ -24,7 +26,9 @@ const CHECK_URL = 'Check HEALTHCHECK_URL.';
 export function listenToRun(context: PipelineContext, options: ListeningOptions): AsyncDisposable {
   const { settings, redact, signal, listen } = context;
   const { timing } = context.runContext;
-  const { warn, isWhole } = options;
+  const { warn, isWhole, onWait } = options;
+  const attemptAt = (what: string) => (attempt: number, attempts: number) =>
+    onWait?.(`${what}, attempt ${attempt} of ${attempts}`);
   const warnWith = (next: string) => (message: string) => warn(`${message}. ${next}`);
   // The metrics come before listeners that wait for a server, because after a signal there is little time.
   if (isWhole && settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
@@ -57,11 +61,23 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
     return mark;
   });
   if (webhook)
-    listen(webhookListener({ webhook, redact, onFailure: warnWith(TEST_WEBHOOK), signal, timing }));
+    listen(
+      webhookListener({
+        ...{ webhook, redact, signal, timing },
+        onFailure: warnWith(TEST_WEBHOOK),
+        onAttempt: attemptAt('the webhook'),
+      }),
+    );
   // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at
   // its turn.
   if (isWhole && url !== undefined)
-    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warnWith(CHECK_URL), signal, timing }));
+    listen(
+      healthcheckListener({
+        ...{ url, redact, exitCodeOf, signal, timing },
+        onFailure: warnWith(CHECK_URL),
+        onAttempt: attemptAt('the healthcheck'),
+      }),
+    );
   return {
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...histories, ...marks].map((resource) => resource[Symbol.asyncDispose]()));

@@ -70,6 +70,21 @@ export const failureIn = (
   hint: record.error_hint ?? '',
 });
 
+/** Errors that a plan usually finds, too. */
+const FORESEEN: ReadonlySet<string | null> = new Set([
+  ...['CONNECTION_FAILED', 'SSH_FAILED', 'TLS_FAILED', 'AUTHENTICATION_FAILED', 'PRIVILEGE_MISSING'],
+  ...['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'TYPE_UNSUPPORTED'],
+  ...['STATE_MISMATCH', 'DESTINATION_NOT_OURS', 'STAGING_NAME_CONFLICT', 'SCHEMA_CHANGE_REFUSED'],
+]);
+
+/** The failure, if a plan of the table has no error now. */
+export function failureBefore(record: Parameters<typeof failureIn>[0]): ReturnType<typeof failureIn> {
+  const failure = failureIn(record);
+  return FORESEEN.has(failure.code)
+    ? { ...failure, message: `${failure.message}; the cause may be fixed since` }
+    : failure;
+}
+
 /** How a failed record is called: if another run held the table, or a signal ended the run, nothing has failed. */
 export const failureWord = ({
   error_code: code,

@@ -159,6 +159,10 @@ export type KeyedRecord = StateRecord & { readonly replicationKey: string; reado
 export const isKeyed = (record: StateRecord): record is KeyedRecord =>
   record.replicationKey !== null && record.keyType !== null;
 
+/** Whether the destination table had rows after the last sync. */
+export const hadRows = ({ cursor, contents }: StateRecord): boolean =>
+  contents ? contents.rows !== '0' : cursor !== null;
+
 /** Whether transaction IDs of the one are comparable with those of the other. */
 export const isSameInstance = (a: ServerInstance, b: ServerInstance): boolean =>
   a.systemIdentifier === b.systemIdentifier && a.timeline === b.timeline && a.startedAt === b.startedAt;

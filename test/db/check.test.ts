@@ -451,13 +451,17 @@ slowTest("a copy that is somebody else's, and a staging table that may not be ma
     /may not create the staging table public\.orders_stg/,
   );
   expect((await trySync(pair)).exitCode).toBe(77);
+  expect((await check(pair)).warnings).not.toContain('LAST_SYNC_FAILED');
   const planned = await increp('plan', pair);
   expect(planned).toMatchObject({
     exitCode: 77,
     stdout: expect.stringContaining('GRANT USAGE, CREATE ON SCHEMA "public"'),
   });
   await obey(staging.find('PRIVILEGE_MISSING')?.action, pair.destination);
-  expect((await check(pair)).exitCode).toBe(0);
+  const fixed = await check(pair);
+  expect(fixed.exitCode).toBe(0);
+  expect(fixed.find('LAST_SYNC_FAILED')?.message).toContain('; the cause may be fixed since');
+  expect((await increp('plan', pair)).stdout).toContain('the cause may be fixed since');
   await sync(pair);
 });
 

@@ -12,6 +12,7 @@ import { inTerminal } from '../support/pseudo-terminal.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
+import { webhookServer } from '../support/webhook-server.ts';
 
 const MANY = 40_000;
 const LONG = `customers_${'x'.repeat(48)}`;
@@ -117,6 +118,19 @@ test('Ctrl-C says what happens, and leaves a clean terminal', async () => {
   expect(told.filter((line) => line.includes('[2/3]'))).toEqual([]);
   expect(told.join('\n')).toMatch(/^- interrupted +events[^]*interrupted: stopped by SIGINT/m);
   expect(terminal.screen.cursor()).toMatchObject({ x: 0, isVisible: true });
+});
+
+test('a webhook that hangs is named, and Ctrl-C does not say that the tables are rolled back', async () => {
+  await using pair = await freshPair('orders');
+  await using server = await webhookServer('hang');
+  await pair.setEnv({ WEBHOOK_URL: server.url });
+  await using terminal = inTerminal('sync', pair);
+  await terminal.waitForLine(/^\[1\/1\] waiting .*for the webhook, attempt 1 of 3/);
+  terminal.type('\u0003');
+  await terminal.wait();
+  expect(terminal.screen.lines().join('\n')).toMatch(
+    /stopping: all tables are finished, and only messages about the run are left/,
+  );
 });
 
 slowTest('whoever waits for another run, or for a transaction, says for whom', async () => {

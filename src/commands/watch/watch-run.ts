@@ -38,7 +38,10 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   if (isJson) listen(jsonListener(terminal.out, redact));
   const isAboveLine = progress !== undefined && terminal.screen?.isStdout === true;
   if (hasText && verbosity !== 'quiet' && !isAboveLine) listen(tableLinesListener(context));
-  const listening = listenToRun(context, { warn, isWhole: true });
+  const listening = listenToRun(context, {
+    ...{ warn, isWhole: true },
+    onWait: (what) => progress?.waitFor(what),
+  });
   const stop = () => progress?.stop();
   return {
     stop,
@@ -124,13 +127,17 @@ async function wireLog(
  * Undefined if the line cannot be drawn. If results go to the same stream, finished tables are printed above the
  * line.
  */
-function progressOn({ terminal: { screen }, redact, signal }: Context): ProgressDisplay | undefined {
+function progressOn({ terminal: { screen }, redact, signal, listen }: Context): ProgressDisplay | undefined {
   if (!screen) return undefined;
   const progress = createProgress(screen, {
     redact,
     ...(screen.isStdout && { above: redactedLines(() => screen.style, redact) }),
   });
-  const stopping = 'stopping: unfinished work is rolled back; press Ctrl-C again to stop at once\n';
-  signal.addEventListener('abort', () => progress.stop(stopping), { once: true });
+  let work = 'unfinished work is rolled back';
+  listen(({ type }) => {
+    if (type === 'run-finished') work = 'all tables are finished, and only messages about the run are left';
+  });
+  const stop = () => progress.stop(`stopping: ${work}; press Ctrl-C again to stop at once\n`);
+  signal.addEventListener('abort', stop, { once: true });
   return progress;
 }

@@ -222,6 +222,8 @@ async function gatherTogether(
         source: { database: servers.source.database, ...sourceName },
         sourceOid: relation?.kind === 'query' ? undefined : relation?.oid,
         destination: destinationName,
+        hasTable: destination.relations.has(to),
+        hasRows: destination.filled.has(to),
         systemIdentifier: servers.source.systemIdentifier,
         destinationServer: servers.destination,
       }),

@@ -6,6 +6,7 @@ import { isSameTable, printName } from '../../schema/names.ts';
 import { SOURCE } from '../../schema/metadata-columns.ts';
 import {
   areOtherServers,
+  hadRows,
   isAbout,
   resetRecordSchema,
   stateRecordSchema,
@@ -61,6 +62,9 @@ export interface ExpectedState {
   /** Undefined for a query, and if there is no such table. */
   readonly sourceOid: string | undefined;
   readonly destination: { readonly schema: string; readonly table: string };
+  /** The destination table. */
+  readonly hasTable: boolean;
+  readonly hasRows: boolean;
   readonly systemIdentifier: string | null;
   readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
 }
@@ -86,7 +90,7 @@ export function reconcile(
   if (inFile && !isAbout(inFile, expected.destinationServer)) return ofAnotherDatabase(inFile);
   return inFile && !isSameTable(inFile.destination, expected.destination)
     ? ofAnotherTable(inFile)
-    : fromFileAlone(file);
+    : fromFileAlone(file, expected);
 }
 
 /** The row of this pipeline counts, so a file that was copied from another pipeline is only a warning then. */
@@ -137,15 +141,21 @@ const ofAnotherDatabase = ({ destinationServer }: StateRecord): SavedState => ({
   ],
 });
 
-function fromFileAlone(file: StateFile): SavedState {
+function fromFileAlone(
+  file: StateFile,
+  { hasTable, hasRows }: Pick<ExpectedState, 'hasTable' | 'hasRows'>,
+): SavedState {
   switch (file.kind) {
-    case 'record':
+    case 'record': {
+      // Such a table is loaded, and the reason of the load says why.
+      const isLoaded = !hasTable || (!hasRows && hadRows(file.record));
       return {
         kind: 'record',
         record: file.record,
         isFromFile: true,
-        warnings: ['the destination has no state row, so increp uses the state file'],
+        warnings: isLoaded ? [] : ['the destination has no state row, so increp uses the state file'],
       };
+    }
     case 'legacy':
       return { ...file, warnings: [] };
     case 'unreadable':
@@ -166,7 +176,7 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
   if (file.kind !== 'record') return [];
   if (file.record.pipeline !== row.pipeline)
     return [
-      `increp ignores the state file ${file.path}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. A sync with changes replaces the file`,
+      `increp ignores the state file ${file.path}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. The next sync replaces the file`,
     ];
   if (file.record.generation > row.generation) {
     return [

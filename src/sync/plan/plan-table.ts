@@ -7,7 +7,7 @@ import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectsAlike } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
-import { isKeyed, type StateRecord } from '../../schema/state-record.ts';
+import { hadRows, isKeyed } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { adopt, adoptionMisfit, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './table-drift.ts';
@@ -150,6 +150,3 @@ function evolve(
 /** A TRUNCATE by hand causes a new load, as DROP does. A table that never had a row does not count as emptied. */
 const wasEmptied = ({ saved, destinationHasRows }: TableFacts): boolean =>
   saved.kind === 'record' && hadRows(saved.record) && !destinationHasRows;
-
-const hadRows = ({ cursor, contents }: StateRecord): boolean =>
-  contents ? contents.rows !== '0' : cursor !== null;

@@ -184,7 +184,7 @@ test('a copy that stands still says since when', () => {
 });
 
 test('before, between and after the tables there is something to see as well', () => {
-  const { emit, pass, live, screen } = start();
+  const { emit, pass, live, progress, screen } = start();
   pass(3.2);
   expect(live()).toBe('[0/2] reading both databases, 3 s');
   emit({ type: 'retrying', table: undefined, attempt: 1, delaySeconds: 2, error: failure() });
@@ -195,6 +195,9 @@ test('before, between and after the tables there is something to see as well', (
   emit({ type: 'run-finished', summary: summary() });
   pass(2.2);
   expect(live()).toBe('[2/2] reporting the run, 2 s');
+  progress.waitFor('the webhook, attempt 2 of 3');
+  pass(1);
+  expect(live()).toBe('[2/2] waiting 2 s for the webhook, attempt 2 of 3');
   expect(screen.lines()).toHaveLength(3);
 });
 

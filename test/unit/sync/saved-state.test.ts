@@ -10,6 +10,8 @@ const EXPECTED = {
   source: { database: 'live', schema: 'public', table: 'orders' },
   sourceOid: '16400',
   destination: { schema: 'public', table: 'orders' },
+  hasTable: true,
+  hasRows: true,
   systemIdentifier: '7',
   destinationServer: { systemIdentifier: '8', database: 'warehouse' },
 };
@@ -50,6 +52,13 @@ test('the row counts whenever the two differ, and a warning says which way', () 
 
 test('the file serves where the destination has no row', () => {
   expect(saved(file())).toMatchObject({ kind: 'record', record: record(), warnings: [/no state row/] });
+});
+
+test('a table that is loaded because it is gone or emptied does not continue from the file', () => {
+  const alone = (there: { hasTable: boolean; hasRows: boolean }) =>
+    reconcile(file(), { record: undefined, rival: undefined }, { ...EXPECTED, ...there });
+  expect(alone({ hasTable: false, hasRows: false })).toMatchObject({ isFromFile: true, warnings: [] });
+  expect(alone({ hasTable: true, hasRows: false })).toMatchObject({ isFromFile: true, warnings: [] });
 });
 
 test('without anything to trust nothing is known, and why is told', () => {
