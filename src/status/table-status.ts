@@ -200,7 +200,7 @@ function conditionOf(
 ): Condition {
   if (!table.isEnabled) return 'disabled';
   if (activeRun !== undefined) return 'running';
-  if (resetAt) return 'reset';
+  if (resetAt && runs.failures === 0 && !refusals.has(table.name)) return 'reset';
   const isRefused = runs.lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED';
   // If the source was not queried, the result of the last run counts.
   const hasDrift = found ? found.has(table.name) : isRefused;
