@@ -3,16 +3,9 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { lockedAmong } from '../../sql/state.ts';
-import { describeRun } from './table-lock.ts';
+import { describeRun, runSession } from './table-lock.ts';
 
-const runRow = z.object({
-  schema: z.string(),
-  table: z.string(),
-  pid: z.number().nullable(),
-  application: z.string().nullable(),
-  host: z.string().nullable(),
-  seconds: z.number().nullable(),
-});
+const runRow = runSession.extend({ schema: z.string(), table: z.string() });
 
 /** What holds each of these destination tables, by table. Tables that nothing holds are left out. */
 export async function runsAt(

@@ -75,12 +75,16 @@ export async function lockTable(
   }
 }
 
-const holderRow = z.object({
+/** The session of a run. */
+export const runSession = z.object({
   pid: z.number().nullable(),
   application: z.string().nullable(),
   host: z.string().nullable(),
   /** Since its transaction began. */
   seconds: z.number().nullable(),
+});
+
+const holderRow = runSession.extend({
   /** Its commit waits for the confirmation of a synchronous standby. */
   waitsForStandby: z.boolean(),
   /** A session that its session waits for. */
@@ -156,7 +160,7 @@ export function describeRun({
   application,
   host,
   seconds,
-}: Pick<RunHolder, 'pid' | 'application' | 'host' | 'seconds'>): Pick<NamedHolder, 'text' | 'end'> {
+}: z.infer<typeof runSession>): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const isGone = machine === hostname() && hasNoProcess(Number(process));
   const details = [
