@@ -162,10 +162,10 @@ WHERE l.relation = 'public.orders'::regclass;
     example: [
       'error: public.orders needs a new shape, but view public.order_notes uses column "note", which increp has to remove (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
       '  next: The old table stays in use. To keep the column, set "dropped_columns": "keep" for the table. Otherwise:',
-      '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views.sql',
+      '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views-orders.sql',
       '        2. At the destination, run: DROP VIEW public.order_notes',
       '        3. Sync the table: increp sync orders',
-      "        4. Edit views.sql where it uses removed or changed columns, and run: grep -v '^SET transaction_timeout' views.sql | psql -h warehouse.example.com -p 5432 -U writer -d analytics -1 -v ON_ERROR_STOP=1 -f -",
+      "        4. Edit views-orders.sql where it uses removed or changed columns, and run: grep -v '^SET transaction_timeout' views-orders.sql | psql -h warehouse.example.com -p 5432 -U writer -d analytics -1 -v ON_ERROR_STOP=1 -f -   # grep: for pg_dump 17 and later",
     ],
   },
   CONFLICT_LOG: {

@@ -16,16 +16,18 @@ import { sourceTableFindings } from './table-findings.ts';
 /** Without `canSync`, no sync can write the state directory. Another finding says why. */
 export function buildFindings(
   found: Inspection,
-  configured: SideConnections & Pick<Settings, 'jobs' | 'destinations'>,
+  configured: SideConnections & Pick<Settings, 'jobs' | 'destinations' | 'tables'>,
   canSync = true,
 ): Finding[] {
-  const { jobs, destinations } = configured;
+  const { jobs, destinations, tables } = configured;
   const byOid = tablesByOid(found.facts.tables);
+  const checked = new Set([...found.facts.tables, ...found.facts.failures].map((each) => each.settings.name));
+  const isWhole = tables.every(({ name }) => checked.has(name));
   return [
     ...serverFindings(found, configured),
     ...connectionFindings(found, { jobs, destinations: Math.max(1, destinations.length) }),
     ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),
-    ...found.facts.tables.flatMap((table) => tableFindings(table, { found, canSync, byOid })),
+    ...found.facts.tables.flatMap((table) => tableFindings(table, { found, canSync, byOid, isWhole })),
   ];
 }
 
@@ -33,9 +35,10 @@ interface Findable {
   readonly found: Inspection;
   readonly canSync: boolean;
   readonly byOid: TablesByOid;
+  readonly isWhole: boolean;
 }
 
-function tableFindings(table: TableFacts, { found, canSync, byOid }: Findable): Finding[] {
+function tableFindings(table: TableFacts, { found, canSync, byOid, isWhole }: Findable): Finding[] {
   const plan = found.plans.get(table);
   const { name } = table.settings;
   // A table without a plan is among the failures.
@@ -52,7 +55,7 @@ function tableFindings(table: TableFacts, { found, canSync, byOid }: Findable): 
     ...conflictLogFindings(table, found.conflictLogs.get(table)),
     ...stateFindings(table, canSync),
     ...destinationFindings(table, plan, found),
-    ...constraintFindings(table, byOid),
+    ...constraintFindings(table, { byOid, isWhole }),
   ];
 }
 

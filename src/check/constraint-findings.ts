@@ -17,8 +17,14 @@ export const tablesByOid = (tables: readonly TableFacts[]): TablesByOid =>
     ({ destination }) => destination?.oid ?? '',
   );
 
-export const constraintFindings = (table: TableFacts, tables: TablesByOid): Finding[] => [
-  ...(table.settings.deletes === 'keep' ? keptFindings(table, tables) : []),
+interface CheckedTables {
+  readonly byOid: TablesByOid;
+  /** Whether these are all tables of the pipeline. */
+  readonly isWhole: boolean;
+}
+
+export const constraintFindings = (table: TableFacts, tables: CheckedTables): Finding[] => [
+  ...(table.settings.deletes === 'keep' ? keptFindings(table, tables.byOid) : []),
   ...uniqueFindings(table),
   ...foreignKeyFindings(table, tables),
 ];
@@ -84,8 +90,10 @@ function keptFindings({ settings, destination }: TableFacts, tables: TablesByOid
 
 function foreignKeyFindings(
   { settings, destination, destinationName }: TableFacts,
-  tables: TablesByOid,
+  { byOid: tables, isWhole }: CheckedTables,
 ): Finding[] {
+  // A check of some tables does not know the others.
+  if (!isWhole) return [];
   const isSynced = (oid: string) => (tables.get(oid) ?? []).some((each) => each.settings.isEnabled);
   const isForeign = (oid: string) => !isSynced(oid) && oid !== destination?.oid;
   if (!destination?.references.some(isForeign)) return [];

@@ -188,7 +188,14 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
   const { name } = settings;
   return [
     ...(plan.action === 'reset'
-      ? [warning('DRIFT', name, reasonText(plan.reasons), 'The next sync loads the table again.')]
+      ? [
+          warning(
+            'DRIFT',
+            name,
+            reasonText(plan.reasons),
+            'The next sync loads the table again, unless an error of this table says why not.',
+          ),
+        ]
       : []),
     ...(plan.kind === 'incremental' && plan.evolution
       ? [

@@ -1,7 +1,7 @@
 /**
  * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
- * then once a day. Also when it concerns twice as many rows as at the last report. A warning that comes and goes is reported
- * once an hour. Pure.
+ * then once a day. Also when it concerns twice as many rows as at the last report. A warning that comes and goes
+ * counts as one that stays. Pure.
  */
 import * as z from 'zod';
 
@@ -53,7 +53,7 @@ export function reportDue({ known, current, tables, now }: Reporting): {
   const due: CurrentWarning[] = [];
   const isOfOtherTable = ({ table }: StandingWarning) => table !== null && !tables.has(table);
   const isRecent = ({ reportedAt }: StandingWarning) =>
-    Math.abs(now.getTime() - Date.parse(reportedAt)) < HOUR_MS;
+    Math.abs(now.getTime() - Date.parse(reportedAt)) < DAY_MS;
   const isCurrent = (standing: StandingWarning) =>
     current.some(({ table, text }) => standing.table === table && standing.text === withoutDetails(text));
   const next = known.filter(

@@ -212,7 +212,7 @@ test('the printed statements drop a chain of views in the right order, and then 
   expect(drops).toBe(
     'DROP VIEW public.a_page; DROP MATERIALIZED VIEW public."Notes"; DROP VIEW public.z_notes',
   );
-  expect(error?.hint).toContain(`-t public.a_page -t 'public."Notes"' -t public.z_notes -f views.sql`);
+  expect(error?.hint).toContain(`-t public.a_page -t 'public."Notes"' -t public.z_notes -f views-orders.sql`);
   await asBoss(pair, drops ?? '');
   expect((await sync(pair)).table()).toMatchObject(IN_PLACE);
   await expectSameRows(pair, 'orders');

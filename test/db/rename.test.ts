@@ -186,7 +186,7 @@ describe('a column that is renamed at the source', () => {
     await pair.destination.query('CREATE VIEW notes AS SELECT note FROM orders');
     await pair.source.query('ALTER TABLE orders RENAME note TO remark');
     const advice =
-      'column "note" is now "remark". To keep the former name without a load, add to the entry of the table: ';
+      'column "note" is now "remark". To keep the former name, the rows and the views, add to the entry of the table: ';
     const { stdout } = await increp('plan', pair);
     expect(stdout).toContain(`next: At the source, ${advice}`);
     expect((await trySync(pair)).table().error?.hint).toContain(advice);

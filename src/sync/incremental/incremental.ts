@@ -24,6 +24,7 @@ import {
 import { mergeAtOnce, mergeInto, type Merging } from '../write/merge-into.ts';
 import { nullKeysAtSource } from '../write/null-keys.ts';
 import type { Reason } from '../../reasons.ts';
+import { reasonText } from '../../report/reasons.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import type { TableJob } from '../plan/table-job.ts';
 import { readWindow } from '../read/read-window.ts';
@@ -67,17 +68,21 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
     (source, rows, window) => withinSnapshot(changes, source, rows, window),
   );
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
+  const back = wentBack(plan, fence.high);
+  // Otherwise a comparison removes the rows that are gone, or the settings keep them.
+  const isAlarm = facts.settings.deletes === 'ignore';
   return {
     loader: undefined,
     reasons: [
       ...plan.reasons.map((reason) => (evolved ? withFilledRows(reason, evolved.filledRows) : reason)),
-      ...wentBack(plan, fence.high),
+      ...(isAlarm ? [] : back),
     ],
     rowsRead: copied.rows + fetched,
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
       ...warnings,
       ...(evolved?.warnings ?? []),
+      ...(isAlarm ? back.map((reason) => reasonText([reason])) : []),
       ...olderWarning(older, facts.settings),
       ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),

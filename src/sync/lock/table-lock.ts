@@ -164,9 +164,8 @@ export function describeRun({
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const isGone = machine === hostname() && hasNoProcess(Number(process));
   const details = [
-    ...(isGone ? ['which has ended'] : []),
     ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
-    `backend ${pid ?? 'unknown'} of the destination${isGone ? ' still works or rolls back' : ''}`,
+    `backend ${pid ?? 'unknown'} of the destination`,
   ].join(', ');
   const terminate = pid === null ? '' : `run at the destination: SELECT pg_terminate_backend(${pid})`;
   const terminateOnly = terminate === '' ? '' : `; ${terminate}`;
@@ -176,7 +175,9 @@ export function describeRun({
       end: terminateOnly,
     };
   return {
-    text: `process ${process} on host ${machine} (pipeline ${pipeline}), ${details}`,
+    text: isGone
+      ? `process ${process} on host ${machine} (pipeline ${pipeline}) has ended; its work still ends or rolls back, ${details}`
+      : `process ${process} on host ${machine} (pipeline ${pipeline}), ${details}`,
     end: isGone
       ? terminateOnly
       : `: kill ${process} on host ${machine}${terminate === '' ? '' : `. If that process is gone, ${terminate}`}`,

@@ -41,7 +41,7 @@ export function dropByHand(
     `Sync the table: ${tableCommand('sync', from.name)}`,
     ...(views.length === 0
       ? []
-      : [`Edit ${FILE} where it uses removed or changed columns, and run: ${psql(from, views)}`]),
+      : [`Edit ${fileOf(from)} where it uses removed or changed columns, and run: ${psql(from, views)}`]),
     ...(filled.length === 0
       ? []
       : [
@@ -98,18 +98,20 @@ function dropStatement(table: TableName, { kind, name, of }: Dependent): string 
   }
 }
 
-const FILE = 'views.sql';
+/** Each table has a file of its own, because a person may save the views of several tables first. */
+const fileOf = ({ name }: DroppedFrom): string =>
+  shellWord(`views-${name.replaceAll(/[^\p{L}\p{N}_.-]/gu, '_')}.sql`);
 
 /** pg_dump saves owners, privileges, comments and indexes too, in an order that psql can restore. */
 const pgDump = (from: DroppedFrom, views: readonly Dependent[]): string =>
-  `pg_dump -s ${session(from, views)} ${views.map(({ name }) => `-t ${shellWord(name)}`).join(' ')} -f ${FILE}`;
+  `pg_dump -s ${session(from, views)} ${views.map(({ name }) => `-t ${shellWord(name)}`).join(' ')} -f ${fileOf(from)}`;
 
 /** All views or none. pg_dump 17 and later sets a parameter that older servers do not have. */
 function psql(from: DroppedFrom, views: readonly Dependent[]): string {
   const command = `psql ${session(from, views)} -1 -v ON_ERROR_STOP=1 -f`;
   return from.version < 170_000
-    ? `grep -v '^SET transaction_timeout' ${FILE} | ${command} -   # the server does not know that setting of pg_dump 17`
-    : `${command} ${FILE}`;
+    ? `grep -v '^SET transaction_timeout' ${fileOf(from)} | ${command} -   # grep: for pg_dump 17 and later`
+    : `${command} ${fileOf(from)}`;
 }
 
 /** As the owner of the views, if there is only one. */

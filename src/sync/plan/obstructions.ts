@@ -34,6 +34,7 @@ export function findObstruction(
     (each) => isItself(each) || (!isAltered && !users.includes(each) && isOthers(each)),
   );
   if (users.length + stuck.length + owned.length === 0) return undefined;
+  const renamed = renameAdvice(facts, source);
   return {
     what: [
       ...owned.map(
@@ -46,15 +47,15 @@ export function findObstruction(
     ].join('; '),
     next: [
       ...ownershipStep(facts, owned),
-      ...(users.length === 0 ? [] : [...renameAdvice(facts, source), keepStep(gone)]),
+      ...(users.length === 0 ? [] : [...renamed, keepStep(gone, renamed.length > 0)]),
       ...byHandSteps(facts, [...users, ...stuck], dependents),
     ].join('\n'),
   };
 }
 
 /** The views keep working then, and new rows have no value in the column. */
-const keepStep = (gone: readonly string[]): string =>
-  `To keep the ${gone.length === 1 ? 'column' : 'columns'}, set "dropped_columns": "keep" for the table. Otherwise:`;
+const keepStep = (gone: readonly string[], isRenamed: boolean): string =>
+  `${isRenamed ? 'Or, to' : 'To'} keep the old ${gone.length === 1 ? 'column with its values' : 'columns with their values'}, set "dropped_columns": "keep" for the table. Or, to lose ${gone.length === 1 ? 'it' : 'them'}:`;
 
 export const byHandSteps = (
   {

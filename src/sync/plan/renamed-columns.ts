@@ -19,6 +19,6 @@ export function renameAdvice({ saved }: Pick<TableFacts, 'saved'>, source: Relat
   const entry = JSON.stringify(Object.fromEntries(renamed));
   const former = renamed.length === 1 ? 'name' : 'names';
   return [
-    `At the source, column ${names}. To keep the former ${former} without a load, add to the entry of the table: "rename": ${entry}`,
+    `At the source, column ${names}. To keep the former ${former}, the rows and the views, add to the entry of the table: "rename": ${entry}`,
   ];
 }

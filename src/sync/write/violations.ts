@@ -147,7 +147,11 @@ function uniqueAdvice(
     return `Rows that are marked as deleted keep their values. Replace the constraint with a unique index that has WHERE "_deleted_at" IS NULL. ${drop}`;
   if (settings.deletes === 'keep')
     return `If that row is gone from the source, it is kept ("deletes": "keep") with its value. Replace the constraint with an index that is not unique, or delete the row at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${drop}`;
-  return `If that row is deleted or changed at the source, run "${tableCommand('verify', settings.name, '--repair')}", or at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${settings.deletes === 'ignore' ? 'With "deletes": "hard", each sync removes such rows.' : ''}`.trim();
+  const isKept = settings.deletes === 'ignore' ? ' With "deletes": "hard", each sync removes such rows.' : '';
+  return [
+    `If the source has both rows, it does not keep the value unique: drop the constraint. ${drop}`,
+    `If that row is gone or changed at the source, run "${tableCommand('verify', settings.name, '--repair')}", or delete it at the destination: ${deleteRow(table, key, found.pair.isThere)}.${isKept}`,
+  ].join('\n');
 }
 
 const keyRow = z.object({

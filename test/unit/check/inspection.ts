@@ -43,6 +43,7 @@ export const LOCAL = {
   destination: connection({ side: 'destination' }),
   jobs: 1,
   destinations: [],
+  tables: [],
 };
 
 /** A load goes by COPY here, as a whole. */

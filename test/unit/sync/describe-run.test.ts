@@ -21,7 +21,7 @@ test('a run of increp is a process on a host, and is ended there', () => {
 test('a process of this machine that has ended is no run any more, but its backend may still work', () => {
   const { pid } = spawnSync(process.execPath, ['-e', '0']);
   expect(describeRun({ ...session, application: `increp shop ${pid}@${hostname()}` }).text).toBe(
-    `process ${pid} on host ${hostname()} (pipeline shop), which has ended, for 1 min 15 s, backend 7 of the destination still works or rolls back`,
+    `process ${pid} on host ${hostname()} (pipeline shop) has ended; its work still ends or rolls back, for 1 min 15 s, backend 7 of the destination`,
   );
 });
 

@@ -27,10 +27,10 @@ test('views are dropped after the views that read them, and pg_dump saves all of
   const page = object('view', 'reports.page', { reads: ['reports."Top 10"'] });
   const unrelated = object('view', 'reports.unrelated');
   expect(dropByHand(FROM, [totals], [totals, unrelated, page, top])).toEqual([
-    `1. Save the views: pg_dump -s -h db.example.com -p 5432 -U ann -d wh -t reports.page -t 'reports."Top 10"' -t reports.totals -f views.sql`,
+    `1. Save the views: pg_dump -s -h db.example.com -p 5432 -U ann -d wh -t reports.page -t 'reports."Top 10"' -t reports.totals -f views-orders.sql`,
     '2. At the destination, run: DROP VIEW reports.page; DROP MATERIALIZED VIEW reports."Top 10"; DROP VIEW reports.totals',
     '3. Sync the table: increp sync orders',
-    '4. Edit views.sql where it uses removed or changed columns, and run: psql -h db.example.com -p 5432 -U ann -d wh -1 -v ON_ERROR_STOP=1 -f views.sql',
+    '4. Edit views-orders.sql where it uses removed or changed columns, and run: psql -h db.example.com -p 5432 -U ann -d wh -1 -v ON_ERROR_STOP=1 -f views-orders.sql',
     '5. At the destination, run: REFRESH MATERIALIZED VIEW reports."Top 10"',
   ]);
 });
@@ -38,7 +38,7 @@ test('views are dropped after the views that read them, and pg_dump saves all of
 test('a server that is older than pg_dump may be refuses a line of the saved views', () => {
   const view = object('view', 'a');
   expect(dropByHand({ ...FROM, version: 150_000 }, [view], [view])[3]).toContain(
-    "grep -v '^SET transaction_timeout' views.sql | psql -h db.example.com -p 5432 -U ann -d wh -1 -v ON_ERROR_STOP=1 -f -   # the server does not know that setting of pg_dump 17",
+    "grep -v '^SET transaction_timeout' views-orders.sql | psql -h db.example.com -p 5432 -U ann -d wh -1 -v ON_ERROR_STOP=1 -f -   # grep: for pg_dump 17 and later",
   );
 });
 
@@ -69,6 +69,6 @@ test('each kind of object has its statement, and what has none is named', () => 
 test('views of several owners are saved by a user of your choice', () => {
   const views = [object('view', 'a'), object('view', 'b', { owner: 'bob' })];
   expect(dropByHand(FROM, views, views)[0]).toContain(
-    'pg_dump -s -h db.example.com -p 5432 -d wh -t a -t b -f views.sql',
+    'pg_dump -s -h db.example.com -p 5432 -d wh -t a -t b -f views-orders.sql',
   );
 });
