@@ -1,11 +1,12 @@
 /** `<table>_stg`, the staging table. increp marks it with a comment and never uses a table without this mark. */
 import type pg from 'pg';
 import * as z from 'zod';
+import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import { type Column, isSameList } from '../../schema/columns.ts';
 import { destinationDrift } from '../../schema/drift.ts';
-import type { TableName } from '../../schema/names.ts';
+import { printName, type TableName } from '../../schema/names.ts';
 import {
   commentOnTable,
   createTable,
@@ -76,5 +77,15 @@ export async function makeStaging(
     createTable(stagingName, columns, natives, isLogged),
     commentOnTable(stagingName, stagingMark(settings.destinationTable)),
   ];
-  await client.query(statements.join('; '));
+  try {
+    await client.query(statements.join('; '));
+  } catch (error) {
+    if (codeOf(error) !== SQLSTATE.duplicateTable) throw error;
+    // Another run has committed since this one described the destination.
+    throw new IncrepError('SCHEMA_CHANGED', {
+      what: `${printName(stagingName)} was created by another run in the meantime`,
+      next: 'Run increp again.',
+      cause: error,
+    });
+  }
 }
