@@ -126,7 +126,7 @@ function identityFindings(
 }
 
 /**
- * Such a trigger may be wanted, so this is a note. A row that it discards counts as unchanged in a sync. A destination with
+ * Such a trigger may be wanted, so this is a note. A sync counts a row that it discards as inserted or unchanged. A destination with
  * writers of its own usually has one that sets the key (CONFLICT_TRIGGER).
  */
 function rowTriggerFindings(
@@ -141,7 +141,7 @@ function rowTriggerFindings(
 }
 
 const ROW_TRIGGER_ADVICE =
-  'If they only check rows, no action is needed. "increp verify" and "increp sync --verify" find the rows that differ.';
+  'If they only check rows, no action is needed. A sync warns of rows that it wrote and that differ, and "increp verify" finds all of them.';
 
 function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection): Finding[] {
   const { settings, destination, destinationName, destinationSchema: access } = table;

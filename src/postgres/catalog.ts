@@ -61,6 +61,7 @@ const relationRow = z
     kind: z.enum(['r', 'p', 'v', 'm', 'f']),
     isUnlogged: z.boolean(),
     hasRules: z.boolean(),
+    hasRowTriggers: z.boolean(),
     hasChildren: z.boolean(),
     hasForeignRows: z.boolean(),
     hasOwnStorage: z.boolean(),

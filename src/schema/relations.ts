@@ -35,6 +35,8 @@ export interface Relation {
   readonly isUnlogged: boolean;
   /** pg_class.relhasrules. True for a view, and for some time after the last rule of a table was dropped. */
   readonly hasRules: boolean;
+  /** Whether a BEFORE trigger can change or discard each row that is written. */
+  readonly hasRowTriggers: boolean;
   /** True for a parent of inheritance or partitioning. Other tables hold some or all of its rows. */
   readonly hasChildren: boolean;
   /** Whether some or all of its rows are on another server. */
@@ -170,6 +172,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   kind: 'query',
   isUnlogged: false,
   hasRules: false,
+  hasRowTriggers: false,
   hasChildren: false,
   hasForeignRows: false,
   keptBy: null,

@@ -1,4 +1,5 @@
 /** Queries of `check`. */
+import { ROW_TRIGGER } from './catalog.ts';
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { TREE } from './catalog.ts';
@@ -126,11 +127,9 @@ export const KEY_TRIGGERS = /* sql */ `
     AND (strpos(lower(p.prosrc), lower(asked.key)) > 0 OR strpos(encode(t.tgargs, 'escape'), asked.key) > 0)
   ORDER BY t.tgname`;
 
-/** $1 oids of tables. Row-level BEFORE triggers that fire when increp writes. The bits are those of KEY_TRIGGERS. */
+/** $1 oids of tables. Row-level BEFORE triggers that fire when increp writes. */
 export const ROW_TRIGGERS = /* sql */ `
-  SELECT t.tgrelid::text AS oid, t.tgname AS name FROM pg_trigger t
-  WHERE t.tgrelid = ANY ($1::oid[]) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
-    AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
+  SELECT t.tgrelid::text AS oid, t.tgname AS name ${ROW_TRIGGER} AND t.tgrelid = ANY ($1::oid[])
   ORDER BY t.tgname`;
 
 /** The triggers of a table, for a person. */

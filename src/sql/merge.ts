@@ -296,6 +296,16 @@ function differs(merge: Merge): string {
   return yieldsToNewer ? `${isOther} AND NOT ${isNewer(merge)}` : isOther;
 }
 
+/** Counts the rows of the staging table that the destination table does not have as they are, after a merge. */
+export const countUntaken = (merge: Merge): string => {
+  const counts = passesOf(merge).map(
+    ({ match, filter }) => /* sql */ `SELECT pg_catalog.count(*) AS rows FROM ${qualified(merge.staging)} s
+    WHERE ${filter('s')} AND NOT EXISTS (
+      SELECT FROM ONLY ${qualified(merge.destination)} t WHERE ${filter('t')} AND ${match} AND NOT (${differs(merge)}))`,
+  );
+  return /* sql */ `SELECT pg_catalog.sum(c.rows)::float8 AS rows FROM (${counts.join(' UNION ALL ')}) c`;
+};
+
 /** A merged column never equals the source, so only a new version changes it. Only then a newer row is changed, too. */
 function needsVersion(merge: Merge, versions: RowVersions, marked: readonly string[]): string {
   const columns = merge.columns.filter((name) => !versions.merged.some((column) => column.name === name));

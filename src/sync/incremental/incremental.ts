@@ -41,6 +41,7 @@ import {
 import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts';
 import { isShared, rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
+import { untakenWarning } from '../write/untaken-rows.ts';
 import { takenOver } from '../write/violations.ts';
 import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
@@ -68,6 +69,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
     (source, rows, window) => withinSnapshot(changes, source, rows, window),
   );
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
+  const untaken = copied.rows === 0 ? [] : await untakenWarning(destination, facts, plan.source);
   const back = wentBack(plan, fence.high);
   // Otherwise a comparison removes the rows that are gone, or the settings keep them.
   const isAlarm = facts.settings.deletes === 'ignore';
@@ -82,6 +84,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
     warnings: [
       ...warnings,
       ...(evolved?.warnings ?? []),
+      ...untaken,
       ...(isAlarm ? back.map((reason) => reasonText([reason])) : []),
       ...olderWarning(older, facts.settings),
       ...missingWarning(facts, removal?.missing ?? 0),

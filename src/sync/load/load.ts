@@ -6,6 +6,7 @@ import type { WasRead } from '../plan/unchanged-check.ts';
 import { prepareMarks } from '../write/metadata-columns.ts';
 import { dropOlderVersions, mergeOf, NO_COUNTS } from '../write/merge-staging.ts';
 import { type MergedInto } from '../write/merge-into.ts';
+import { untakenWarning } from '../write/untaken-rows.ts';
 import { nullKeyWarning } from '../write/null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { madeEarly } from '../write/publications.ts';
@@ -84,5 +85,7 @@ async function settleRows(load: Load, rows: number): Promise<SettledRows> {
   ];
   if (becomesTable(load.placing)) return { older, warnings, contents, counts: undefined };
   await destination.query(analyze(facts.stagingName));
-  return { older, warnings, contents, counts: await mergeWhole(load) };
+  const counts = await mergeWhole(load);
+  const untaken = await untakenWarning(destination, facts, plan.source);
+  return { older, warnings: [...warnings, ...untaken], contents, counts };
 }

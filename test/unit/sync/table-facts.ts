@@ -34,6 +34,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   partitions: null,
   stamp: '1 2',
   hasRules: false,
+  hasRowTriggers: false,
   files: ['1:1'],
   references: [],
   ownedSequences: [],
