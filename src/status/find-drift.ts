@@ -66,7 +66,10 @@ function driftIn(plan: DraftPlan): Drift | undefined {
       code === 'destination-emptied',
   );
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
-    return { what: reasonText(plan.reasons), next: 'The next "increp sync" loads the table again, if "increp plan" says nothing else.' };
+    return {
+      what: reasonText(plan.reasons),
+      next: 'The next "increp sync" loads the table again, if "increp plan" says nothing else.',
+    };
   if (plan.kind === 'incremental' && plan.evolution)
     return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' };
   return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
