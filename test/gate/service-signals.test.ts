@@ -1,6 +1,7 @@
 /** How the service stops: in a terminal, by two signals, and by a supervisor that does not wait. */
 import { expect, test } from 'vitest';
 import { processes } from '../support/activity.ts';
+import { startIncrep } from '../support/increp.ts';
 import { inTerminal } from '../support/pseudo-terminal.ts';
 import { attemptsOf, changedOrders, expectVerified, untilPhase } from '../support/service-scene.ts';
 import { slowTest } from '../support/tier.ts';
@@ -29,6 +30,18 @@ test('Ctrl-C stops the service and its worker by the signal that came, and a sec
   expect(serve.bytes).not.toContain('SIGTERM');
   expect(await attemptsOf(control)).toEqual(['returned']);
   expect(await control.rows(CRASHED)).toEqual([]);
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('an idle service ends by %s with its worker', async (signal) => {
+  await using scene = await changedOrders({ isServed: false });
+  const { pair, control, env } = scene;
+  await using serve = startIncrep(`serve --pipelines ${control.root} --listen 127.0.0.1:0`, pair, {
+    env: { SERVE_DATABASE_URL: control.url, ...env },
+  });
+  await serve.waitForStderr('this worker serves pipeline');
+  serve.kill(signal);
+  expect((await serve.wait()).exitCode).toBe(0);
+  expect(await processes(`work --pipelines ${control.root}`)).toEqual([]);
 });
 
 slowTest('a sync that ends within --drain is done, and the worker ends with it', async () => {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { IncrepError } from '../../errors.ts';
 import type { GlobalOptions } from '../terminal/options.ts';
 
@@ -22,5 +23,7 @@ export function untilEnd({ signal, terminal }: GlobalOptions): Ends {
     );
   };
   input.on('end', end).on('error', end).resume();
+  // A pipe that is still open must not keep a process that has finished.
+  if (input instanceof Socket) input.unref();
   return { signal: AbortSignal.any([signal, gone.signal]), hurry: hurry.signal };
 }
