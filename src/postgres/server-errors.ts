@@ -88,7 +88,7 @@ const badLogin: ErrorAdvice = {
   code: 'AUTHENTICATION_FAILED',
   next: (endpoint, message) =>
     /is not permitted to log in/.test(message)
-      ? `As a superuser, run at the ${endpoint.side}: ALTER ROLE ${ident(endpoint.role)} LOGIN`
+      ? `If this pipeline was ended on purpose, remove its schedule. Otherwise, run as a superuser at the ${endpoint.side}: ALTER ROLE ${ident(endpoint.role)} LOGIN`
       : /no encryption/.test(message)
         ? `Set ${partOf(endpoint, 'SSLMODE', '"sslmode"')} to "require" or stricter, or check pg_hba.conf on that server.`
         : /client certificate/.test(message)

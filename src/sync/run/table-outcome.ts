@@ -4,6 +4,8 @@ import { reworded, type IncrepError } from '../../errors.ts';
 import { NO_ROWS, type Failure, type TableOutcome } from '../../events.ts';
 import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { EVERYTHING, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
@@ -33,7 +35,7 @@ export const wholeLoadWarning = (plan: Plan): string[] =>
 function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPlan): string[] {
   const isReshaped = plan.kind === 'load' || plan.evolution !== undefined;
   const names = (isReshaped ? columnsToDrop(facts, plan.source) : [])
-    .filter(({ name }) => name !== DELETED_AT)
+    .filter(({ name }) => name !== DELETED_AT && !hasNewName(facts, plan.source, name))
     .map(({ name }) => `"${name}"`);
   if (names.length === 0) return [];
   const [columns, were, name] =
@@ -43,6 +45,13 @@ function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPl
   return [
     `${columns} ${listed(names, LISTED)} ${were} values, because increp copies nothing under ${name} now; "dropped_columns": "keep" keeps such columns`,
   ];
+}
+
+/** Whether a changed `rename` gives the column another name, under which its values are. */
+function hasNewName({ saved, settings }: TableFacts, source: Relation, name: string): boolean {
+  if (saved.kind !== 'record') return false;
+  const former = sourceColumn(saved.record.selection ?? EVERYTHING, name);
+  return source.columns.some((column) => sourceColumn(settings.selection, column.name) === former);
 }
 
 /** A table that the run did not start because of the time limit. */
