@@ -1,5 +1,6 @@
 /** `increp check`: finds problems before a sync does. */
 import { exitCodeOfTables } from '../errors.ts';
+import { onlyAtDestination } from '../shell-word.ts';
 import { formatFindings } from '../report/findings.ts';
 import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
@@ -29,7 +30,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const findings = await check(pipeline.runContext, {
+        const found = await check(pipeline.runContext, {
           tables: chosen,
           unmatched,
           noTables,
@@ -37,6 +38,10 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           isFirst: pipeline === pipelines[0],
           lastFailures: await readLastFailures(pipeline.runContext, new Date()),
         });
+        const findings = found.map((finding) => ({
+          ...finding,
+          action: finding.action && onlyAtDestination(finding.action, pipeline.name),
+        }));
         if (!options.json) {
           const how = { tables: enabled, isVerbose: options.verbose };
           terminal.out(redact(formatFindings(findings, terminal.style, how)));

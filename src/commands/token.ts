@@ -39,8 +39,8 @@ export async function tokenCommand(
     await ACTIONS[action](control, options);
     return 0;
   } catch (error) {
-    const known = error instanceof RefusedRequest ? usage(error.message, error.hint) : error;
-    throw withoutSecrets(asControlError(known, control.endpoint), redactor(settings.secrets));
+    if (error instanceof RefusedRequest) throw usage(error.message, error.hint);
+    throw withoutSecrets(asControlError(error, control.endpoint), redactor(settings.secrets));
   }
 }
 

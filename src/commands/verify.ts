@@ -1,7 +1,6 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
-import { onlyAtDestination } from '../shell-word.ts';
-import { asIncrepError, exitCodeOfTables, IncrepError, reworded } from '../errors.ts';
+import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
 import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
@@ -27,7 +26,12 @@ import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { withContext, type Context } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
-import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
+import {
+  atDestination,
+  eachDestination,
+  ofDestination,
+  type DestinationResults,
+} from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
@@ -151,10 +155,8 @@ const inWords = (verdict: TableVerification) =>
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
-  const at = (error: IncrepError) =>
-    reworded(error, { what: error.message, next: onlyAtDestination(error.next, destination) });
-  if ('error' in verdict) return { ...verdict, error: at(verdict.error) };
-  return verdict.refusal ? { ...verdict, refusal: at(verdict.refusal) } : verdict;
+  if ('error' in verdict) return { ...verdict, error: atDestination(verdict.error, destination) };
+  return verdict.refusal ? { ...verdict, refusal: atDestination(verdict.refusal, destination) } : verdict;
 }
 
 async function verdictOn(

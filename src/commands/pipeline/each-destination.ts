@@ -1,5 +1,6 @@
 /** Runs a command for each destination in turn. A destination that cannot be reached does not stop the others. */
-import { asIncrepError, type IncrepError } from '../../errors.ts';
+import { asIncrepError, reworded, type IncrepError } from '../../errors.ts';
+import { onlyAtDestination } from '../../shell-word.ts';
 import { printError } from '../terminal/print-error.ts';
 import { destinationHeading } from '../../report/destination.ts';
 import { errorToJson } from '../../report/summary-json.ts';
@@ -45,7 +46,7 @@ export async function eachDestination<T>(
       destinations.push({ name, error: undefined });
     } catch (thrown) {
       signal.throwIfAborted();
-      const error = withoutSecrets(asIncrepError(thrown), redact);
+      const error = atDestination(withoutSecrets(asIncrepError(thrown), redact), name);
       exitCodes.push(error.exitCode);
       destinations.push({ name, error });
       if (!isJson) printError(error, terminal, { isJson, isVerbose: false });
@@ -63,6 +64,14 @@ export async function eachDestination<T>(
     },
   };
 }
+
+/** What a destination needs is a command for this destination. */
+export const atDestination = (error: IncrepError, destination: string | undefined): IncrepError =>
+  reworded(error, {
+    what: error.message,
+    next: onlyAtDestination(error.next, destination),
+    cause: error.cause,
+  });
 
 /**
  * The rules are those of tables: one class of failure keeps its exit code, a mixture is 1, a partial failure is 3. 2
