@@ -111,6 +111,11 @@ test('what one destination needs is permitted for it alone', async () => {
   );
   expect((await increp(command.replace('increp ', ''), pair)).exitCode).toBe(0);
   expect((await increp('status --destination one', pair)).stdout).toMatch(/^failing/m);
+  await pair.setEnv({ PIPELINE_NAME: 'other' });
+  for (const args of ['reset orders --destination two', 'check --destination two']) {
+    const { stdout, stderr } = await increp(args, pair);
+    expect(`${stdout}${stderr}`).toContain('run "increp reset --destination two orders --force"');
+  }
 });
 
 test('a name that there is not is refused, with the one that was probably meant', async () => {
