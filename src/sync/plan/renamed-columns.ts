@@ -14,17 +14,17 @@ export function renameAdvice(
   if (saved.kind !== 'record' || saved.record.shape.oid !== source.oid) return [];
   const before = saved.record.shape.columns;
   const then = saved.record.selection ?? EVERYTHING;
-  const now = settings.selection;
+  const { selection } = settings;
   const renamed = source.columns.flatMap((column) => {
     const former = before.find(({ position }) => position === column.position);
     if (!former || former.name === column.name || former.type !== column.type) return [];
-    const name = sourceColumn(now, column.name);
+    const name = sourceColumn(selection, column.name);
     // A changed `rename` gives a column another name, too.
     return name === sourceColumn(then, former.name) ? [] : [[name, former.name] as const];
   });
   if (renamed.length === 0) return [];
   const names = renamed.map(([now, former]) => `"${former}" is now "${now}"`).join(', ');
-  const kept = now.rename.map(({ column, to }) => [column, to] as const);
+  const kept = selection.rename.map(({ column, to }) => [column, to] as const);
   const entry = JSON.stringify(Object.fromEntries([...kept, ...renamed]));
   const former = renamed.length === 1 ? 'name' : 'names';
   return [

@@ -131,7 +131,9 @@ test.each(['COPY orders, line 1', 'PL/pgSQL function inline_code_block line 1 at
 test('a role that may not log in does not need another password', () => {
   const { code, next } = loginRefusal('28000', 'role "loader" is not permitted to log in');
   expect(code).toBe('AUTHENTICATION_FAILED');
-  expect(next).toBe('If this pipeline was ended on purpose, remove its schedule. Otherwise, run as a superuser at the destination: ALTER ROLE "loader" LOGIN');
+  expect(next).toBe(
+    'If this pipeline was ended on purpose, remove its schedule. Otherwise, run as a superuser at the destination: ALTER ROLE "loader" LOGIN',
+  );
 });
 
 test('a database that allows no connections, and a refused connection without a verdict', () => {
