@@ -82,7 +82,7 @@ const GONE =
 const textOfReset = ({ kind, takenFrom }: Forgotten): string =>
   takenFrom === undefined
     ? RESULT_TEXTS[kind]
-    : `${RESULT_TEXTS[kind]} The state belonged to ${takenFrom}, which cannot continue from it any more.`;
+    : `${RESULT_TEXTS[kind]} The discarded state belonged to ${takenFrom}. If that pipeline still uses this directory or this destination table, its next sync loads the table again.`;
 
 const RESULT_TEXTS: Record<Forgotten['kind'], string> = {
   state:

@@ -70,7 +70,9 @@ slowTest(
     expect(refused.stderr).toContain('increp reset orders --force');
     expect((await sync(pair)).table().action).toBe('incremental');
     const forced = await increp('reset orders --force', pair, there);
-    expect(forced.stdout.replaceAll(/\s+/g, ' ')).toContain('which cannot continue from it any more');
+    expect(forced.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'If that pipeline still uses this directory or this destination table',
+    );
   },
 );
 

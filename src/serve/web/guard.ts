@@ -92,11 +92,20 @@ function ensureMay(actor: Actor | undefined, route: WebRoute, pipeline: string |
       'the request has no valid token',
       'Send "Authorization: Bearer TOKEN". Make a token: increp token create --role read',
     );
-  if (!hasRole(actor, route.access)) throw forbidden(`token ${actor.name} has the role ${actor.role}`);
+  if (!hasRole(actor, route.access))
+    throw forbidden(
+      `token ${actor.name} has the role ${actor.role}, and this request needs the role ${route.access}`,
+      `Use a token with that role: increp token create --role ${route.access}`,
+    );
   if (route.isForAll === true && actor.pipelines !== null)
-    throw forbidden(`token ${actor.name} is limited to pipelines`);
+    throw forbidden(
+      `token ${actor.name} is limited to pipelines`,
+      `Use a token for all pipelines: increp token create --role ${route.access}`,
+    );
   if (pipeline !== undefined) ensureMayUse(actor, pipeline);
 }
 
-const forbidden = (why: string): RefusedRequest =>
-  new RefusedRequest('FORBIDDEN', why, 'Use a token with another role: increp token create --role ROLE');
+const forbidden = (
+  why: string,
+  hint = 'Use a token with another role: increp token create --role ROLE',
+): RefusedRequest => new RefusedRequest('FORBIDDEN', why, hint);
