@@ -421,7 +421,8 @@ async function publicationsAndTriggers(
       if (names.length > 0) publications.set(schema, names);
     }
     const lacking = await queryRows(client, identityRow, WITHOUT_IDENTITY, [oids]);
-    const triggers = await queryRows(client, triggerRow, ROW_TRIGGERS, [oids]);
+    const fired = tables.flatMap(({ destination: table }) => (table?.hasRowTriggers ? [table.oid] : []));
+    const triggers = fired.length === 0 ? [] : await queryRows(client, triggerRow, ROW_TRIGGERS, [fired]);
     return {
       rowTriggers: new Map(
         [...Map.groupBy(triggers, ({ oid }) => oid)].map(([oid, rows]) => [

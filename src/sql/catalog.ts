@@ -158,15 +158,18 @@ export const describeTypesOf = (tables: readonly TableName[]): string => /* sql 
   JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid`;
 
-/** After a SELECT list: row-level BEFORE triggers that fire when increp writes. The bits are those of pg_trigger.h. */
-export const ROW_TRIGGER = /* sql */ `FROM pg_trigger t
-  WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0`;
+/**
+ * The trigger t fires before each row that increp writes. The bits of pg_trigger.h: 1 for each row, 2 before, 4 INSERT, 16
+ * UPDATE.
+ */
+export const IS_ROW_TRIGGER = /* sql */ `NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0`;
 
 /** One row per relation, shaped like `relationRow` in postgres/catalog.ts. Shares its message with other statements. */
 export const describeRelationsNamed = (tables: readonly TableName[]): string => /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
          c.relpersistence = 'u' AS "isUnlogged",
-         c.relhasrules AS "hasRules", c.relhastriggers AND EXISTS (SELECT ${ROW_TRIGGER} AND t.tgrelid = c.oid) AS "hasRowTriggers",
+         c.relhasrules AS "hasRules", c.relhastriggers AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND ${IS_ROW_TRIGGER}) AS "hasRowTriggers",
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
          storage."hasForeignRows", storage."hasOwnStorage", extensions.*,
          has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",

@@ -1,8 +1,7 @@
 /** Queries of `check`. */
-import { ROW_TRIGGER } from './catalog.ts';
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
-import { TREE } from './catalog.ts';
+import { IS_ROW_TRIGGER, TREE } from './catalog.ts';
 import { latestPlausible, type MarkedRows } from './fence.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 import { bareItem, onRows } from './row-source.ts';
@@ -120,16 +119,15 @@ export const giveTableTo = (table: TableName, role: string): string =>
 export const KEY_TRIGGERS = /* sql */ `
   SELECT t.tgrelid::text AS oid, t.tgname AS name
   FROM unnest($1::oid[], $2::text[]) asked(oid, key)
-  JOIN pg_trigger t ON t.tgrelid = asked.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  JOIN pg_trigger t ON t.tgrelid = asked.oid AND ${IS_ROW_TRIGGER}
   JOIN pg_proc p ON p.oid = t.tgfoid
-  -- 1 for each row, 2 before, 4 INSERT, 16 UPDATE: the bits of pg_trigger.h.
-  WHERE t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
-    AND (strpos(lower(p.prosrc), lower(asked.key)) > 0 OR strpos(encode(t.tgargs, 'escape'), asked.key) > 0)
+  WHERE (strpos(lower(p.prosrc), lower(asked.key)) > 0 OR strpos(encode(t.tgargs, 'escape'), asked.key) > 0)
   ORDER BY t.tgname`;
 
 /** $1 oids of tables. Row-level BEFORE triggers that fire when increp writes. */
 export const ROW_TRIGGERS = /* sql */ `
-  SELECT t.tgrelid::text AS oid, t.tgname AS name ${ROW_TRIGGER} AND t.tgrelid = ANY ($1::oid[])
+  SELECT t.tgrelid::text AS oid, t.tgname AS name FROM pg_trigger t
+  WHERE t.tgrelid = ANY ($1::oid[]) AND ${IS_ROW_TRIGGER}
   ORDER BY t.tgname`;
 
 /** The triggers of a table, for a person. */

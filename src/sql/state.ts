@@ -245,18 +245,24 @@ export const tryLock = (table: TableName): string => /* sql */ `
 
 /** The holder of the lock. pg_locks shows an advisory lock on one bigint as classid and objid, with objsubid 1. */
 export const lockHolder = (table: TableName): string => /* sql */ `
-  SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, 
-         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+  SELECT ${RUN_SESSION},
          coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby",
          (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
           FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) AND b.pid <> pg_backend_pid() ORDER BY b.backend_start LIMIT 1) AS blocker
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE ${holdsLock(table)}`;
 
-const holdsLock = (table: TableName): string => /* sql */ `
+/** The session of a run, from pg_locks l and pg_stat_activity a. */
+const RUN_SESSION = /* sql */ `l.pid, a.application_name AS application, host(a.client_addr) AS host,
+         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds`;
+
+const holdsLock = (table: TableName): string => holdsKey(lockKey(table));
+
+/** `key` is an expression. */
+const holdsKey = (key: string): string => /* sql */ `
   l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND l.classid = ((${lockKey(table)} >> 32) & 4294967295)::oid AND l.objid = (${lockKey(table)} & 4294967295)::oid`;
+    AND l.classid = ((${key} >> 32) & 4294967295)::oid AND l.objid = (${key} & 4294967295)::oid`;
 
 /**
  * Ends the session that holds the lock, if it belongs to one of these programs, and their sessions that write chunks of a load
@@ -279,12 +285,9 @@ const isWriting = (table: TableName): string => /* sql */ `
 
 /** The destination tables whose lock is held. */
 export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `
-  SELECT DISTINCT ON (k.key) k.schema, k.name AS "table", l.pid, a.application_name AS application,
-         host(a.client_addr) AS host, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds
+  SELECT DISTINCT ON (k.key) k.schema, k.name AS "table", ${RUN_SESSION}
   FROM (VALUES ${tables.map((table) => `(${literal(table.schema)}, ${literal(table.table)}, ${lockKey(table)})`).join(', ')}) k(schema, name, key)
-  JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid
+  JOIN pg_locks l ON ${holdsKey('k.key')}
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   ORDER BY k.key`;
 

@@ -21,8 +21,9 @@ export async function untakenWarning(
   source: Relation,
 ): Promise<string[]> {
   const { destination, destinationName } = facts;
+  if (destination?.hasRowTriggers !== true) return [];
   const merge = mergeOf(facts, source);
-  if (destination?.hasRowTriggers !== true || hasWriters(merge) || merge.mergeKey.length === 0) return [];
+  if (hasWriters(merge) || merge.mergeKey.length === 0) return [];
   const { rows } = countRow.parse((await queryUsually(client, countUntaken(merge))).rows[0]);
   if (rows === 0) return [];
   return [
