@@ -203,7 +203,7 @@ export const describeRelationsNamed = (tables: readonly TableName[]): string => 
       FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
       LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
       WHERE k.place <= i.indnkeyatts) key
-    WHERE i.indrelid = c.oid AND i.indisvalid AND i.indisready) idx
+    WHERE c.relhasindex AND i.indrelid = c.oid AND i.indisvalid AND i.indisready) idx
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(json_build_object('schema', sn.nspname, 'table', s.relname)), '[]') AS "ownedSequences"
     FROM pg_depend d
