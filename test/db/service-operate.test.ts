@@ -199,7 +199,7 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   expect(audit.map(({ status }) => status).filter((status) => status >= 400)).toEqual([409, 409, 404, 400]);
 });
 
-test('a request for a table that cannot be synced is refused, or its run fails with what to do', async () => {
+test('a request that cannot be met is refused, or its run fails, with what to do', async () => {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();
   const off = { name: 'off', mode: 'full-refresh', enabled: false };
@@ -207,7 +207,7 @@ test('a request for a table that cannot be synced is refused, or its run fails w
   await control.add('shop', pair);
   const serve = control.start('serve --listen 127.0.0.1:0');
   await control.until(`SELECT count(*) = 2 FROM tables`);
-  const { ask } = await apiOf(serve, await makeToken(control));
+  const { ask } = await apiOf(serve, await makeToken(control, { role: 'admin' }));
   const errorOf = async (tables: readonly string[]) => {
     const { json } = await ask('POST', '/pipelines/shop/sync', { tables });
     await control.until(`SELECT FROM runs WHERE id = '${String(json['run'])}' AND finished_at IS NOT NULL`);
@@ -240,6 +240,15 @@ test('a request for a table that cannot be synced is refused, or its run fails w
     409,
     'table "orders" of pipeline "shop" is paused',
   ]);
+
+  const hook = { name: 'ci', pipeline: 'shop' };
+  const keyless = await ask('POST', '/hooks', hook);
+  expect([keyless.status, keyless.json['detail']]).toEqual([
+    422,
+    'the hook would have no secret, because SERVE_HOOK_KEY of increp serve is not set',
+  ]);
+  const unsigned = await ask('POST', '/hooks', { ...hook, signed: false });
+  expect([unsigned.status, unsigned.json['secret']]).toEqual([201, null]);
 
   await ask('PUT', '/pipelines/shop/schedules/ordres', { every: '1s' });
   await control.until(`SELECT FROM runs WHERE entry = 'ordres' AND state = 'failed'
