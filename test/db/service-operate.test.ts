@@ -69,10 +69,10 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   expect(await shown('/pipelines/shop')).toMatchObject({ states: { ok: 1 }, schedules: [] });
   expect(await shown('/pipelines/shop/tables?state=ok')).toMatchObject({
     found: 1,
-    tables: [{ table: 'orders' }],
+    tables: [{ table: 'orders', needs_attention: false }],
   });
   expect(await shown('/pipelines/shop/tables/orders')).toMatchObject({
-    state: 'ok',
+    ...{ state: 'ok', needs_attention: false, error_code: null },
     attempts: [{ state: 'done' }],
   });
   expect((await ask('GET', '/pipelines/none')).status).toBe(404);

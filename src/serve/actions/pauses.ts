@@ -1,15 +1,9 @@
 /** Pauses of everything, a pipeline or a table: no worker begins with them until the end of the pause. */
-import * as z from 'zod';
-import { nearest } from '../../nearest.ts';
-import type { ControlDatabase, ControlSession } from '../../postgres/control-database.ts';
+import type { ControlDatabase } from '../../postgres/control-database.ts';
 import { PAUSE } from '../../sql/control/claims.ts';
-import {
-  FORGET_CRASHES,
-  LIST_TABLE_NAMES,
-  REMOVE_PAUSES,
-  REMOVE_REQUESTED_PAUSE,
-} from '../../sql/control/pauses.ts';
+import { FORGET_CRASHES, REMOVE_PAUSES, REMOVE_REQUESTED_PAUSE } from '../../sql/control/pauses.ts';
 import { CANCEL_WAITING_TABLE } from '../../sql/control/runs.ts';
+import { ensureTableExists } from '../missing-table.ts';
 import type { Queue } from '../queue.ts';
 import { RefusedRequest } from '../refusal.ts';
 import { endRuns } from '../waiting-runs.ts';
@@ -29,36 +23,26 @@ export interface PauseOrder extends PauseScope {
   readonly by: string;
 }
 
-/** Replaces an earlier pause of the same scope. Syncs that run continue. Throws a RefusedRequest NOT_FOUND. */
+/** Replaces an earlier pause of the same scope. Syncs that run continue. Throws a RefusedRequest. */
 export async function pause(control: ControlDatabase, queue: Queue, order: PauseOrder): Promise<void> {
   const { pipeline, table, reason, endsAt, by } = order;
   await control.transaction(async (session) => {
     if (pipeline !== null) await ensurePipelineExists(session, pipeline);
+    // Without it, a person who mistypes a name believes that the table is paused.
     if (pipeline !== null && table !== null) await ensureTableExists(session, pipeline, table);
     await session.query(REMOVE_REQUESTED_PAUSE, [pipeline, table]);
-    await session.query(PAUSE, [pipeline, table, reason, {}, by, endsAt]);
+    const { rowCount } = await session.query(PAUSE, [pipeline, table, reason, {}, by, endsAt]);
+    if (rowCount !== 1)
+      throw new RefusedRequest(
+        'INVALID_REQUEST',
+        `the end of the pause, ${endsAt?.toISOString()}, has passed`,
+        'Choose a later time. The clock is that of the control database.',
+      );
     if (pipeline === null || table === null) return;
     // No claim takes the job of a paused table, so runs that wait for it would not end.
     await queue.removeWaiting(session, pipeline, { table });
     await endRuns(session, await session.query(CANCEL_WAITING_TABLE, [pipeline, table]));
   });
-}
-
-const nameRow = z.object({ name: z.string() });
-
-/** Without it, a person who mistypes a name believes that the table is paused. */
-async function ensureTableExists(session: ControlSession, pipeline: string, table: string): Promise<void> {
-  const names = z
-    .array(nameRow)
-    .parse((await session.query(LIST_TABLE_NAMES, [pipeline])).rows)
-    .map(({ name }) => name);
-  if (names.includes(table)) return;
-  const near = nearest(table, names);
-  throw new RefusedRequest(
-    'NOT_FOUND',
-    `there is no table "${table}" in pipeline "${pipeline}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    `See GET /api/v1/pipelines/${pipeline}/tables. A worker adds a new table within seconds, or at the next run.`,
-  );
 }
 
 /** Also ends the pause of a table at which workers crashed. Throws a RefusedRequest NOT_FOUND if there is no pause. */
