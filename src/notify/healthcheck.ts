@@ -92,9 +92,9 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
     );
   }
 
-  function report(what: string, { attempts, why }: Undelivered): void {
+  function report(what: string, undelivered: Undelivered): void {
     onFailure(
-      `the healthcheck at ${origin} did not accept the ${what} of the run after ${formatAttempts(attempts)}: ${why}`,
+      `the healthcheck at ${origin} did not accept the ${what} of the run after ${formatAttempts(undelivered)}: ${undelivered.why}`,
     );
   }
 

@@ -1,6 +1,7 @@
 /** Delivers one message to one URL, in a few attempts that are bounded in time and in bytes. */
 import type { Agent } from 'undici';
 import { backoffSeconds, sleep } from '../backoff.ts';
+import { formatCounted, formatSeconds } from '../format.ts';
 import { networkFault } from '../system-fault.ts';
 import type { Backoff, Timing } from '../timing.ts';
 
@@ -52,6 +53,8 @@ export interface DeliveryOptions {
 export interface Undelivered {
   readonly why: string;
   readonly attempts: number;
+  /** The time that the attempts and the waits between them took. */
+  readonly seconds: number;
   /** The endpoint answered 410, so increp must not call it again. */
   readonly isGone: boolean;
 }
@@ -154,26 +157,35 @@ async function attemptAll(
   dispatcher: Agent,
   { limits, sleep: pause = sleep, onAttempt, signal }: DeliveryOptions,
 ): Promise<Undelivered | undefined> {
-  const deadline = performance.now() / 1000 + limits.totalSeconds;
+  const startedAt = performance.now() / 1000;
+  const deadline = startedAt + limits.totalSeconds;
+  const undelivered = (why: string, attempts: number, isGone: boolean): Undelivered => ({
+    ...{ why, attempts, isGone, seconds: performance.now() / 1000 - startedAt },
+  });
   for (let attempts = 1; ; attempts += 1) {
     const left = deadline - performance.now() / 1000;
     onAttempt?.(attempts, limits.attempts);
     const answer = await attemptOnce(letter, dispatcher, Math.min(limits.attemptSeconds, left), signal);
     if (answer.kind === 'accepted') return undefined;
-    if (answer.kind === 'refused') return { why: answer.why, attempts, isGone: answer.isGone };
+    if (answer.kind === 'refused') return undelivered(answer.why, attempts, answer.isGone);
     const wait = Math.min(
       answer.waitSeconds ?? backoffSeconds(attempts, limits.retryDelay),
       limits.retryAfterSeconds,
     );
     const isTooLate = performance.now() / 1000 + wait >= deadline;
-    if (attempts >= limits.attempts || isTooLate) return { why: answer.why, attempts, isGone: false };
+    if (attempts >= limits.attempts || isTooLate) return undelivered(answer.why, attempts, false);
     // An abort ends the wait. The next attempt then ends before it starts, and reports why.
     await pause(wait, signal).catch(() => undefined);
   }
 }
 
-export const formatAttempts = (attempts: number): string =>
-  attempts === 1 ? '1 attempt' : `${attempts} attempts`;
+/** Seconds. A shorter delay at the end of a run needs no explanation. */
+const NOTICEABLE = 2;
+
+export function formatAttempts({ attempts, seconds }: Pick<Undelivered, 'attempts' | 'seconds'>): string {
+  const count = formatCounted(attempts, 'attempt');
+  return seconds < NOTICEABLE ? count : `${count} in ${formatSeconds(seconds)}`;
+}
 
 /** Resolves to undefined when the endpoint has accepted the message, otherwise to the reason why it has not. */
 export async function deliver(letter: Letter, options: DeliveryOptions): Promise<Undelivered | undefined> {

@@ -61,8 +61,8 @@ export function letterOf({ url, secret }: WebhookSettings, body: string): Letter
   return { url: new URL(url), variable: 'WEBHOOK_URL', body, headers };
 }
 
-function failureText(origin: string, { type }: WebhookMessage, { why, attempts }: Undelivered): string {
-  return `the webhook at ${origin} did not accept "${type}" after ${formatAttempts(attempts)}: ${why}`;
+function failureText(origin: string, { type }: WebhookMessage, undelivered: Undelivered): string {
+  return `the webhook at ${origin} did not accept "${type}" after ${formatAttempts(undelivered)}: ${undelivered.why}`;
 }
 
 export function webhookListener(options: WebhookOptions): Listener {

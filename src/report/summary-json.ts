@@ -26,6 +26,8 @@ export const errorToJson = ({ code, message, next: hint, sqlstate }: ErrorInWord
   sqlstate: sqlstate ?? null,
 });
 
+export type ErrorJson = ReturnType<typeof errorToJson>;
+
 type ErrorInWords = Pick<IncrepError, 'code' | 'message' | 'next'> & {
   readonly sqlstate?: string | undefined;
 };

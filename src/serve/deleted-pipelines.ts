@@ -1,4 +1,4 @@
-/** The work of pipelines that the API has deleted. */
+/** The work of pipelines that the API has deleted, and of directories that were removed an hour ago. */
 import * as z from 'zod';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { LOCK_CLAIMS } from '../sql/control/claims.ts';

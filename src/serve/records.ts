@@ -57,7 +57,8 @@ export const scheduleFor = (
   schedules.find(({ entry }) => entry !== '' && namesOf(table).includes(entry)) ??
   schedules.find(({ entry }) => entry === '');
 
-const namesOf = ({ name, pattern, source }: TableSettings): readonly string[] => [
+/** The entries of tables-config.json that may mean the table. */
+export const namesOf = ({ name, pattern, source }: TableSettings): readonly string[] => [
   name,
   printName(source),
   ...(pattern === undefined ? [] : [pattern, `${source.schema}.${pattern}`]),

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { TableSettings } from '../config/settings.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
+import type { IncrepError } from '../errors.ts';
 import type { Listener, RunSummary, WaitingRows } from '../events.ts';
 import { withPipeline, type PipelineContext } from '../pipeline/context.ts';
 import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
@@ -10,6 +11,7 @@ import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import { serverNames } from '../config/connection/servers.ts';
 import { logListener } from '../observe/log-listener.ts';
 import { mapStrings, inFields, type Redact } from '../redact.ts';
+import { errorToJson, type ErrorJson } from '../report/summary-json.ts';
 import type { RunRequest } from '../sync/run/run-request.ts';
 import { waitsForOthers } from '../sync/run/foreign-keys.ts';
 import type { Timing } from '../timing.ts';
@@ -17,7 +19,7 @@ import { TimeLimit } from '../sync/context/time-limit.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
 import type { OwnPipeline } from './own-pipelines.ts';
 import type { PausedTable } from './paused-tables.ts';
-import { scheduleFor } from './records.ts';
+import { chooseTables, goneTable } from './run-scope.ts';
 import type { LookResult } from './settle.ts';
 
 export interface JobPlace {
@@ -45,20 +47,23 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
     const pauseOf = ({ name }: TableSettings) => paused.find(({ table }) => table === name);
     // A look does not touch a table at which workers crash.
     const seen = context.settings.tables.filter((table) => table.isEnabled && !pauseOf(table)?.hasCrashed);
-    const scopes = runs.map((run) => ({
-      run,
-      tables: seen.filter((table) => !pauseOf(table) && isIn(run, table, schedules)),
-    }));
-    const tables = seen.filter((table) => runs.some((run) => isIn(run, table, schedules)));
+    const { settings } = context;
+    const scopeOf = { pipeline: place.pipeline.name, settings, schedules, paused, problem };
+    const scopes = runs.map((run) => ({ run, ...chooseTables(run, scopeOf) }));
+    const tables = seen.filter((table) => scopes.some(({ chosen }) => chosen.has(table)));
     const onlyCounted = tables.filter(pauseOf).map(({ name }) => name);
     const summary = await runPipeline(context, { ...plainRequest(tables), noTables, look: { onlyCounted } });
     const quiet = quietIn(context, summary);
-    const found = scopes.map(({ run, tables: own }) => ({
-      run,
-      withWork: own.filter(({ name }) => run.isForced || !quiet.has(name)).map(({ name }) => name),
-      quiet: own.filter(({ name }) => !run.isForced && quiet.has(name)).length,
-    }));
-    const listing = { tables: context.settings.tables, schedules, isWhole: !problem };
+    const found = scopes.map(({ run, chosen, refusal }) => {
+      const own = tables.filter((table) => chosen.has(table) && !pauseOf(table));
+      return {
+        run,
+        withWork: own.filter(({ name }) => run.isForced || !quiet.has(name)).map(({ name }) => name),
+        quiet: own.filter(({ name }) => !run.isForced && quiet.has(name)).length,
+        ...(refusal && { refusal: errorInWords(refusal, context) }),
+      };
+    });
+    const listing = { tables: settings.tables, schedules, isWhole: !problem };
     // After an error, the last count stays.
     const waiting = summary.error
       ? []
@@ -67,19 +72,29 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
   });
 }
 
+interface SyncResult {
+  readonly summary: RunSummary;
+  /** The configuration no longer has the table, or has disabled it. */
+  readonly isGone: boolean;
+}
+
 /** Syncs one table over all destinations. */
 export function syncTable(
   place: JobPlace,
   { table: name, lostPrograms, choices }: Pick<TableClaim, 'table' | 'lostPrograms' | 'choices'>,
-): Promise<RunSummary> {
+): Promise<SyncResult> {
   const { maxSeconds, ...asked } = choices;
-  return withTables({ ...place, maxSeconds }, async (context, { noTables }) => {
-    const tables = context.settings.tables.filter((table) => table.name === name);
-    const request = { ...plainRequest(tables), ...asked, noTables, lostPrograms };
+  return withTables({ ...place, maxSeconds }, async (context, { noTables, problem }) => {
+    const tables = context.settings.tables.filter((table) => table.name === name && table.isEnabled);
+    const isMissing = tables.length === 0;
+    const isGone = isMissing && !problem;
+    const missing = isMissing ? (problem ?? goneTable(place.pipeline.name, name)) : undefined;
+    const request = { ...plainRequest(tables), ...asked, noTables: noTables ?? missing, lostPrograms };
     const summary = await runPipeline(context, request);
-    if (!summary.tables.some(waitsForOthers)) return hidden(summary, context);
+    if (!summary.tables.some(waitsForOthers)) return { summary: hidden(summary, context), isGone };
     // A foreign key of the destination needs newer rows of other tables, so they are synced as "increp sync" does.
-    return hidden(await runPipeline(context, { ...request, tables: context.settings.tables }), context);
+    const whole = await runPipeline(context, { ...request, tables: context.settings.tables });
+    return { summary: hidden(whole, context), isGone };
   });
 }
 
@@ -125,16 +140,6 @@ const plainRequest = (tables: readonly TableSettings[]): RunRequest => ({
   waitLockSeconds: 0,
 });
 
-/** A request without tables is about all. */
-function isIn(
-  { entry, tables }: RunScope,
-  table: TableSettings,
-  schedules: readonly ScheduledEntry[],
-): boolean {
-  if (entry === null) return tables === null || tables.includes(table.name);
-  return (scheduleFor(table, schedules)?.entry ?? '') === entry;
-}
-
 /** A table is quiet if it is quiet for every destination. */
 function quietIn({ pipelines }: PipelineContext, { tables }: RunSummary): ReadonlySet<string> {
   const counts = new Map<string, number>();
@@ -173,3 +178,6 @@ const hidden = (summary: RunSummary, { redact }: PipelineContext): RunSummary =>
   })),
   error: summary.error && (mapStrings(summary.error, inFields(redact)) as typeof summary.error),
 });
+
+const errorInWords = (error: IncrepError, { redact }: PipelineContext) =>
+  mapStrings(errorToJson(error), inFields(redact)) as ErrorJson;

@@ -64,6 +64,11 @@ export async function serviceLog({
       const { error } = summary;
       if (error) logger.error({ ...fields, code: error.code, hint: error.hint }, error.message);
       else logger.info(fields, `${withWork} of ${summary.tables.length + withWork} tables have work`);
+      for (const { run, refusal } of found) {
+        if (!refusal || error) continue;
+        const { code, hint, message } = refusal;
+        logger.error({ ...of(claim), run: run.id, code, hint }, `the run has failed: ${message}`);
+      }
     },
     synced: (claim, { error, tables }) => {
       if (error) logger.error({ ...of(claim), code: error.code, hint: error.hint }, error.message);

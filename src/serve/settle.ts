@@ -1,7 +1,7 @@
 /** What becomes of a claim: it is done, given back, or lost with its worker. Each end is one transaction. */
 import type { RunSummary, WaitingRows } from '../events.ts';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
-import { tableToJson } from '../report/summary-json.ts';
+import { tableToJson, type ErrorJson } from '../report/summary-json.ts';
 import { END_ATTEMPT, END_RUN_TABLES, LOCK_SENDS } from '../sql/control/claims.ts';
 import { ADD_RUN_TABLES, END_COMMAND, END_LOOK, SAVE_SOURCE } from '../sql/control/runs.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
@@ -32,6 +32,8 @@ export interface LookResult {
     readonly run: RunScope;
     readonly withWork: readonly string[];
     readonly quiet: number;
+    /** Why the run syncs no table. */
+    readonly refusal?: ErrorJson;
   }[];
   /** One for each table with work and each paused table. */
   readonly waiting: readonly WaitingRows[];
@@ -56,10 +58,10 @@ export async function settleLook(
     const failed = summary.error ? tables.flatMap((table) => unreached(summary, table)) : [];
     await recordTables(session, pipeline, [...summary.tables, ...failed]);
     await recordWaiting(session, pipeline, { attempt, waiting });
-    for (const { run, withWork, quiet } of found) {
+    for (const { run, withWork, quiet, refusal = null } of found) {
       const own = summary.error ? [] : withWork.filter(isWanted);
       if (own.length > 0) await session.query(ADD_RUN_TABLES, [run.id, pipeline, own]);
-      await session.query(END_LOOK, [run.id, quiet, failureOf(summary.error)]);
+      await session.query(END_LOOK, [run.id, quiet, failureOf(summary.error) ?? refusal]);
     }
     await session.query(SAVE_SOURCE, [pipeline, source]);
     if (!summary.error) await queue.sendTables(session, { pipeline, source, tables });
@@ -69,6 +71,8 @@ export async function settleLook(
 
 interface TableResult {
   readonly summary: RunSummary;
+  /** Then the service keeps no state of the table. */
+  readonly isGone?: boolean;
   readonly progress: Progress;
 }
 
@@ -76,13 +80,13 @@ export async function settleTable(
   control: Transactions,
   queue: Queue,
   { attempt, job, pipeline }: ClaimedJob,
-  { summary, progress }: TableResult,
+  { summary, isGone = false, progress }: TableResult,
 ): Promise<JobEnd> {
   return control.transaction(async (session) => {
     const outcome = { error: failureOf(summary.error), tables: summary.tables.map(tableToJson) };
     if (!(await endsJob(session, queue, { attempt, job }, { outcome, progress }))) return 'superseded';
     const table = job.data.table ?? '';
-    const unknown = summary.error ? unreached(summary, table) : [];
+    const unknown = summary.error && !isGone ? unreached(summary, table) : [];
     await recordTables(session, pipeline, [...summary.tables, ...unknown]);
     await recordPeriod(session, pipeline, summary);
     const own = summary.tables.filter(({ name }) => name === table);

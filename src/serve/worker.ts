@@ -195,12 +195,12 @@ async function doJob(hand: Hand, claim: ClaimedJob): Promise<void> {
       log.commanded(claim, result);
       settle = () => settleCommand(control, queue, claim, result);
     } else {
-      const summary = await syncTable(await place(), claim);
+      const { summary, isGone } = await syncTable(await place(), claim);
       // A sync that was stopped has not ended, whatever its summary says.
       if (summary.error?.code === 'INTERRUPTED') signal.throwIfAborted();
       log.synced(claim, summary);
       const { progress } = held;
-      settle = () => settleTable(control, queue, claim, { summary, progress });
+      settle = () => settleTable(control, queue, claim, { summary, isGone, progress });
     }
   } catch (error) {
     settle = held.isCancelled

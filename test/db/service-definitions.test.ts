@@ -232,6 +232,8 @@ test('a request for a pipeline carries no address and no secret, and says what i
   const removed = await call('/pipelines/crm/do/delete', { method: 'POST', headers });
   expect([removed.status, removed.headers.get('location')]).toEqual([303, '/?done=delete']);
   expect((await call('/pipelines/crm', { headers })).text).toContain('This pipeline was deleted.');
+  const again = await ask('POST', '/pipelines/preview', { name: 'crm', ...definition, source: 'nowhere' });
+  const waiting = await ask('POST', '/pipelines/deployed/sync', {});
 
   // A directory that appears later does not replace the pipeline silently.
   await mkdir(join(control.root, 'shop'));
@@ -244,6 +246,15 @@ test('a request for a pipeline carries no address and no secret, and says what i
   // The number of pipelines stays the same.
   await rename(join(control.root, 'deployed'), join(control.root, 'moved'));
   await control.until(`SELECT FROM pipelines WHERE name = 'deployed' AND removed_at IS NOT NULL`);
+  const stateOf = async ({ json }: Answer) =>
+    (await ask('GET', `/runs/${String(json['run'])}`)).json['state'];
+  expect(await stateOf(waiting)).toBe('queued');
+  await control.rows(
+    `UPDATE pipelines SET removed_at = now() - interval '61 minutes' WHERE name = 'deployed'`,
+  );
+  await control.until(`SELECT FROM runs WHERE pipeline = 'deployed' AND state = 'cancelled'`);
+  // A preview may have the name of a pipeline that was deleted.
+  expect(await stateOf(again)).toBe('queued');
 });
 
 slowTest('a pipeline of 5,000 tables fits into a request', async () => {

@@ -85,6 +85,42 @@ test('a request that is too large, odd or not allowed gets an answer that says s
   expect(
     await statusOf({ ...pause, body: nul, headers: { ...json, 'content-length': String(nul.length) } }),
   ).toBe(400);
+
+  const texts = async (raw: RawRequest) => {
+    const { status, text, headers } = await rawStatus(url, raw);
+    const { detail, hint } = JSON.parse(text) as { detail: string; hint: string };
+    return [status, `${detail}. ${hint}`, headers.allow];
+  };
+  const posted = (body: string, headers: Record<string, string> = json) => ({
+    ...{ ...sync, body },
+    headers: { ...headers, 'content-length': String(body.length) },
+  });
+  const notJson =
+    'the body is not valid JSON. Check its quotes and brackets. An empty body is not JSON; send {}.';
+  expect(await texts(posted('{"tables":'))).toEqual([400, notJson, undefined]);
+  expect(await texts(posted(''))).toEqual([400, notJson, undefined]);
+  const header = 'Send the header "Content-Type: application/json".';
+  const unsaid = `the request does not say that its body is JSON. ${header}`;
+  const form = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
+  expect(await texts(posted('{}', { authorization }))).toEqual([415, unsaid, undefined]);
+  expect(await texts(posted('{}', form))).toEqual([415, unsaid, undefined]);
+  expect(await texts({ ...sync, method: 'GET', headers: { authorization } })).toEqual([
+    405,
+    `${sync.path} does not accept GET. Use POST. See /api/v1/openapi.json.`,
+    'POST',
+  ]);
+  expect(await texts({ path: '/api/v1/runs?pipelin=shop', headers: { authorization } })).toEqual([
+    400,
+    'Unrecognized key: "pipelin". See /api/v1/openapi.json.',
+    undefined,
+  ]);
+  expect(await statusOf({ path: '/api/v1/pipelines/none/tables', headers: { authorization } })).toBe(404);
+  const past = JSON.stringify({ reason: 'late', until: '2020-01-01T00:00:00Z' });
+  expect(await texts({ ...posted(past), method: 'PUT', path: '/api/v1/pause' })).toMatchObject([
+    400,
+    expect.stringContaining('the end of the pause, 2020-01-01T00:00:00.000Z, has passed'),
+    undefined,
+  ]);
   expect(serve.log).not.toContain('INTERNAL');
 
   // HEAD asks for the same rights as GET. No other site gets rights by OPTIONS.
@@ -94,9 +130,9 @@ test('a request that is too large, odd or not allowed gets an answer that says s
   const origin = 'https://elsewhere.example';
   const preflight = { origin, 'access-control-request-method': 'POST', authorization };
   const options = await rawStatus(url, { method: 'OPTIONS', path: sync.path, headers: preflight });
-  expect(options.status).toBe(404);
+  expect(options.status).toBe(405);
   expect(Object.keys(options.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
-  expect(await statusOf({ method: 'TRACE', path: '/healthz' })).toBe(404);
+  expect(await statusOf({ method: 'TRACE', path: '/healthz' })).toBe(405);
 
   // Anybody may call a hook, so an address may do so only some times a minute.
   let hook = await ask('POST', '/hooks/0123456789abcdef');

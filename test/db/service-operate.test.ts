@@ -69,10 +69,10 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
   expect(await shown('/pipelines/shop')).toMatchObject({ states: { ok: 1 }, schedules: [] });
   expect(await shown('/pipelines/shop/tables?state=ok')).toMatchObject({
     found: 1,
-    tables: [{ table: 'orders' }],
+    tables: [{ table: 'orders', needs_attention: false }],
   });
   expect(await shown('/pipelines/shop/tables/orders')).toMatchObject({
-    state: 'ok',
+    ...{ state: 'ok', needs_attention: false, error_code: null },
     attempts: [{ state: 'done' }],
   });
   expect((await ask('GET', '/pipelines/none')).status).toBe(404);
@@ -197,4 +197,60 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
     detail: { tables: ['orders'], full_refresh: true, verify: true },
   });
   expect(audit.map(({ status }) => status).filter((status) => status >= 400)).toEqual([409, 409, 404, 400]);
+});
+
+test('a request that cannot be met is refused, or its run fails, with what to do', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  const off = { name: 'off', mode: 'full-refresh', enabled: false };
+  await pair.writeTables({ tables: [ORDERS_CONFIG, off] });
+  await control.add('shop', pair);
+  const serve = control.start('serve --listen 127.0.0.1:0');
+  await control.until(`SELECT count(*) = 2 FROM tables`);
+  const { ask } = await apiOf(serve, await makeToken(control, { role: 'admin' }));
+  const errorOf = async (tables: readonly string[]) => {
+    const { json } = await ask('POST', '/pipelines/shop/sync', { tables });
+    await control.until(`SELECT FROM runs WHERE id = '${String(json['run'])}' AND finished_at IS NOT NULL`);
+    return (await ask('GET', `/runs/${String(json['run'])}`)).json;
+  };
+  expect(await errorOf(['orders', 'ordres'])).toMatchObject({
+    state: 'failed',
+    work: [],
+    error: {
+      code: 'USAGE',
+      message: 'no table "ordres" in pipeline "shop"; did you mean "orders"?',
+      hint: 'The tables are: orders, off.',
+    },
+  });
+  expect(serve.log).toContain('the run has failed: no table');
+  expect(await errorOf(['off'])).toMatchObject({
+    state: 'failed',
+    error: { message: 'table "off" of pipeline "shop" is disabled' },
+  });
+  expect(await errorOf(['*ers'])).toMatchObject({ state: 'ok', work: [{ table: 'orders' }] });
+
+  const wrong = await ask('PUT', '/pipelines/shop/tables/ordres/pause', { reason: 'index' });
+  expect([wrong.status, wrong.json['detail']]).toEqual([
+    404,
+    'there is no table "ordres" in pipeline "shop"; did you mean "orders"?',
+  ]);
+  expect((await ask('PUT', '/pipelines/shop/tables/orders/pause', { reason: 'index' })).status).toBe(200);
+  const refused = await ask('POST', '/pipelines/shop/sync', { tables: ['orders'] });
+  expect([refused.status, refused.json['detail']]).toEqual([
+    409,
+    'table "orders" of pipeline "shop" is paused',
+  ]);
+
+  const hook = { name: 'ci', pipeline: 'shop' };
+  const keyless = await ask('POST', '/hooks', hook);
+  expect([keyless.status, keyless.json['detail']]).toEqual([
+    422,
+    'the hook would have no secret, because SERVE_HOOK_KEY of increp serve is not set',
+  ]);
+  const unsigned = await ask('POST', '/hooks', { ...hook, signed: false });
+  expect([unsigned.status, unsigned.json['secret']]).toEqual([201, null]);
+
+  await ask('PUT', '/pipelines/shop/schedules/ordres', { every: '1s' });
+  await control.until(`SELECT FROM runs WHERE entry = 'ordres' AND state = 'failed'
+    AND error ->> 'message' LIKE 'no entry "ordres" in %'`);
 });

@@ -230,3 +230,19 @@ test('a table that was paused while its job waited is not synced, and a continue
     { state: 'failing', crashes: 1 },
   ]);
 });
+
+test('a table that is removed from the configuration between the look and its sync fails the run, and stays away', async () => {
+  await using shop = await quietShop();
+  const { control, queue, place } = shop;
+  await control.transaction((session) => requestRun(session, queue, ORDER));
+  await shop.look('removed');
+  place.start('work --drain 0s');
+  await place.until('SELECT FROM runs WHERE finished_at IS NOT NULL');
+  expect(await place.rows('SELECT state FROM runs')).toEqual([{ state: 'failed' }]);
+  expect(
+    await place.rows(
+      `SELECT outcome -> 'error' ->> 'code' AS code FROM attempts WHERE table_name IS NOT NULL`,
+    ),
+  ).toEqual([{ code: 'USAGE' }]);
+  expect(await place.rows(`SELECT FROM tables WHERE table_name = 'removed'`)).toEqual([]);
+});

@@ -16,7 +16,7 @@ import type { Queue } from '../queue.ts';
 import { RefusedRequest } from '../refusal.ts';
 import { ensurePipelineExists, requestRunIn } from './runs.ts';
 
-/** Nothing is stored, so each `serve` needs the same key. Undefined if hooks have no secrets. */
+/** Nothing is stored, so each `serve` needs the same key. */
 const secretOf = (key: string, hook: string): string =>
   `whsec_${createHmac('sha256', key).update(`increp hook ${hook}`).digest('base64')}`;
 
@@ -35,15 +35,23 @@ interface HookOrder {
   readonly pipeline: string;
   /** Null means all tables. */
   readonly tables: readonly string[] | null;
+  /** Whether it has a secret. Without one, messages need a token. */
+  readonly isSigned: boolean;
   readonly by: string;
 }
 
-/** Throws a RefusedRequest NOT_FOUND, or CONFLICT if the name is in use. */
+/** Throws a RefusedRequest: NOT_FOUND, CONFLICT if the name is in use, or NOT_POSSIBLE without a key. */
 export async function createHook(
   control: ControlDatabase,
-  { name, pipeline, tables, by }: HookOrder,
+  { name, pipeline, tables, isSigned, by }: HookOrder,
   key: string | undefined,
 ): Promise<{ readonly id: string; readonly secret: string | null }> {
+  if (isSigned && key === undefined)
+    throw new RefusedRequest(
+      'NOT_POSSIBLE',
+      'the hook would have no secret, because SERVE_HOOK_KEY of increp serve is not set',
+      'Set SERVE_HOOK_KEY and restart increp serve. If the caller sends a token of the role trigger, add "signed": false.',
+    );
   const id = randomBytes(8).toString('hex');
   await control.transaction(async (session) => {
     await ensurePipelineExists(session, pipeline);
@@ -51,7 +59,7 @@ export async function createHook(
     if (rowCount !== 1)
       throw new RefusedRequest('CONFLICT', `a hook with the name "${name}" exists`, 'Choose another name.');
   });
-  return { id, secret: key === undefined ? null : secretOf(key, id) };
+  return { id, secret: !isSigned || key === undefined ? null : secretOf(key, id) };
 }
 
 export const listHooks = async (session: ControlSession): Promise<readonly Hook[]> =>

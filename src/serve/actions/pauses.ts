@@ -3,6 +3,7 @@ import type { ControlDatabase } from '../../postgres/control-database.ts';
 import { PAUSE } from '../../sql/control/claims.ts';
 import { FORGET_CRASHES, REMOVE_PAUSES, REMOVE_REQUESTED_PAUSE } from '../../sql/control/pauses.ts';
 import { CANCEL_WAITING_TABLE } from '../../sql/control/runs.ts';
+import { ensureTableExists } from '../missing-table.ts';
 import type { Queue } from '../queue.ts';
 import { RefusedRequest } from '../refusal.ts';
 import { endRuns } from '../waiting-runs.ts';
@@ -22,13 +23,21 @@ export interface PauseOrder extends PauseScope {
   readonly by: string;
 }
 
-/** Replaces an earlier pause of the same scope. Syncs that run continue. */
+/** Replaces an earlier pause of the same scope. Syncs that run continue. Throws a RefusedRequest. */
 export async function pause(control: ControlDatabase, queue: Queue, order: PauseOrder): Promise<void> {
   const { pipeline, table, reason, endsAt, by } = order;
   await control.transaction(async (session) => {
     if (pipeline !== null) await ensurePipelineExists(session, pipeline);
+    // Without it, a person who mistypes a name believes that the table is paused.
+    if (pipeline !== null && table !== null) await ensureTableExists(session, pipeline, table);
     await session.query(REMOVE_REQUESTED_PAUSE, [pipeline, table]);
-    await session.query(PAUSE, [pipeline, table, reason, {}, by, endsAt]);
+    const { rowCount } = await session.query(PAUSE, [pipeline, table, reason, {}, by, endsAt]);
+    if (rowCount !== 1)
+      throw new RefusedRequest(
+        'INVALID_REQUEST',
+        `the end of the pause, ${endsAt?.toISOString()}, has passed`,
+        'Choose a later time. The clock is that of the control database.',
+      );
     if (pipeline === null || table === null) return;
     // No claim takes the job of a paused table, so runs that wait for it would not end.
     await queue.removeWaiting(session, pipeline, { table });

@@ -3,8 +3,10 @@ import * as z from 'zod';
 import type { ControlDatabase, ControlSession } from '../../postgres/control-database.ts';
 import { LOCK_SENDS } from '../../sql/control/claims.ts';
 import { CANCEL_RUN, CANCEL_RUN_TABLES, FIND_PIPELINE, FIND_RUN } from '../../sql/control/runs.ts';
+import { pausedTables } from '../paused-tables.ts';
 import type { Queue } from '../queue.ts';
 import { RefusedRequest } from '../refusal.ts';
+import { pausedTable } from '../run-scope.ts';
 import { requestRun, type RunKind, type SyncChoices } from '../trigger.ts';
 
 export interface RequestedRun {
@@ -33,7 +35,7 @@ export async function ensurePipelineExists(session: ControlSession, pipeline: st
   return found;
 }
 
-/** Returns the ID of the run. A sync of a paused pipeline is refused, because it would wait for the end of the pause. */
+/** Returns the ID of the run. A sync of a paused pipeline or table is refused, because nothing would be synced before the end of the pause. */
 export const requestPipelineRun = (
   control: ControlDatabase,
   queue: Queue,
@@ -54,12 +56,25 @@ export async function requestRunIn(
       `pipeline "${pipeline}" is paused`,
       `End the pause first: DELETE /api/v1/pipelines/${pipeline}/pause, or DELETE /api/v1/pause.`,
     );
+  if (kind === 'sync' && tables) await ensureNonePaused(session, pipeline, tables);
   return requestRun(session, queue, {
     ...{ pipeline, kind, origin, by, options },
     ...(tables && { tables }),
     // These two read whole tables, so they count for the limit of the source.
     ...(kind === 'verify' && source !== null && { source }),
   });
+}
+
+/** A name of a table that no worker may sync. A pattern of names leaves out paused tables. */
+async function ensureNonePaused(
+  session: ControlSession,
+  pipeline: string,
+  tables: readonly string[],
+): Promise<void> {
+  const paused = (await pausedTables(session, pipeline)).find(({ table }) => tables.includes(table));
+  if (!paused) return;
+  const { what, next } = pausedTable(pipeline, paused.table);
+  throw new RefusedRequest('CONFLICT', what, next);
 }
 
 const runRow = z.object({ pipeline: z.string(), hasEnded: z.boolean() });

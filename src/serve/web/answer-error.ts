@@ -1,5 +1,6 @@
 /** Errors: problem documents for programs, HTML for browsers. */
 import { z } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
 import type { IncrepError } from '../../errors.ts';
 import { READ_ONLY, RefusedRequest, refusalOf, UNAVAILABLE, type RefusalText } from '../refusal.ts';
 import { RETRY_SECONDS, type WebContext, type WebPage } from './web-app.ts';
@@ -33,6 +34,7 @@ export async function answerError(
 
 function textOf(thrown: unknown, asControlError: ErrorParts['asControlError']): RefusalText {
   if (thrown instanceof z.ZodError) return refusalOf(invalid(thrown));
+  if (thrown instanceof HTTPException) return refusalOf(unreadable(thrown.status));
   const known = refusalOf(thrown);
   if (known.status !== 500) return known;
   const error = asControlError(thrown);
@@ -50,6 +52,20 @@ function textOf(thrown: unknown, asControlError: ErrorParts['asControlError']): 
 
 /** SQLSTATEs: a byte 0 in a text, or in the text of JSON. */
 const NO_TEXT = ['22021', '22P05'];
+
+/** Hono reads the body. Its own texts do not say what to do. */
+const unreadable = (status: number): RefusedRequest =>
+  status === 415
+    ? new RefusedRequest(
+        'UNSUPPORTED_MEDIA_TYPE',
+        'the request does not say that its body is JSON',
+        'Send the header "Content-Type: application/json".',
+      )
+    : new RefusedRequest(
+        'INVALID_REQUEST',
+        'the body is not valid JSON',
+        'Check its quotes and brackets. An empty body is not JSON; send {}.',
+      );
 
 /** Without the value, which may be a secret in the wrong place. */
 function invalid({ issues }: z.ZodError): RefusedRequest {

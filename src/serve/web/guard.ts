@@ -28,8 +28,7 @@ export function guard(app: WebApp, parts: WebParts): MiddlewareHandler<WebEnviro
         'Use the address of the service.',
       );
     const route = routeOf(app, context);
-    if (route === 'unknown')
-      throw new RefusedRequest('NOT_FOUND', `there is no ${context.req.path}`, 'See /api/v1/openapi.json.');
+    if (route === 'unknown') throw unknown(app, context);
     // Without a role, a route is closed.
     if (!route) throw forbidden('the route has no role');
     ensureOwnRequest(context, parts);
@@ -39,6 +38,20 @@ export function guard(app: WebApp, parts: WebParts): MiddlewareHandler<WebEnviro
     if (route.access !== 'open') ensureMay(actor, route, context.get('params')?.['pipeline']);
     await next();
   };
+}
+
+/** Another method may be right. */
+function unknown(app: WebApp, context: WebContext): RefusedRequest {
+  const { path, method } = context.req;
+  const methods = app.methodsOf(path);
+  if (methods.length === 0)
+    return new RefusedRequest('NOT_FOUND', `there is no ${path}`, 'See /api/v1/openapi.json.');
+  context.header('allow', methods.join(', '));
+  return new RefusedRequest(
+    'METHOD_NOT_ALLOWED',
+    `${path} does not accept ${method}`,
+    `Use ${methods.join(' or ')}. See /api/v1/openapi.json.`,
+  );
 }
 
 /** Middleware has no parameters of the route in its own context. */

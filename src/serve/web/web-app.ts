@@ -95,6 +95,18 @@ export class WebApp {
     return this.#routes.get(keyOf(method, path));
   }
 
+  /** The methods that the path of a request accepts. */
+  methodsOf(path: string): readonly string[] {
+    const parts = path.split('/');
+    const isIt = (route: WebRoute): boolean => {
+      const own = route.path.split('/');
+      return (
+        own.length === parts.length && own.every((part, at) => part.startsWith(':') || part === parts[at])
+      );
+    };
+    return [...new Set(this.routes.filter(isIt).map(({ method }) => method.toUpperCase()))];
+  }
+
   get routes(): readonly WebRoute[] {
     return [...this.#routes.values()];
   }

@@ -141,9 +141,10 @@ export const COUNT_CRASH = /* sql */ `
 export const MARK_CRASHED = /* sql */ `
   UPDATE ${S}.tables SET state = 'crashed', state_since = now() WHERE pipeline = $1 AND table_name = $2`;
 
-/** pipeline, table, reason, detail, by, end. */
+/** pipeline, table, reason, detail, by, end. No row if the end has passed. */
 export const PAUSE = /* sql */ `
-  INSERT INTO ${S}.pauses (pipeline, table_name, reason, detail, made_by, ends_at) VALUES ($1, $2, $3, $4, $5, $6)
+  INSERT INTO ${S}.pauses (pipeline, table_name, reason, detail, made_by, ends_at)
+  SELECT $1, $2, $3, $4::jsonb, $5, $6::timestamptz WHERE $6::timestamptz IS NULL OR $6::timestamptz > now()
   RETURNING id::text, made_at AS "madeAt"`;
 
 /** pipeline: its paused tables. */

@@ -51,19 +51,25 @@ export const FORGET_PIPELINE = [
   /* sql */ `DELETE FROM ${S}.tables WHERE pipeline = $1`,
 ] as const;
 
-/** Pipelines that the API has deleted, with work that waits or runs. */
+/** A preview is about a definition, and not about a pipeline that had the same name. */
+const NO_PREVIEW = 'r.definition IS NULL';
+
+/** With work that waits or runs: pipelines that the API has deleted, and directories that do not come back. */
 export const DELETED_WITH_WORK = /* sql */ `
-  SELECT p.name FROM ${S}.pipelines p WHERE p.definition IS NOT NULL AND p.removed_at IS NOT NULL
-    AND (EXISTS (SELECT FROM ${S}.runs r WHERE r.pipeline = p.name AND r.finished_at IS NULL)
+  SELECT p.name FROM ${S}.pipelines p
+  WHERE (p.definition IS NOT NULL OR p.removed_at < now() - interval '1 hour') AND p.removed_at IS NOT NULL
+    AND (EXISTS (SELECT FROM ${S}.runs r WHERE r.pipeline = p.name AND r.finished_at IS NULL AND ${NO_PREVIEW})
       OR EXISTS (SELECT FROM ${Q}.job j WHERE j.name = p.queue AND j.state < 'active'))`;
 
 /** pipeline: in this order, which is that of a job that ends, so that the transactions do not wait for each other. */
 export const CANCEL_WORK = [
   /* sql */ `DELETE FROM ${Q}.job WHERE state < 'active'
     AND name = (SELECT queue FROM ${S}.pipelines WHERE name = $1 AND removed_at IS NOT NULL)`,
-  /* sql */ `UPDATE ${S}.attempts SET cancelled_at = now() WHERE pipeline = $1 AND state = 'running' AND cancelled_at IS NULL`,
+  /* sql */ `UPDATE ${S}.attempts a SET cancelled_at = now() WHERE pipeline = $1 AND state = 'running' AND cancelled_at IS NULL
+    AND NOT EXISTS (SELECT FROM ${S}.runs r WHERE r.id = a.run_id AND NOT ${NO_PREVIEW})`,
   /* sql */ `UPDATE ${S}.run_tables SET state = 'cancelled' WHERE pipeline = $1 AND state IN ('queued', 'running')`,
-  /* sql */ `UPDATE ${S}.runs SET state = 'cancelled', finished_at = now() WHERE pipeline = $1 AND finished_at IS NULL`,
+  /* sql */ `UPDATE ${S}.runs r SET state = 'cancelled', finished_at = now()
+    WHERE pipeline = $1 AND finished_at IS NULL AND ${NO_PREVIEW}`,
 ] as const;
 
 /** connections, seconds without a sign of life: those that no worker has. */

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { WebhookSettings } from '../../../src/config/settings.ts';
 import type { RunEvent, RunSummary } from '../../../src/events.ts';
+import { formatAttempts } from '../../../src/notify/http-delivery.ts';
 import { webhookListener, type WebhookOptions } from '../../../src/notify/webhook.ts';
 import { redactor } from '../../../src/redact.ts';
 import { DEFAULT_TIMING } from '../../../src/timing.ts';
@@ -227,6 +228,11 @@ test('an endpoint that never answers is given up in time', async () => {
   expect(performance.now() - before).toBeLessThan(1000);
   expect(hook.received).toHaveLength(3);
   expect(failures[0]).toMatch(/after 3 attempts: no answer within 0\.1 s$/);
+});
+
+test('a failure says how long the run was held up', () => {
+  expect(formatAttempts({ attempts: 3, seconds: 30 })).toBe('3 attempts in 30.0 s');
+  expect(formatAttempts({ attempts: 1, seconds: 0.2 })).toBe('1 attempt');
 });
 
 test('a body without an end, and one that hangs, take nothing back of a 200', async () => {

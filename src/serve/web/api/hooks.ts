@@ -44,15 +44,21 @@ export function addHooks(app: WebApp, parts: WebParts): void {
     {
       ...{ method: 'post', path: '/hooks', access: 'admin', isForAll: true, status: 201 },
       summary: 'Make a hook',
-      body: z.strictObject({ name: nameSchema, pipeline: nameSchema, tables: tablesSchema.optional() }),
+      body: z.strictObject({
+        ...{ name: nameSchema, pipeline: nameSchema, tables: tablesSchema.optional() },
+        signed: z
+          .boolean()
+          .default(true)
+          .describe('If false, each message needs a token of the role trigger.'),
+      }),
       result: z.object({
         ...fields,
-        secret: z.string().nullable().describe('Only this answer has it. Null without SERVE_HOOK_KEY.'),
+        secret: z.string().nullable().describe('Only this answer has it. Null if "signed" is false.'),
       }),
     },
-    async ({ body: { name, pipeline, tables = null }, actor: { name: by } }) => {
+    async ({ body: { name, pipeline, tables = null, signed: isSigned }, actor: { name: by } }) => {
       const order = { name, pipeline, tables };
-      return { ...order, ...(await createHook(control, { ...order, by }, hookKey)) };
+      return { ...order, ...(await createHook(control, { ...order, isSigned, by }, hookKey)) };
     },
   );
   declareApi(

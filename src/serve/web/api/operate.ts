@@ -162,10 +162,13 @@ function addPauses(app: WebApp, { control, queue }: WebParts): void {
   );
 }
 
-const scheduleBody = z.union([
-  z.strictObject({ every: z.string().openapi({ example: '30s' }) }),
-  z.strictObject({ cron: z.string().openapi({ example: '0 3 * * *' }), time_zone: z.string().optional() }),
-]);
+const scheduleBody = z.union(
+  [
+    z.strictObject({ every: z.string().openapi({ example: '30s' }) }),
+    z.strictObject({ cron: z.string().openapi({ example: '0 3 * * *' }), time_zone: z.string().optional() }),
+  ],
+  { error: `a schedule has "every", or "cron" and perhaps "time_zone"` },
+);
 
 function addSchedules(app: WebApp, { control }: WebParts): void {
   const places = [

@@ -1,6 +1,8 @@
 /** What the API shows. */
 import { z } from '@hono/zod-openapi';
 import { ensureMayUse } from '../../access/ensure-may-use.ts';
+import { ensurePipelineExists } from '../../actions/runs.ts';
+import { ensureTableExists } from '../../missing-table.ts';
 import { readAttempts, readPauses, readWorkers } from '../../read/activity.ts';
 import { readAudit } from '../../read/audit.ts';
 import { LOG_LEVELS, readLogs, readRunLog } from '../../read/logs.ts';
@@ -24,12 +26,13 @@ import * as results from './results.ts';
 import { idSchema, inPipeline, inTable, limitSchema, nameSchema, offsetSchema } from './schemas.ts';
 
 const READ = { method: 'get', access: 'read' } as const;
-const page = z.object({
+/** A filter with a wrong name would show everything. */
+const page = z.strictObject({
   limit: limitSchema(50),
   offset: offsetSchema,
   search: z.string().max(300).default(''),
 });
-const newest = z.object({ limit: limitSchema(50), before: idSchema.optional() });
+const newest = z.strictObject({ limit: limitSchema(50), before: idSchema.optional() });
 const level = z.enum(LOG_LEVELS).default('info').describe('The lowest level.');
 
 export function addReading(app: WebApp, parts: WebParts): void {
@@ -91,6 +94,7 @@ function addPipelines(app: WebApp, parts: WebParts): void {
       result: z.object({ found: z.number(), tables: z.array(results.tableSummary) }),
     },
     async ({ params: { pipeline }, query: { state, ...query } }) => {
+      await ensurePipelineExists(control, pipeline);
       const tables = await readTableList(control, { pipeline, state: state ?? '', ...query });
       return inJson({ found: tables[0]?.found ?? 0, tables });
     },
@@ -105,7 +109,11 @@ function addPipelines(app: WebApp, parts: WebParts): void {
     },
     async ({ params: { pipeline, table }, query: { limit, before } }) => {
       const found = await readTable(control, pipeline, table);
-      if (!found) throw missing(`table "${table}" of pipeline "${pipeline}"`);
+      if (!found) {
+        await ensurePipelineExists(control, pipeline);
+        await ensureTableExists(control, pipeline, table);
+        throw missing(`table "${table}"`);
+      }
       const older = before === undefined ? {} : { before };
       return inJson({
         ...found,
@@ -121,7 +129,7 @@ function addRuns(app: WebApp, { control }: WebParts): void {
     app,
     {
       ...{ ...READ, path: '/runs', summary: 'Runs, newest first' },
-      query: z.object({
+      query: z.strictObject({
         limit: limitSchema(50),
         before: z.uuid().optional().describe('Only runs that are older than this run.'),
         pipeline: nameSchema.optional(),
@@ -140,7 +148,7 @@ function addRuns(app: WebApp, { control }: WebParts): void {
     },
     async ({ params, actor }) => {
       const found = await readRun(control, params.run);
-      if (!found) throw missing(`run ${params.run}`);
+      if (!found) throw missing(`run ${params.run}`, 'See GET /api/v1/runs.');
       ensureMayUse(actor, found.pipeline);
       return inJson(found);
     },
@@ -154,7 +162,7 @@ function addRuns(app: WebApp, { control }: WebParts): void {
     },
     async ({ params, query, actor }) => {
       const found = await readRun(control, params.run);
-      if (!found) throw missing(`run ${params.run}`);
+      if (!found) throw missing(`run ${params.run}`, 'See GET /api/v1/runs.');
       ensureMayUse(actor, found.pipeline);
       return inJson({ events: await readRunLog(control, { run: params.run, ...query }) });
     },
@@ -200,5 +208,5 @@ function addRecords(app: WebApp, parts: WebParts): void {
   );
 }
 
-const missing = (what: string) =>
-  new RefusedRequest('NOT_FOUND', `there is no ${what}`, 'See GET /api/v1/pipelines.');
+const missing = (what: string, hint = 'See GET /api/v1/pipelines.') =>
+  new RefusedRequest('NOT_FOUND', `there is no ${what}`, hint);

@@ -56,8 +56,16 @@ const tableFields = {
 };
 const outcomes = z.array(z.looseObject({ name: z.string(), status: z.string() })).nullable();
 const tableInState = z.looseObject(tableFields).openapi('TableInState');
+const judgement = {
+  needs_attention: z
+    .boolean()
+    .describe(
+      'As on the page: crashed, failing, a schema change, later than its limit, or never synced for long.',
+    ),
+  error_code: maybeText.describe('Of the last sync, if it failed.'),
+};
 export const tableSummary = z
-  .looseObject({ ...tableFields, rows_waiting: rowsWaiting, outcome: outcomes })
+  .looseObject({ ...tableFields, ...judgement, rows_waiting: rowsWaiting, outcome: outcomes })
   .openapi('Table');
 
 const attempt = z
@@ -94,7 +102,7 @@ export const status = z.looseObject({
   pipelines: z.number(),
   tables: z.number(),
   tables_in_trouble: z.number(),
-  attention: z.array(tableInState),
+  attention: z.array(tableInState).describe('At most 50 tables that need attention, the worst first.'),
   queue: z.object({ waiting: z.number(), active: z.number(), oldest_seconds: maybeNumber }),
   running: z.array(attempt),
   pauses: z.array(pause),
@@ -120,6 +128,7 @@ export const pipelineDetails = z.looseObject({
 
 export const tableDetails = z.looseObject({
   ...tableFields,
+  ...judgement,
   rows_waiting: rowsWaiting,
   settings: z.looseObject({}),
   outcome: outcomes,
