@@ -1,7 +1,7 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
-import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
+import { differencesIn, formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
@@ -35,6 +35,9 @@ import {
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
+import { noteComparisons } from '../state/known-differences-file.ts';
+import type { NotedComparison } from '../schema/known-differences.ts';
+import { cursorBefore } from '../sync/run/table-outcome.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
@@ -126,6 +129,8 @@ async function compareTables(
     const recordNames = new Map(facts.tables.map((each) => [each.settings.name, each.recordName]));
     const equal = await findEqualTables(runContext, facts.tables);
     const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
+    const cursors = new Map(facts.tables.map((each) => [each.settings.name, cursorBefore(each)]));
+    const compared: NotedComparison[] = [];
     const factsFor = nextFacts(others, { facts, at });
     for (const table of group) {
       const { name } = table;
@@ -140,12 +145,24 @@ async function compareTables(
       const failed = failures.get(recordNames.get(name) ?? name);
       const verdict = 'error' in judged || !failed ? judged : { ...judged, lastFailure: failed };
       verdicts.push(verdict);
+      compared.push(...comparedIn(verdict, recordNames.get(name) ?? name, cursors.get(name) ?? null));
       progress?.end(name);
       progress?.display.clear();
       if (!options.json) out(redact(formatVerification(inWords(verdict), { names, style, told })));
     }
+    await noteComparisons(settings.stateDirectory, compared);
   }
   return verdicts;
+}
+
+function comparedIn(verdict: TableVerification, table: string, cursor: string | null): NotedComparison[] {
+  if ('error' in verdict) return [];
+  const { verified } = verdict;
+  return [
+    isEqual(verified)
+      ? { kind: 'equal', table, cursor, hasMore: verified.waiting > 0 }
+      : { kind: 'different', table, cursor, foundBy: 'verify', message: differencesIn(verified) },
+  ];
 }
 
 const inWords = (verdict: TableVerification) =>
