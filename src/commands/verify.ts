@@ -59,7 +59,7 @@ export type TableVerification =
       /** Why the differences were not repaired. */
       readonly refusal?: IncrepError;
       /** Of a sync that no success has followed. */
-      readonly lastFailure?: RunRecord | undefined;
+      readonly lastFailure?: (ReturnType<typeof agedFailure> & { readonly run: RunRecord }) | undefined;
     }
   | { readonly name: string; readonly error: IncrepError };
 
@@ -143,12 +143,15 @@ async function compareTables(
             await verdictOn(runContext, await factsFor(runContext, { settings: table }), options),
           );
       const failed = failures.get(recordNames.get(name) ?? name);
-      const verdict = 'error' in judged || !failed ? judged : { ...judged, lastFailure: failed };
+      const verdict =
+        'error' in judged || !failed
+          ? judged
+          : { ...judged, lastFailure: { ...agedFailure(failed), run: failed } };
       verdicts.push(verdict);
       compared.push(...comparedIn(verdict, recordNames.get(name) ?? name, cursors.get(name) ?? null));
       progress?.end(name);
       progress?.display.clear();
-      if (!options.json) out(redact(formatVerification(inWords(verdict), { names, style, told })));
+      if (!options.json) out(redact(formatVerification(verdict, { names, style, told })));
     }
     await noteComparisons(settings.stateDirectory, compared);
   }
@@ -164,11 +167,6 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
       : { kind: 'different', table, cursor, foundBy: 'verify', message: differencesIn(verified) },
   ];
 }
-
-const inWords = (verdict: TableVerification) =>
-  'error' in verdict
-    ? verdict
-    : { ...verdict, lastFailure: verdict.lastFailure && agedFailure(verdict.lastFailure) };
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
@@ -238,7 +236,7 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isBeyondRepair: isBeyondRepair(verdict.verified),
         error: undefined,
         refusal: verdict.refusal,
-        lastFailure: verdict.lastFailure && agedFailure(verdict.lastFailure),
+        lastFailure: verdict.lastFailure,
       };
 
 /** A repair removes rows that only the destination has twice. */
@@ -284,6 +282,6 @@ function tableJson(verdict: TableVerification) {
     notes,
     duration_s: durationSeconds,
     ...(verdict.refusal && { error: errorToJson(verdict.refusal) }),
-    last_failure: verdict.lastFailure ? lastFailureJson(verdict.lastFailure) : null,
+    last_failure: verdict.lastFailure ? lastFailureJson(verdict.lastFailure.run) : null,
   };
 }
