@@ -7,6 +7,8 @@ import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
+import { keepsRest } from '../sync/plan/reload-guard.ts';
+import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { previewObstruction } from '../sync/plan/evolution-preview.ts';
@@ -47,7 +49,7 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
         const drifted = new Map<TableFacts, { readonly plan: DraftPlan; readonly drift: Drift }>();
         for (const table of facts.tables) {
           const plan = planTable(table, ordinaryRequest());
-          const drift = driftIn(plan);
+          const drift = driftIn(table, plan);
           if (drift) drifted.set(table, { plan, drift });
           else if (plan.kind === 'refuse') refusals.push([table.settings.name, plan.error]);
         }
@@ -75,7 +77,13 @@ const obstructionError = ({ destinationName }: TableFacts, { what, next }: Obstr
     next,
   });
 
-function driftIn(plan: DraftPlan): Drift | undefined {
+/** Only a plan that reads the keys shows how many rows a load would remove. */
+const limitNote = ({ settings, destinationHasRows }: TableFacts): string =>
+  destinationHasRows && !keepsRest(settings)
+    ? ` If it would remove more rows than delete_limit allows, it fails: "${tableCommand('plan', settings.name)}" counts them.`
+    : '';
+
+function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
   const isGone = plan.reasons.some(
     ({ code }) =>
       code === 'destination-dropped' ||
@@ -86,7 +94,7 @@ function driftIn(plan: DraftPlan): Drift | undefined {
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
     return {
       what: reasonText(plan.reasons),
-      next: 'The next "increp sync" loads the table again.',
+      next: `The next "increp sync" loads the table again.${limitNote(table)}`,
     };
   if (plan.kind === 'incremental' && plan.evolution)
     return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' };
