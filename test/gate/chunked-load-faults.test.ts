@@ -402,7 +402,7 @@ describe('a load that was broken off is forgotten', () => {
     await pair.writeTables([chunked('big', { chunk: undefined })]);
     const { reason, warnings } = (await sync(pair)).table();
     expect(reason).toBe('there is no destination table yet');
-    expect(warnings).toEqual([expect.stringMatching(/^an interrupted load in chunks was discarded/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^this sync discards an interrupted load in chunks \(/)]);
     expect(await loads(pair)).toBe(0);
     await expectSameRows(pair, 'big');
   });
@@ -413,16 +413,17 @@ describe('a load that was broken off is forgotten', () => {
     const stopped = await killAfter(pair, 3, 'sync --full-refresh', 'SIGTERM');
     // A sync that is not asked for a full refresh would forget the chunks.
     expect(stopped.stdout).toMatch(
-      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" continues with the remaining chunks\.$/m,
+      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" continues with the remaining chunks, and a plain sync discards the load\.$/m,
     );
     const plan = await increp('plan --full-refresh', pair);
     expect(plan.stdout).toMatch(RESUMED);
+    expect((await increp('plan', pair)).stdout).toContain('this sync discards an interrupted full refresh');
     await pair.source.query(`UPDATE big SET note = 'changed', updated_at = now() WHERE id = 5`);
     const { warnings, ...synced } = (await sync(pair)).table();
     expect(synced).toMatchObject({ action: 'incremental', rows_updated: 1 });
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^an interrupted full refresh was discarded \(\d+ of 13 chunks were done\), because a plain sync does not continue it; "increp sync big --full-refresh" loads/,
+        /^this sync discards an interrupted full refresh \(\d+ of 13 chunks are done\), because only "increp sync big --full-refresh" continues it$/,
       ),
     ]);
     expect(await loads(pair)).toBe(0);

@@ -33,6 +33,7 @@ import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { discardedLoad } from '../plan/complete-plan.ts';
 import { type TableTransfer, NOTHING_MOVED } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
@@ -235,21 +236,6 @@ async function asAWhole(given: LockedJob, cause: WholeLoadCause | undefined): Pr
     ...discardedLoad(facts, plan),
   ];
   return { transfer: { ...moved, warnings }, record: nextRecord(job, fence, moved), fence };
-}
-
-/** The reasons of a load that starts again already say so. */
-function discardedLoad(
-  { pendingLoad, settings: { name } }: TableFacts,
-  { kind, reasons }: IncrementalPlan | LoadPlan,
-): string[] {
-  if (!pendingLoad || reasons.some(({ code }) => code === 'load-restarted')) return [];
-  const { done, header } = pendingLoad;
-  const chunks = header ? ` (${done.length} of ${header.starts.length} chunks were done)` : '';
-  return [
-    kind === 'load'
-      ? `an interrupted load in chunks was discarded${chunks}, because this sync loads the table as a whole`
-      : `an interrupted full refresh was discarded${chunks}, because a plain sync does not continue it; "${tableCommand('sync', name, '--full-refresh')}" loads the table from the beginning`,
-  ];
 }
 
 /** The destination table already has the rows that a load would read now. */
