@@ -1,6 +1,6 @@
 /** After a run: what `--verify` found, and which tables a comparison has found to differ. */
 import type { RunSummary, TableOutcome } from '../events.ts';
-import { LISTED, listed } from '../format.ts';
+import { labelOf, LISTED, listed } from '../format.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
@@ -13,21 +13,24 @@ export async function noteDifferences(
   { tables }: RunSummary,
   isVerified: boolean,
 ): Promise<string | undefined> {
-  const different = new Map<string, string>();
+  const different: { readonly name: string; readonly label: string; readonly since: string }[] = [];
   for (const { name: destination, settings } of pipelines) {
     const own = tables.filter((table) => table.destination === destination);
     const recordNameOf = recordNameIn(settings);
     const nameOf = nameIn(settings);
     const results = own.flatMap((table) => comparedIn(table, recordNameOf(table.name), isVerified));
-    const succeeded = new Set(own.flatMap(({ name, status }) => (status === 'ok' ? [name] : [])));
-    for (const { table, since } of await noteComparisons(settings.stateDirectory, results))
-      if (succeeded.has(nameOf(table))) different.set(nameOf(table), since);
+    const succeeded = new Map(own.flatMap((table) => (table.status === 'ok' ? [[table.name, table]] : [])));
+    for (const { table, since } of await noteComparisons(settings.stateDirectory, results)) {
+      const outcome = succeeded.get(nameOf(table));
+      if (outcome) different.push({ name: outcome.name, label: labelOf(outcome), since });
+    }
   }
-  if (different.size === 0) return undefined;
-  const names = [...different.keys()];
-  const since = [...different.values()].toSorted()[0]?.replace(/\.\d+Z$/, 'Z') ?? '';
+  const [first] = different.toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));
+  if (!first) return undefined;
+  const names = [...new Set(different.map(({ name }) => name))];
   const command = tablesCommand('verify', names.length > LISTED ? [] : names, []);
-  return `a comparison found differences in ${listed(names, LISTED)} (since ${since}); run "${command}"`;
+  const labels = different.map(({ label }) => label);
+  return `a comparison found differences in ${listed(labels, LISTED)} (since ${first.since.replace(/\.\d+Z$/, 'Z')}); run "${command}"`;
 }
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
