@@ -16,15 +16,9 @@ import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { unfitForChunks } from '../sync/plan/chunk-choice.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
 import { isKeyedPlan } from '../sync/plan/plan.ts';
-import { previewEvolution, previewExtension } from '../sync/plan/evolution-preview.ts';
+import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
-import {
-  findObstruction,
-  isItself,
-  isOthers,
-  ownershipStep,
-  type Obstruction,
-} from '../sync/plan/obstructions.ts';
+import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
 import { fillsLockTable, lockNeedsAdvice, lockNeedsText } from '../schema/lock-needs.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
@@ -301,10 +295,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     LISTED,
   )}`;
   if (plan.kind === 'load' && (plan.way === 'swap' || plan.way === 'extend')) {
-    const obstruction =
-      plan.way === 'swap'
-        ? findObstruction(table, plan.source, dependents)
-        : previewExtension(table, plan, dependents)?.obstruction;
+    const obstruction = previewObstruction(table, plan, dependents);
     return obstruction
       ? [wouldBeRefused(name, obstruction)]
       : others.length === 0

@@ -17,7 +17,7 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { failureBefore, type RunRecord } from '../schema/run-record.ts';
+import type { RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -172,7 +172,7 @@ const inWords = ({ lastFailure, ...table }: KnownTable) => ({
     ...table.deletes,
     ageSeconds: table.deletes.checkedAt === null ? undefined : secondsSince(table.deletes.checkedAt),
   },
-  lastFailure: lastFailure && { ...agedFailure(lastFailure), ...failureBefore(lastFailure) },
+  lastFailure: lastFailure && agedFailure(lastFailure),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0

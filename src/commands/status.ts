@@ -96,7 +96,16 @@ const statusesJson = ({ statuses: { tables, unreachable, sourceError }, name }: 
 });
 
 function tableJson(table: TableStatus) {
-  const { lagSeconds, lastRun, activeRun = null, lastFailure, drift, refusal, pendingLoad } = table;
+  const {
+    lagSeconds,
+    lastRun,
+    activeRun = null,
+    lastFailure,
+    drift,
+    difference,
+    refusal,
+    pendingLoad,
+  } = table;
   return {
     state: table.condition,
     failures_since_success: table.failures,
@@ -108,6 +117,7 @@ function tableJson(table: TableStatus) {
     conflicts_last_day: table.conflictsLastDay ?? null,
     last_error: lastFailure ? lastFailureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
+    difference: difference ? { message: difference.message, since: difference.since } : null,
     next_sync_error: refusal ? errorToJson(refusal) : null,
     unknown: table.problem ? errorToJson(table.problem) : null,
     pending_load: pendingLoad ? { chunks_done: pendingLoad.done, chunks: pendingLoad.of } : null,

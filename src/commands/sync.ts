@@ -13,6 +13,7 @@ import { shellWord, tablesCommand } from '../shell-word.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
+import { noteDifferences } from '../pipeline/note-differences.ts';
 import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import type { GlobalOptions } from './terminal/options.ts';
@@ -90,6 +91,8 @@ async function syncOnce(
         waitLockSeconds: options.waitLock,
         repeatCommand: repeatCommandOf(tables, options),
       });
+      const differences = await noteDifferences(context, summary, options.verify);
+      if (differences !== undefined) watch.warn(differences);
       watch.stop();
       await printResult(context, options, {
         summary: withMore(summary, watch.warnings),

@@ -1,7 +1,7 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
-import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
+import { differencesIn, formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
@@ -35,6 +35,9 @@ import {
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
+import { noteComparisons } from '../state/known-differences-file.ts';
+import type { NotedComparison } from '../schema/known-differences.ts';
+import { cursorBefore } from '../sync/run/table-outcome.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
@@ -56,7 +59,7 @@ export type TableVerification =
       /** Why the differences were not repaired. */
       readonly refusal?: IncrepError;
       /** Of a sync that no success has followed. */
-      readonly lastFailure?: RunRecord | undefined;
+      readonly lastFailure?: (ReturnType<typeof agedFailure> & { readonly run: RunRecord }) | undefined;
     }
   | { readonly name: string; readonly error: IncrepError };
 
@@ -126,6 +129,8 @@ async function compareTables(
     const recordNames = new Map(facts.tables.map((each) => [each.settings.name, each.recordName]));
     const equal = await findEqualTables(runContext, facts.tables);
     const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
+    const cursors = new Map(facts.tables.map((each) => [each.settings.name, cursorBefore(each)]));
+    const compared: NotedComparison[] = [];
     const factsFor = nextFacts(others, { facts, at });
     for (const table of group) {
       const { name } = table;
@@ -138,20 +143,30 @@ async function compareTables(
             await verdictOn(runContext, await factsFor(runContext, { settings: table }), options),
           );
       const failed = failures.get(recordNames.get(name) ?? name);
-      const verdict = 'error' in judged || !failed ? judged : { ...judged, lastFailure: failed };
+      const verdict =
+        'error' in judged || !failed
+          ? judged
+          : { ...judged, lastFailure: { ...agedFailure(failed), run: failed } };
       verdicts.push(verdict);
+      compared.push(...comparedIn(verdict, recordNames.get(name) ?? name, cursors.get(name) ?? null));
       progress?.end(name);
       progress?.display.clear();
-      if (!options.json) out(redact(formatVerification(inWords(verdict), { names, style, told })));
+      if (!options.json) out(redact(formatVerification(verdict, { names, style, told })));
     }
+    await noteComparisons(settings.stateDirectory, compared);
   }
   return verdicts;
 }
 
-const inWords = (verdict: TableVerification) =>
-  'error' in verdict
-    ? verdict
-    : { ...verdict, lastFailure: verdict.lastFailure && agedFailure(verdict.lastFailure) };
+function comparedIn(verdict: TableVerification, table: string, cursor: string | null): NotedComparison[] {
+  if ('error' in verdict) return [];
+  const { verified } = verdict;
+  return [
+    isEqual(verified)
+      ? { kind: 'equal', table, cursor, hasMore: verified.waiting > 0 }
+      : { kind: 'different', table, cursor, foundBy: 'verify', message: differencesIn(verified) },
+  ];
+}
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
@@ -221,7 +236,7 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isBeyondRepair: isBeyondRepair(verdict.verified),
         error: undefined,
         refusal: verdict.refusal,
-        lastFailure: verdict.lastFailure && agedFailure(verdict.lastFailure),
+        lastFailure: verdict.lastFailure,
       };
 
 /** A repair removes rows that only the destination has twice. */
@@ -267,6 +282,6 @@ function tableJson(verdict: TableVerification) {
     notes,
     duration_s: durationSeconds,
     ...(verdict.refusal && { error: errorToJson(verdict.refusal) }),
-    last_failure: verdict.lastFailure ? lastFailureJson(verdict.lastFailure) : null,
+    last_failure: verdict.lastFailure ? lastFailureJson(verdict.lastFailure.run) : null,
   };
 }

@@ -20,7 +20,7 @@ import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { previewCopies } from '../sync/objects/preview-copies.ts';
 import { refuse, type LoadPlan, type Plan, type PlanRequest } from '../sync/plan/plan.ts';
 import { stagingFault } from '../sync/plan/destination-refusals.ts';
-import { planAll } from '../sync/plan/complete-plan.ts';
+import { planAll, discardedLoad } from '../sync/plan/complete-plan.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -299,6 +299,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
       ...wholeLoadWarning(plan),
+      ...(activeRun === undefined ? discardedLoad(table, plan) : []),
       ...schemaNote(table),
       ...(plan.kind === 'load' ? keyNotes(table, plan) : []),
       ...(evolution?.warnings ?? []),

@@ -114,12 +114,12 @@ export function rowsText({
   return `${isMore ? 'more than ' : ''}${formatCounted(rows, 'row')}`;
 }
 
-/** How a load in chunks continues. @param nextCommand undefined if every run continues it */
+/** How a load in chunks continues, and what discards it. @param nextCommand undefined if every run continues it */
 export const continuationText = (
   { done, of }: { readonly done: number; readonly of: number },
   nextCommand: string | undefined,
 ): string =>
-  `${nextCommand === undefined ? 'the next run' : `"${nextCommand}"`} continues with ${done === of ? 'the changes since then' : 'the remaining chunks'}`;
+  `${nextCommand === undefined ? 'the next run' : `"${nextCommand}"`} continues with ${done === of ? 'the changes since then' : 'the remaining chunks'}${nextCommand === undefined ? '' : ', and a plain sync discards the load'}`;
 
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,

@@ -13,6 +13,7 @@ import { groupedLines } from './failure-groups.ts';
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
+import { tableCommand } from '../shell-word.ts';
 
 interface PrintedFailure {
   readonly started_at: string;
@@ -43,6 +44,7 @@ interface Status {
   readonly activeRun?: string | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
+  readonly difference?: { readonly message: string; readonly since: string } | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
@@ -51,6 +53,7 @@ const STYLES: Record<string, TextStyle> = {
   late: 'yellow',
   stale: 'yellow',
   drift: 'yellow',
+  different: 'red',
   failing: 'red',
   refused: 'red',
   reset: 'yellow',
@@ -144,6 +147,7 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
     ...(isMany.failures ? [] : failureDetails(table, told, now)),
     ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
+    ...differenceDetails(table, now),
     ...conflictDetails(table),
     ...stoppedDetails(table, now),
     ...(table.condition === 'stale' || table.condition === 'late'
@@ -206,6 +210,17 @@ function driftDetails(table: Status): string[] {
   return [
     `drift: ${printable(drift.message)}`,
     ...(drift.hint === '' ? [] : [`  next: ${printable(drift.hint)}`]),
+  ];
+}
+
+/** The error of the last run may be about the same rows. */
+function differenceDetails({ name, difference, condition, lastFailure }: Status, now: Date): string[] {
+  if (!difference || condition === 'disabled' || condition === 'reset') return [];
+  if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
+  const age = formatAge(secondsSince(new Date(difference.since), now));
+  return [
+    `a comparison found differences ${age} ago: ${printable(difference.message)}`,
+    `  next: Run "${tableCommand('verify', name)}". To fetch or remove the rows that differ, add --repair.`,
   ];
 }
 

@@ -108,11 +108,26 @@ const HELD = 'another run holds the table';
 
 const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
 
+/** Readers have met the table without its rows. A reset and a table that was dropped alone are requests for a load. */
+const UNREQUESTED = {
+  'destination-emptied': 'no command requested this load, and the table was empty until its end',
+  'destination-without-state': 'no command requested this load, and the table was missing until its end',
+} as const;
+
+const unrequestedLoad = ({ status, reasons }: TableOutcome): string[] =>
+  status === 'ok'
+    ? reasons.flatMap(({ code }) =>
+        code === 'destination-emptied' || code === 'destination-without-state' ? [UNREQUESTED[code]] : [],
+      )
+    : [];
+
 /** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
   ...warnings.map((text) => ({ table: null, text })),
   ...tables.flatMap((table) =>
-    [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({ table: labelOf(table), text })),
+    [...new Set([...table.warnings, ...unrequestedLoad(table), ...(isHeld(table) ? [HELD] : [])])].map(
+      (text) => ({ table: labelOf(table), text }),
+    ),
   ),
 ];
 
@@ -124,7 +139,7 @@ export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]
     .filter((table) => !isHeld(table) || isDue(labelOf(table), HELD))
     .map((table) => ({
       ...table,
-      warnings: table.warnings.filter((text) => isDue(labelOf(table), text)),
+      warnings: [...table.warnings, ...unrequestedLoad(table)].filter((text) => isDue(labelOf(table), text)),
     }));
   const isSilent =
     tables.length < summary.tables.length &&

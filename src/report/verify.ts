@@ -118,6 +118,13 @@ export function formatVerification(
   return `${head(`! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})`)}\n${lines.join('\n')}\n${doubled}${apart}${repair}`;
 }
 
+/** The differences of a table in a few words. */
+export const differencesIn = (counts: Pick<Counts, keyof typeof MEANING>): string =>
+  (['missing', 'extra', 'changed', 'duplicated'] as const)
+    .filter((kind) => counts[kind] > 0)
+    .map((kind) => `${formatCount(counts[kind])} ${kind}`)
+    .join(', ');
+
 /** If one problem affects all tables, repeating it would fill several screens. */
 function failureText(name: string, error: PrintedError, style: Style, told: ToldFailures): string {
   const same = sameFailure(namedFailure(name, error), name, told);

@@ -67,10 +67,10 @@ export const finishChunk = (schema: string): string => /* sql */ `
   UPDATE ${qualified(chunksTable(schema))} SET rows = $3, bytes = $4, done_at = pg_catalog.clock_timestamp()
   WHERE load_id = $1 AND chunk = $2`;
 
-/** $1 load id. */
+/** $1 load id, $2 chunks to leave out. */
 export const sumChunks = (schema: string): string => /* sql */ `
   SELECT count(*)::int AS chunks, coalesce(sum(rows), 0)::float8 AS rows, coalesce(sum(bytes), 0)::float8 AS bytes
-  FROM ${qualified(chunksTable(schema))} WHERE load_id = $1`;
+  FROM ${qualified(chunksTable(schema))} WHERE load_id = $1 AND chunk <> ALL ($2::int[])`;
 
 /** The oid and the file of a table of increp. */
 export const storageOf = (table: TableName): string => /* sql */ `

@@ -7,6 +7,7 @@ import { HISTORY_FILES } from './history-file.ts';
 import { COUNTERS_FILE } from './counters-file.ts';
 import { RUNNING_FILE } from './running-runs.ts';
 import { COPIED_OBJECTS_FILE } from './copied-objects-file.ts';
+import { KNOWN_DIFFERENCES_FILE } from './known-differences-file.ts';
 import { REPORTED_WARNINGS_FILE } from './standing-warnings-file.ts';
 
 export interface StateDirectory {
@@ -58,9 +59,10 @@ async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
 
 /** Files of the whole pipeline. No table has such a file, because a full stop in the name of a table is encoded. */
 const isOfPipeline = (name: string): boolean =>
-  [...HISTORY_FILES, COUNTERS_FILE, REPORTED_WARNINGS_FILE, COPIED_OBJECTS_FILE].some(
-    (ours) => name === ours || name === `${ours}.lock`,
-  );
+  [
+    ...HISTORY_FILES,
+    ...[COUNTERS_FILE, REPORTED_WARNINGS_FILE, COPIED_OBJECTS_FILE, KNOWN_DIFFERENCES_FILE],
+  ].some((ours) => name === ours || name === `${ours}.lock`);
 
 /** Hidden files belong to other programs, and a temporary file may belong to a run that is active. */
 const isIgnored = (name: string): boolean =>

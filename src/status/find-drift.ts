@@ -1,12 +1,18 @@
 /** Finds destination tables whose source has another shape. It makes the plans of a sync, within a short time. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, type IncrepError } from '../errors.ts';
-import type { TableFailure } from '../sync/facts/facts.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
+import { printName } from '../schema/names.ts';
+import type { TableFacts, TableFailure } from '../sync/facts/facts.ts';
+import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
+import { keepsRest } from '../sync/plan/reload-guard.ts';
+import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
+import { previewObstruction } from '../sync/plan/evolution-preview.ts';
+import type { Obstruction } from '../sync/plan/obstructions.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface Drift {
@@ -40,12 +46,20 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
       const failures: TableFailure[] = [];
       for await (const facts of gatherGroups({ ...context, source }, tables)) {
         renew();
+        const drifted = new Map<TableFacts, { readonly plan: DraftPlan; readonly drift: Drift }>();
         for (const table of facts.tables) {
-          const { name } = table.settings;
           const plan = planTable(table, ordinaryRequest());
-          const drift = driftIn(plan);
-          if (drift) found.push([name, drift]);
-          else if (plan.kind === 'refuse') refusals.push([name, plan.error]);
+          const drift = driftIn(table, plan);
+          if (drift) drifted.set(table, { plan, drift });
+          else if (plan.kind === 'refuse') refusals.push([table.settings.name, plan.error]);
+        }
+        const dependents = await gatherDependents(context, [...drifted.keys()]);
+        renew();
+        for (const [table, { plan, drift }] of drifted) {
+          const { name } = table.settings;
+          const obstruction = previewObstruction(table, plan, dependents.get(table) ?? []);
+          found.push([name, obstruction ? { ...drift, next: '' } : drift]);
+          if (obstruction) refusals.push([name, obstructionError(table, obstruction)]);
         }
         failures.push(...facts.failures);
       }
@@ -57,7 +71,19 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
   }
 }
 
-function driftIn(plan: DraftPlan): Drift | undefined {
+const obstructionError = ({ destinationName }: TableFacts, { what, next }: Obstruction): IncrepError =>
+  new IncrepError('DEPENDENT_OBJECTS', {
+    what: `${printName(destinationName)} needs a new shape, but ${what}`,
+    next,
+  });
+
+/** Only a plan that reads the keys shows how many rows a load would remove. */
+const limitNote = ({ settings, destinationHasRows }: TableFacts): string =>
+  destinationHasRows && !keepsRest(settings)
+    ? ` If it would remove more rows than delete_limit allows, it fails: "${tableCommand('plan', settings.name)}" counts them.`
+    : '';
+
+function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
   const isGone = plan.reasons.some(
     ({ code }) =>
       code === 'destination-dropped' ||
@@ -68,7 +94,7 @@ function driftIn(plan: DraftPlan): Drift | undefined {
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
     return {
       what: reasonText(plan.reasons),
-      next: 'The next "increp sync" loads the table again, if "increp plan" says nothing else.',
+      next: `The next "increp sync" loads the table again.${limitNote(table)}`,
     };
   if (plan.kind === 'incremental' && plan.evolution)
     return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' };

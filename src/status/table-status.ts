@@ -8,7 +8,9 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fence-rules.ts';
+import type { KnownDifference } from '../schema/known-differences.ts';
 import type { RunRecord } from '../schema/run-record.ts';
+import { readKnownDifferences } from '../state/known-differences-file.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
 import { readLocalRuns } from './local-run-history.ts';
@@ -21,6 +23,7 @@ export type Condition =
   | 'late'
   | 'stale'
   | 'drift'
+  | 'different'
   | 'failing'
   | 'refused'
   | 'running'
@@ -53,6 +56,8 @@ export interface TableStatus {
   /** The newest failure since the last success. */
   readonly lastFailure: RunRecord | undefined;
   readonly drift: Drift | undefined;
+  /** What the last comparison on this machine found. */
+  readonly difference: KnownDifference | undefined;
   /** Why the next sync would fail, if no run has failed for the same reason. */
   readonly refusal: IncrepError | undefined;
   /** The chunks of a load that was interrupted, or is running. */
@@ -88,9 +93,18 @@ export async function tableStatuses(
   const now = new Date();
   const local = await readLocalRuns(context);
   const runs = byTable(local.records);
+  const known = await readKnownDifferences(context.settings.stateDirectory);
+  const differences = new Map(known.map((each) => [each.table, each]));
+  const statusFrom = (table: TableSettings, found: Observed, drifts: Drifts) =>
+    statusOf(
+      table,
+      { ...found, difference: differences.get(recordNameOf(context.settings, table)) },
+      drifts,
+      now,
+    );
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
-      tables.map(async (table) => statusOf(table, await askFiles(context, table, runs, now), NO_DRIFTS, now)),
+      tables.map(async (table) => statusFrom(table, await askFiles(context, table, runs, now), NO_DRIFTS)),
     ),
     unreachable,
     sourceError: undefined,
@@ -112,7 +126,7 @@ export async function tableStatuses(
     };
     return {
       tables: await Promise.all(
-        tables.map(async (table) => statusOf(table, await withRecord(table), drifts, now)),
+        tables.map(async (table) => statusFrom(table, await withRecord(table), drifts)),
       ),
       unreachable: undefined,
       sourceError: drifts.problem,
@@ -151,7 +165,9 @@ async function askFiles(
   };
 }
 
-function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Date): TableStatus {
+type Known = Observed & Pick<TableStatus, 'difference'>;
+
+function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date): TableStatus {
   const observed = { ...found, runs: sinceReset(found) };
   const { runs, record, pendingLoad, problem, resetAt } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
@@ -174,6 +190,7 @@ function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Da
     activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,
     drift,
+    difference: found.difference,
     refusal: refusal?.code === runs.lastFailure?.error_code ? undefined : refusal,
     problem: problem ?? drifts.failures.find(({ settings }) => settings.name === table.name)?.error,
     pendingLoad: pendingLoad?.header && {
@@ -193,7 +210,7 @@ function sinceReset({ runs, resetAt }: Observed): Observed['runs'] {
 
 function conditionOf(
   table: TableSettings,
-  { runs, activeRun, problem, resetAt }: Observed,
+  { runs, activeRun, problem, resetAt, difference }: Known,
   lastSuccessAt: Date | undefined,
   { found, refusals }: Drifts,
   now: Date,
@@ -211,6 +228,7 @@ function conditionOf(
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
   if (isOver(table.maxStalenessSeconds)) return 'stale';
+  if (difference) return 'different';
   return isOver(table.warnStalenessSeconds) ? 'late' : 'ok';
 }
 

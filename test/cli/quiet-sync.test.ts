@@ -176,3 +176,17 @@ test('LOG_FORMAT=json brings the log, without text in the same pipe, and a stand
   expect(apart.stdout).toMatch(/^FAILED +orders/m);
   expect(apart.stderr).toMatch(/^\{"level":"error".*"table":"orders"/m);
 });
+
+test('a load that an emptied table caused is one mail, and a dropped table is a request for a load', async () => {
+  await using pair = await freshPair(two);
+  await cron(pair);
+  await pair.destination.query('TRUNCATE orders; DROP TABLE events');
+  const { stdout, exitCode } = await cron(pair);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(
+    /^ok +orders +initial .*\n {4}because the destination table was emptied\n {4}warning: no command requested this load, and the table was empty until its end$/m,
+  );
+  expect(stdout).toMatch(/^2 tables ok, 1 with warnings in /m);
+  expect(stdout).not.toContain('events');
+  expect((await cron(pair)).stdout).toBe('');
+});

@@ -202,3 +202,20 @@ slowTest(
     expect(after).toMatch(/reset .* ago: the next sync loads the table again/);
   },
 );
+
+test('a view that prevents the new shape is named before the sync fails', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('CREATE VIEW notes AS SELECT id, note FROM orders');
+  await pair.source.query('ALTER TABLE orders DROP COLUMN note');
+  const { table, exitCode } = await status(pair, '--exit-code');
+  expect(exitCode).toBe(2);
+  expect(table).toMatchObject({ state: 'drift', next_sync_error: { code: 'DEPENDENT_OBJECTS' } });
+  const { stdout } = await increp('status', pair);
+  expect(stdout).toMatch(
+    /^ {4}drift: column "note" .*\n {4}the next sync fails: public\.orders needs a new shape, but view public\.notes/m,
+  );
+  expect(stdout).not.toContain('The next "increp sync"');
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
+  expect((await increp('status', pair)).stdout).not.toContain('the next sync fails');
+});

@@ -1,5 +1,6 @@
 /** A destination table that somebody empties, drops or alters while its sync is under way. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { stagingMark } from '../../src/sql/destination.ts';
 import { heldRun } from '../support/held-run.ts';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -111,3 +112,35 @@ slowTest(
     await expectSameRows(pair, 'orders');
   },
 );
+
+describe('a staging table that another session creates after the plan', () => {
+  const firstLoad = async (pair: Pair, comment: string) => {
+    const { running, letGo } = await heldRun(pair);
+    await using run = running;
+    const { user } = pair.login('destination', 'increp');
+    await pair.destination
+      .query(`CREATE TABLE orders_stg (rest int); ALTER TABLE orders_stg OWNER TO "${user}";
+      COMMENT ON TABLE orders_stg IS '${comment}'`);
+    await letGo();
+    const result = await run.wait();
+    expect(result.stderr).toContain(
+      'public.orders_stg was created by another session after this run had planned the table; trying again',
+    );
+    return result;
+  };
+
+  test('is emptied by the next attempt if it is one of increp', async () => {
+    await using pair = await withOptions();
+    const { exitCode, stderr } = await firstLoad(pair, stagingMark('orders'));
+    expect(exitCode, stderr).toBe(0);
+    await expectSameRows(pair, 'orders');
+  });
+
+  test('is refused by the next attempt if it belongs to somebody else', async () => {
+    await using pair = await withOptions();
+    const { exitCode, stdout } = await firstLoad(pair, 'mine');
+    expect(exitCode).not.toBe(0);
+    expect(stdout).toContain('(STAGING_NAME_CONFLICT)');
+    expect((await pair.destination.query('SELECT rest FROM orders_stg')).rowCount).toBe(0);
+  });
+});

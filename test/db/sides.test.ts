@@ -55,6 +55,12 @@ test('a missing privilege at the destination comes with the statement that gives
   expect(give).toBe(`ALTER TABLE "public"."orders" OWNER TO "${writer}"`);
   await pair.destination.query(give);
   await sync(pair);
+  await pair.destination.query('ALTER TABLE orders_stg OWNER TO CURRENT_USER');
+  await pair.source.query(`UPDATE orders SET note = 'new', updated_at = now()`);
+  const giveStaging = await statement();
+  expect(giveStaging).toBe(`ALTER TABLE "public"."orders_stg" OWNER TO "${writer}"`);
+  await pair.destination.query(giveStaging);
+  await sync(pair);
 });
 
 test.each(['source', 'destination'] as const)(

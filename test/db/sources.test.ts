@@ -405,3 +405,12 @@ slowTest(
     await dropAway(pair, role);
   },
 );
+
+test('a view that is gone is called a view', async () => {
+  await using pair = await pairOf(`CREATE TABLE base (id int PRIMARY KEY, note text, ${STAMP});
+    INSERT INTO base (id, note) VALUES (1, 'one'); CREATE VIEW t AS SELECT * FROM base`);
+  await sync(pair);
+  await pair.source.query('DROP VIEW t');
+  const { error } = (await trySync(pair)).table();
+  expect(error?.hint).toMatch(/^If the table or view was dropped, remove "t" from/);
+});

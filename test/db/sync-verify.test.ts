@@ -78,3 +78,26 @@ test('rows that share their key at the source are no failure: the newest is what
   await pair.source.query(`INSERT INTO items VALUES (1, 'newer', now())`);
   expect((await sync(pair, '--verify')).table()).toMatchObject({ rows_updated: 1 });
 });
+
+test('a difference that a plain sync commits stays known until a comparison finds the table equal', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 1);
+  await onWrite(pair, `new.note := 'other';`);
+  expect((await trySync(pair, '--verify')).exitCode).toBe(2);
+  await sync(pair);
+  const status = await increp('status --exit-code', pair);
+  expect(status.exitCode).toBe(2);
+  expect(status.stdout).toMatch(
+    /^different {2}orders .*\n {4}a comparison found differences .* ago: the row/m,
+  );
+  expect(status.stdout).toContain('next: Run "increp verify orders".');
+  const warned = await increp('sync --quiet', pair);
+  expect(warned.stdout).toMatch(/warning: a comparison found differences in orders \(since .*Z\)/);
+  expect((await increp('sync --quiet', pair)).stdout).toBe('');
+  expect((await increp('verify', pair)).exitCode).toBe(2);
+  expect((await increp('status', pair)).stdout).toContain('ago: 1 changed');
+  await pair.destination.query('DROP TRIGGER meddle ON orders');
+  expect((await increp('verify --repair', pair)).exitCode).toBe(0);
+  expect((await increp('status --exit-code', pair)).exitCode).toBe(0);
+});

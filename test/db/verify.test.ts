@@ -314,6 +314,10 @@ test('the failure of the last sync is printed below rows that are equal as of th
   expect(stdout).toMatch(/\n {4}last sync: FAILED \d s ago: .*check constraint.*\n {6}next: /);
   expect(stdout).toMatch(/\n1 table: 1 equal, 1 FAILED at the last sync in [\d.]+ s\n$/);
   expect((await verify(pair)).table).toMatchObject({ last_failure: { code: 'CONSTRAINT_VIOLATED' } });
+  await pair.source.query('ALTER TABLE orders RENAME TO gone');
+  await increp('sync', pair);
+  await pair.source.query('ALTER TABLE gone RENAME TO orders');
+  expect((await increp('verify', pair)).stdout).toContain('the cause may be fixed since (TABLE_NOT_FOUND)');
 });
 
 test('rows that a trigger of the destination discards are found, and a repair says why it has no effect', async () => {

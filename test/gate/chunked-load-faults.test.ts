@@ -57,9 +57,11 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   // 1,600 rows a chunk; and once more the whole for its keys.
   expect((await rowsScanned(pair)) - before).toBeLessThanOrEqual((13 - done) * 1700 + 20_000);
   expect(RESUMED.exec(result.reason)?.[1]).toBe(String(done));
-  // The whole load counts, that of the run before too.
-  expect(result).toMatchObject({ action: 'initial', rows_read: 20_001, rows_inserted: 20_000 });
-  expect(result.bytes).toBeGreaterThan(2_000_000);
+  // The chunks of the run before do not count.
+  expect(result).toMatchObject({ action: 'initial', rows_inserted: 20_000 });
+  expect(result.rows_read).toBeGreaterThan(1000);
+  expect(result.rows_read).toBeLessThanOrEqual((13 - done) * 1700 + 1);
+  expect(result.bytes).toBeLessThan(1_500_000);
   await expectSameRows(pair, 'big');
 });
 
@@ -398,7 +400,9 @@ describe('a load that was broken off is forgotten', () => {
     await using pair = await freshPair(big());
     await killAfter(pair, 3);
     await pair.writeTables([chunked('big', { chunk: undefined })]);
-    expect((await sync(pair)).table().reason).toBe('there is no destination table yet');
+    const { reason, warnings } = (await sync(pair)).table();
+    expect(reason).toBe('there is no destination table yet');
+    expect(warnings).toEqual([expect.stringMatching(/^this sync discards an interrupted load in chunks \(/)]);
     expect(await loads(pair)).toBe(0);
     await expectSameRows(pair, 'big');
   });
@@ -409,12 +413,19 @@ describe('a load that was broken off is forgotten', () => {
     const stopped = await killAfter(pair, 3, 'sync --full-refresh', 'SIGTERM');
     // A sync that is not asked for a full refresh would forget the chunks.
     expect(stopped.stdout).toMatch(
-      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" continues with the remaining chunks\.$/m,
+      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" continues with the remaining chunks, and a plain sync discards the load\.$/m,
     );
     const plan = await increp('plan --full-refresh', pair);
     expect(plan.stdout).toMatch(RESUMED);
+    expect((await increp('plan', pair)).stdout).toContain('this sync discards an interrupted full refresh');
     await pair.source.query(`UPDATE big SET note = 'changed', updated_at = now() WHERE id = 5`);
-    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
+    const { warnings, ...synced } = (await sync(pair)).table();
+    expect(synced).toMatchObject({ action: 'incremental', rows_updated: 1 });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^this sync discards an interrupted full refresh \(\d+ of 13 chunks are done\), because only "increp sync big --full-refresh" continues it$/,
+      ),
+    ]);
     expect(await loads(pair)).toBe(0);
     expect((await sync(pair, '--full-refresh')).table().reason).toMatch(/; in 13 chunks/);
     await expectSameRows(pair, 'big');

@@ -17,7 +17,7 @@ export const status = (): CommandDescription => ({
     Output: [
       flag(
         '--exit-code',
-        'exit 2 if a table is failing, stale, drifted, never synced or unknown, if a run is retrying a failed table, if the next sync would fail, or if the destination is away',
+        'exit 2 if a table is failing, stale, drifted, different, never synced or unknown, if a run is retrying a failed table, if the next sync would fail, or if the destination is away',
       ),
       flag('-v, --verbose', 'print cursors with fractions of a second'),
       json(),

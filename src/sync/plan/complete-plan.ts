@@ -4,6 +4,7 @@ import { describeHeap, measureTables } from '../../postgres/heap.ts';
 import type { Reason } from '../../reasons.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { shapeOf } from '../../schema/shape.ts';
+import { tableCommand } from '../../shell-word.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { AS_A_WHOLE, chooseChunks, unfitForChunks, type ChunkChoice } from './chunk-choice.ts';
@@ -97,6 +98,20 @@ async function findChunks(context: PlanSources, facts: TableFacts, draft: LoadDr
   if (cause) return { chunking: { kind: 'whole', cause }, reasons: [] };
   const heap = await context.source.withReading((client) => describeHeap(client, draft.source.oid));
   return chooseChunks(facts, draft.source, { heap, size, isNew: draft.way === 'create' });
+}
+
+/** The reasons of a load that starts again already say so. */
+export function discardedLoad({ pendingLoad, settings: { name } }: TableFacts, plan: Plan): string[] {
+  if (!pendingLoad || (plan.kind !== 'load' && plan.kind !== 'incremental')) return [];
+  if (plan.kind === 'load' && plan.chunking.kind === 'chunks') return [];
+  if (plan.reasons.some(({ code }) => code === 'load-restarted')) return [];
+  const { done, header } = pendingLoad;
+  const chunks = header ? ` (${done.length} of ${header.starts.length} chunks are done)` : '';
+  return [
+    plan.kind === 'load'
+      ? `this sync discards an interrupted load in chunks${chunks}, because it loads the table as a whole`
+      : `this sync discards an interrupted full refresh${chunks}, because only "${tableCommand('sync', name, '--full-refresh')}" continues it`,
+  ];
 }
 
 interface TableWithPlan {

@@ -5,7 +5,7 @@ import { alterAfter, alterBefore, type Alteration } from '../../sql/reshape.ts';
 import { textOf } from '../../sql/search-path.ts';
 import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import type { DraftPlan, IncrementalPlan, LoadPlan } from './plan.ts';
 import { extensionFor } from './reload-guard.ts';
 import { describeDependent, isView } from './drop-by-hand.ts';
 import {
@@ -87,6 +87,19 @@ export function previewExtension(
             ].join('\n'),
           }),
   };
+}
+
+/** What prevents the change of shape that a plan needs. Undefined if nothing does, or if the shape stays. */
+export function previewObstruction(
+  facts: TableFacts,
+  plan: DraftPlan,
+  dependents: readonly Dependent[],
+): Obstruction | undefined {
+  if (plan.kind === 'incremental') return previewEvolution(facts, plan, dependents)?.obstruction;
+  if (plan.kind !== 'load') return undefined;
+  return plan.way === 'swap'
+    ? findObstruction(facts, plan.source, dependents)
+    : previewExtension(facts, plan, dependents)?.obstruction;
 }
 
 /** The statements, in the order in which they run at the destination. */

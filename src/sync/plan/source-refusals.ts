@@ -78,14 +78,14 @@ function tableNotFound(now: TableFacts): IncrepError {
 const withoutSchema = ({ schema, table }: TableName, others: readonly string[]): string | undefined =>
   others.find((name) => table === `${schema}.${name}`);
 
-/** increp synced the table before, so its name is not a typing error. */
+/** increp synced the table before, so its name is not a typing error. The state of a view has no files. */
 const tableGone = (
-  { sourceName, destinationName, destination, settings: { name } }: TableFacts,
+  { sourceName, destinationName, destination, saved, settings: { name } }: TableFacts,
   when: string,
 ): IncrepError =>
   new IncrepError('TABLE_NOT_FOUND', {
     what: `the source no longer has ${printName(sourceName)}, ${when}${destination ? `; its destination table ${printName(destinationName)} is kept` : ''}`,
-    next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": ${JSON.stringify(destinationName.table)} ("increp help schema-changes").`,
+    next: `If the ${saved.kind === 'record' && saved.record.files?.length === 0 ? 'table or view' : 'table'} was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": ${JSON.stringify(destinationName.table)} ("increp help schema-changes").`,
   });
 
 const timeOf = (at: string): string => at.replace(/\.\d+Z$/, 'Z');

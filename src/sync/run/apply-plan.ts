@@ -8,6 +8,7 @@ import { tableCommand } from '../../shell-word.ts';
 import { readGeneration, writeState, forgetState } from '../../sql/state.ts';
 import { forgetLoad } from '../../sql/loads.ts';
 import {
+  type ChunkedLoad,
   type ChunkedResult,
   type Loaded,
   type ChunkProgress,
@@ -32,6 +33,7 @@ import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { discardedLoad } from '../plan/complete-plan.ts';
 import { type TableTransfer, NOTHING_MOVED } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
@@ -40,7 +42,8 @@ import { stagingQuestion } from '../write/staging.ts';
 import { dropTable, stagingMark } from '../../sql/destination.ts';
 import type { Statement } from '../../sql/search-path.ts';
 
-export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
+export interface ApplyRequest
+  extends Pick<TableJob, 'isForced' | 'isVerified'>, Pick<ChunkedLoad, 'loadBefore'> {
   /** How long to wait for another run of the same table. */
   readonly waitLockSeconds: number;
   /** The command of this run, if a sync without its flags does less. Undefined otherwise. */
@@ -89,7 +92,7 @@ export async function applyPlan(
   };
   const facts = staysInPlace(plan) ? await addMetadataColumns(context, planned, lockWait) : planned;
   const nextCommand = continuingCommand(facts, plan);
-  const { isForced, isVerified } = request;
+  const { isForced, isVerified, loadBefore } = request;
   const listed = listEarly(context, facts, plan);
   // The question locks the staging table. The sessions of a load in chunks drop it.
   const questions = plan.kind === 'incremental' ? stagingQuestion(facts) : [];
@@ -103,7 +106,7 @@ export async function applyPlan(
         const isHeldAtOnce = await holdTable(destination, facts, transaction, lockWait);
         const early = isHeldAtOnce ? { listed, staging } : undefined;
         await removeFormerName(destination, facts);
-        const job = { context, facts, plan, destination, isForced, isVerified, early };
+        const job = { context, facts, plan, destination, isForced, isVerified, early, loadBefore };
         result = await underLock(job, progress);
         if (result.kind === 'applied') transaction.lastly(writeState(facts.stateName, result.record));
       },
@@ -134,7 +137,7 @@ const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
   plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
 /** What was asked together with the lock. Undefined if another run had the lock: its sync may have changed the answers. */
-interface LockedJob extends TableJob {
+interface LockedJob extends TableJob, Pick<ChunkedLoad, 'loadBefore'> {
   readonly early:
     | { readonly listed: Promise<RaisedFence> | undefined; readonly staging: pg.QueryResult | undefined }
     | undefined;
@@ -227,7 +230,11 @@ async function asAWhole(given: LockedJob, cause: WholeLoadCause | undefined): Pr
       : plan.adoption === 'compare'
         ? await adoptTable({ ...job, plan })
         : await loadTable({ ...job, plan });
-  const warnings = cause ? [...moved.warnings, wholeLoadText(cause)] : moved.warnings;
+  const warnings = [
+    ...moved.warnings,
+    ...(cause ? [wholeLoadText(cause)] : []),
+    ...discardedLoad(facts, plan),
+  ];
   return { transfer: { ...moved, warnings }, record: nextRecord(job, fence, moved), fence };
 }
 

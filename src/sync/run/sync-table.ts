@@ -33,7 +33,7 @@ export async function syncTable(
   firstRequest: TableRequest,
 ): Promise<TableOutcome> {
   const start = startNow();
-  let [facts, request] = [firstFacts, firstRequest];
+  let [facts, request] = [firstFacts, { ...firstRequest, loadBefore: firstFacts.pendingLoad }];
   let attempt = 1;
   for (let isFirst = true; ; isFirst = false) {
     const result = await attemptSync(context, { facts, request, attempt, isFirst, start });

@@ -5,23 +5,47 @@ import { endpointOf } from '../../postgres/endpoint.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { giveTableTo } from '../../sql/inspect.ts';
 import { MISSING_GRANTS } from '../../sql/missing-grants.ts';
-import { tableKey } from '../../schema/names.ts';
+import { tableKey, type TableName } from '../../schema/names.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 const REFUSED = /^permission denied for (?:table|view|materialized view|foreign table) (.+)$/s;
+const REFUSED_TABLE = /^(permission denied for|must be owner of) table (.+)$/s;
 /** The context names the statement of a function in PL/pgSQL. */
 const IN_FUNCTION = /^SQL statement "\s*(SELECT|INSERT|UPDATE|DELETE)\b/i;
 const ALL = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const;
 
+type OwnTables = Pick<TableFacts, 'destinationName' | 'stagingName' | 'destinationSchema'>;
+
+const runAsOwner = (error: IncrepError, statement: string): IncrepError =>
+  reworded(error, {
+    what: error.message,
+    next: `At the destination, run as the owner: ${statement}`,
+    cause: error.cause,
+  });
+
 const grantRow = z.object({ schema: z.string(), role: z.string(), privileges: z.array(z.string()) });
+
+/** The staging table is emptied and dropped, and the destination table altered. Only an owner may do that. */
+function tableToOwn(
+  { destinationName, stagingName }: OwnTables,
+  { code, cause }: IncrepError,
+): TableName | undefined {
+  if (code !== 'PRIVILEGE_MISSING' || !(cause instanceof Error)) return undefined;
+  if (endpointOf(cause)?.side !== 'destination') return undefined;
+  const [, verdict, table] = REFUSED_TABLE.exec(cause.message) ?? [];
+  if (table === stagingName.table) return stagingName;
+  return verdict === 'must be owner of' && table === destinationName.table ? destinationName : undefined;
+}
 
 /** Returns any other error unchanged, and an error about a name that several tables have. */
 export async function withMissingGrant(
   { destination }: Pick<RunContext, 'destination'>,
-  { destinationName }: Pick<TableFacts, 'destinationName'>,
+  facts: OwnTables,
   error: IncrepError,
 ): Promise<IncrepError> {
+  const own = tableToOwn(facts, error);
+  if (own) return runAsOwner(error, giveTableTo(own, facts.destinationSchema.role));
   const refused = refusedTable(error);
   if (refused === undefined) return error;
   try {
@@ -33,14 +57,10 @@ export async function withMissingGrant(
     const { schema, role, privileges } = found;
     const name = { schema, table: refused.table };
     const statement =
-      tableKey(name) === tableKey(destinationName)
+      tableKey(name) === tableKey(facts.destinationName)
         ? giveTableTo(name, role)
         : `GRANT ${privileges.join(', ')} ON ${qualified(name)} TO ${ident(role)}`;
-    return reworded(error, {
-      what: error.message,
-      next: `At the destination, run as the owner: ${statement}`,
-      cause: error.cause,
-    });
+    return runAsOwner(error, statement);
   } catch {
     // The original error matters more than a failed search for the statement.
     return error;

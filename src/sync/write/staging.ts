@@ -81,9 +81,9 @@ export async function makeStaging(
     await client.query(statements.join('; '));
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.duplicateTable) throw error;
-    // Another run has committed since this one described the destination.
+    // Usually by a run that has ended since this one described the destination. The next attempt looks who made it.
     throw new IncrepError('SCHEMA_CHANGED', {
-      what: `${printName(stagingName)} was created by another run in the meantime`,
+      what: `${printName(stagingName)} was created by another session after this run had planned the table`,
       next: 'Run increp again.',
       cause: error,
     });

@@ -1,5 +1,6 @@
 /** The request and the result of a load in chunks. */
 import type { WholeLoadCause } from '../../../reasons.ts';
+import type { PendingLoad } from '../../../schema/pending-load.ts';
 import type { StateRecord } from '../../../schema/state-record.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
 import type { Chunks } from '../../plan/chunk-choice.ts';
@@ -21,6 +22,8 @@ export interface ChunkProgress {
 export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
   readonly chunks: Chunks;
   readonly progress: ChunkProgress;
+  /** The interrupted load that this run has found. Earlier runs have read its chunks. */
+  readonly loadBefore?: PendingLoad | undefined;
 }
 
 export interface Loaded {

@@ -89,12 +89,14 @@ export async function copyChunks(copying: ChunkCopying): Promise<boolean> {
 
 const sumsRow = z.object({ chunks: z.number(), rows: z.number(), bytes: z.number() });
 
-/** The sums of all finished chunks, including those of earlier runs. */
+/** The sums of all finished chunks, including those of earlier runs unless they are left out. */
 export const sumsOf = async (
   client: pg.ClientBase,
   schema: string,
   id: string,
-): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
+  leftOut: readonly number[] = [],
+): Promise<z.infer<typeof sumsRow>> =>
+  sumsRow.parse((await client.query(sumChunks(schema), [id, leftOut])).rows[0]);
 
 /** Each worker counts from the start of its chunk. The meter turns these counts into totals over all chunks and workers. */
 function meterOver(before: {

@@ -31,13 +31,15 @@ import { enterPhase } from '../../context/phases.ts';
 import { SQLSTATE } from '../../../postgres/sqlstate.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
-  const { context, plan, destination, isVerified, isForced } = request;
+  const { context, plan, destination, isVerified, isForced, loadBefore } = request;
   const { schema, table } = request.facts.stateName;
   const loaded = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
   const isNew = plan.way === 'create' && tracksVersions(loaded.settings);
   const facts = isNew ? await madeEarly(destination, loaded, plan.source) : loaded;
-  const copied = await sumsOf(destination, schema, load.id);
-  if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
+  const earlier = loadBefore?.id === load.id ? loadBefore.done : [];
+  const copied = await sumsOf(destination, schema, load.id, earlier);
+  if (copied.chunks + earlier.length !== load.header.starts.length)
+    throw new Error('chunks are missing at the end of a load');
   const placing: Placing = isNew
     ? { way: 'merge-whole' }
     : await choosePlacing(destination, facts, plan, context.timing);

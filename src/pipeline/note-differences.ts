@@ -1,0 +1,43 @@
+/** After a run: what `--verify` found, and which tables a comparison has found to differ. */
+import type { RunSummary, TableOutcome } from '../events.ts';
+import { labelOf, LISTED, listed } from '../format.ts';
+import type { NotedComparison } from '../schema/known-differences.ts';
+import { tablesCommand } from '../shell-word.ts';
+import { noteComparisons } from '../state/known-differences-file.ts';
+import type { PipelineContext } from './context.ts';
+import { nameIn, recordNameIn } from './record-names.ts';
+
+/** Returns a warning for the run. A table that failed has its own error. */
+export async function noteDifferences(
+  { pipelines }: Pick<PipelineContext, 'pipelines'>,
+  { tables }: RunSummary,
+  isVerified: boolean,
+): Promise<string | undefined> {
+  const different: { readonly name: string; readonly label: string; readonly since: string }[] = [];
+  for (const { name: destination, settings } of pipelines) {
+    const own = tables.filter((table) => table.destination === destination);
+    const recordNameOf = recordNameIn(settings);
+    const nameOf = nameIn(settings);
+    const results = own.flatMap((table) => comparedIn(table, recordNameOf(table.name), isVerified));
+    const succeeded = new Map(own.flatMap((table) => (table.status === 'ok' ? [[table.name, table]] : [])));
+    for (const { table, since } of await noteComparisons(settings.stateDirectory, results)) {
+      const outcome = succeeded.get(nameOf(table));
+      if (outcome) different.push({ name: outcome.name, label: labelOf(outcome), since });
+    }
+  }
+  const [first] = different.toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));
+  if (!first) return undefined;
+  const names = [...new Set(different.map(({ name }) => name))];
+  const command = tablesCommand('verify', names.length > LISTED ? [] : names, []);
+  const labels = different.map(({ label }) => label);
+  return `a comparison found differences in ${listed(labels, LISTED)} (since ${first.since.replace(/\.\d+Z$/, 'Z')}); run "${command}"`;
+}
+
+function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
+  const { action, status, error, cursorBefore: cursor } = outcome;
+  if (error?.code === 'VERIFY_FAILED')
+    return [{ kind: 'different', table, cursor, foundBy: 'sync', message: error.message }];
+  if (status !== 'ok') return [];
+  const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
+  return [{ kind: 'synced', table, cursor, isLoad, isVerified: isVerified && action !== 'skipped' }];
+}

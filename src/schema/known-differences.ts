@@ -1,0 +1,59 @@
+/** Differences that a comparison has found, until a later one finds the table equal. Pure. */
+import * as z from 'zod';
+
+const differenceSchema = z.object({
+  /** The destination table, as in the history. */
+  table: z.string(),
+  /** `sync`: --verify rolled the rows back. A sync without it commits them. */
+  foundBy: z.enum(['verify', 'sync']),
+  message: z.string(),
+  /** RFC 3339. */
+  since: z.string(),
+  /** The cursor of the table when they were found. */
+  cursor: z.string().nullable(),
+});
+export type KnownDifference = Readonly<z.infer<typeof differenceSchema>>;
+
+export const knownDifferencesSchema = z.object({
+  format: z.literal(1),
+  tables: z.array(differenceSchema),
+});
+
+/** What `verify` or a sync says about the differences of a table. */
+export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
+  (
+    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message'>)
+    /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. */
+    | { readonly kind: 'equal'; readonly hasMore: boolean }
+    /** The sync has written rows. `cursor` is that from before. */
+    | { readonly kind: 'synced'; readonly isLoad: boolean; readonly isVerified: boolean }
+  );
+
+/** The same array if nothing has changed. */
+export function afterComparisons(
+  known: readonly KnownDifference[],
+  results: readonly NotedComparison[],
+  now: Date,
+): readonly KnownDifference[] {
+  const next = new Map(known.map((each) => [each.table, each]));
+  for (const result of results) {
+    const { table, cursor } = result;
+    const before = next.get(table);
+    if (result.kind === 'different') {
+      const { foundBy, message } = result;
+      next.set(table, { table, foundBy, since: now.toISOString(), cursor, ...before, message });
+    } else if (before && answers(result, before)) next.delete(table);
+  }
+  return next.size === known.length && known.every((each) => next.get(each.table) === each)
+    ? known
+    : [...next.values()];
+}
+
+function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found: KnownDifference): boolean {
+  // From the same cursor, a sync reads the rows again that were rolled back.
+  const isSameCursor = result.cursor === found.cursor;
+  if (result.kind === 'equal') return found.foundBy === 'verify' || !result.hasMore || !isSameCursor;
+  if (result.isVerified && found.foundBy === 'sync') return result.isLoad || isSameCursor;
+  // A load without a comparison corrects old rows, but not what changes each row as it is written.
+  return result.isLoad && found.foundBy === 'verify';
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { afterComparisons, type NotedComparison } from '../../../src/schema/known-differences.ts';
+
+const NOW = new Date('2026-11-30T12:00:00Z');
+
+const foundBy = (by: 'verify' | 'sync', cursor = '5', message = '1 changed'): NotedComparison => ({
+  ...{ kind: 'different', table: 'orders', cursor, foundBy: by, message },
+});
+const equal = (hasMore: boolean, cursor = '5'): NotedComparison => ({
+  ...{ kind: 'equal', table: 'orders', cursor, hasMore },
+});
+const synced = (isLoad: boolean, isVerified: boolean, cursor = '5'): NotedComparison => ({
+  ...{ kind: 'synced', table: 'orders', cursor, isLoad, isVerified },
+});
+
+const areLeft = (...results: readonly NotedComparison[]): boolean =>
+  afterComparisons([], results, NOW).length > 0;
+
+test.each<[string, boolean, readonly NotedComparison[]]>([
+  ['a plain sync commits what --verify rolled back', true, [foundBy('sync'), synced(false, false)]],
+  ['sync --verify reads the same rows again', false, [foundBy('sync'), synced(false, true)]],
+  ['sync --verify reads later rows only', true, [foundBy('sync'), synced(false, true, '6')]],
+  ['a load without --verify may write them again', true, [foundBy('sync'), synced(true, false)]],
+  ['a load with --verify', false, [foundBy('sync'), synced(true, true, '6')]],
+  ['the rows are not at the destination yet', true, [foundBy('sync'), equal(true)]],
+  ['all rows are equal', false, [foundBy('sync'), equal(false)]],
+  ['the rows of a later sync are equal', false, [foundBy('sync'), equal(true, '6')]],
+  ['an incremental sync leaves old rows as they are', true, [foundBy('verify'), synced(false, true)]],
+  ['a load corrects them', false, [foundBy('verify'), synced(true, false)]],
+  ['verify finds no difference', false, [foundBy('verify'), equal(true)]],
+])('%s: known to differ: %s', (_, isLeft, results) => {
+  expect(areLeft(...results)).toBe(isLeft);
+});
+
+test('a difference keeps its first time and its newest text', () => {
+  const [first] = afterComparisons([], [foundBy('verify')], NOW);
+  const known = first ? [first] : [];
+  const later = afterComparisons(known, [foundBy('sync', '6', '2 missing')], new Date());
+  expect(later).toEqual([{ ...first, message: '2 missing' }]);
+  expect(afterComparisons(known, [synced(false, false)], NOW)).toBe(known);
+});
