@@ -9,7 +9,7 @@ import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
-import { columnNotFound } from '../facts/column-not-found.ts';
+import { columnNotFound, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 export function sourceRefusals(now: TableFacts): IncrepError[] {
@@ -134,7 +134,10 @@ const lastSeen = (saved: TableFacts['saved'], column: string): string | undefine
     ? timeOf(saved.record.syncedAt)
     : undefined;
 
-function columnRefusals({ settings, natives, saved }: TableFacts, selected: Relation): IncrepError[] {
+function columnRefusals(
+  { settings, sourceName, natives, saved }: TableFacts,
+  selected: Relation,
+): IncrepError[] {
   const names = selected.columns.map(({ name }) => name);
   const source = atSource(selected, settings.selection);
   const isTracked = tracksVersions(settings);
@@ -153,9 +156,12 @@ function columnRefusals({ settings, natives, saved }: TableFacts, selected: Rela
       .map(([key, name]) =>
         columnNotFound(
           source,
-          { key, isInherited: settings.inheritedKeys.includes(key) },
+          {
+            key,
+            isInherited: settings.inheritedKeys.includes(key),
+            pattern: patternOption(settings, sourceName),
+          },
           name,
-          sourceNames,
           lastSeen(saved, name),
         ),
       ),
