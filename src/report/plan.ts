@@ -50,6 +50,8 @@ interface PlannedTable {
   /** Rows that are read although there is nothing new. */
   readonly readAgain?: Estimated | undefined;
   readonly cursor: string | null;
+  /** How far below the cursor the window begins. */
+  readonly lookbackSeconds?: number | undefined;
   readonly high: string | null;
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
@@ -304,13 +306,17 @@ const isQuiet = ({ cursor, high, hasWork, removesDeleted }: PlannedTable): boole
 
 function window(table: PlannedTable): string {
   const { cursor, estimated, readAgain } = table;
+  const lookback = table.lookbackSeconds ? formatDuration(table.lookbackSeconds) : undefined;
   if (isQuiet(table)) {
     if (cursor === null) return 'no rows at the source';
-    const again = readAgain?.rows ? `; the sync reads ${volumeWords(readAgain)} again` : '';
-    return `nothing newer than ${cursor}${again}`;
+    const again = readAgain?.rows ? volumeWords(readAgain) : undefined;
+    if (again === undefined) return `nothing newer than ${cursor}`;
+    return `nothing newer than ${cursor}; the sync reads ${lookback === undefined ? `${again} again` : `the ${lookback} before it again: ${again}`}`;
   }
   const volume = volumeWords(estimated);
-  return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
+  const start =
+    cursor === null ? 'the start' : lookback === undefined ? cursor : `${lookback} before ${cursor}`;
+  return `${volume === '' ? 'rows' : `${volume},`} from ${start} on`;
 }
 
 function countLine(tables: readonly PlannedTable[], jobs: number): string {
@@ -332,11 +338,17 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
   const unknown = tables.filter(
     (table) => table.hasWork && !isOngoing(table) && table.estimated?.rows === undefined,
-  ).length;
+  );
+  const small = unknown.filter(({ isSmall }) => isSmall).length;
+  const large = unknown.length - small;
   const volume = [
     ...(sum('rows') + sum('bytes') === 0 ? [] : [volumeWords({ rows: sum('rows'), bytes: sum('bytes') })]),
-    ...(unknown === 0 ? [] : [`${formatCounted(unknown, 'table')} of unknown size`]),
-  ].join(', and ');
+    // There are no statistics, but a load has asked whether the table is small.
+    ...(small === 0 ? [] : [formatCounted(small, 'small table')]),
+    ...(large === 0 ? [] : [`${formatCounted(large, 'table')} of unknown size`]),
+  ]
+    .join(', ')
+    .replace(/, (?=[^,]*table[^,]*$)/, ', and ');
   const total = volume === '' ? '' : `; ${volume} to read`;
   const together =
     jobs === 1 || tables.length === 1

@@ -48,6 +48,22 @@ test('a table that is read again although there is nothing new says how much', (
   );
 });
 
+test('the lookback is a part of what is read, and a small table without statistics is called small', () => {
+  const estimated = { rows: 11, bytes: 264 };
+  const changed = quiet('orders', { high: '9', hasWork: true, lookbackSeconds: 10, estimated });
+  const again = quiet('part', { readAgain: { rows: 300, bytes: 6300 }, lookbackSeconds: 10 });
+  const load = { action: 'initial', hasWork: true, loader: 'copy', reason: 'new' };
+  const loads = [quiet('a', { ...load, isSmall: true }), quiet('b', load)];
+  const text = formatPlan([changed, again, ...loads], { ...narrow, width: Infinity }, FRAME);
+  expect(text).toContain('about 11 rows, 264 B, from 10s before 7 on\n');
+  expect(text).toContain(
+    'nothing newer than 7; the sync reads the 10s before it again: about 300 rows, 6.3 kB\n',
+  );
+  expect(text).toContain(
+    '1 quiet; about 11 rows, 264 B, 1 small table, and 1 table of unknown size to read.',
+  );
+});
+
 test('tables that are refused for one reason share it, at the end', () => {
   const refusal = (name: string) => ({
     ...{ action: 'refused', hasWork: false, reason: `no SELECT on ${name}` },
