@@ -13,7 +13,7 @@ import {
   type ToldFailures,
 } from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
-import { displayWidth, padEnd, printable, wrapped } from './text.ts';
+import { displayWidth, padEnd, printable, printableLine, wrapped } from './text.ts';
 
 interface Estimated {
   readonly rows?: number | undefined;
@@ -92,7 +92,7 @@ const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean =>
   action === 'incremental' || action === 'append';
 
 const ACTION_WIDTH = 12;
-/** Width that the effect needs beside a name. A longer name gets its own line. */
+/** Width that the effect needs beside a name. A longer name has a line of its own, so that it moves no other table. */
 const EFFECT_ROOM = 36;
 const DETAIL_INDENT = 4;
 
@@ -112,7 +112,7 @@ export function formatPlan(
   style: Style,
   { isVerbose, jobs, direction }: PlanFrame,
 ): string {
-  const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
+  const nameWidth = nameWidthOf(tables, style);
   const printed = isVerbose ? tables : tables.map(withShortCursor);
   const sorted = printed.toSorted((a, b) => trouble(a) - trouble(b));
   const told: ToldFailures = new Map();
@@ -145,6 +145,12 @@ export function formatPlan(
   return `${[...quietLine, ...lines, ...together, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
 
+const nameWidthOf = (tables: readonly PlannedTable[], { width }: Style): number => {
+  const most = width - ACTION_WIDTH - 6 - EFFECT_ROOM;
+  const widths = tables.map(({ name }) => displayWidth(printableLine(name)));
+  return Math.max(0, ...widths.filter((each) => each <= most));
+};
+
 const refusalOf = ({ name, error }: PlannedTable): NamedFailure[] =>
   error ? [{ name, code: error.code, message: error.message, hint: error.next }] : [];
 
@@ -152,7 +158,7 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
   const [first] = group;
   if (!first) return [];
   const names = listed(
-    group.map(({ name }) => printable(name)),
+    group.map(({ name }) => printableLine(name)),
     LISTED,
   );
   const shared = sharedHint(group);
@@ -174,7 +180,7 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
 function repetition({ name, error }: PlannedTable, told: ToldFailures): string | undefined {
   if (!error) return undefined;
   const { code, message, next: hint } = error;
-  return sameFailure({ name, code, message, hint }, printable(name), told);
+  return sameFailure({ name, code, message, hint }, printableLine(name), told);
 }
 
 const withShortCursor = (table: PlannedTable): PlannedTable => ({
@@ -221,10 +227,10 @@ function detailLines(table: PlannedTable, style: Style): string[] {
 function headLines(table: PlannedTable, nameWidth: number, style: Style, colored: Paint): string[] {
   const [symbol, tint] = SYMBOLS[table.action] ?? ['?', 'white'];
   const paint = (text: string) => colored(tint, text);
-  const name = printable(table.name);
+  const name = printableLine(table.name);
   const text = printable(effect(table));
   const indent = nameWidth + ACTION_WIDTH + 6;
-  if (style.width - indent < EFFECT_ROOM) {
+  if (displayWidth(name) > nameWidth) {
     const head = `${paint(symbol)} ${name}  ${paint(table.action)}`;
     return isOngoing(table) && isQuiet(table)
       ? [`${head}  ${NOTHING_NEW}`]

@@ -84,6 +84,20 @@ Plan: 5 tables: 0 to load, 0 to load again, 0 with changes, 1 quiet, 4 REFUSED.
   expect(formatPlan(refused, narrow, { ...FRAME, isVerbose: true }).match(/next: /g)).toHaveLength(4);
 });
 
+test('a name that is long, or on two lines, moves no other table', () => {
+  const long = 'a'.repeat(63);
+  const initial = { action: 'initial', hasWork: true, reason: 'there is no destination table yet' };
+  const tables = ['orders', long, 'new\nline', '表の名前'].map((name) => quiet(name, initial));
+  expect(formatPlan(tables, narrow, FRAME).split('\n').slice(0, 6)).toEqual([
+    '+ orders    initial       there is no destination table yet',
+    `+ ${long}  initial`,
+    '    there is no destination table yet',
+    '+ new line  initial       there is no destination table yet',
+    '+ 表の名前  initial       there is no destination table yet',
+    '',
+  ]);
+});
+
 test('few tables, and tables with -v, have a line each', () => {
   const few = formatPlan(MANY.slice(0, 10), narrow, FRAME);
   const all = formatPlan(MANY, narrow, { ...FRAME, isVerbose: true });
