@@ -51,10 +51,10 @@ const VERBS =
   'check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work';
 
 /** The start of a command of increp, as `program` and `typedCommand` write it. A path with a space is in quotes. */
-const STARTED = String.raw`(?:npx |'[^'\n]+' |[^\s:"]+ )?(?:'[^'\n]*\/increp(?:\.js)?'|(?:\S*\/)?increp(?:\.js)?)(?= (?:-|(?:${VERBS})\b))`;
+const STARTED = String.raw`(?:npx |'[^'\n]+' |[^\s:"]*\/[^\s"]* )?(?:'[^'\n]*\/increp(?:\.js)?'|(?:\S*\/)?increp(?:\.js)?)(?= (?:-|(?:${VERBS})\b))`;
 
 /** The start of another command that texts name, such as `sudo chown`. */
-const OTHER = String.raw`(?:[^\s:"]+ )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh)`;
+const OTHER = String.raw`(?:sudo )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh)`;
 
 /**
  * Not split across lines: a command of the shell, up to the end of the text, because its second line would be another

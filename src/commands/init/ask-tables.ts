@@ -155,7 +155,7 @@ async function askWhich(
         ? [
             {
               value: 'all' as const,
-              label: `All ${possible.length}: increp asks about the keys of ${ready.length > 0 ? `the other ${unclear}` : 'each'}`,
+              label: `All ${possible.length}: increp asks about the keys of ${ready.length === 0 ? 'each' : unclear === 1 ? 'the other table' : `the other ${unclear}`}`,
             },
           ]
         : []),

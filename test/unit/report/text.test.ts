@@ -77,6 +77,10 @@ test('so are the commands for a pipeline, and no others', () => {
   ]);
 });
 
+test('a sentence about a command is no command', () => {
+  expect(wrap('meaning: When increp serve syncs the table', { width: 24 })).toHaveLength(2);
+});
+
 test('a long command in quotes stays on one line, and the words before a command have their own', () => {
   const directory = `/srv/${'x'.repeat(120)}`;
   const command = `"/usr/bin/node ${directory}/increp.js -C ${directory} reset orders --force"`;
