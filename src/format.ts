@@ -129,3 +129,7 @@ export function formatDeferred(
 export function firstLine(text: string): string {
   return (text.trim().split(/\r?\n/, 1)[0] ?? '').trimEnd().replace(/\.$/, '');
 }
+
+/** In messages, which JSON and other machines repeat: `2026-01-31T12:00:00Z`. */
+export const utcTime = (time: string | number | Date): string =>
+  new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -59,8 +59,28 @@ function helpAboutName(pages: readonly DocumentationPage[], word: string, style:
   const sections = pages.flatMap(({ markdown }) => sectionsOf(markdown));
   const section = sections.find(({ heading }) => heading === word);
   if (section) return formatPage(section.markdown, style);
-  const rows = pages.flatMap(({ markdown }) => rowsIn(markdown)).filter(isAbout(word));
-  return rows.length > 0 ? inLines(rows.flatMap((row) => formatRow(row, style))) : undefined;
+  const rows = pages
+    .flatMap(({ markdown }) => rowsIn(markdown))
+    .filter((row) => isAbout(word)(row) && !namesPage(row));
+  if (rows.length === 0) return undefined;
+  const text = rows.flatMap((row) => formatRow(row, style));
+  const more = topicsAbout(pages, word).filter((topic) => !text.join(' ').includes(`increp help ${topic}"`));
+  return inLines([...text, ...more.map((topic) => `    more: "increp help ${topic}"`)]);
+}
+
+/** A row of a list of options and the pages about them. */
+const namesPage = ({ cells: [, second] }: PageRow): boolean => second?.[0] === 'page';
+
+/** The pages with a heading about an option, and those that the lists of options and variables name. */
+function topicsAbout(pages: readonly DocumentationPage[], option: string): readonly string[] {
+  if (!/^\w+$/.test(option)) return [];
+  const isHeading = new RegExp(`^##+ .*\`"?${option}"?(?:\`|:)`, 'm');
+  const headed = pages.filter(({ markdown }) => isHeading.test(markdown)).map(({ topic }) => topic);
+  const listed = pages
+    .flatMap(({ markdown }) => rowsIn(markdown))
+    .filter((row) => namesPage(row) && row.cells[0]?.[1].includes(`\`${option}\``))
+    .flatMap(({ cells: [, page] }) => /\(([^#]*)\.md[#)]/.exec(page?.[1] ?? '')?.[1] ?? []);
+  return [...new Set([...headed, ...listed.map(topicOf)])];
 }
 
 const inLines = (lines: readonly string[]): string => `${lines.join('\n')}\n`;

@@ -4,19 +4,27 @@ import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { helpAbout, helpNames, topicNames } from './help-topics.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { printInPager } from './terminal/pager.ts';
 
 export interface HelpOptions extends GlobalOptions {
   readonly program: Command;
 }
 
-export function helpCommand(words: readonly string[], { program, terminal }: HelpOptions): Promise<number> {
+export async function helpCommand(words: readonly string[], options: HelpOptions): Promise<number> {
+  const { program, terminal } = options;
   const name = words.length === 0 ? undefined : words.join(' ');
   const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
-  const text = command ? undefined : helpAbout(name ?? '', terminal.style);
-  if (text !== undefined) terminal.out(text);
-  else if (command) command.outputHelp();
-  else throw unknownTopic(name ?? '', program);
-  return Promise.resolve(0);
+  const text = command ? helpOf(command) : helpAbout(name ?? '', terminal.style);
+  if (text === undefined) throw unknownTopic(name ?? '', program);
+  await printInPager(text, options);
+  return 0;
+}
+
+/** With the texts around it, which `helpInformation` leaves out. */
+function helpOf(command: Command): string {
+  let text = '';
+  command.configureOutput({ writeOut: (part) => void (text += part) }).outputHelp();
+  return text;
 }
 
 function unknownTopic(name: string, program: Command): IncrepError {

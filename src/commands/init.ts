@@ -3,6 +3,8 @@ import { basename, join } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
 import { resolveNewDirectory } from '../config/directory.ts';
 import { readText } from '../config/files.ts';
+import { configError, type Problem } from '../config/problems.ts';
+import { readTablesFile } from '../config/tables/tables.ts';
 import { secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
@@ -22,6 +24,7 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
   const { environment } = options;
   const directory = resolveNewDirectory(options);
   const answers = await readAnswers({ directory, environment, overrides: overridesOf(options) });
+  await ensureExtendable(answers, options);
   const { signal, timing } = options;
   await using tunnels = new Tunnels([], { directory, environment, timing });
   const how = { pipeline: basename(directory), tunnels, signal, timing };
@@ -38,6 +41,27 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
     const failure = options.signal.aborted ? interrupted(options.signal) : asIncrepError(error);
     throw withoutSecrets(failure, redact);
   }
+}
+
+/** Otherwise the user would learn at the end of the dialogue that the files cannot be written. */
+async function ensureExtendable({ directory, values }: Answers, { force }: InitOptions): Promise<void> {
+  const problems: Problem[] = [];
+  const { destinations } = await readTablesFile(directory, (problem) => {
+    if (problem.isAbsence !== true && problem.unreadable === undefined) problems.push(problem);
+  });
+  if (problems.length > 0 && !force)
+    throw reworded(configError(problems, directory), {
+      what: configError(problems, directory).message,
+      next: 'Correct the file, or add --force to write a new one in its place. Nothing was written.',
+    });
+  const urls = values.get('DEST_URLS');
+  const inFile = destinations === undefined || force ? undefined : '"destinations" in tables-config.json';
+  const several = urls ? `DEST_URLS (${urls.origin})` : inFile;
+  if (several !== undefined)
+    throw new IncrepError('USAGE', {
+      what: `${several} is for several destinations, and "init" works with one`,
+      next: 'To add a table, write its entry into tables-config.json. For a new pipeline, run "increp init" with one destination, in a directory and a shell without the list. Then replace DEST_URL in .env by the list ("increp help several-destinations").',
+    });
 }
 
 type Settled = readonly [setup: Setup, files: readonly PlannedFile[]];

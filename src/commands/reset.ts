@@ -1,7 +1,7 @@
 /** Deletes the state of tables, so that the next sync loads them again. The destination tables stay readable. */
 import { IncrepError } from '../errors.ts';
 import { LISTED, listed } from '../format.ts';
-import { printable, wrapLines } from '../report/text.ts';
+import { printableLine, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { goneAtSource } from '../reset/gone-tables.ts';
 import { forgetTable, sourceSight, type Forgotten } from '../reset/reset-table.ts';
@@ -58,7 +58,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
               ? GONE_FROM_PATTERN
               : GONE;
           for (const [outcome, same] of Map.groupBy(results, textOf)) {
-            const names = same.map(({ name }) => printable(name));
+            const names = same.map(({ name }) => printableLine(name));
             const text = `${listed(names, LISTED)}: ${outcome}`;
             terminal.out(`${wrapLines(text, terminal.style)}\n`);
           }

@@ -1,4 +1,5 @@
 /** Reads files, environment and flags into `Settings`, and reports all problems at once. */
+import { access, constants, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ifForeign } from '../ownership.ts';
 import { DURATION_FORMS, parseDuration } from '../duration.ts';
@@ -182,9 +183,25 @@ export async function readConfiguration({
   return { ...readable, isPipeline: true, settings, error: undefined };
 }
 
-/** The usual state directory, if it belongs to another user: a run as root can have made it together with the files. */
-const foreignState = async (directory: string): Promise<readonly string[]> =>
-  [await ifForeign(join(directory, STATE_DIRECTORY))].filter((path) => path !== undefined);
+/**
+ * The usual state directory, if it belongs to another user: a run as root can have made it together with the files. Or
+ * the directory of the pipeline, if a run could not create it there.
+ */
+async function foreignState(directory: string): Promise<readonly string[]> {
+  const state = join(directory, STATE_DIRECTORY);
+  const canCreate = await access(directory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  const isThere = canCreate || (await isDirectory(state));
+  return [await ifForeign(isThere ? state : directory)].filter((path) => path !== undefined);
+}
+
+const isDirectory = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** The way in which a value is read may be why it is wrong. */
 function withOddity(problem: Problem, oddities: ReadonlyMap<string, string> = new Map()): Problem {

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { IncrepError } from '../errors.ts';
 import { takeCommand } from '../ownership.ts';
 import { formatCount, formatCounted } from '../format.ts';
@@ -75,9 +75,18 @@ export function configError(
     ].join('\n'),
     next:
       unreadable.length > 0
-        ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}Give the files to the user that runs increp, then run the command again; ${takeCommand([...new Set([...unreadable, ...alsoForeign])])}`
+        ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}Give the files to the user that runs increp, then run the command again; ${takeCommand(placesOf([...unreadable, ...alsoForeign], directory))}`
         : 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
   });
+}
+
+/** The directory in place of several paths in it, so that one command is enough. */
+function placesOf(paths: readonly string[], directory: string | undefined): readonly string[] {
+  const different = [...new Set(paths)];
+  const isInside = (path: string) => path === directory || dirname(path) === directory;
+  return directory !== undefined && different.length > 1 && different.every(isInside)
+    ? [directory]
+    : different;
 }
 
 /** The same for `serve` and `work`, which read only variables. */

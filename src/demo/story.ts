@@ -59,17 +59,21 @@ export function createStory({ out, style }: Paper): Story {
   };
 }
 
-/** Wraps at spaces. A longer word stays whole, because a path or a name that is cut cannot be copied. */
-function wrap(text: string, prefix: string, width: number): string[] {
+/**
+ * Wraps at spaces. A longer word stays whole, because a path or a name that is cut cannot be copied. All continuation
+ * lines have the same indent.
+ */
+function wrap(text: string, prefix: string, width: number, isContinued = false): string[] {
   const [, indent = '', rest = ''] = /^( *)(.*)$/.exec(text.trimEnd()) ?? [];
   const room = width - displayWidth(prefix + indent);
   if (displayWidth(rest) <= room) return [`${prefix}${indent}${rest}`];
   const at = breakIn(rest, room);
   if (at === -1) return [`${prefix}${indent}${rest}`];
-  const hanging = prefix === QUOTE || rest.startsWith('- ') ? `${indent}  ` : indent;
+  const hangs = !isContinued && (prefix === QUOTE || rest.startsWith('- '));
+  const hanging = hangs ? `${indent}  ` : indent;
   return [
     `${prefix}${indent}${rest.slice(0, at).trimEnd()}`,
-    ...wrap(`${hanging}${rest.slice(at).trimStart()}`, prefix, width),
+    ...wrap(`${hanging}${rest.slice(at).trimStart()}`, prefix, width, true),
   ];
 }
 

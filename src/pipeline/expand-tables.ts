@@ -6,6 +6,7 @@ import { expandPatterns } from '../config/tables/expand-patterns.ts';
 import type { Settings } from '../config/settings.ts';
 import { labelOf } from '../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
+import { utcTime } from '../format.ts';
 import { distinctTables, printName, type TableName } from '../schema/names.ts';
 import { cannotBeReached } from '../report/error.ts';
 import type { StateRecord } from '../schema/state-record.ts';
@@ -120,7 +121,7 @@ const unmatchedRemark = (pattern: string): string =>
   `no table of the source matches "${pattern}" of tables-config.json`;
 
 const goneRemark = ({ source, destination, syncedAt }: StateRecord, settings: Settings): string =>
-  `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${syncedAt}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
+  `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${utcTime(syncedAt)}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
 
 const rememberedRemark = (error: IncrepError): string =>
   `increp uses the tables of earlier syncs for patterns, because ${cannotBeReached('source', error)}: ${error.message}`;

@@ -2,6 +2,7 @@
 import type { PeerCertificate } from 'node:tls';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
+import { utcTime } from '../format.ts';
 import { networkFault } from '../system-fault.ts';
 import { peerCertificate } from './peer-certificate.ts';
 
@@ -93,13 +94,13 @@ function chainWords(
     const isItself = until < Date.now();
     return {
       what: isItself
-        ? `the server's certificate${whose} expired on ${new Date(until).toISOString()}`
+        ? `the server's certificate${whose} expired on ${utcTime(until)}`
         : `a certificate in the chain of the server's certificate${whose} has expired`,
       next: isItself ? 'Renew it on that server.' : `Renew it, and check ${roots}.`,
     };
   }
   if (code === 'CERT_NOT_YET_VALID') {
-    const from = shown ? ` before ${new Date(shown.valid_from).toISOString()}` : ' yet';
+    const from = shown ? ` before ${utcTime(shown.valid_from)}` : ' yet';
     return {
       what: `the server's certificate${whose} is not valid${from}`,
       next: 'Check the clock of this machine, and the certificate.',

@@ -61,6 +61,8 @@ export interface Preview {
   /** The same for the whole table. */
   readonly whole: Volume | undefined;
   readonly cursor: string | null;
+  /** How far below the cursor the window of an incremental sync begins. An integer key has no lookback. */
+  readonly lookbackSeconds: number | undefined;
   /** The largest key at the source now; null if there is no plausible key or nothing can be read. */
   readonly high: string | null;
   readonly hasWork: boolean;
@@ -188,6 +190,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     readAgain: undefined,
     whole: undefined,
     cursor: null,
+    lookbackSeconds: undefined,
     high: null,
     hasWork: false,
     removesDeleted: false,
@@ -277,6 +280,8 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     readAgain: plan.kind === 'incremental' && !hasWork && !verdict ? estimate?.window : undefined,
     whole,
     cursor,
+    lookbackSeconds:
+      plan.kind === 'incremental' && plan.keyType !== 'integer' ? settings.lookbackSeconds : undefined,
     high,
     hasWork,
     removesDeleted: plan.kind === 'incremental' && plan.removesDeleted,

@@ -3,7 +3,7 @@
  * and the rest is in short form.
  */
 import { painter, type Style } from './style.ts';
-import { displayWidth, padEnd, printable, wrapped } from './text.ts';
+import { displayWidth, padEnd, printable, printableLine, wrapped } from './text.ts';
 
 interface Setting {
   readonly name: string;
@@ -157,7 +157,7 @@ function tableLines(tables: Effective['tables'], { short, bold, style }: TablePr
     ...[...alike.values()].flatMap((group) => [
       '',
       ...heading(
-        group.map(({ name }) => printable(name)),
+        group.map(({ name }) => printableLine(name)),
         style,
       ).map(bold),
       ...(group[0]?.lines ?? []),

@@ -1,7 +1,7 @@
 import { LISTED, listed } from '../format.ts';
 import { ALIKE, exampleText, sameFailures, sharedHint } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
-import { printable, wrapped } from './text.ts';
+import { printable, printableLine, wrapped } from './text.ts';
 
 interface PrintedFinding {
   readonly level: 'error' | 'warning' | 'note';
@@ -51,7 +51,7 @@ export function formatFindings(
     (a, b) => rankOf(a.found) - rankOf(b.found) || isPipeline(a) - isPipeline(b),
   );
   const lines = ordered.flatMap(({ table, found }) => [
-    ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, style),
+    ...wrapped('', table === undefined ? 'the pipeline' : printableLine(table), 2, style),
     ...found.flatMap((finding) => findingLines(finding, style, paint)),
     '',
   ]);

@@ -3,7 +3,7 @@ import { formatAge } from './age.ts';
 import { codesText } from './error.ts';
 import { sameFailure, type ToldFailures } from './same-failure.ts';
 import type { Style } from './style.ts';
-import { printable, wrapped } from './text.ts';
+import { printable, printableLine, wrapped } from './text.ts';
 
 export interface LastFailure {
   readonly ageSeconds: number;
@@ -24,7 +24,7 @@ export function lastFailureLines(
   told: ToldFailures,
   style: Style,
 ): string[] {
-  const same = sameFailure({ name, code, message, hint }, printable(name), told);
+  const same = sameFailure({ name, code, message, hint }, printableLine(name), told);
   const text = same ?? `${printable(message)} (${codesText(code, sqlstate)})`;
   const head = `last sync: FAILED ${formatAge(ageSeconds)} ago`;
   return [

@@ -13,7 +13,7 @@ import {
   type ToldFailures,
 } from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
-import { displayWidth, padEnd, printable, wrapped } from './text.ts';
+import { displayWidth, padEnd, printable, printableLine, wrapped } from './text.ts';
 
 interface Estimated {
   readonly rows?: number | undefined;
@@ -50,6 +50,8 @@ interface PlannedTable {
   /** Rows that are read although there is nothing new. */
   readonly readAgain?: Estimated | undefined;
   readonly cursor: string | null;
+  /** How far below the cursor the window begins. */
+  readonly lookbackSeconds?: number | undefined;
   readonly high: string | null;
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
@@ -90,7 +92,7 @@ const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean =>
   action === 'incremental' || action === 'append';
 
 const ACTION_WIDTH = 12;
-/** Width that the effect needs beside a name. A longer name gets its own line. */
+/** Width that the effect needs beside a name. A longer name has a line of its own, so that it moves no other table. */
 const EFFECT_ROOM = 36;
 const DETAIL_INDENT = 4;
 
@@ -110,7 +112,7 @@ export function formatPlan(
   style: Style,
   { isVerbose, jobs, direction }: PlanFrame,
 ): string {
-  const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
+  const nameWidth = nameWidthOf(tables, style);
   const printed = isVerbose ? tables : tables.map(withShortCursor);
   const sorted = printed.toSorted((a, b) => trouble(a) - trouble(b));
   const told: ToldFailures = new Map();
@@ -143,6 +145,12 @@ export function formatPlan(
   return `${[...quietLine, ...lines, ...together, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
 
+const nameWidthOf = (tables: readonly PlannedTable[], { width }: Style): number => {
+  const most = width - ACTION_WIDTH - 6 - EFFECT_ROOM;
+  const widths = tables.map(({ name }) => displayWidth(printableLine(name)));
+  return Math.max(0, ...widths.filter((each) => each <= most));
+};
+
 const refusalOf = ({ name, error }: PlannedTable): NamedFailure[] =>
   error ? [{ name, code: error.code, message: error.message, hint: error.next }] : [];
 
@@ -150,7 +158,7 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
   const [first] = group;
   if (!first) return [];
   const names = listed(
-    group.map(({ name }) => printable(name)),
+    group.map(({ name }) => printableLine(name)),
     LISTED,
   );
   const shared = sharedHint(group);
@@ -172,7 +180,7 @@ function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
 function repetition({ name, error }: PlannedTable, told: ToldFailures): string | undefined {
   if (!error) return undefined;
   const { code, message, next: hint } = error;
-  return sameFailure({ name, code, message, hint }, printable(name), told);
+  return sameFailure({ name, code, message, hint }, printableLine(name), told);
 }
 
 const withShortCursor = (table: PlannedTable): PlannedTable => ({
@@ -219,10 +227,10 @@ function detailLines(table: PlannedTable, style: Style): string[] {
 function headLines(table: PlannedTable, nameWidth: number, style: Style, colored: Paint): string[] {
   const [symbol, tint] = SYMBOLS[table.action] ?? ['?', 'white'];
   const paint = (text: string) => colored(tint, text);
-  const name = printable(table.name);
+  const name = printableLine(table.name);
   const text = printable(effect(table));
   const indent = nameWidth + ACTION_WIDTH + 6;
-  if (style.width - indent < EFFECT_ROOM) {
+  if (displayWidth(name) > nameWidth) {
     const head = `${paint(symbol)} ${name}  ${paint(table.action)}`;
     return isOngoing(table) && isQuiet(table)
       ? [`${head}  ${NOTHING_NEW}`]
@@ -304,13 +312,17 @@ const isQuiet = ({ cursor, high, hasWork, removesDeleted }: PlannedTable): boole
 
 function window(table: PlannedTable): string {
   const { cursor, estimated, readAgain } = table;
+  const lookback = table.lookbackSeconds ? formatDuration(table.lookbackSeconds) : undefined;
   if (isQuiet(table)) {
     if (cursor === null) return 'no rows at the source';
-    const again = readAgain?.rows ? `; the sync reads ${volumeWords(readAgain)} again` : '';
-    return `nothing newer than ${cursor}${again}`;
+    const again = readAgain?.rows ? volumeWords(readAgain) : undefined;
+    if (again === undefined) return `nothing newer than ${cursor}`;
+    return `nothing newer than ${cursor}; the sync reads ${lookback === undefined ? `${again} again` : `the ${lookback} before it again: ${again}`}`;
   }
   const volume = volumeWords(estimated);
-  return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
+  const start =
+    cursor === null ? 'the start' : lookback === undefined ? cursor : `${lookback} before ${cursor}`;
+  return `${volume === '' ? 'rows' : `${volume},`} from ${start} on`;
 }
 
 function countLine(tables: readonly PlannedTable[], jobs: number): string {
@@ -332,11 +344,17 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
   const unknown = tables.filter(
     (table) => table.hasWork && !isOngoing(table) && table.estimated?.rows === undefined,
-  ).length;
+  );
+  const small = unknown.filter(({ isSmall }) => isSmall).length;
+  const large = unknown.length - small;
   const volume = [
     ...(sum('rows') + sum('bytes') === 0 ? [] : [volumeWords({ rows: sum('rows'), bytes: sum('bytes') })]),
-    ...(unknown === 0 ? [] : [`${formatCounted(unknown, 'table')} of unknown size`]),
-  ].join(', and ');
+    // There are no statistics, but a load has asked whether the table is small.
+    ...(small === 0 ? [] : [formatCounted(small, 'small table')]),
+    ...(large === 0 ? [] : [`${formatCounted(large, 'table')} of unknown size`]),
+  ]
+    .join(', ')
+    .replace(/, (?=[^,]*table[^,]*$)/, ', and ');
   const total = volume === '' ? '' : `; ${volume} to read`;
   const together =
     jobs === 1 || tables.length === 1

@@ -1,6 +1,6 @@
 /** Sentences for the reasons of a plan and of its result. */
 import { formatDuration } from '../duration.ts';
-import { formatCounted } from '../format.ts';
+import { formatCounted, utcTime } from '../format.ts';
 import type {
   CopyCause,
   DriftAnswer,
@@ -101,8 +101,6 @@ function answerText(answer: DriftAnswer): string {
     : `: the destination table kept its shape, ${filled}`;
 }
 
-const inSeconds = (time: string): string => time.replace(/\.\d+Z$/, 'Z');
-
 export function rowsText({
   rows,
   isMore,
@@ -138,7 +136,7 @@ const REASONS: Texts<Reason> = {
   'rows-replaced': (rows) => `the destination table and its ${rowsText(rows)} are replaced`,
   adopted: () => 'the destination table is adopted: compared with the source by key',
   'cursor-unknown': () => 'no cursor is known',
-  'was-reset': ({ at }) => `it was reset at ${inSeconds(at)}`,
+  'was-reset': ({ at }) => `it was reset at ${utcTime(at)}`,
   'state-file-of-another-database': ({ database }) =>
     `the state file belongs to another destination: the database "${database}" on another server, or before it was created again`,
   'state-file-of-another-table': ({ table }) => `the state file belongs to ${table}`,
@@ -163,7 +161,7 @@ const REASONS: Texts<Reason> = {
     `continues an interrupted load: ${done} of ${of} chunks are done${laterText(later)}`,
   'load-restarted': ({ obstacle }) =>
     `starts again, because an interrupted load cannot be continued: ${textFor(RESUME_OBSTACLES, obstacle)}`,
-  'unchanged-since': ({ since }) => `nothing has changed at the source since ${inSeconds(since)}`,
+  'unchanged-since': ({ since }) => `nothing has changed at the source since ${utcTime(since)}`,
   'time-limit': ({ seconds }) => `${timeLimitText(seconds)} before it started`,
   'time-limit-in-chunks': ({ seconds, nextCommand, ...progress }) =>
     `${timeLimitText(seconds)}: ${progress.done} of ${progress.of} chunks are done; ${continuationText(progress, nextCommand)}`,

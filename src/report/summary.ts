@@ -1,5 +1,6 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import { localTime } from './local-time.ts';
 import {
   formatCount,
   formatDeferred,
@@ -98,7 +99,7 @@ const lastDetails = (last: Date | undefined, now: Date): Detail[] =>
     ? [
         {
           label: 'last success:',
-          text: `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`,
+          text: `${localTime(last)}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`,
         },
       ]
     : [];

@@ -47,12 +47,24 @@ export function truncate(text: string, width: number, ellipsis: string): string 
   return width < ellipsis.length ? '' : `${kept}${ellipsis}`;
 }
 
+const VERBS =
+  'check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work';
+
+/** The start of a command of increp, as `program` and `typedCommand` write it. A path with a space is in quotes. */
+const STARTED = String.raw`(?:npx |'[^'\n]+' |[^\s:"]*\/[^\s"]* )?(?:'[^'\n]*\/increp(?:\.js)?'|(?:\S*\/)?increp(?:\.js)?)(?= (?:-|(?:${VERBS})\b))`;
+
+/** The start of another command that texts name, such as `sudo chown`. */
+const OTHER = String.raw`(?:sudo )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh)`;
+
 /**
  * Not split across lines: a command of the shell, up to the end of the text, because its second line would be another
- * command; a name in quotes, which the user may copy, a number with its unit, a time, and a short text in parentheses.
+ * command; a command or a name in quotes, which the user may copy, a number with its unit, a time, and a short text in
+ * parentheses.
  */
-const WORD =
-  /\s*(?:(?<=: )(?:npx |\S+ )?(?:\S*\/)?(?:increp(?:\.js)?(?= (?:-|(?:check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work)\b))|pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh) [^\n]*|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
+const WORD = new RegExp(
+  String.raw`\s*(?:(?<=: )(?:${STARTED}|${OTHER}) [^\n]*|"${STARTED} [^"\n]*"|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+`,
+  'g',
+);
 
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;

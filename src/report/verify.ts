@@ -81,8 +81,8 @@ export function formatVerification(
   verdict: PrintedVerification,
   { names, style, told }: VerificationOutput,
 ): string {
-  const width = Math.min(WIDEST_NAME, Math.max(0, ...names.map((name) => displayWidth(printable(name)))));
-  const label = (name: string) => padEnd(printable(name), width);
+  const width = Math.min(WIDEST_NAME, Math.max(0, ...names.map((name) => displayWidth(printableLine(name)))));
+  const label = (name: string) => padEnd(printableLine(name), width);
   if ('error' in verdict) {
     return `x ${label(verdict.name)}  could not be compared\n${failureText(verdict.name, verdict.error, style, told)}`;
   }

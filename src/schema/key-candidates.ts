@@ -83,6 +83,12 @@ const snakeCase = (name: string): string =>
     .replaceAll(/[\s.-]+/g, '_')
     .toLowerCase();
 
+const ROLES = [CHANGE_NAME, INSERT_NAME, FACT_NAME];
+
+/** Whether both are names of times of changes, of inserts or of facts, or neither is. */
+export const hasRoleOf = (name: string, other: string): boolean =>
+  ROLES.every((role) => role.test(snakeCase(name)) === role.test(snakeCase(other)));
+
 const SCORES = {
   trigger: 50,
   changeName: 40,

@@ -135,6 +135,12 @@ describe('the command line', () => {
     ['a flag in front of the command', '--repair verify', '"increp" has no option --repair', '--help'],
     ['-v without a command', '-v', '"increp -V" prints the version', '--help'],
     ['a global flag that is not there', 'sync --colour', 'has no option --colour', '--help'],
+    [
+      'an argument that is missing',
+      'completion',
+      'the shell is missing: one of bash, zsh, fish',
+      'See "increp completion --help"',
+    ],
     ['a flag without its value', 'sync --wait-lock', 'argument missing', 'See "increp sync --help"'],
     [
       'a command that is not there',

@@ -51,10 +51,10 @@ describe.each(['', ...all.map(({ name }) => name)])('the help of "%s"', (name) =
 });
 
 /** What a terminal of that width is sent: util-linux's script gives the command a terminal of its own. */
-async function onTerminal(args: string, columns: number): Promise<string> {
-  const command = `stty cols ${columns}; '${process.execPath}' '${PROGRAM}' ${args}`;
+async function onTerminal(args: string, columns: number, { PAGER = '', rows = 0 } = {}): Promise<string> {
+  const command = `stty cols ${columns} rows ${rows}; '${process.execPath}' '${PROGRAM}' ${args}`;
   const { stdout } = await execa('script', ['-qec', command, '/dev/null'], {
-    env: { PATH: withProgram(process.env['PATH']), TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+    env: { PATH: withProgram(process.env['PATH']), TERM: 'xterm-256color', LANG: 'C.UTF-8', PAGER },
     extendEnv: false,
     stdin: 'ignore',
   });
@@ -67,6 +67,16 @@ test('help on a terminal is as wide as it, up to 80, and its headings are bold u
     (await helpIn(undefined, 'sync --help')).trimEnd(),
   );
   expect(await onTerminal('sync --help', 80)).toContain('\u001b[1mWith every command:\u001b[22m');
+});
+
+test('on a terminal, help that is longer than the screen opens in $PAGER', async () => {
+  const paged = async (pager: string, rows: number) =>
+    (await onTerminal('help selection --no-color', 80, { PAGER: pager, rows })).split('\n')[0];
+  const title = 'Select columns, rows, values and names';
+  expect(await paged('sed s/^/./', 20)).toBe(`.${title}`);
+  expect(await paged('sed s/^/./', 500)).toBe(title);
+  expect(await paged('no-such-pager', 20)).toBe(title);
+  expect(await paged('no-such-pager "$HOME"', 20)).toBe(title);
 });
 
 test('increp alone says what there is, and that nothing was asked for', async () => {
@@ -141,6 +151,12 @@ test('help about a page, an error, a finding and a setting, and about nothing', 
     ['pipelines many', /^Many pipelines\n/],
     ['how do I add a table?', /^Add a table\n[^]*\n {4}\{ "name": "invoices"/],
     ['orders_stg', /^orders_stg\n {4}content: the staging table/],
+    ['rename', /^rename\n {4}meaning: [^]*\n {4}more: "increp help selection"\n$/],
+    ['conflict_log', / {4}more: "increp help modes"\n$/],
+    ['DEST_URLS', / {4}more: "increp help several-destinations"\n$/],
+    ['SOURCE_SSLMODE', / {4}more: "increp help setup"\n$/],
+    ['chunk', /more: "increp help large-tables"\n$/],
+    ['filter', /some columns, some rows[^]*increp help selection/],
     ['findings', /"increp help errors"|^Findings/],
     ['tunnel', /increp help ssh\n/],
     ['another machine', /^Move to another machine\n/],

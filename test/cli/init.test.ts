@@ -135,7 +135,7 @@ describe('what the source has', () => {
       ['two', 'updated_at'],
     ]);
     expect(warnings).toEqual([
-      'the replication key of log shows only inserts, so changed rows are not copied',
+      'the replication key of log (id) shows only inserts, so changed rows are not copied',
       'no constraint at the source keeps the unique key of shown (id) unique and NOT NULL; of rows with the same key, only the newest is kept',
     ]);
     expect(JSON.parse(await read(pair, 'tables-config.json'))).toMatchObject({
@@ -251,6 +251,28 @@ describe('what is written', () => {
     expect(parse(await read(pair, '.env'))).toEqual({ ...variables(pair), WEBHOOK_SECRET: 'kept # with me' });
     expect(await read(pair, '.gitignore')).toBe('dist/\n.env\nsync-state/\n');
     expect(await written(pair)).toHaveLength(4);
+  });
+
+  test('invalid JSON, and a list of destinations, are reported at once', async () => {
+    await using pair = await freshPair(ordersPreset);
+    const config = join(pair.directory, 'tables-config.json');
+    const answers = 'init --yes --all-tables';
+    await writeFile(config, '{ "tables": [],\n}');
+    const invalid = await increp(answers, pair);
+    expect(invalid.exitCode).toBe(78);
+    expect(invalid.stderr).toMatch(/tables-config.json, line 1, column 15: JSON allows no comma[^]*--force/);
+    await writeFile(config, '{ "destinations": [], "tables": [] }');
+    const DEST_URLS = pair.destinationUrl();
+    for (const [env, what] of [
+      [{}, '"destinations" in tables-config.json is for several destinations'],
+      [{ DEST_URLS }, 'DEST_URLS (the environment) is for several destinations'],
+    ] as const) {
+      const refused = await increp(answers, pair, { env });
+      expect(refused.exitCode).toBe(64);
+      expect(refused.stderr).toContain(what);
+      expect(refused.stderr).toContain('increp help several-destinations');
+    }
+    expect((await increp(`${answers} --force`, pair)).exitCode).toBe(0);
   });
 
   test('the sample of a clone goes without asking', async () => {

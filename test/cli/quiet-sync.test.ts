@@ -30,7 +30,7 @@ async function cron(pair: Pair, args = '') {
   return { stdout, stderr, exitCode };
 }
 
-const lastSuccess = / {4}last success: 20\d\d-\d\d-\d\dT[\d:.]+Z, \d+\.\d s before/;
+const lastSuccess = / {4}last success: 20\d\d-\d\d-\d\d [\d:]+, \d+\.\d s before/;
 
 slowTest('no mail while all is well', async () => {
   await using pair = await freshPair(two);
@@ -54,7 +54,7 @@ test('a table that fails: which pipeline and table, why, what to do, and since w
   expect(stdout).toMatch(/^ {4}error: [^]*updated_at[^]*\([A-Z_]+\)\n {6}next: \S/m);
   expect(stdout).toMatch(lastSuccess);
   // The run without changes counts, as in "status".
-  expect(Date.parse(/last success: (\S+Z),/.exec(stdout)?.[1] ?? '')).toBeGreaterThan(loadedAt);
+  expect(Date.parse(/last success: (\S+ \S+),/.exec(stdout)?.[1] ?? '')).toBeGreaterThan(loadedAt - 1000);
   expect(stdout).toMatch(/^1 table ok, 1 failed in /m);
   expect(stdout).not.toContain('orders');
   expect(Buffer.from(stdout).every((byte) => byte < 128)).toBe(true);
@@ -80,7 +80,7 @@ slowTest('a server that is away: one mail, without a word about the tries before
   expect(exitCode).toBe(69);
   expect(stderr).toBe('');
   expect(stdout).toMatch(
-    /^pipeline \S+: FAILED\nlast success: 20\d\d-[\d:.TZ-]+, [\d.]+ s before\nerror: [^]*\(CONNECTION_FAILED[^]*\n {2}next: [^]*Run failed after [\d.]+ s\. No table was synced\.\n$/,
+    /^pipeline \S+: FAILED\nlast success: 20[\d: -]+, [\d.]+ s before\nerror: [^]*\(CONNECTION_FAILED[^]*\n {2}next: [^]*Run failed after [\d.]+ s\. No table was synced\.\n$/,
   );
 });
 

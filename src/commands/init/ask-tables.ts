@@ -155,7 +155,7 @@ async function askWhich(
         ? [
             {
               value: 'all' as const,
-              label: `All ${possible.length}: increp asks about the keys of ${ready.length > 0 ? `the other ${unclear}` : 'each'}`,
+              label: `All ${possible.length}: increp asks about the keys of ${ready.length === 0 ? 'each' : unclear === 1 ? 'the other table' : `the other ${unclear}`}`,
             },
           ]
         : []),
@@ -238,6 +238,8 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
     const known = columns ?? table.mergeKey?.columns;
     return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
   }
+  if (table.keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts'))
+    prompts.warn(`"${replicationKey}" shows only inserts, so changed rows of ${name} are not copied.`);
   const mergeKey = columns ?? (await askMergeKey(prompts, table));
   if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
   if (mergeKey === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table, replicationKey) };

@@ -117,7 +117,7 @@ export function warningsOf(setup: Setup): string[] {
           table.keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts'),
       ),
     )
-    .map(({ name }) => name);
+    .map(({ name, replicationKey }) => `${name} (${replicationKey})`);
   return [
     ...directionWarnings(setup).map(({ what, next }) => `${what}. ${next}`),
     ...(isOneDatabase

@@ -12,7 +12,10 @@ export function usageErrorOf({ code, message }: CommanderError, asked: Command):
   const what =
     code === 'commander.unknownOption'
       ? unknownOption(word, asked)
-      : (notOneOf(message) ?? invalidValue(message) ?? message.replace(/^error: /, ''));
+      : (missingChoice(word, code, asked) ??
+        notOneOf(message) ??
+        invalidValue(message) ??
+        message.replace(/^error: /, ''));
   return new IncrepError('USAGE', { what, next: `See "${pathOf(asked)} --help".` });
 }
 
@@ -22,6 +25,13 @@ function contradiction(message: string): IncrepError {
     what: `${flags.join(' and ')} contradict each other`,
     next: 'Use one of them.',
   });
+}
+
+/** An argument with few possible values is best explained by the values. */
+function missingChoice(name: string, code: string, { registeredArguments }: Command): string | undefined {
+  if (code !== 'commander.missingArgument') return undefined;
+  const choices = registeredArguments.find((argument) => argument.name() === name)?.argChoices;
+  return choices && `the ${name} is missing: one of ${choices.join(', ')}`;
 }
 
 const NOT_A_CHOICE =

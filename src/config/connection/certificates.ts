@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import process from 'node:process';
+import { utcTime } from '../../format.ts';
 import { protectCommand } from '../../ownership.ts';
 import { shellWord } from '../../shell-word.ts';
 import { show } from '../problems.ts';
@@ -58,7 +59,7 @@ export async function modeFault(path: string): Promise<string | undefined> {
 /** Undefined if the certificate is still valid. */
 export function expiryOf({ validTo }: X509Certificate, now = new Date()): string | undefined {
   const until = new Date(validTo);
-  return until <= now ? `expired on ${until.toISOString()}` : undefined;
+  return until <= now ? `expired on ${utcTime(until)}` : undefined;
 }
 
 export const NO_SYSTEM_ROOTS = `the word ${show('system')} needs a file with the authorities of this system, which increp did not find; name a file, such as /etc/ssl/certs/ca-certificates.crt`;

@@ -1,35 +1,91 @@
 import { IncrepError } from '../../errors.ts';
-import { nearest } from '../../nearest.ts';
+import { misspelt, nearest } from '../../nearest.ts';
+import { hasRoleOf } from '../../schema/key-candidates.ts';
+import { keyTypeOf } from '../../schema/keys.ts';
+import type { TableSettings } from '../../config/settings.ts';
+import type { TableName } from '../../schema/names.ts';
+import { patternOf } from '../../schema/patterns.ts';
 import { describeSource, type Relation } from '../../schema/relations.ts';
 
-/** `names`: the columns of the source. */
 interface KeyOption {
   readonly key: string;
   /** Whether the value comes from `defaults`. */
   readonly isInherited?: boolean;
+  /** For a table without an entry of its own: the pattern that matched it, and the names that its entry needs. */
+  readonly pattern?: { readonly text: string; readonly names: object } | undefined;
 }
 
-/** Other tables need the value in `defaults`. */
-const correctionOf = (key: string, table: string, isInherited: boolean): string =>
-  isInherited ? `Set "${key}" for table "${table}"` : `Correct "${key}" of table "${table}"`;
+/** The part of `KeyOption` about a table that a pattern matched. */
+export const patternOption = (
+  { name, pattern, destinationTable }: Pick<TableSettings, 'name' | 'pattern' | 'destinationTable'>,
+  { schema, table }: TableName,
+): KeyOption['pattern'] =>
+  pattern === undefined
+    ? undefined
+    : {
+        text: pattern,
+        names: {
+          name: patternOf(table),
+          ...(name !== table && { schema }),
+          ...(destinationTable !== undefined &&
+            destinationTable !== table && { dest_name: destinationTable }),
+        },
+      };
 
-/** For a table without any column that could be the key. */
-const withoutKey = (table: string, isInherited: boolean): string =>
-  isInherited
-    ? ` If no column fits, read the whole table at each sync: ${JSON.stringify({ name: table, mode: 'full-refresh' })}, or leave it out with "enabled": false.`
-    : '';
+/** Another key of changes, not only another spelling: a key of inserts would miss every update. */
+function nearKey(wanted: string, { columns }: Relation): string | undefined {
+  const keys = columns.filter((column) => keyTypeOf(column) !== undefined);
+  const times = keys.filter((column) => keyTypeOf(column) !== 'integer').map(({ name }) => name);
+  return (
+    misspelt(
+      wanted,
+      keys.map(({ name }) => name),
+    ) ??
+    nearest(
+      wanted,
+      times.filter((name) => hasRoleOf(name, wanted)),
+    )
+  );
+}
 
+const fullRefresh = (names: object): string => JSON.stringify({ ...names, mode: 'full-refresh' });
+
+/** Other tables need the value in `defaults` or in the pattern. */
+function correctionOf({ name: { table } }: Relation, option: KeyOption, near: string | undefined): string {
+  const { key, isInherited = false, pattern } = option;
+  if (!pattern) {
+    if (!isInherited) return `Correct "${key}" of table "${table}" in tables-config.json.`;
+    return `Set "${key}" for table "${table}" in tables-config.json. If no column fits, read the whole table at each sync: ${fullRefresh({ name: patternOf(table) })}, or leave it out with "enabled": false.`;
+  }
+  const { names } = pattern;
+  const isMergeKey = key === 'unique_cols';
+  if (key !== 'replication_key' && !isMergeKey)
+    return `Correct "${key}" of the pattern, or add an entry for the table to tables-config.json: ${JSON.stringify(names)}.`;
+  const column = near ?? 'COLUMN';
+  const another = JSON.stringify({ ...names, [key]: isMergeKey ? [column] : column });
+  const whole = `${fullRefresh(names)}, which reads the whole table at each sync`;
+  const choices =
+    near === undefined
+      ? `${whole}, or, if ${isMergeKey ? 'other columns identify a row' : 'another column grows with every change'}, ${another}`
+      : `${another}, or, if no column fits, ${whole}`;
+  return `Add an entry for the table to tables-config.json: ${choices}.`;
+}
+
+const originOf = ({ key, isInherited = false, pattern }: KeyOption): string =>
+  isInherited ? `${key} in "defaults"` : pattern ? `${key} of the pattern "${pattern.text}"` : key;
+
+/** `source` has the names of the source. */
 export function columnNotFound(
   source: Relation,
-  { key, isInherited = false }: KeyOption,
+  option: KeyOption,
   wanted: string,
-  names: readonly string[],
   /** When a sync last read the column, in RFC 3339. Undefined if no sync did. */
   lastSeen?: string,
 ): IncrepError {
-  const near = nearest(wanted, names);
+  const names = source.columns.map(({ name }) => name);
+  const near = option.key === 'replication_key' ? nearKey(wanted, source) : nearest(wanted, names);
   return new IncrepError('COLUMN_NOT_FOUND', {
-    what: `${describeSource(source)} ${lastSeen === undefined ? 'has no' : 'no longer has the'} column "${wanted}" (${isInherited ? `${key} in "defaults"` : key})${lastSeen === undefined ? '' : `, which increp last read at ${lastSeen}`}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `${correctionOf(key, source.name.table, isInherited)} in tables-config.json. Its columns: ${names.join(', ')}.${withoutKey(source.name.table, isInherited)}`,
+    what: `${describeSource(source)} ${lastSeen === undefined ? 'has no' : 'no longer has the'} column "${wanted}" (${originOf(option)})${lastSeen === undefined ? '' : `, which increp last read at ${lastSeen}`}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: `${correctionOf(source, option, near)} Its columns: ${names.join(', ')}.`,
   });
 }

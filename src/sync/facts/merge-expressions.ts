@@ -18,7 +18,7 @@ import {
   IS_ASSIGNABLE,
   type MergeScope,
 } from '../../sql/merge-expression.ts';
-import { columnNotFound } from './column-not-found.ts';
+import { columnNotFound, patternOption } from './column-not-found.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { oppositePipelines } from './swapped-sides.ts';
 import { refusedSql, type Selected } from './source-selection.ts';
@@ -61,10 +61,8 @@ async function mergeFault(
   const { settings } = facts;
   const unknown = settings.merge.find(({ name }) => !source.columns.some((column) => column.name === name));
   const own = atSource(source, settings.selection);
-  if (unknown) {
-    const names = own.columns.map(({ name }) => name);
-    return columnNotFound(own, { key: 'merge' }, unknown.column, names);
-  }
+  if (unknown)
+    return columnNotFound(own, { key: 'merge', pattern: patternOption(settings, own.name) }, unknown.column);
   const scope = scopeOf(facts, source);
   const types = [...scope.source, ...scope.destination].map(({ type }) => type);
   if (!areThere.parse((await client.query(haveTypes(types))).rows[0]).areThere) return undefined;

@@ -44,7 +44,7 @@ import {
 } from '../../sql/row-source.ts';
 import { PINNED_PATH, TO_USUAL_PATH } from '../../sql/search-path.ts';
 import { calledIn, hasChangingWord } from '../../sql/user-sql.ts';
-import { columnNotFound } from './column-not-found.ts';
+import { columnNotFound, patternOption } from './column-not-found.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** The server's description of a selection. */
@@ -67,7 +67,7 @@ export interface SelectedSource extends Selected {
 
 /** A table that may have a selection. */
 export interface Selectable {
-  readonly settings: Pick<TableSettings, 'name' | 'selection'>;
+  readonly settings: Pick<TableSettings, 'name' | 'selection' | 'pattern' | 'destinationTable'>;
   readonly name: TableName;
   readonly table: Relation | undefined;
 }
@@ -109,8 +109,8 @@ function selectSource(selectable: Selectable): SelectedSource {
   if (optionsOf(selection).length === 0 || !table) return plain;
   const unknown = unknownColumnOf(selection, table.columns);
   if (unknown) {
-    const names = table.columns.map((column) => column.name);
-    return { ...plain, fault: columnNotFound(table, { key: unknown.option }, unknown.name, names) };
+    const option = { key: unknown.option, pattern: patternOption(settings, name) };
+    return { ...plain, fault: columnNotFound(table, option, unknown.name) };
   }
   const same = sameNameOf(selection, table.columns);
   if (same) return { ...plain, fault: sameName(table, same) };

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
+import { utcTime } from '../../format.ts';
 import type { Database } from '../../postgres/database.ts';
 import { endpointOf, type Endpoint } from '../../postgres/endpoint.ts';
 import { LOCK_HOLDERS } from '../../sql/sessions.ts';
@@ -121,7 +122,7 @@ const describeHolder = ({ pid, application, user, since, lock, side }: Holder): 
     pid === null ? 'a prepared transaction' : `pid ${pid}`,
     ...(application === null || application === '' ? [] : [`(${application})`]),
     ...(user === null ? [] : [`of ${user}`]),
-    ...(since === null ? [] : [`since ${since.toISOString()}`]),
+    ...(since === null ? [] : [`since ${utcTime(since)}`]),
     `with ${lock}`,
     `at the ${side}`,
   ].join(' ');

@@ -1,5 +1,6 @@
 /** Reasons at the source, and in the settings about it, that prevent a sync of a table. Pure. */
 import { IncrepError } from '../../errors.ts';
+import { utcTime } from '../../format.ts';
 import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
@@ -9,7 +10,7 @@ import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
-import { columnNotFound } from '../facts/column-not-found.ts';
+import { columnNotFound, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 export function sourceRefusals(now: TableFacts): IncrepError[] {
@@ -59,9 +60,9 @@ const schemaNotFound = (now: TableFacts): IncrepError =>
 function tableNotFound(now: TableFacts): IncrepError {
   const { sourceName, otherSourceNames, saved, destination } = now;
   if (saved.kind === 'record')
-    return tableGone(now, `whose last changes increp copied at ${timeOf(saved.record.syncedAt)}`);
+    return tableGone(now, `whose last changes increp copied at ${utcTime(saved.record.syncedAt)}`);
   if (saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset')
-    return tableGone(now, `which increp synced before the reset of ${timeOf(saved.why.at)}`);
+    return tableGone(now, `which increp synced before the reset of ${utcTime(saved.why.at)}`);
   const near = withoutSchema(sourceName, otherSourceNames) ?? nearest(sourceName.table, otherSourceNames);
   if (destination)
     return new IncrepError('TABLE_NOT_FOUND', {
@@ -87,8 +88,6 @@ const tableGone = (
     what: `the source no longer has ${printName(sourceName)}, ${when}${destination ? `; its destination table ${printName(destinationName)} is kept` : ''}`,
     next: `If the ${saved.kind === 'record' && saved.record.files?.length === 0 ? 'table or view' : 'table'} was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": ${JSON.stringify(destinationName.table)} ("increp help schema-changes").`,
   });
-
-const timeOf = (at: string): string => at.replace(/\.\d+Z$/, 'Z');
 
 const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
@@ -131,10 +130,13 @@ const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =
 /** The columns of a state have the names of the destination, so a renamed column is not found there. */
 const lastSeen = (saved: TableFacts['saved'], column: string): string | undefined =>
   saved.kind === 'record' && saved.record.shape.columns.some(({ name }) => name === column)
-    ? timeOf(saved.record.syncedAt)
+    ? utcTime(saved.record.syncedAt)
     : undefined;
 
-function columnRefusals({ settings, natives, saved }: TableFacts, selected: Relation): IncrepError[] {
+function columnRefusals(
+  { settings, sourceName, natives, saved }: TableFacts,
+  selected: Relation,
+): IncrepError[] {
   const names = selected.columns.map(({ name }) => name);
   const source = atSource(selected, settings.selection);
   const isTracked = tracksVersions(settings);
@@ -153,9 +155,12 @@ function columnRefusals({ settings, natives, saved }: TableFacts, selected: Rela
       .map(([key, name]) =>
         columnNotFound(
           source,
-          { key, isInherited: settings.inheritedKeys.includes(key) },
+          {
+            key,
+            isInherited: settings.inheritedKeys.includes(key),
+            pattern: patternOption(settings, sourceName),
+          },
           name,
-          sourceNames,
           lastSeen(saved, name),
         ),
       ),

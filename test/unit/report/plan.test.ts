@@ -48,6 +48,22 @@ test('a table that is read again although there is nothing new says how much', (
   );
 });
 
+test('the lookback is a part of what is read, and a small table without statistics is called small', () => {
+  const estimated = { rows: 11, bytes: 264 };
+  const changed = quiet('orders', { high: '9', hasWork: true, lookbackSeconds: 10, estimated });
+  const again = quiet('part', { readAgain: { rows: 300, bytes: 6300 }, lookbackSeconds: 10 });
+  const load = { action: 'initial', hasWork: true, loader: 'copy', reason: 'new' };
+  const loads = [quiet('a', { ...load, isSmall: true }), quiet('b', load)];
+  const text = formatPlan([changed, again, ...loads], { ...narrow, width: Infinity }, FRAME);
+  expect(text).toContain('about 11 rows, 264 B, from 10s before 7 on\n');
+  expect(text).toContain(
+    'nothing newer than 7; the sync reads the 10s before it again: about 300 rows, 6.3 kB\n',
+  );
+  expect(text).toContain(
+    '1 quiet; about 11 rows, 264 B, 1 small table, and 1 table of unknown size to read.',
+  );
+});
+
 test('tables that are refused for one reason share it, at the end', () => {
   const refusal = (name: string) => ({
     ...{ action: 'refused', hasWork: false, reason: `no SELECT on ${name}` },
@@ -66,6 +82,20 @@ to    destination
 Plan: 5 tables: 0 to load, 0 to load again, 0 with changes, 1 quiet, 4 REFUSED.
 `);
   expect(formatPlan(refused, narrow, { ...FRAME, isVerbose: true }).match(/next: /g)).toHaveLength(4);
+});
+
+test('a name that is long, or on two lines, moves no other table', () => {
+  const long = 'a'.repeat(63);
+  const initial = { action: 'initial', hasWork: true, reason: 'there is no destination table yet' };
+  const tables = ['orders', long, 'new\nline', '表の名前'].map((name) => quiet(name, initial));
+  expect(formatPlan(tables, narrow, FRAME).split('\n').slice(0, 6)).toEqual([
+    '+ orders    initial       there is no destination table yet',
+    `+ ${long}  initial`,
+    '    there is no destination table yet',
+    '+ new line  initial       there is no destination table yet',
+    '+ 表の名前  initial       there is no destination table yet',
+    '',
+  ]);
 });
 
 test('few tables, and tables with -v, have a line each', () => {

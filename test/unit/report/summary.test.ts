@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { RunSummary, TableOutcome } from '../../../src/events.ts';
+import { localTime } from '../../../src/report/local-time.ts';
 import type { Style } from '../../../src/report/style.ts';
 import {
   formatEnding,
@@ -159,7 +160,7 @@ test('a mail names the pipeline, only what went wrong, and how old the copy is',
       '    error: denied',
       '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
       '      next: GRANT SELECT ON items TO reader;',
-      '    last success: 2026-03-01T08:30:00.000Z, 1 h 30 min before',
+      `    last success: ${localTime(new Date('2026-03-01T08:30:00Z'))}, 1 h 30 min before`,
       'warning: the source is a standby',
       '2 tables ok, 1 failed, 1 skipped, 1 with warnings in 4.2 s',
       '',
@@ -175,7 +176,7 @@ test('a mail about a run that never got to its tables says when one did', () => 
   const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
   expect(formatProblems(failed, failed.tables.length, last, plain).split('\n').slice(0, 2)).toEqual([
     'pipeline shop: FAILED',
-    'last success: 2026-03-01T09:59:00.000Z, 1 min 4 s before',
+    `last success: ${localTime(new Date('2026-03-01T09:59:00Z'))}, 1 min 4 s before`,
   ]);
   expect(formatProblems(failed, failed.tables.length, new Map(), plain)).not.toContain('last success');
   expect(hasProblems(summary({ tables: [outcome()] }))).toBe(false);

@@ -77,11 +77,29 @@ test('so are the commands for a pipeline, and no others', () => {
   ]);
 });
 
+test('a sentence about a command is no command', () => {
+  expect(wrap('meaning: When increp serve syncs the table', { width: 24 })).toHaveLength(2);
+});
+
+test('a long command in quotes stays on one line, and the words before a command have their own', () => {
+  const directory = `/srv/${'x'.repeat(120)}`;
+  const command = `"/usr/bin/node ${directory}/increp.js -C ${directory} reset orders --force"`;
+  const lines = wrap(`To take over the table, run ${command}. Then wait.`, { width: 60 });
+  expect(lines).toEqual(['To take over the table, run', `${command}.`, 'Then wait.']);
+  expect(wrap(`  next: Run: chmod 600 ${directory}`, { width: 60 })).toEqual([
+    '  next: Run:',
+    `chmod 600 ${directory}`,
+  ]);
+});
+
 test.each([
   'next: npx increp -C /srv/pipelines/shop status audit_log and_another_table_with_a_long_name',
   `then run: increp sync 'Müller daten' 'Odd Name'\\''s' audit_log moods order_items orders --adopt`,
   'To test it: pg_isready -h a-host-with-a-long-name.example.com -p 6761',
   'next: /opt/node/bin/node /opt/increp/bin/increp.js -C /srv/pipelines/shop verify orders',
+  `Next: '/opt/my tools/node' '/opt/my tools/increp.js' -C '/srv/all pipelines/the shop' check`,
+  `next: '/opt/my tools/increp' -C '/srv/all pipelines/the shop' check`,
+  `next: sudo chown -R alice '/srv/all pipelines/the shop of the department'`,
 ])('a command for a shell stays on one line: %s', (text) => {
   const lines = wrap(`Before it stand some words that fill a line. ${text}`, { width: 60 }, '    ');
   const command = text.slice(text.indexOf(': ') + 2);

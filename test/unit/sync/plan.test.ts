@@ -140,6 +140,28 @@ test('what must not be touched is refused with its own code', () => {
   expect(codeOf({ staging: relation({ comment: 'mine' }) })).toBe('STAGING_NAME_CONFLICT');
 });
 
+test.each([
+  ['create_at', 'created_at', '"replication_key":"created_at"'],
+  ['updated_at', undefined, '{"name":"orders","mode":"full-refresh"}'],
+  ['changed', 'changed_on', '"replication_key":"changed_on"'],
+  ['note_at', undefined, '"mode":"full-refresh"'],
+])('the replication key %s of a pattern is not there; the suggestion is %s', (wanted, near, entry) => {
+  const time = 'timestamp with time zone';
+  const columns = [
+    ...ORDERS_COLUMNS.slice(0, 2),
+    column({ name: 'created_at', type: time, position: 3 }),
+    ...(wanted === 'changed' ? [column({ name: 'changed_on', type: time, position: 4 })] : []),
+    column({ name: 'updated_by', type: 'integer', position: 5 }),
+  ];
+  const change = settings({ replicationKey: wanted, inheritedKeys: ['replication_key'], pattern: '*' });
+  const refused = plan({ ...change, source: relation({ columns }) });
+  if (refused.kind !== 'refuse') throw new Error(`not refused: ${refused.kind}`);
+  const { message, next } = refused.error;
+  expect(/did you mean "(.*)"/.exec(message)?.[1]).toBe(near);
+  expect(next).toContain('Add an entry for the table to tables-config.json: {"name":"orders"');
+  expect(next).toContain(entry);
+});
+
 test('a scale that the destination does not know is refused by its column', () => {
   const columns = [...ORDERS_COLUMNS, column({ name: 'thousands', type: 'numeric(5,-3)', position: 4 })];
   const [source, destination] = [relation({ columns }), relation({ columns, oid: '2' })];
