@@ -242,7 +242,7 @@ slowTest('a backend of a killed run that still commits its chunk is waited for',
   orphan.release();
   const result = await running.wait();
   expect(result.exitCode, result.stderr).toBe(0);
-  expect(result.lines().at(-1)).toMatchObject({ tables: [{ rows_read: 20_001, rows_inserted: 20_000 }] });
+  expect(result.lines().at(-1)).toMatchObject({ tables: [{ rows_inserted: 20_000 }] });
   const doubled = await pair.destination.query('SELECT id FROM big GROUP BY 1 HAVING count(*) > 1');
   expect(doubled.rowCount).toBe(0);
 });

@@ -17,6 +17,11 @@ import type { RunRequest } from './run-request.ts';
 import type { TableRequest } from './sync-table.ts';
 import { outlineOf, type TableOutline } from './table-outline.ts';
 
+interface PrepareRequest extends TableRequest, Pick<RunRequest, 'tables' | 'look'> {
+  /** Hears how many tables with work were found so far. */
+  readonly foundWork: (tables: number) => void;
+}
+
 export interface Prepared {
   readonly known: readonly TableOutline[];
   readonly failures: readonly TableFailure[];
@@ -32,10 +37,7 @@ export interface Prepared {
  * Works on a group of tables while the servers describe the next group, and look for changes in the group before. The
  * servers do that on connections of their own, so nothing else uses the first connections meanwhile.
  */
-export async function prepareTables(
-  context: RunContext,
-  request: TableRequest & Pick<RunRequest, 'tables' | 'look'>,
-): Promise<Prepared> {
+export async function prepareTables(context: RunContext, request: PrepareRequest): Promise<Prepared> {
   await persistently(context, undefined, () => ensureUsable(context));
   const groups = [...batchesOf(request.tables, GROUP_SIZE)];
   const [known, failures]: [TableOutline[], TableFailure[]] = [[], []];
@@ -44,18 +46,16 @@ export async function prepareTables(
   let described = describeAhead(context, groups[0]);
   let swept: SweepResult = () => Promise.resolve(new Map());
   const waiting: WaitingRows[] = [];
+  let found = 0;
   let asked: readonly TableFacts[] = [];
   const collect = async () => {
     for (const [facts, { plan, verdict, ...times }] of await swept())
       if (verdict.kind === 'quiet')
         quiet.set(facts.settings.name, quietOutcome(facts, plan, { ...times, ...verdict }));
-    if (request.look)
-      waiting.push(
-        ...(await countWaiting(
-          context,
-          asked.filter(({ settings: { name } }) => !quiet.has(name)),
-        )),
-      );
+    const withWork = asked.filter(({ settings: { name, isEnabled } }) => isEnabled && !quiet.has(name));
+    found += withWork.length;
+    if (request.look) waiting.push(...(await countWaiting(context, withWork)));
+    else request.foundWork(found);
   };
   await using _ = endingPipelines(context);
   for (const [place, group] of groups.entries()) {

@@ -4,6 +4,7 @@ import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.
 import type { RunSummary, TableOutcome, WaitingRows } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import { inOrder, type TableFailure } from '../facts/facts.ts';
+import { openWorkers } from '../load/chunks/workers.ts';
 import { copiesObjects } from '../objects/copied-table.ts';
 import { copyObjectsOfAll } from './copy-objects.ts';
 import { connections, parentsFirst, parentsIn, waitsForOthers } from './foreign-keys.ts';
@@ -59,10 +60,15 @@ async function syncTables(context: RunContext, request: RunRequest, report: RunR
   const { outcomes, warn } = report;
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
-  const { known, failures, latest, quiet, waiting } = await prepareTables(context, request);
+  const { jobs } = request;
+  await using workers = openWorkers(context, Math.min(jobs, request.tables.length) - 1);
+  const { known, failures, latest, quiet, waiting } = await prepareTables(context, {
+    ...request,
+    // The connections open while increp looks for more tables with work.
+    foundWork: (tables) => workers.connect(tables - 1),
+  });
   report.waiting.push(...waiting);
   const shown = await inRunOrder(context, request.tables, { known, failures, latest });
-  const { jobs } = request;
   const tables = shown.filter(isOutline);
   const active = inSyncOrder(context, shown, jobs).filter(({ settings }) => !quiet.has(settings.name));
   const pass: RunPass = {
@@ -105,7 +111,7 @@ async function syncTables(context: RunContext, request: RunRequest, report: RunR
       else await finish(outcome);
     }
     if (request.look) return;
-    const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle);
+    const isComplete = await (jobs > 1 ? syncSeveral : syncOneByOne)(pass, active, settle, workers);
     if (!isComplete) return;
     await syncAgain(pass);
     await syncWithoutForeignKeys(pass);

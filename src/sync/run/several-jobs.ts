@@ -4,7 +4,7 @@ import type { TableOutcome } from '../../events.ts';
 import { ConnectionPairs } from '../context/connection-pairs.ts';
 import type { ConnectionPair } from '../context/run-context.ts';
 import type { TableFailure } from '../facts/facts.ts';
-import { openWorkers } from '../load/chunks/workers.ts';
+import type { Workers } from '../load/chunks/workers.ts';
 import { parentsIn } from './foreign-keys.ts';
 import { isOutline, syncNext, type RunPass } from './run-pass.ts';
 import type { TableOutline } from './table-outline.ts';
@@ -15,13 +15,15 @@ import { formatCounted } from '../../format.ts';
 type Settle<Table> = (table: Table, outcome: TableOutcome) => Promise<boolean>;
 
 /**
- * Returns false if the run ended before all tables. The tables that are being synced then finish first.
+ * `workers`: for all jobs but one. Returns false if the run ended before all tables. The tables that are being synced then
+ * finish first.
  * @throws the first error that is not the error of a table, such as a signal, after the other jobs have ended
  */
 export async function syncSeveral<Table extends TableOutline | TableFailure>(
   pass: RunPass,
   tables: readonly Table[],
   settle: Settle<Table>,
+  workers: Pick<Workers, 'contexts'>,
 ): Promise<boolean> {
   const { context, request } = pass;
   const jobs = Math.max(1, Math.min(request.jobs, tables.length));
@@ -29,10 +31,12 @@ export async function syncSeveral<Table extends TableOutline | TableFailure>(
   const queue = new TableQueue<TableOutline | TableFailure>(tables, (table) =>
     isOutline(table) ? parentsOf(table) : [],
   );
-  await using workers = openWorkers(context, jobs - 1);
   const pairs = new ConnectionPairs<ConnectionPair>(
     // The connections of the run are open already, so they are used first.
-    [...workers.contexts, context].map(({ source, destination }) => ({ source, destination })),
+    [...workers.contexts.slice(0, jobs - 1), context].map(({ source, destination }) => ({
+      source,
+      destination,
+    })),
   );
   let hasEnded = false;
   let active = jobs;

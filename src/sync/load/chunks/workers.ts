@@ -6,6 +6,8 @@ export interface Workers extends AsyncDisposable {
   readonly contexts: readonly RunContext[];
   /** Aborts the work of all workers; their transactions roll back. */
   readonly stop: (reason: unknown) => void;
+  /** Connects the first workers before they have work. An error shows when they work. */
+  readonly connect: (count: number) => void;
 }
 
 export function openWorkers(context: RunContext, count: number): Workers {
@@ -20,11 +22,17 @@ export function openWorkers(context: RunContext, count: number): Workers {
     const open = contexts.flatMap(({ source, destination }) => [source, destination]);
     await Promise.all(open.map((database) => database[Symbol.asyncDispose]()));
   };
-  return { contexts, stop, [Symbol.asyncDispose]: close };
+  let connected = 0;
+  const connect = (needed: number) => {
+    for (const { source, destination } of contexts.slice(connected, needed))
+      for (const database of [source, destination]) database.identity().catch(() => undefined);
+    connected = Math.max(connected, needed);
+  };
+  return { contexts, stop, connect, [Symbol.asyncDispose]: close };
 }
 
 /** The workers of one load in chunks. */
-export interface ChunkWorkers extends Workers {
+export interface ChunkWorkers extends Omit<Workers, 'connect'> {
   /** How many chunks may be copied besides, over connections that no other job of the run needs. */
   readonly helpers: number;
   /** Copies a chunk over such connections. Waits for them. Returns false if the signal was aborted before. */
