@@ -105,7 +105,7 @@ WHERE l.relation = 'public.orders'::regclass;
     steps: [
       `Find the reason in the server's log: "canceling statement due to ...".`,
       "Exempt increp's roles from that program, or raise the limit of the pooler above your longest load.",
-      'To read a large table in shorter statements, set `"initial_load": "copy"` and `"chunk": "1GB"`.',
+      'To read a large table in shorter statements, set `"chunk": "1GB"`.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to user request (TIMEOUT, SQLSTATE 57014)',

@@ -69,7 +69,7 @@ function largeLoadFindings({ settings: { name, chunk } }: TableFacts, plan: Work
           'LARGE_LOAD',
           name,
           `the load reads ${formatBytes(source.bytes)} of ${printName(source.name)} in one transaction; an ALTER TABLE waits for its end, and all later queries of the table wait for the ALTER TABLE`,
-          `Set "initial_load": "copy" and "chunk": "1GB", so that each transaction reads one chunk. In migrations of the source, set lock_timeout.`,
+          `Set "chunk": "1GB", so that each transaction reads one chunk. In migrations of the source, set lock_timeout.`,
         ),
       ]
     : [];

@@ -1,6 +1,6 @@
 /** After a run: what `--verify` found, and which tables a comparison has found to differ. */
 import type { RunSummary, TableOutcome } from '../events.ts';
-import { labelOf, LISTED, listed } from '../format.ts';
+import { labelOf, LISTED, listed, utcTime } from '../format.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
@@ -30,7 +30,7 @@ export async function noteDifferences(
   const names = [...new Set(different.map(({ name }) => name))];
   const command = tablesCommand('verify', names.length > LISTED ? [] : names, []);
   const labels = different.map(({ label }) => label);
-  return `a comparison found differences in ${listed(labels, LISTED)} (since ${first.since.replace(/\.\d+Z$/, 'Z')}); run "${command}"`;
+  return `a comparison found differences in ${listed(labels, LISTED)} (since ${utcTime(first.since)}); run "${command}"`;
 }
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {

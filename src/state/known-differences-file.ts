@@ -2,9 +2,9 @@
 import {
   afterComparisons,
   knownDifferencesSchema,
+  type KnownDifference,
   type NotedComparison,
 } from '../schema/known-differences.ts';
-import type { KnownDifference } from '../schema/known-differences.ts';
 import { readOptional, writeOptional } from './optional-file.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */

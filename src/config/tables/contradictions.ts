@@ -64,11 +64,8 @@ const skipping = (
     : undefined;
 
 function loading({ initial_load, chunk, load_jobs }: TableEntry): Contradiction | undefined {
-  if (chunk && initial_load !== 'copy')
-    return {
-      key: 'chunk',
-      what: 'pg_dump cannot load a table in chunks; set initial_load to "copy"',
-    };
+  if (chunk && initial_load === 'pg_dump')
+    return { key: 'chunk', what: 'pg_dump cannot load a table in chunks; remove initial_load, or the chunk' };
   return !chunk && load_jobs > 1
     ? { key: 'load_jobs', what: 'load_jobs needs chunks; set chunk, such as "1GB"' }
     : undefined;

@@ -130,9 +130,7 @@ export const tableSchema = z.strictObject(
       ),
     chunk: chunkSize
       .optional()
-      .describe(
-        'Load in chunks of a size (`1GB`) or a number of rows (`5000000 rows`). Needs `initial_load` `copy`.',
-      ),
+      .describe('Load in chunks of a size (`1GB`) or a number of rows (`5000000 rows`), always by `copy`.'),
     load_jobs: z
       .int({ error: LOAD_JOBS })
       .min(1, { error: LOAD_JOBS })

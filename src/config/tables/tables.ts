@@ -330,6 +330,8 @@ export const DELETE_LIMIT = 0.5;
 function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): TablePattern['options'] {
   const selection = selectionOf(entry);
   const named = (column: string) => destinationColumn(selection, column);
+  // A default may set this in mode full-refresh.
+  const chunk = entry.mode === 'full-refresh' ? undefined : entry.chunk;
   return {
     destinationSchema: entry.dest_schema,
     replicationKey: entry.replication_key === undefined ? undefined : named(entry.replication_key),
@@ -337,9 +339,8 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     inheritedKeys,
     selection,
     mode: entry.mode,
-    initialLoad: entry.initial_load,
-    // A default may set this in mode full-refresh.
-    chunk: entry.mode === 'full-refresh' ? undefined : entry.chunk,
+    initialLoad: chunk ? 'copy' : entry.initial_load,
+    chunk,
     loadJobs: entry.mode === 'full-refresh' ? 1 : entry.load_jobs,
     onSchemaChange: entry.on_schema_change,
     lookbackSeconds: entry.lookback,

@@ -153,12 +153,13 @@ describe('a table', () => {
   );
 
   test('that is to be loaded in chunks is loaded by COPY', async () => {
-    const what = 'pg_dump cannot load a table in chunks; set initial_load to "copy"';
-    for (const more of [{}, { initial_load: 'pg_dump' }])
-      expect(await problems([{ ...TABLE, ...more, chunk: '1GB' }])).toEqual([
-        `tables-config.json, [0].chunk (table orders): ${what}`,
-      ]);
-    expect(await problems({ defaults: { chunk: '1GB' }, tables: [TABLE] })).toEqual([
+    expect((await load([{ ...TABLE, chunk: '1GB' }])).tables).toMatchObject([{ initialLoad: 'copy' }]);
+    const what = 'pg_dump cannot load a table in chunks; remove initial_load, or the chunk';
+    expect(await problems([{ ...TABLE, initial_load: 'pg_dump', chunk: '1GB' }])).toEqual([
+      `tables-config.json, [0].chunk (table orders): ${what}`,
+    ]);
+    const tables = [{ ...TABLE, initial_load: 'pg_dump' }];
+    expect(await problems({ defaults: { chunk: '1GB' }, tables })).toEqual([
       `tables-config.json, tables[0].chunk (table orders): ${what}`,
     ]);
   });
