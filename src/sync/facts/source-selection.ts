@@ -141,7 +141,7 @@ const tableSelection = (selection: Selection, table: Relation): TableSelection =
 const BEFORE = 'increp_describe';
 
 /**
- * One round trip for each table with SQL in its settings, and one for all of them. With `keepsFaults`, an invalid
+ * One round trip for each table with SQL in its settings, and a few for all of them. With `keepsFaults`, an invalid
  * selection is a fault of its table. @throws IncrepError without `keepsFaults`, for the first invalid selection
  */
 export async function describeSources(
@@ -162,6 +162,8 @@ export async function describeSources(
     if (found.kind === 'failed') await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
     described.set(each, found);
   }
+  // A snapshot cannot be exported inside a savepoint.
+  await client.query(`RELEASE SAVEPOINT ${BEFORE}`);
   return withTypes(client, sources, described);
 }
 
