@@ -1,5 +1,7 @@
 /** Findings about `where`, `transform` and `query`: pure. */
 import { formatCount, listed } from '../format.ts';
+import { misspelt } from '../nearest.ts';
+import { expressionOf, isCopied } from '../schema/selection.ts';
 import { calledIn, clockWordsIn } from '../sql/user-sql.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { note, warning, type Finding } from './finding.ts';
@@ -9,6 +11,7 @@ const LISTED = 5;
 
 export const selectionFindings = (table: TableFacts, { costs }: Inspection): Finding[] => [
   ...whereFindings(table),
+  ...misspeltFindings(table),
   ...changingFindings(table),
   ...costFindings(table, costs.get(table)),
 ];
@@ -24,6 +27,26 @@ const whereFindings = ({ settings: { name, selection, deletes } }: TableFacts): 
           'Set "deletes" to "hard" or "soft", or to "keep" if these rows should stay. If rows never stop matching "where", no action is needed.',
         ),
       ];
+
+/** A misspelt name makes a new column, and the column that was meant is copied as it is. */
+function misspeltFindings({ settings: { name, selection }, sourceColumns = [] }: TableFacts): Finding[] {
+  const plain = sourceColumns.filter(
+    (column) => isCopied(selection, column) && expressionOf(selection, column) === undefined,
+  );
+  return selection.transform.flatMap(({ column }) => {
+    const meant = sourceColumns.includes(column) ? undefined : misspelt(column, plain);
+    return meant === undefined
+      ? []
+      : [
+          warning(
+            'TRANSFORM_NAME',
+            name,
+            `"transform" makes a new column "${column}", and "${meant}" is copied as it is`,
+            `If "${meant}" was meant, correct the name in "transform". If "${column}" is a new column, no action is needed.`,
+          ),
+        ];
+  });
+}
 
 /** These return the time of the transaction, so the server considers them stable. */
 const CLOCKS = ['now', 'transaction_timestamp', 'statement_timestamp'];

@@ -460,6 +460,36 @@ slowTest('odd names, quotes and comments', async () => {
   expect((await increp('verify', pair)).exitCode).toBe(0);
 });
 
+test('a masked column that is renamed at the source does not arrive', async () => {
+  const masking = (more: object) => selecting({ transform: { email: "'hidden'::text" }, ...more });
+  await using pair = await freshPair(masking({}));
+  await sync(pair);
+  await pair.source.query('ALTER TABLE customers RENAME email TO mail');
+  await touch(pair, "mail = 'secret'", 'id = 1');
+  const arrived = () => pair.destination.query(`SELECT FROM customers c WHERE c::text ~ 'secret|Person'`);
+  for (const on_schema_change of ['reset', 'evolve']) {
+    await pair.writeTables(masking({ on_schema_change }).tables ?? []);
+    expect((await trySync(pair)).table().error).toMatchObject({
+      code: 'COLUMN_NOT_FOUND',
+      message: expect.stringContaining('"email" is now "mail", so its values would be copied as they are'),
+      hint: expect.stringContaining('"transform": {"mail":"..."}'),
+    });
+    expect((await arrived()).rowCount).toBe(0);
+  }
+  await pair.writeTables(
+    selecting({ transform: { mail: "'hidden'::text" }, rename: { mail: 'email' } }).tables ?? [],
+  );
+  await sync(pair);
+  await expectCopyOf(
+    pair,
+    `SELECT id, 'hidden', phone, status, password_hash, updated_at FROM public.customers`,
+  );
+  await pair.writeTables(selecting({ transform: { mial: "'hidden'::text" } }).tables ?? []);
+  expect((await increp('check', pair)).stdout).toMatch(
+    /new column "mial", and "mail" is .*\[TRANSFORM_NAME\]/s,
+  );
+});
+
 describe('a selection that is changed later', () => {
   const reset = async (pair: Pair, was: object, now: object) => {
     await pair.writeTables(selecting(was).tables ?? []);

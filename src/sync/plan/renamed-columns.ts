@@ -1,6 +1,6 @@
 /** Columns that have another name at the source now: pure. */
 import type { Relation } from '../../schema/relations.ts';
-import { EVERYTHING, sourceColumn } from '../../schema/selection.ts';
+import { destinationColumn, EVERYTHING, sourceColumn } from '../../schema/selection.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 /**
@@ -30,4 +30,35 @@ export function renameAdvice(
   return [
     `At the source, column ${names}. To keep the former ${former}, the rows and the views, add to the entry of the table: "rename": ${entry}`,
   ];
+}
+
+interface Unmasked {
+  /** The name in `transform`. */
+  readonly column: string;
+  /** The name at the source now. */
+  readonly now: string;
+}
+
+/**
+ * Columns that `transform` replaced at the last sync and that were renamed at the source since. `transform` would make a new
+ * column of the former name, and the values that it hid would be copied under the new name.
+ */
+export function unmaskedColumns(
+  { saved, settings: { selection } }: Pick<TableFacts, 'saved' | 'settings'>,
+  source: Relation,
+): readonly Unmasked[] {
+  if (saved.kind !== 'record' || saved.record.shape.oid !== source.oid) return [];
+  const { shape } = saved.record;
+  const then = saved.record.selection ?? EVERYTHING;
+  const isTransformed = (name: string, { transform } = selection) =>
+    transform.some(({ column }) => column === name);
+  return selection.transform.flatMap(({ column }): Unmasked[] => {
+    if (!isTransformed(column, then)) return [];
+    const former = shape.columns.find(({ name }) => name === destinationColumn(then, column));
+    // A column that only `transform` makes has no number.
+    if (!former || former.position === 0) return [];
+    const plain = source.columns.find(({ position }) => position === former.position);
+    const now = plain && sourceColumn(selection, plain.name);
+    return now === undefined || isTransformed(now) ? [] : [{ column, now }];
+  });
 }

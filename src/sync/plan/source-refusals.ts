@@ -12,6 +12,7 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { unmaskedColumns } from './renamed-columns.ts';
 
 export function sourceRefusals(now: TableFacts): IncrepError[] {
   const { source, settings } = now;
@@ -33,7 +34,7 @@ export function sourceRefusals(now: TableFacts): IncrepError[] {
 
 /** If the selection has a fault, its columns are not known. */
 const selectionRefusals = (now: TableFacts, source: Relation): IncrepError[] =>
-  now.selected.fault ? [now.selected.fault] : columnRefusals(now, source);
+  now.selected.fault ? [now.selected.fault] : [...unmasked(now, source), ...columnRefusals(now, source)];
 
 /** If the selection names an unknown column, the columns to read are not known, so privileges on them say nothing. */
 const isMisnamed = ({ selected }: TableFacts): boolean => selected.fault?.code === 'COLUMN_NOT_FOUND';
@@ -172,6 +173,22 @@ function columnRefusals(
       .map((name) => takenColumn(source, name)),
     ...(replicationKey && !keyTypeOf(replicationKey) ? [unorderedKey(source, replicationKey)] : []),
     ...(unordered ? [unordered] : []),
+  ];
+}
+
+/** A value that the user hides must not arrive because of a migration. */
+function unmasked(now: TableFacts, source: Relation): IncrepError[] {
+  const found = unmaskedColumns(now, source);
+  if (found.length === 0) return [];
+  const { name } = now.settings;
+  const renamed = found.map((each) => `"${each.column}" is now "${each.now}"`).join(', ');
+  const transform = Object.fromEntries(found.map((each) => [each.now, '...']));
+  const rename = JSON.stringify(Object.fromEntries(found.map((each) => [each.now, each.column])));
+  return [
+    new IncrepError('COLUMN_NOT_FOUND', {
+      what: `the source renamed a column that "transform" of ${printName(now.sourceName)} replaces: ${renamed}, so its values would be copied as they are`,
+      next: `In the entry of table "${name}" in tables-config.json, write the new name: "transform": ${JSON.stringify(transform)}. To keep the former name at the destination, add "rename": ${rename}. To copy the values as they are, remove the column from "transform".`,
+    }),
   ];
 }
 
