@@ -221,11 +221,11 @@ async function heldBack(bytes: number, link: Link, faults: Faults): Promise<void
   }
 }
 
-function drained(writer: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    writer.once('drain', resolve);
-    writer.once('close', resolve);
-  });
+async function drained(writer: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  writer.once('drain', resolve).once('close', resolve);
+  await promise;
+  writer.off('drain', resolve).off('close', resolve);
 }
 
 /** Looks at what one side of one connection sends, across the borders of packets. */
