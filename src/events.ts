@@ -101,6 +101,8 @@ export interface RunSummary {
    * The result of each destination, if the pipeline has several. Then `tables` has each table once per destination.
    */
   readonly destinations?: readonly DestinationOutcome[];
+  /** The command of this run, if a sync without its flags does less. */
+  readonly repeatCommand?: string;
   /** Of a look: the tables with work, and those that were only to be counted. */
   readonly waiting?: readonly WaitingRows[];
 }

@@ -266,13 +266,20 @@ function closingLines(
     ...shared,
     ...summary.warnings.map(warningDetail),
   ];
-  const left = formatDeferred(summary.tables);
+  const left = formatDeferred(summary);
   return [
     ...details.flatMap((detail) => detailLines(detail, '', style)),
     closingLine(summary, chosen),
     ...(left === undefined ? [] : wrap(printableLine(left), style, INDENT)),
+    ...nextForRest(summary, chosen).flatMap((line) => wrap(line, style, INDENT)),
   ];
 }
+
+/** For tables that a run did not start because another one failed. After a signal, the error has the command. */
+const nextForRest = ({ repeatCommand, tables, error }: RunSummary, chosen: number): string[] =>
+  repeatCommand === undefined || tables.length === 0 || tables.length >= chosen || error
+    ? []
+    : [`next: run "${printableLine(repeatCommand)}" again for the tables that were not started`];
 
 /** The warnings that several tables have, with the names of the tables. */
 function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {

@@ -235,6 +235,20 @@ test('the end counts the tables that a stopped run did not start', () => {
   expect(formatEnding(ended, 302, plain)).toBe('1 table ok, 1 interrupted, 300 not started in 4.2 s\n');
 });
 
+test('a run with flags that did not reach all tables names its command', () => {
+  const repeatCommand = 'increp sync --full-refresh';
+  const failed = outcome({ status: 'failed', error: failure() });
+  const ended = summary({ status: 'failed', tables: [failed], repeatCommand });
+  expect(formatEnding(ended, 3, plain)).toMatch(
+    /2 not started in 4\.2 s\nnext: run "increp sync --full-refresh" again for the tables that were not started\n$/,
+  );
+  expect(formatEnding(ended, 1, plain)).not.toContain('next: run');
+  const deferred = summary({ tables: [outcome({ status: 'skipped', isDeferred: true })], repeatCommand });
+  expect(formatEnding(deferred, 1, plain)).toMatch(
+    /1 table deferred: orders; run "increp sync --full-refresh" again\n$/,
+  );
+});
+
 test('nor where the table has more to say of it', () => {
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ofTable = { ...error, message: 'stopped by SIGINT; 7 of 9 chunks are kept' };

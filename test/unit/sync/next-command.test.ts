@@ -35,6 +35,6 @@ test('a load in chunks names the command that continues it, also before its firs
     next: 'Work that was not committed was rolled back. Run "increp sync --full-refresh" again.',
   });
   expect(withKeptChunks(stopped, { done: 1, of: 3 }, again)).toMatchObject({
-    next: '"increp sync --full-refresh" continues with the remaining chunks, and a plain sync discards the load.',
+    next: '"increp sync --full-refresh" continues with the remaining chunks; run it before the next sync without --full-refresh, which discards this load.',
   });
 });
