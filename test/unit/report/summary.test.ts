@@ -378,6 +378,28 @@ test('a run that only met another run, or that a signal ended, is not called fai
   expect(headOf({ status: 'failed', tables: [outcome()], error })).toBe('pipeline shop: interrupted');
 });
 
+test('a load that no command requested is a warning, with the rows that it removed', () => {
+  const recreated = {
+    code: 'drift',
+    differences: [{ code: 'source-recreated' }],
+    answer: { kind: 'reset', obstacles: [] },
+  } as const;
+  const textsOf = (changes: Partial<TableOutcome>) =>
+    warningsIn(summary({ tables: [outcome({ action: 'reset', cursorBefore: '5', ...changes })] })).map(
+      ({ text }) => text,
+    );
+  const text = 'no command requested this load: the source table was dropped and created again';
+  expect(textsOf({ reasons: [recreated] })).toEqual([text]);
+  expect(textsOf({ reasons: [recreated], rowsDeleted: 1500 })).toEqual([`${text} (rows removed: 1,500)`]);
+  // In mode full-refresh, which loads at each sync.
+  expect(textsOf({ reasons: [recreated], cursorBefore: null })).toEqual([]);
+  const dropped = { code: 'column-dropped', column: 'note' } as const;
+  expect(textsOf({ reasons: [{ ...recreated, differences: [dropped] }] })).toEqual([]);
+  expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
+    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+  ]);
+});
+
 test('a table that another run still holds is reported like a standing warning, and a failure always', () => {
   const busy = outcome({ name: 'big', status: 'failed', error: failure({ code: 'RUN_LOCKED' }) });
   const held = summary({ status: 'partial', tables: [busy, outcome()] });
