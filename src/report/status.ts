@@ -44,7 +44,13 @@ interface Status {
   readonly activeRun?: string | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
-  readonly difference?: { readonly message: string; readonly since: string } | undefined;
+  readonly difference?:
+    | {
+        readonly message: string;
+        readonly since: string;
+        readonly only?: 'extra' | 'duplicated-at-source' | null;
+      }
+    | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
@@ -218,9 +224,12 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
   if (!difference || condition === 'disabled' || condition === 'reset') return [];
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
+  const verify = tableCommand('verify', name);
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
-    `  next: Run "${tableCommand('verify', name)}". To fetch or remove the rows that differ, add --repair.`,
+    difference.only === 'duplicated-at-source'
+      ? `  next: Correct the rows of the source with the same unique key, or set other unique_cols. Then run "${verify}".`
+      : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
   ];
 }
 

@@ -103,6 +103,17 @@ test('a run that a signal ended, and why the next sync fails, are below the tabl
   expect(lines).toContain('    the next sync fails: the source has no table public.b (TABLE_NOT_FOUND)');
 });
 
+test('the step after a comparison fits the differences', () => {
+  const found = { message: '2 duplicated', since: '2026-03-01T11:58:00Z' };
+  const nextOf = (only: 'extra' | 'duplicated-at-source') =>
+    printed(fine('a', { condition: 'different', difference: { ...found, only } })).join(' ');
+  expect(nextOf('extra')).toContain('add --repair');
+  expect(nextOf('duplicated-at-source')).toMatch(
+    /next: Correct the rows of the source with the same unique key, or set other unique_cols\.\s+Then\s+run "increp verify a"\./,
+  );
+  expect(nextOf('duplicated-at-source')).not.toContain('--repair');
+});
+
 test('a drift of many tables is printed once, at the end', () => {
   const drift = { what: 'the destination table was dropped', next: 'The next "increp sync" loads it.' };
   const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);
