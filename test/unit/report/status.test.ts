@@ -103,6 +103,14 @@ test('a run that a signal ended, and why the next sync fails, are below the tabl
   expect(lines).toContain('    the next sync fails: the source has no table public.b (TABLE_NOT_FOUND)');
 });
 
+test('a run that met another one is not mentioned after the other one has finished', () => {
+  const lastRun = run({ status: 'failed', error_code: 'RUN_LOCKED' });
+  const busy = (syncedAt: string) =>
+    printed(fine('a', { condition: 'late', lastRun, syncedAt: new Date(syncedAt) })).join(' ');
+  expect(busy('2026-03-01T11:57:00Z')).toContain('another run had the table (busy, 2 min ago)');
+  expect(busy('2026-03-01T11:59:00Z')).not.toContain('busy');
+});
+
 test('the step after a comparison fits the differences', () => {
   const found = { message: '2 duplicated', since: '2026-03-01T11:58:00Z' };
   const nextOf = (only: 'extra' | 'duplicated-at-source') =>
