@@ -83,6 +83,8 @@ export interface TableOutcome extends RowCounts {
   readonly isDeferred?: true;
   /** The run found no changes before it synced any table. Nothing was written for the table, and its state is as before. */
   readonly isQuiet?: true;
+  /** The keys of both sides were compared, and the rows that the source no longer has were removed or marked. */
+  readonly areDeletesDone?: true;
   /** Indexes and constraints that the run created or dropped, or could not. */
   readonly objects?: readonly ObjectChange[];
 }
@@ -101,6 +103,8 @@ export interface RunSummary {
    * The result of each destination, if the pipeline has several. Then `tables` has each table once per destination.
    */
   readonly destinations?: readonly DestinationOutcome[];
+  /** The command of this run, if a sync without its flags does less. */
+  readonly repeatCommand?: string;
   /** Of a look: the tables with work, and those that were only to be counted. */
   readonly waiting?: readonly WaitingRows[];
 }

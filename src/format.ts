@@ -114,15 +114,21 @@ export function listed(names: readonly string[], most: number): string {
   return `${names.slice(0, most).join(', ')}${more}`;
 }
 
+interface DeferringRun {
+  readonly tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[];
+  /** If a sync without the flags of the run does less. */
+  readonly repeatCommand?: string;
+}
+
 /** `2 tables deferred to the next run: a, b`; undefined if none is deferred. */
-export function formatDeferred(
-  tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[],
-  most = LISTED,
-): string | undefined {
+export function formatDeferred({ tables, repeatCommand }: DeferringRun, most = LISTED): string | undefined {
   const names = tables.filter(({ isDeferred }) => isDeferred).map(labelOf);
   if (names.length === 0) return undefined;
   const noun = names.length === 1 ? 'table' : 'tables';
-  return `${formatCount(names.length)} ${noun} deferred to the next run: ${listed(names, most)}`;
+  const head = `${formatCount(names.length)} ${noun} deferred`;
+  return repeatCommand === undefined
+    ? `${head} to the next run: ${listed(names, most)}`
+    : `${head}: ${listed(names, most)}; run "${repeatCommand}" again`;
 }
 
 /** The first line of a message without its full stop, so that it can be part of a sentence. */

@@ -95,7 +95,7 @@ export function serverFindings(found: Inspection, connections: SideConnections):
           warning(
             'CLOCK_SKEW',
             undefined,
-            `the clocks of the two servers are ${found.clockSkewSeconds.toFixed(1)} s apart`,
+            `the clocks of the two servers are ${formatSeconds(Math.abs(found.clockSkewSeconds))} apart`,
             'Synchronize both clocks with NTP.',
           ),
         ]

@@ -166,11 +166,14 @@ function inWordsAt({ name: destination }: Pipeline) {
   };
 }
 
+const ageOf = (at: string | null): number | undefined => (at === null ? undefined : secondsSince(at));
+
 const inWords = ({ lastFailure, ...table }: KnownTable) => ({
   ...table,
   deletes: table.deletes && {
     ...table.deletes,
-    ageSeconds: table.deletes.checkedAt === null ? undefined : secondsSince(table.deletes.checkedAt),
+    ageSeconds: ageOf(table.deletes.refusedAt ?? table.deletes.checkedAt),
+    hasFailed: table.deletes.refusedAt !== null,
   },
   lastFailure: lastFailure && agedFailure(lastFailure),
   copy: table.recordName === table.name ? undefined : printName(table.copy),

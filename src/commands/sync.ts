@@ -1,6 +1,7 @@
 /** `increp sync`: updates the destination tables and reports the result. */
 import type { PasswordMemory } from '../config/environment/reading.ts';
 import type { TableSettings } from '../config/settings.ts';
+import { formatDuration } from '../duration.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
@@ -107,7 +108,8 @@ async function syncOnce(
 
 /** The command of a run whose flags a later sync would lack. In a loop, each run has the flags. */
 function repeatCommandOf(tables: readonly string[], options: SyncOptions): string | undefined {
-  const { fullRefresh, deletes, adopt, replace, verify, force, exclude, destination, watch } = options;
+  const { fullRefresh, deletes, adopt, replace, verify, force, exclude, destination, watch, maxDuration } =
+    options;
   const given = (flags: Readonly<Record<string, boolean>>) =>
     Object.keys(flags).filter((flag) => flags[flag]);
   const flags = given({
@@ -115,11 +117,12 @@ function repeatCommandOf(tables: readonly string[], options: SyncOptions): strin
     ...{ '--replace': replace, '--verify': verify },
   });
   if (flags.length === 0 || watch !== undefined) return undefined;
-  const selected = [
+  const others = [
+    ...(maxDuration === undefined ? [] : [`--max-duration ${formatDuration(maxDuration)}`]),
     ...exclude.map((name) => `--exclude ${shellWord(name)}`),
     ...destination.map((name) => `--destination ${shellWord(name)}`),
   ];
-  return tablesCommand('sync', tables, [...flags, ...given({ '--force': force }), ...selected]);
+  return tablesCommand('sync', tables, [...flags, ...given({ '--force': force }), ...others]);
 }
 
 /** An unknown name may be a table that only the source knows. */

@@ -164,9 +164,16 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
   return [
     isEqual(verified)
       ? { kind: 'equal', table, cursor, hasMore: verified.waiting > 0 }
-      : { kind: 'different', table, cursor, foundBy: 'verify', message: differencesIn(verified) },
+      : {
+          ...{ kind: 'different', table, cursor, foundBy: 'verify' },
+          message: differencesIn(verified),
+          only: isBeyondRepair(verified) ? 'duplicated-at-source' : isOnlyExtra(verified) ? 'extra' : null,
+        },
   ];
 }
+
+const isOnlyExtra = ({ missing, extra, changed, duplicated }: Verified): boolean =>
+  extra > 0 && missing + changed + duplicated === 0;
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {

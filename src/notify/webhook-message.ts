@@ -81,7 +81,7 @@ function failureSentences(summary: RunSummary): string[] {
 export function runMessage(summary: RunSummary): string {
   const { pipeline, status, tables } = summary;
   const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
-  const left = formatDeferred(tables, NAMES_SPELT_OUT);
+  const left = formatDeferred(summary, NAMES_SPELT_OUT);
   return [
     `Pipeline ${pipeline} ${RUN_WORDS[status]}.`,
     `Summary: ${counts} in ${formatSeconds(runSeconds(summary))}.`,

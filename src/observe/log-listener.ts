@@ -22,7 +22,7 @@ function logTable(logger: Logger, outcome: TableOutcome): void {
 
 function logRunEnd(logger: Logger, summary: RunSummary): void {
   const duration = runSeconds(summary);
-  const left = formatDeferred(summary.tables);
+  const left = formatDeferred(summary);
   const text = `${formatTableCounts(summary.tables)} in ${formatSeconds(duration)}${left === undefined ? '' : `; ${left}`}`;
   const fields = { status: summary.status, duration_s: duration };
   const { error } = summary;

@@ -34,10 +34,11 @@ export async function noteDifferences(
 }
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
-  const { action, status, error, cursorBefore: cursor } = outcome;
+  const { action, status, error, cursorBefore: cursor, areDeletesDone = false } = outcome;
   if (error?.code === 'VERIFY_FAILED')
-    return [{ kind: 'different', table, cursor, foundBy: 'sync', message: error.message }];
+    return [{ kind: 'different', table, cursor, foundBy: 'sync', message: error.message, only: null }];
   if (status !== 'ok') return [];
   const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
-  return [{ kind: 'synced', table, cursor, isLoad, isVerified: isVerified && action !== 'skipped' }];
+  const isRead = action !== 'skipped';
+  return [{ kind: 'synced', table, cursor, isLoad, isVerified: isVerified && isRead, areDeletesDone }];
 }

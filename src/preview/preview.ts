@@ -70,7 +70,13 @@ export interface Preview {
   readonly removesDeleted: boolean;
   /** When that was last done, in RFC 3339; undefined if `deletes` is "ignore". */
   readonly deletes:
-    | { readonly checkedAt: string | null; readonly everySeconds: number; readonly log: string | undefined }
+    | {
+        readonly checkedAt: string | null;
+        /** Set if the last sync could not remove the rows that it found. */
+        readonly refusedAt: string | null;
+        readonly everySeconds: number;
+        readonly log: string | undefined;
+      }
     | undefined;
   /** Dependent objects of a destination table whose shape would change. */
   readonly dependents: readonly Dependent[];
@@ -289,6 +295,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ? undefined
       : {
           checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
+          refusedAt: saved.kind === 'record' ? saved.record.deletesRefusedAt : null,
           everySeconds: settings.deletesEverySeconds,
           log: logName(table),
         },

@@ -59,6 +59,8 @@ interface PlannedTable {
     | {
         /** Since the last comparison. Undefined if there was none. */
         readonly ageSeconds: number | undefined;
+        /** That comparison could not remove the rows. */
+        readonly hasFailed: boolean;
         readonly everySeconds: number;
         readonly log: string | undefined;
       }
@@ -276,11 +278,11 @@ const namesOf = (columns: readonly string[]): string => columns.map((name) => `"
 function deletesLines(table: PlannedTable): string[] {
   const { removesDeleted, deletes } = table;
   if (!deletes || !isOngoing(table)) return [];
-  const { ageSeconds } = deletes;
+  const { ageSeconds, hasFailed } = deletes;
   const last =
     ageSeconds === undefined
       ? 'no comparison has finished yet'
-      : `last compared ${formatAge(ageSeconds)} ago`;
+      : `${hasFailed ? 'the last comparison failed' : 'last compared'} ${formatAge(ageSeconds)} ago`;
   const every = formatDuration(deletes.everySeconds);
   const comparison = `${removesDeleted ? 'due now' : 'not due'} (${last}, every ${every})`;
   return deletes.log === undefined

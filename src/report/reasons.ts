@@ -117,7 +117,7 @@ export const continuationText = (
   { done, of }: { readonly done: number; readonly of: number },
   nextCommand: string | undefined,
 ): string =>
-  `${nextCommand === undefined ? 'the next run' : `"${nextCommand}"`} continues with ${done === of ? 'the changes since then' : 'the remaining chunks'}${nextCommand === undefined ? '' : ', and a plain sync discards the load'}`;
+  `${nextCommand === undefined ? 'the next run' : `"${nextCommand}"`} continues with ${done === of ? 'the changes since then' : 'the remaining chunks'}${nextCommand === undefined ? '' : '; run it before the next sync without --full-refresh, which discards this load'}`;
 
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,

@@ -40,11 +40,19 @@ interface Status {
   readonly conflictsLastDay?: ConflictCounts | undefined;
   readonly lastFailure: PrintedFailure | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The commit of the newest sync. */
+  readonly syncedAt?: Date | undefined;
   /** The run that syncs it now. */
   readonly activeRun?: string | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
-  readonly difference?: { readonly message: string; readonly since: string } | undefined;
+  readonly difference?:
+    | {
+        readonly message: string;
+        readonly since: string;
+        readonly only?: 'extra' | 'duplicated-at-source' | null;
+      }
+    | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
@@ -218,9 +226,12 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
   if (!difference || condition === 'disabled' || condition === 'reset') return [];
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
+  const verify = tableCommand('verify', name);
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
-    `  next: Run "${tableCommand('verify', name)}". To fetch or remove the rows that differ, add --repair.`,
+    difference.only === 'duplicated-at-source'
+      ? `  next: Correct the rows of the source with the same unique key, or set other unique_cols. Then run "${verify}".`
+      : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
   ];
 }
 
@@ -238,12 +249,14 @@ function refusalDetails({ name, refusal }: Status, told: ToldFailures): string[]
  * A run that did not fail but was ended by a signal, or that another run kept from the table. The other run has probably
  * ended; if not, it is named.
  */
-function stoppedDetails({ lastRun, lastFailure, condition }: Status, now: Date): string[] {
+function stoppedDetails({ lastRun, lastFailure, condition, syncedAt }: Status, now: Date): string[] {
   if (!lastRun || lastRun.status !== 'failed' || lastFailure) return [];
-  const age = formatAge(secondsSince(new Date(lastRun.started_at), now));
+  const startedAt = new Date(lastRun.started_at);
+  const age = formatAge(secondsSince(startedAt, now));
   const word = failureWord(lastRun);
+  const isSyncedSince = syncedAt !== undefined && syncedAt >= startedAt;
   if (word === 'busy')
-    return condition === 'ok' || condition === 'running'
+    return condition === 'ok' || condition === 'running' || isSyncedSince
       ? []
       : [`last run: another run had the table (busy, ${age} ago)`];
   const hint = lastRun.error_hint === null ? [] : [`  next: ${printable(lastRun.error_hint)}`];

@@ -1,5 +1,6 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import type { Reason } from '../reasons.ts';
 import { localTime } from './local-time.ts';
 import {
   formatCount,
@@ -109,18 +110,26 @@ const HELD = 'another run holds the table';
 
 const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
 
-/** Readers have met the table without its rows. A reset and a table that was dropped alone are requests for a load. */
-const UNREQUESTED = {
+/** A cron job prints nothing else about a load that no command requested. A reset is a request, and changed columns are an ordinary load. */
+const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
   'destination-emptied': 'no command requested this load, and the table was empty until its end',
   'destination-without-state': 'no command requested this load, and the table was missing until its end',
-} as const;
+  'destination-dropped':
+    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+};
 
-const unrequestedLoad = ({ status, reasons }: TableOutcome): string[] =>
-  status === 'ok'
-    ? reasons.flatMap(({ code }) =>
-        code === 'destination-emptied' || code === 'destination-without-state' ? [UNREQUESTED[code]] : [],
-      )
-    : [];
+const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
+  if (status !== 'ok') return [];
+  return reasons.flatMap((reason) => {
+    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
+    if (!isRecreation(reason) || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
+    const removed = rowsDeleted > 0 ? ` (rows removed: ${formatCount(rowsDeleted)})` : '';
+    return `no command requested this load: the source table was dropped and created again${removed}`;
+  });
+};
+
+const isRecreation = (reason: Reason): boolean =>
+  reason.code === 'drift' && reason.differences.every(({ code }) => code === 'source-recreated');
 
 /** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
@@ -266,13 +275,20 @@ function closingLines(
     ...shared,
     ...summary.warnings.map(warningDetail),
   ];
-  const left = formatDeferred(summary.tables);
+  const left = formatDeferred(summary);
   return [
     ...details.flatMap((detail) => detailLines(detail, '', style)),
     closingLine(summary, chosen),
     ...(left === undefined ? [] : wrap(printableLine(left), style, INDENT)),
+    ...nextForRest(summary, chosen).flatMap((line) => wrap(line, style, INDENT)),
   ];
 }
+
+/** For tables that a run did not start because another one failed. After a signal, the error has the command. */
+const nextForRest = ({ repeatCommand, tables, error }: RunSummary, chosen: number): string[] =>
+  repeatCommand === undefined || tables.length === 0 || tables.length >= chosen || error
+    ? []
+    : [`next: run "${printableLine(repeatCommand)}" again for the tables that were not started`];
 
 /** The warnings that several tables have, with the names of the tables. */
 function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {

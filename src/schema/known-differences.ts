@@ -7,6 +7,8 @@ const differenceSchema = z.object({
   /** `sync`: --verify rolled the rows back. A sync without it commits them. */
   foundBy: z.enum(['verify', 'sync']),
   message: z.string(),
+  /** Set if all differences are rows without a row of the source, or rows of the source with the same unique key. */
+  only: z.enum(['extra', 'duplicated-at-source']).nullable().default(null),
   /** RFC 3339. */
   since: z.string(),
   /** The cursor of the table when they were found. */
@@ -22,11 +24,17 @@ export const knownDifferencesSchema = z.object({
 /** What `verify` or a sync says about the differences of a table. */
 export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
   (
-    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message'>)
+    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only'>)
     /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. */
     | { readonly kind: 'equal'; readonly hasMore: boolean }
     /** The sync has written rows. `cursor` is that from before. */
-    | { readonly kind: 'synced'; readonly isLoad: boolean; readonly isVerified: boolean }
+    | {
+        readonly kind: 'synced';
+        readonly isLoad: boolean;
+        readonly isVerified: boolean;
+        /** It has compared the keys of both sides, and no row is left that the source no longer has. */
+        readonly areDeletesDone: boolean;
+      }
   );
 
 /** The same array if nothing has changed. */
@@ -40,8 +48,8 @@ export function afterComparisons(
     const { table, cursor } = result;
     const before = next.get(table);
     if (result.kind === 'different') {
-      const { foundBy, message } = result;
-      next.set(table, { table, foundBy, since: now.toISOString(), cursor, ...before, message });
+      const { foundBy, message, only } = result;
+      next.set(table, { table, foundBy, since: now.toISOString(), cursor, ...before, message, only });
     } else if (before && answers(result, before)) next.delete(table);
   }
   return next.size === known.length && known.every((each) => next.get(each.table) === each)
@@ -54,6 +62,7 @@ function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found:
   const isSameCursor = result.cursor === found.cursor;
   if (result.kind === 'equal') return found.foundBy === 'verify' || !result.hasMore || !isSameCursor;
   if (result.isVerified && found.foundBy === 'sync') return result.isLoad || isSameCursor;
+  if (result.areDeletesDone && found.foundBy === 'verify' && found.only === 'extra') return true;
   // A load without a comparison corrects old rows, but not what changes each row as it is written.
   return result.isLoad && found.foundBy === 'verify';
 }

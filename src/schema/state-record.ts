@@ -122,6 +122,8 @@ export const stateRecordSchema = z.object({
   fingerprint: z.string(),
   /** When the destination table was last known to hold no deleted row. RFC 3339, this machine's clock. */
   deletesCheckedAt: z.string().nullable().default(null),
+  /** When the last sync found deleted rows and could not remove them, so that the next sync compares again. RFC 3339. */
+  deletesRefusedAt: z.string().nullable().default(null),
   /** Null if there is no deletion log, or if no sync has read it since the last load. */
   deletions: deletionsSchema.nullable().default(null),
   /** Rises by one with every commit. */

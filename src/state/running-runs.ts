@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import type { Action, Listener, Phase, RunEvent } from '../events.ts';
-import { giveToOwner } from '../ownership.ts';
+import { giveToOwner, makeDirectory } from '../ownership.ts';
 import { hasNoProcess } from '../process-here.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, readHistory, type NewRecord } from './history-file.ts';
@@ -15,6 +15,8 @@ export const RUNNING_FILE = /^running\.[\da-f-]{36}\.json$/;
 
 /** A run writes its file this often, or at least sets its time, so that a killed run has a duration. */
 const SIGN_OF_LIFE_MS = 1000;
+/** A table that begins is written at once, if the file is older. */
+const RECENT_MS = 100;
 /** Without a sign of life for so long, a run on another machine counts as killed. */
 const SILENT_MS = 600_000;
 
@@ -59,13 +61,16 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
 } {
   let running: ActiveRun | undefined;
   let isChanged = true;
+  let writtenAt = 0;
   let timer: NodeJS.Timeout | undefined;
+  let writing = Promise.resolve();
   const pathOf = ({ run_id }: ActiveRun) => join(directory, `running.${run_id}.json`);
   // The file is not part of the sync. If it cannot be written, only the history lacks a killed run.
   const write = async () => {
     if (!running) return;
     const path = pathOf(running);
     isChanged = false;
+    writtenAt = performance.now();
     const [first = BETWEEN_TABLES, ...others] = active.values();
     const content: RunningRun = { ...running, ...first, quiet, waiting: [...waiting], others };
     await writeFile(path, JSON.stringify(content), { mode: 0o600 })
@@ -87,6 +92,7 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
     if (!hasJobs) active.clear();
     active.set(table, { table, action, phase: null, table_started_at: startedAt });
     isChanged = true;
+    if (performance.now() - writtenAt > RECENT_MS) writing = writing.then(write);
   };
   const enter = (table: string, phase: Phase) => {
     const [only = BETWEEN_TABLES] = active.values();
@@ -100,7 +106,6 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
     else active.clear();
     isChanged = true;
   };
-  let writing = Promise.resolve();
   return {
     listener: async (event) => {
       if (event.type === 'run-started') {
@@ -108,6 +113,8 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
         running = { ...runOf(event), ...thisProcess() };
         hasJobs = event.jobs !== undefined;
         for (const table of event.tables) waiting.add(destinationNameOf(table));
+        // The first run creates the directory.
+        await makeDirectory(directory).catch(() => undefined);
         await write();
         timer = setInterval(() => {
           writing = writing.then(isChanged ? write : touch);

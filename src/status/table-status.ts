@@ -51,6 +51,8 @@ export interface TableStatus {
   /** Undefined if the table does not record conflicts. */
   readonly conflictsLastDay: ConflictCounts | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The commit of the newest sync, which may have begun before the last run. */
+  readonly syncedAt: Date | undefined;
   /** The run that syncs it now. */
   readonly activeRun: string | undefined;
   /** The newest failure since the last success. */
@@ -187,6 +189,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
     rowsLastDay: runs.rowsLastDay,
     conflictsLastDay: runs.conflictsLastDay,
     lastRun: runs.latest,
+    syncedAt: record && new Date(record.syncedAt),
     activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,
     drift,

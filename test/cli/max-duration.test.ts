@@ -227,7 +227,9 @@ slowTest('a full refresh in chunks that was stopped says how it goes on', async 
   await goThrough(pair, 'source', proxy);
   proxy.throttle(400_000);
   const { reason } = (await sync(pair, '--full-refresh --max-duration 2s')).table();
-  expect(reason).toContain('; "increp sync big --full-refresh" continues with the remaining chunks');
+  expect(reason).toContain(
+    '; "increp sync --full-refresh --max-duration 2s" continues with the remaining chunks',
+  );
   await proxy.resume();
   expect((await sync(pair, 'big --full-refresh')).table().reason).toMatch(/continues an interrupted load/);
   await expectSameRows(pair, 'big');

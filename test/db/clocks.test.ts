@@ -29,7 +29,9 @@ test('after the clock was set back by an hour, rows an hour below the cursor are
   await insertWithKey(pair, 200, '55 min');
   const table = (await sync(pair)).table();
   expect(table).toMatchObject({ action: 'incremental', rows_inserted: 1, rows_updated: 0 });
-  expect(table.warnings).toEqual([expect.stringMatching(/clock was set back by about 3\d{3}\.\d s/)]);
+  expect(table.warnings).toEqual([
+    expect.stringMatching(/clock was set back by about (59 min \d+ s|1 h \d min) since/),
+  ]);
   await expectSameRows(pair, 'orders');
   const next = (await sync(pair)).table();
   expect(next.warnings).toEqual([]);

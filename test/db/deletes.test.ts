@@ -198,6 +198,9 @@ test('more than half of a table is not removed by mistake; everything else of th
   expect((await increp('plan', pair)).stdout).toMatch(
     /last sync: FAILED \d s ago: public\.orders has more than 6 rows .*\n +next: .*--deletes --force/,
   );
+  expect((await increp('plan', pair)).stdout).toMatch(
+    /deletes: due now \(the last comparison failed \d s ago, every 0s\)/,
+  );
   // Nothing of the window is read again as new, and it is refused as long as it is so.
   expect((await trySync(pair)).table()).toMatchObject({
     status: 'failed',

@@ -79,6 +79,20 @@ test('rows that share their key at the source are no failure: the newest is what
   expect((await sync(pair, '--verify')).table()).toMatchObject({ rows_updated: 1 });
 });
 
+test('rows only at the destination are no known difference after a sync has removed them', async () => {
+  await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'hard' }] });
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id > 2');
+  expect((await increp('verify', pair)).exitCode).toBe(2);
+  expect((await trySync(pair, '--deletes')).table()).toMatchObject({
+    error: { code: 'DELETE_LIMIT_EXCEEDED' },
+  });
+  expect((await increp('status', pair)).stdout).toContain('ago: 8 extra');
+  const { stdout, stderr } = await increp('sync --deletes --force', pair);
+  expect(`${stdout}${stderr}`).not.toContain('a comparison found differences');
+  expect((await increp('status --exit-code', pair)).exitCode).toBe(0);
+});
+
 test('a difference that a plain sync commits stays known until a comparison finds the table equal', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

@@ -1,4 +1,5 @@
 /** Detects that the source was replaced or that its clock was set back. Pure. */
+import { formatSeconds } from '../../format.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import type { RaisedFence } from './fence.ts';
 
@@ -49,7 +50,7 @@ export function clockShift(record: StateRecord, fence: RaisedFence, source: Sour
     warnings:
       lag - record.networkSeconds > TOLERATED_SECONDS
         ? [
-            `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's clock was set forward), so the window starts that much lower`,
+            `the source's clock was set back by about ${formatSeconds(lag)} since the last sync (or this machine's clock was set forward), so the window starts that much lower`,
           ]
         : [],
   };

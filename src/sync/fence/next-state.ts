@@ -83,11 +83,7 @@ export function nextRecord(
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),
     networkSeconds: fence.networkSeconds,
-    deletesCheckedAt: areDeletesDone
-      ? fence.fencedAt.toISOString()
-      : refusal
-        ? null
-        : deletesCheckedBefore(facts),
+    ...deletesAfter(facts, fence, { areDeletesDone, refusal }),
     deletions: deletionsAfter(facts, fence, readLog),
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),
@@ -227,8 +223,19 @@ export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: Raised
   ];
 }
 
-const deletesCheckedBefore = ({ saved }: CopyFacts): string | null =>
-  saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
+function deletesAfter(
+  { saved }: CopyFacts,
+  { fencedAt }: RaisedFence,
+  { areDeletesDone, refusal }: Pick<SyncEnd, 'areDeletesDone' | 'refusal'>,
+): Pick<StateRecord, 'deletesCheckedAt' | 'deletesRefusedAt'> {
+  const at = fencedAt.toISOString();
+  if (areDeletesDone) return { deletesCheckedAt: at, deletesRefusedAt: null };
+  const before = saved.kind === 'record' ? saved.record : undefined;
+  return {
+    deletesCheckedAt: before?.deletesCheckedAt ?? null,
+    deletesRefusedAt: refusal ? at : (before?.deletesRefusedAt ?? null),
+  };
+}
 
 export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): string[] {
   const standby = facts.servers.source.isStandby

@@ -161,8 +161,9 @@ function areDeletesDue(facts: TableFacts, { areDeletesForced, now }: PlanRequest
   const { settings, saved } = facts;
   if (!findsDeleted(settings)) return false;
   if (settings.deletionLog && logPosition(facts, settings) === undefined) return true;
-  const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
-  if (areDeletesForced || last === null) return true;
+  const { deletesCheckedAt: last = null, deletesRefusedAt = null } =
+    saved.kind === 'record' ? saved.record : {};
+  if (areDeletesForced || last === null || deletesRefusedAt !== null) return true;
   const ageSeconds = (now.getTime() - Date.parse(last)) / 1000;
   // A negative age means that the clock was set back. It must not defer the comparison forever.
   return ageSeconds >= settings.deletesEverySeconds || ageSeconds < 0;

@@ -91,7 +91,6 @@ export async function applyPlan(
     },
   };
   const facts = staysInPlace(plan) ? await addMetadataColumns(context, planned, lockWait) : planned;
-  const nextCommand = continuingCommand(facts, plan);
   const { isForced, isVerified, loadBefore } = request;
   const listed = listEarly(context, facts, plan);
   // The question locks the staging table. The sessions of a load in chunks drop it.
@@ -123,10 +122,16 @@ export async function applyPlan(
     if (error instanceof Replan) return { kind: 'replan', change: error.change, error };
     // The commit may have succeeded although its reply was lost. The state row then has this generation and run ID.
     if (result?.kind !== 'applied' || !(await hasCommitted(context, facts, result.record, error)))
-      throw withKeptChunks(error, progress, nextCommand);
+      throw withKeptChunks(
+        error,
+        progress,
+        // The other tables of the run do not need this load again.
+        continuingCommand(facts, plan, isInterruption(error) ? request.repeatCommand : undefined),
+      );
   }
   if (!result) throw new Error('a transaction ended without a result');
-  if (result.kind === 'stopped') return { ...result, progress, nextCommand };
+  if (result.kind === 'stopped')
+    return { ...result, progress, nextCommand: continuingCommand(facts, plan, request.repeatCommand) };
   const { transfer } = result;
   const unsaved = await saveState(context, facts, result.record);
   return { ...result, transfer: { ...transfer, warnings: [...transfer.warnings, ...unsaved] } };
@@ -287,12 +292,17 @@ async function saveState(context: RunContext, facts: TableFacts, record: StateRe
   }
 }
 
-/** The command that continues an interrupted load; undefined if every run does. A plain `sync` does not continue a full refresh. */
+const isInterruption = (error: unknown): boolean => asIncrepError(error).code === 'INTERRUPTED';
+
+/**
+ * The command that continues an interrupted load; undefined if every run does. A plain `sync` does not continue a full refresh. @param repeatCommand
+ * the command of the run, which also refreshes the tables that the run did not start
+ */
 const continuingCommand = (
   { settings: { name } }: TableFacts,
   { action }: IncrementalPlan | LoadPlan,
-): string | undefined =>
-  action === 'full-refresh' ? tableCommand('sync', name, '--full-refresh') : undefined;
+  repeatCommand = tableCommand('sync', name, '--full-refresh'),
+): string | undefined => (action === 'full-refresh' ? repeatCommand : undefined);
 
 /** Removes the state under its former name, in the transaction that writes it under the new name. */
 async function removeFormerName(client: pg.ClientBase, facts: TableFacts): Promise<void> {

@@ -43,6 +43,7 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
   warnings.push(...runWarnings(context, request, outcomes));
   const summary = {
     ...summarize(context, { startedAt, tables: outcomes, error, warnings }),
+    ...(request.repeatCommand !== undefined && { repeatCommand: request.repeatCommand }),
     ...(request.look && { waiting }),
   };
   for (const message of warnings) await context.emit({ type: 'warning', table: undefined, message });

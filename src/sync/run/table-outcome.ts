@@ -107,18 +107,12 @@ export async function succeeded(
   for (const message of warnings)
     await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
-  const {
-    areDeletesDone: _,
-    contents: __,
-    readLog: ___,
-    refusal,
-    reasons = plan.reasons,
-    ...counts
-  } = transfer;
+  const { areDeletesDone, contents: _, readLog: __, refusal, reasons = plan.reasons, ...counts } = transfer;
   const reported = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
   return {
     ...outcomeOf(facts, reported, start),
     ...counts,
+    ...(areDeletesDone && unchangedSince === undefined && { areDeletesDone }),
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
     cursor: record.cursor,

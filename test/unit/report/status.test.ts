@@ -103,6 +103,25 @@ test('a run that a signal ended, and why the next sync fails, are below the tabl
   expect(lines).toContain('    the next sync fails: the source has no table public.b (TABLE_NOT_FOUND)');
 });
 
+test('a run that met another one is not mentioned after the other one has finished', () => {
+  const lastRun = run({ status: 'failed', error_code: 'RUN_LOCKED' });
+  const busy = (syncedAt: string) =>
+    printed(fine('a', { condition: 'late', lastRun, syncedAt: new Date(syncedAt) })).join(' ');
+  expect(busy('2026-03-01T11:57:00Z')).toContain('another run had the table (busy, 2 min ago)');
+  expect(busy('2026-03-01T11:59:00Z')).not.toContain('busy');
+});
+
+test('the step after a comparison fits the differences', () => {
+  const found = { message: '2 duplicated', since: '2026-03-01T11:58:00Z' };
+  const nextOf = (only: 'extra' | 'duplicated-at-source') =>
+    printed(fine('a', { condition: 'different', difference: { ...found, only } })).join(' ');
+  expect(nextOf('extra')).toContain('add --repair');
+  expect(nextOf('duplicated-at-source')).toMatch(
+    /next: Correct the rows of the source with the same unique key, or set other unique_cols\.\s+Then\s+run "increp verify a"\./,
+  );
+  expect(nextOf('duplicated-at-source')).not.toContain('--repair');
+});
+
 test('a drift of many tables is printed once, at the end', () => {
   const drift = { what: 'the destination table was dropped', next: 'The next "increp sync" loads it.' };
   const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);

@@ -235,6 +235,20 @@ test('the end counts the tables that a stopped run did not start', () => {
   expect(formatEnding(ended, 302, plain)).toBe('1 table ok, 1 interrupted, 300 not started in 4.2 s\n');
 });
 
+test('a run with flags that did not reach all tables names its command', () => {
+  const repeatCommand = 'increp sync --full-refresh';
+  const failed = outcome({ status: 'failed', error: failure() });
+  const ended = summary({ status: 'failed', tables: [failed], repeatCommand });
+  expect(formatEnding(ended, 3, plain)).toMatch(
+    /2 not started in 4\.2 s\nnext: run "increp sync --full-refresh" again for the tables that were not started\n$/,
+  );
+  expect(formatEnding(ended, 1, plain)).not.toContain('next: run');
+  const deferred = summary({ tables: [outcome({ status: 'skipped', isDeferred: true })], repeatCommand });
+  expect(formatEnding(deferred, 1, plain)).toMatch(
+    /1 table deferred: orders; run "increp sync --full-refresh" again\n$/,
+  );
+});
+
 test('nor where the table has more to say of it', () => {
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ofTable = { ...error, message: 'stopped by SIGINT; 7 of 9 chunks are kept' };
@@ -362,6 +376,28 @@ test('a run that only met another run, or that a signal ended, is not called fai
   expect(headOf({ status: 'failed', tables: [ended('RUN_LOCKED')] })).toBe('pipeline shop: busy');
   const error = failure({ code: 'INTERRUPTED' });
   expect(headOf({ status: 'failed', tables: [outcome()], error })).toBe('pipeline shop: interrupted');
+});
+
+test('a load that no command requested is a warning, with the rows that it removed', () => {
+  const recreated = {
+    code: 'drift',
+    differences: [{ code: 'source-recreated' }],
+    answer: { kind: 'reset', obstacles: [] },
+  } as const;
+  const textsOf = (changes: Partial<TableOutcome>) =>
+    warningsIn(summary({ tables: [outcome({ action: 'reset', cursorBefore: '5', ...changes })] })).map(
+      ({ text }) => text,
+    );
+  const text = 'no command requested this load: the source table was dropped and created again';
+  expect(textsOf({ reasons: [recreated] })).toEqual([text]);
+  expect(textsOf({ reasons: [recreated], rowsDeleted: 1500 })).toEqual([`${text} (rows removed: 1,500)`]);
+  // In mode full-refresh, which loads at each sync.
+  expect(textsOf({ reasons: [recreated], cursorBefore: null })).toEqual([]);
+  const dropped = { code: 'column-dropped', column: 'note' } as const;
+  expect(textsOf({ reasons: [{ ...recreated, differences: [dropped] }] })).toEqual([]);
+  expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
+    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+  ]);
 });
 
 test('a table that another run still holds is reported like a standing warning, and a failure always', () => {

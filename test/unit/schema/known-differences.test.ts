@@ -4,14 +4,27 @@ import { afterComparisons, type NotedComparison } from '../../../src/schema/know
 const NOW = new Date('2026-11-30T12:00:00Z');
 
 const foundBy = (by: 'verify' | 'sync', cursor = '5', message = '1 changed'): NotedComparison => ({
-  ...{ kind: 'different', table: 'orders', cursor, foundBy: by, message },
+  ...{ kind: 'different', table: 'orders', cursor, foundBy: by, message, only: null },
 });
+const onlyExtra: NotedComparison = {
+  ...{
+    kind: 'different',
+    table: 'orders',
+    cursor: '5',
+    foundBy: 'verify',
+    message: '2 extra',
+    only: 'extra',
+  },
+};
 const equal = (hasMore: boolean, cursor = '5'): NotedComparison => ({
   ...{ kind: 'equal', table: 'orders', cursor, hasMore },
 });
 const synced = (isLoad: boolean, isVerified: boolean, cursor = '5'): NotedComparison => ({
-  ...{ kind: 'synced', table: 'orders', cursor, isLoad, isVerified },
+  ...{ kind: 'synced', table: 'orders', cursor, isLoad, isVerified, areDeletesDone: false },
 });
+const removed: NotedComparison = {
+  ...{ kind: 'synced', table: 'orders', cursor: '5', isLoad: false, isVerified: false, areDeletesDone: true },
+};
 
 const areLeft = (...results: readonly NotedComparison[]): boolean =>
   afterComparisons([], results, NOW).length > 0;
@@ -27,6 +40,9 @@ test.each<[string, boolean, readonly NotedComparison[]]>([
   ['the rows of a later sync are equal', false, [foundBy('sync'), equal(true, '6')]],
   ['an incremental sync leaves old rows as they are', true, [foundBy('verify'), synced(false, true)]],
   ['a load corrects them', false, [foundBy('verify'), synced(true, false)]],
+  ['a sync without a comparison removes no rows', true, [onlyExtra, synced(false, false)]],
+  ['a sync has removed the rows that are gone', false, [onlyExtra, removed]],
+  ['a removal of rows leaves changed rows as they are', true, [foundBy('verify'), removed]],
   ['verify finds no difference', false, [foundBy('verify'), equal(true)]],
 ])('%s: known to differ: %s', (_, isLeft, results) => {
   expect(areLeft(...results)).toBe(isLeft);

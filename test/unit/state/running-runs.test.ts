@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { expect, test } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
 import { appendHistory } from '../../../src/state/history-file.ts';
 import { killedRuns, markRunning, RUNNING_FILE } from '../../../src/state/running-runs.ts';
 import { outcome } from '../report/outcomes.ts';
@@ -54,6 +55,28 @@ test('a killed run has its tables without changes, the table that it synced, and
     expect(later).toMatchObject({ table_name: null, was_killed: true, tables: ['others'] });
   } finally {
     await rm(directory, { recursive: true });
+  }
+});
+
+test('a run that was killed in its first second, which is the first run, has the table that it synced', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'increp-running-'));
+  const directory = join(parent, 'sync-state');
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  try {
+    await using mark = markRunning({ directory, destinationNameOf: (table) => table });
+    const run = { runId: '01234567-89ab-cdef-0123-456789abcdef', pipeline: 'shop', tables: ['a', 'b'] };
+    await mark.listener({ type: 'run-started', ...run, startedAt: new Date() });
+    await setTimeout(150);
+    await mark.listener({
+      ...{ type: 'table-planned', table: 'a', action: 'initial', reasons: [], estimatedRows: undefined },
+    });
+    const written = async () => readFile(join(directory, `running.${run.runId}.json`), 'utf8');
+    await expect.poll(written, { timeout: 5000 }).toContain('"table":"a"');
+    await endProcess(directory);
+    expect(await killedRuns(directory, 'shop')).toMatchObject([{ table_name: 'a', tables: ['b'] }]);
+  } finally {
+    vi.useRealTimers();
+    await rm(parent, { recursive: true });
   }
 });
 

@@ -31,10 +31,11 @@ test('a run with flags is repeated with them, also between two tables', () => {
 });
 
 test('a load in chunks names the command that continues it, also before its first chunk', () => {
-  expect(withKeptChunks(stopped, { done: 0, of: 3 }, again)).toMatchObject({
-    next: 'Work that was not committed was rolled back. Run "increp sync --full-refresh" again.',
-  });
+  for (const of of [0, 3])
+    expect(withKeptChunks(stopped, { done: 0, of }, again)).toMatchObject({
+      next: 'Work that was not committed was rolled back. Run "increp sync --full-refresh" again.',
+    });
   expect(withKeptChunks(stopped, { done: 1, of: 3 }, again)).toMatchObject({
-    next: '"increp sync --full-refresh" continues with the remaining chunks, and a plain sync discards the load.',
+    next: '"increp sync --full-refresh" continues with the remaining chunks; run it before the next sync without --full-refresh, which discards this load.',
   });
 });

@@ -54,7 +54,7 @@ export function withKeptChunks(
 ): unknown {
   if (!(error instanceof IncrepError)) return error;
   if (progress.done === 0)
-    return progress.of > 0 && error.code === 'INTERRUPTED' && nextCommand !== undefined
+    return error.code === 'INTERRUPTED' && nextCommand !== undefined
       ? reworded(error, {
           what: error.message,
           next: `Work that was not committed was rolled back. Run "${nextCommand}" again.`,
