@@ -274,7 +274,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
       ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", but none is set`
       : said,
     next: hasNone
-      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE) if there is no URL`}, or add it to ~/.pgpass (mode 0600).`
+      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE)`}, or add it to ~/.pgpass (mode 0600).`
       : withTunnel(badLogin.next(endpoint, error.message, {}), endpoint),
     cause: error,
   });

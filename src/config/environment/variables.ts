@@ -81,7 +81,7 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
   {
     name: `${prefix}_URL`,
     meaning:
-      'Host, port, role, password and database as a URL, or as `host=... dbname=...`. Set either this or the individual variables.',
+      'Host, port, role, password and database as a URL, or as `host=... dbname=...`. Set either this or the individual variables. A URL without a password can be combined with the password variables.',
     example: `postgresql://${examples.user}:secret@${examples.host}:5432/${examples.database}?sslmode=require`,
     isSecret: true,
   },
