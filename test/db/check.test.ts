@@ -482,6 +482,19 @@ slowTest("a copy that is somebody else's, and a staging table that may not be ma
   await sync(pair);
 });
 
+test('a reset answers the failure before it', async () => {
+  const tables = [{ ...ORDERS_CONFIG, on_schema_change: 'fail' }];
+  await using pair = await freshPair({ ...ordersPreset, tables });
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders ADD gift boolean');
+  expect((await trySync(pair)).exitCode).toBe(1);
+  await increp('reset orders', pair);
+  expect((await check(pair)).warnings).not.toContain('LAST_SYNC_FAILED');
+  for (const command of ['plan', 'verify'])
+    expect((await increp(command, pair)).stdout).not.toContain('last sync: FAILED');
+  await sync(pair);
+});
+
 slowTest(
   'what is built on a copy: told before a reset is due, refused when it would be, and mended by what is printed',
   async () => {

@@ -122,6 +122,10 @@ function afterReset(
   };
 }
 
+/** The time of a reset that no sync has followed. */
+export const resetAtOf = (saved: SavedState): Date | undefined =>
+  saved.kind === 'none' && saved.why.code === 'was-reset' ? new Date(saved.why.at) : undefined;
+
 const namesTable = (file: StateFile, { destination }: ExpectedState): boolean =>
   file.kind === 'record' ? isSameTable(file.record.destination, destination) : file.kind !== 'none';
 
