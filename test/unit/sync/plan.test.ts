@@ -300,3 +300,19 @@ test('columns of ours come and go without a load, and say so', () => {
     error: { code: 'SCHEMA_CHANGE_REFUSED' },
   });
 });
+
+test.each<[Partial<TableFacts['source']>, string]>([
+  [
+    { canSelect: false, owner: 'erp' },
+    'role "increp" may not read public.orders at the destination, whose owner is "erp"',
+  ],
+  [{ canSelect: false }, 'role "increp" may not read public.orders at the destination'],
+  [
+    { filtersRows: true, owner: 'erp' },
+    'role "increp" may not read all of public.orders at the destination, whose owner is "erp"',
+  ],
+])('a destination table that the role may not read: %j', (change, message) => {
+  expect(plan({ destination: relation(change) })).toMatchObject({
+    error: { code: 'PRIVILEGE_MISSING', message },
+  });
+});
