@@ -248,7 +248,7 @@ export const VARIABLES: readonly Variable[] = [
 
 /** The URL of the control database names its server, role and database. */
 const BESIDES_URL =
-  /_(?:PASSWORD_\w+|SSL\w+|CONNECT_TIMEOUT|CHANNEL_BINDING|REQUIRE_AUTH|TARGET_SESSION_ATTRS)$/;
+  /_(?:PASSWORD(?:_\w+)?|SSL\w+|CONNECT_TIMEOUT|CHANNEL_BINDING|REQUIRE_AUTH|TARGET_SESSION_ATTRS)$/;
 
 /** The variables of `serve` and `work`. They are not about one pipeline, so `.env` has none of them. */
 export const SERVICE_VARIABLES: readonly Variable[] = [
