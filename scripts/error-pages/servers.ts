@@ -140,6 +140,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'The password is wrong, or was changed on the server.',
       'The program of `..._PASSWORD_COMMAND` is not logged in to its own service, or asks a question.',
       'The password was cut off: in `.env`, a value with a `#` needs quotes.',
+      'The password has expired (`VALID UNTIL` of the role). The server says the same as for a wrong password.',
       'The role does not exist, or it may not log in (`NOLOGIN`).',
       '`pg_hba.conf` has no line for this role, database and address.',
     ],
@@ -148,11 +149,12 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'Run the program of `..._PASSWORD_COMMAND` by hand: [passwords](passwords.md#password-command)',
       'Try the same login: `psql -h HOST -p PORT -U USER -d DB`',
       "Set a new password, as a superuser of that server: `ALTER ROLE increp_reader PASSWORD '...';`",
+      "See whether the password has expired: `SELECT rolvaliduntil FROM pg_roles WHERE rolname = 'increp_reader';` To remove the date: `ALTER ROLE increp_reader VALID UNTIL 'infinity';`",
       'Check the rules of the server: `SELECT * FROM pg_hba_file_rules;` After a change, run `SELECT pg_reload_conf();`',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
-      '  next: Check DEST_URL, or DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server. To test the login: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
+      '  next: Check DEST_URL, or DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server, and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles). To test the login: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
     ],
   },
   PRIVILEGE_MISSING: {
@@ -217,7 +219,8 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
 psql -c 'SELECT slot_name, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots'
 du -xsh /var/lib/postgresql
 \`\`\``,
-      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done.',
+      'If the path begins with `pg_tblspc`, the number after it is the oid of a tablespace: `SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = 17140;`',
+      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done, and its staging table needs their space until the load is complete.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: could not extend file "base/16401/16438": No space left on device (DISK_FULL, SQLSTATE 53100)',

@@ -196,7 +196,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     steps: [
       'If the message says that the table cannot be loaded again, run its statement, or restore the former setting ([modes](modes.md)).',
-      'Otherwise, load the table again in its new shape: `increp reset orders && increp sync orders`',
+      'Otherwise, load the table again: `increp reset orders && increp sync orders`',
       'To let increp do this in future, set `"on_schema_change": "reset"`. With `"evolve"`, it alters the table in place if nothing is lost.',
     ],
     example: [

@@ -137,10 +137,9 @@ function rowTriggerFindings(
 const ROW_TRIGGER_ADVICE =
   'If they only check rows, no action is needed. A sync warns of rows that it wrote and that differ, and "increp verify" finds all of them.';
 
-function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection): Finding[] {
+function rightFindings(table: TableFacts, plan: Workable, { owners, quiet }: Inspection): Finding[] {
   const { settings, destination, destinationName, destinationSchema: access } = table;
   if (!destination) return [];
-  const fault = stagingFault(table, plan);
   const owner = owners.get(destination.oid);
   const give = `At the destination, run: ${giveTableTo(destinationName, access.role)}`;
   if (owner && !owner.isOurs && !owner.canWrite)
@@ -170,7 +169,24 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
           ),
         ]
       : []),
-    ...(fault ? [failureFinding(fault, settings.name)] : []),
+    ...stagingFindings(table, plan, quiet.has(table)),
+  ];
+}
+
+/** A sync that finds no changes needs no staging table. */
+function stagingFindings(table: TableFacts, plan: Workable, isQuiet: boolean): Finding[] {
+  const { settings, stagingName, destinationSchema: access } = table;
+  const fault = stagingFault(table, plan);
+  const isCertain = !isQuiet && !('unchangedCheck' in plan && plan.unchangedCheck !== undefined);
+  if (fault && isCertain) return [failureFinding(fault, settings.name)];
+  if (!access.exists || access.canCreate) return [];
+  return [
+    warning(
+      'PRIVILEGE_MISSING',
+      settings.name,
+      `role "${access.role}" may not create tables in schema "${stagingName.schema}" of the destination, so ${fault ? 'the next sync with changes, and each load, will fail' : 'each load will fail'}`,
+      `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stagingName.schema)} TO ${ident(access.role)}`,
+    ),
   ];
 }
 

@@ -41,9 +41,11 @@ import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { previewCopies } from '../sync/objects/preview-copies.ts';
+import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 
 export interface Inspection extends Inspected {
@@ -93,6 +95,8 @@ export interface Inspection extends Inspected {
   /** Row-level BEFORE triggers, by the oid of the destination table. */
   readonly rowTriggers: ReadonlyMap<string, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
+  /** Tables without changes, among those whose sync with changes would fail. */
+  readonly quiet: ReadonlySet<TableFacts>;
   /** Rows of a destination table that a load would remove. */
   readonly gone: ReadonlyMap<TableFacts, RemovedRowsPreview>;
   /** Whether the kept rows of a table survive a change of type. */
@@ -231,10 +235,22 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
+    quiet: await findQuiet(context, plans),
     gone: await previewRemovedRows(context, plans),
     conversions: await previewConversions(context, plans),
     pgDump: await findPgDump(context, facts),
   };
+}
+
+async function findQuiet(
+  context: RunContext,
+  plans: ReadonlyMap<TableFacts, Plan>,
+): Promise<ReadonlySet<TableFacts>> {
+  const faulty = [...plans].flatMap(([table, plan]) => (stagingFault(table, plan) ? [table] : []));
+  const sweep = await beginQuietSweep(context, faulty, ordinaryRequest());
+  return new Set(
+    [...(await sweep())].flatMap(([table, { verdict }]) => (verdict.kind === 'quiet' ? [table] : [])),
+  );
 }
 
 interface Inspected {

@@ -1,20 +1,22 @@
 /** What the last sync of each table said, because `check` cannot foresee each failure. */
 import { formatAge } from '../report/age.ts';
 import { codesText } from '../report/error.ts';
-import { failureBefore, failureWord, type RunRecord } from '../schema/run-record.ts';
+import { resetAtOf } from '../sync/facts/saved-state.ts';
+import { failureBefore, failureWord, isBeforeReset, type RunRecord } from '../schema/run-record.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { warning, type Finding } from './finding.ts';
 
 /** Only for tables without an error of their own, which is probably the reason. */
 export function lastFailureFindings(
-  tables: readonly Pick<TableFacts, 'settings' | 'recordName'>[],
+  tables: readonly Pick<TableFacts, 'settings' | 'recordName' | 'saved'>[],
   failures: ReadonlyMap<string, RunRecord>,
   { findings, now }: { readonly findings: readonly Finding[]; readonly now: Date },
 ): Finding[] {
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
-  return tables.flatMap(({ settings: { name }, recordName }) => {
+  return tables.flatMap(({ settings: { name }, recordName, saved }) => {
     const run = failures.get(recordName);
-    if (!run || failureWord(run) !== 'failed' || refused.has(name)) return [];
+    if (!run || isBeforeReset(run, resetAtOf(saved)) || failureWord(run) !== 'failed' || refused.has(name))
+      return [];
     const { code, sqlstate, message, hint } = failureBefore(run);
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;

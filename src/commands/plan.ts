@@ -17,7 +17,7 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import type { RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -122,10 +122,11 @@ async function withLastFailures(
   { runContext }: Pipeline,
 ): Promise<KnownTable[]> {
   const failures = await readLastFailures(runContext, new Date());
-  return previews.map((table) => ({
-    ...table,
-    lastFailure: table.error || table.obstruction ? undefined : failures.get(table.recordName),
-  }));
+  return previews.map((table) => {
+    const failure = failures.get(table.recordName);
+    const isTold = table.error || table.obstruction || (failure && isBeforeReset(failure, table.resetAt));
+    return { ...table, lastFailure: isTold ? undefined : failure };
+  });
 }
 
 /** A note about tables that each destination reads separately. */

@@ -39,7 +39,8 @@ import { noteComparisons } from '../state/known-differences-file.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { cursorBefore } from '../sync/run/table-outcome.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
-import type { RunRecord } from '../schema/run-record.ts';
+import { resetAtOf } from '../sync/facts/saved-state.ts';
+import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface VerifyOptions extends GlobalOptions {
@@ -126,6 +127,7 @@ async function compareTables(
   for (const group of batchesOf(chosen, GROUP_SIZE)) {
     const at = performance.now();
     const facts = await gatherFacts(runContext, group);
+    const resets = new Map(facts.tables.map((each) => [each.settings.name, resetAtOf(each.saved)]));
     const recordNames = new Map(facts.tables.map((each) => [each.settings.name, each.recordName]));
     const equal = await findEqualTables(runContext, facts.tables);
     const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
@@ -144,7 +146,7 @@ async function compareTables(
           );
       const failed = failures.get(recordNames.get(name) ?? name);
       const verdict =
-        'error' in judged || !failed
+        'error' in judged || !failed || isBeforeReset(failed, resets.get(name))
           ? judged
           : { ...judged, lastFailure: { ...agedFailure(failed), run: failed } };
       verdicts.push(verdict);

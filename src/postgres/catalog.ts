@@ -69,6 +69,7 @@ const relationRow = z
     hasDistributedTables: z.boolean(),
     canSelectTable: z.boolean(),
     comment: z.string().nullable(),
+    owner: z.string(),
     canSelect: z.boolean(),
     filtersRows: z.boolean(),
     partitions: z

@@ -93,8 +93,16 @@ const badLogin: ErrorAdvice = {
         ? `Set ${partOf(endpoint, 'SSLMODE', '"sslmode"')} to "require" or stricter, or check pg_hba.conf on that server.`
         : /client certificate/.test(message)
           ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
-          : `Check ${settingOf(endpoint, 'USERNAME', 'PASSWORD')}. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
+          : `Check ${settingOf(endpoint, 'USERNAME', 'PASSWORD')}. Also check pg_hba.conf on that server${/pg_hba/.test(message) ? '' : ', and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles)'}. To test the login: psql ${endpoint.login}`,
 };
+
+/** The path of a file in a tablespace has the oid of the tablespace. */
+function diskAdvice({ side }: Endpoint, message: string): string {
+  const oid = /pg_tblspc\/(\d+)/.exec(message)?.[1];
+  return oid === undefined
+    ? 'Free some space on that server, then run increp again. No data was lost.'
+    : `The file system of a tablespace is full. To see its name and directory, run at the ${side}: SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = ${oid}. Free some space there, then run increp again. No data was lost.`;
+}
 
 /** The text is never replaced by text that fits. A destination table with question marks would look complete. */
 const unwritableText: ErrorAdvice = {
@@ -151,7 +159,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   },
   '53100': {
     code: 'DISK_FULL',
-    next: () => 'Free some space on that server, then run increp again. No data was lost.',
+    next: diskAdvice,
   },
   '53': { code: 'QUERY_FAILED', next: () => 'That server lacks a resource. Check its log.' },
   '55P03': {
@@ -274,7 +282,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
       ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", but none is set`
       : said,
     next: hasNone
-      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE) if there is no URL`}, or add it to ~/.pgpass (mode 0600).`
+      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE)`}, or add it to ~/.pgpass (mode 0600).`
       : withTunnel(badLogin.next(endpoint, error.message, {}), endpoint),
     cause: error,
   });

@@ -27,6 +27,7 @@ import type { RunContext } from '../sync/context/run-context.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { runsAt } from '../sync/lock/running-runs.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
+import { resetAtOf } from '../sync/facts/saved-state.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import { wentBack } from '../sync/fence/next-state.ts';
@@ -60,6 +61,8 @@ export interface Preview {
   readonly readAgain: Volume | undefined;
   /** The same for the whole table. */
   readonly whole: Volume | undefined;
+  /** The time of a reset that no sync has followed. */
+  readonly resetAt: Date | undefined;
   readonly cursor: string | null;
   /** How far below the cursor the window of an incremental sync begins. An integer key has no lookback. */
   readonly lookbackSeconds: number | undefined;
@@ -195,6 +198,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     estimated: undefined,
     readAgain: undefined,
     whole: undefined,
+    resetAt: undefined,
     cursor: null,
     lookbackSeconds: undefined,
     high: null,
@@ -285,6 +289,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     readAgain: plan.kind === 'incremental' && !hasWork && !verdict ? estimate?.window : undefined,
     whole,
+    resetAt: resetAtOf(saved),
     cursor,
     lookbackSeconds:
       plan.kind === 'incremental' && plan.keyType !== 'integer' ? settings.lookbackSeconds : undefined,

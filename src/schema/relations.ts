@@ -45,6 +45,8 @@ export interface Relation {
   /** Whether some or all of its rows are in an access method other than heap, such as columnar storage. */
   readonly hasOwnStorage: boolean;
   readonly comment: string | null;
+  /** The role that owns it. Empty for a query. */
+  readonly owner: string;
   readonly columns: readonly Column[];
   /** Column sets that the server itself keeps unique (valid, not partial, not on expressions). */
   readonly uniqueKeys: readonly UniqueKey[];
@@ -185,6 +187,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   bytes: 0,
   canSelect: true,
   canSelectTable: false,
+  owner: '',
   unreadableColumns: [],
   filtersRows: false,
   partitions: null,

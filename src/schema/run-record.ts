@@ -85,6 +85,12 @@ export function failureBefore(record: Parameters<typeof failureIn>[0]): ReturnTy
     : failure;
 }
 
+/** Whether the table was reset after the failure, which answers it. */
+export const isBeforeReset = (
+  { started_at }: Pick<RunRecord, 'started_at'>,
+  resetAt: Date | undefined,
+): boolean => resetAt !== undefined && new Date(started_at) <= resetAt;
+
 /** How a failed record is called: if another run held the table, or a signal ended the run, nothing has failed. */
 export const failureWord = ({
   error_code: code,

@@ -173,7 +173,7 @@ export const describeRelationsNamed = (tables: readonly TableName[]): string => 
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
          storage."hasForeignRows", storage."hasOwnStorage", extensions.*,
          has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
-         obj_description(c.oid, 'pg_class') AS comment,
+         obj_description(c.oid, 'pg_class') AS comment, pg_get_userbyid(c.relowner) AS owner,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
          row_security_active(c.oid) AS "filtersRows",
          storage.files, ${PARTITIONS} AS partitions,

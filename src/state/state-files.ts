@@ -168,18 +168,15 @@ const NO_START = '; no sync starts without a place for its cursors';
 function rejectUnwritable(directory: string, error: unknown, effect = ''): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${faultOf(error)}${effect}`,
-    next: withOtherDirectory(spaceAdvice(directory, error) ?? accessAdvice(directory)),
+    next: fullAdvice(directory, error) ?? accessAdvice(directory, directory, 'set STATE_DIR'),
     cause: error,
   });
 }
 
-/** A command comes last, so that no full stop is copied with it. */
-const withOtherDirectory = (advice: string): string =>
-  advice.endsWith('.')
-    ? `${advice} Or set STATE_DIR.`
-    : `Set STATE_DIR to another directory. Or ${lowerFirst(advice)}`;
-
-const lowerFirst = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+function fullAdvice(directory: string, error: unknown): string | undefined {
+  const advice = spaceAdvice(directory, error);
+  return advice && `${advice} Or set STATE_DIR.`;
+}
 
 /** Undefined unless the file system is full, or read-only. */
 export function spaceAdvice(directory: string, error: unknown): string | undefined {
@@ -193,18 +190,23 @@ export function spaceAdvice(directory: string, error: unknown): string | undefin
 /** A message of increp itself, or of the system. */
 const faultOf = (error: unknown): string => (error instanceof IncrepError ? error.message : fileFault(error));
 
-/** What a user can do about a state directory, or about a file in it. */
-export function accessAdvice(directory: string, path = directory): string {
+/**
+ * What a user can do about a state directory, or about a file in it. A command comes last, so that no full stop is copied
+ * with it.
+ */
+export function accessAdvice(directory: string, path = directory, otherwise?: string): string {
   const place = shellWord(directory);
+  const [sentence, clause] = otherwise === undefined ? ['', ''] : [` Or ${otherwise}.`, `, or ${otherwise}`];
   const [found, owner] = [lookAt(directory), lookAt(path)];
-  if (found === 'denied') return `Let the user "${userName()}" search the directories above ${place}.`;
-  if (found === 'impossible') return 'Correct the path.';
-  if (found && !found.isDirectory()) return `Move the file ${place} to another place.`;
+  if (found === 'denied')
+    return `Let the user "${userName()}" search the directories above ${place}.${sentence}`;
+  if (found === 'impossible') return `Correct the path.${sentence}`;
+  if (found && !found.isDirectory()) return `Move the file ${place} to another place.${sentence}`;
   if (found && typeof owner === 'object' && owner.uid === process.geteuid?.())
-    return `Run: chmod -R u+rwX ${place}`;
+    return `Correct the mode of the directory${clause}; run: chmod -R u+rwX ${place}`;
   return found
-    ? `Give the directory to the user that runs increp; ${takeCommand([directory])}`
-    : `Create the directory for the user that runs increp; as root, run: install -d -o ${shellWord(userName())} -m 700 ${place}`;
+    ? `Give the directory to the user that runs increp${clause}; ${takeCommand([directory])}`
+    : `Create the directory for the user that runs increp${clause}; as root, run: install -d -o ${shellWord(userName())} -m 700 ${place}`;
 }
 
 function lookAt(path: string): Stats | 'denied' | 'impossible' | undefined {

@@ -9,7 +9,7 @@ import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
-import type { RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
 import { readKnownDifferences } from '../state/known-differences-file.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
@@ -203,13 +203,10 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
   };
 }
 
-/** A reset answers the failures before it. */
-function sinceReset({ runs, resetAt }: Observed): Observed['runs'] {
-  const { lastFailure } = runs;
-  return !resetAt || !lastFailure || new Date(lastFailure.started_at) > resetAt
-    ? runs
-    : { ...runs, failures: 0, lastFailure: undefined };
-}
+const sinceReset = ({ runs, resetAt }: Observed): Observed['runs'] =>
+  runs.lastFailure && isBeforeReset(runs.lastFailure, resetAt)
+    ? { ...runs, failures: 0, lastFailure: undefined }
+    : runs;
 
 function conditionOf(
   table: TableSettings,

@@ -173,7 +173,7 @@ describe('privileges', () => {
 
   test('a table at the destination that we may not read', async () => {
     await pair.destination.query('CREATE TABLE orders (id int)');
-    const what = `role "${pair.login('destination', 'increp').user}" may not read all of public.orders at the destination`;
+    const what = `role "${pair.login('destination', 'increp').user}" may not read public.orders at the destination, whose owner is "`;
     await expectRefusal(pair, missing(what, 'OWNER TO'));
   });
 

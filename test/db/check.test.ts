@@ -430,6 +430,23 @@ test('a prepared transaction is seen by any role', async () => {
   expect(later).toEqual([]);
 });
 
+test('without CREATE on the schema, only a table whose next sync fails has an error', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(`DROP TABLE IF EXISTS orders_stg; ALTER SCHEMA public OWNER TO postgres;
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC, ${user}; GRANT USAGE ON SCHEMA public TO ${user}`);
+  const quiet = await check(pair);
+  expect(quiet).toMatchObject({ errors: [], warnings: ['PRIVILEGE_MISSING'] });
+  expect(quiet.find('PRIVILEGE_MISSING')?.message).toContain(
+    'the next sync with changes, and each load, will fail',
+  );
+  expect((await trySync(pair)).exitCode).toBe(0);
+  await insertOrders(pair, 1);
+  expect(await check(pair)).toMatchObject({ exitCode: 77, errors: ['PRIVILEGE_MISSING'] });
+  expect((await trySync(pair)).exitCode).toBe(77);
+});
+
 slowTest("a copy that is somebody else's, and a staging table that may not be made", async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
@@ -462,6 +479,19 @@ slowTest("a copy that is somebody else's, and a staging table that may not be ma
   expect(fixed.exitCode).toBe(0);
   expect(fixed.find('LAST_SYNC_FAILED')?.message).toContain('; the cause may be fixed since');
   expect((await increp('plan', pair)).stdout).toContain('the cause may be fixed since');
+  await sync(pair);
+});
+
+test('a reset answers the failure before it', async () => {
+  const tables = [{ ...ORDERS_CONFIG, on_schema_change: 'fail' }];
+  await using pair = await freshPair({ ...ordersPreset, tables });
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders ADD gift boolean');
+  expect((await trySync(pair)).exitCode).toBe(1);
+  await increp('reset orders', pair);
+  expect((await check(pair)).warnings).not.toContain('LAST_SYNC_FAILED');
+  for (const command of ['plan', 'verify'])
+    expect((await increp(command, pair)).stdout).not.toContain('last sync: FAILED');
   await sync(pair);
 });
 

@@ -141,6 +141,25 @@ test('after source and destination were exchanged no command writes, and a reset
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
 });
 
+test('all tables of swapped sides have the same error, also after a reset', async () => {
+  const names = ['orders', 'Odd Name', 'big'];
+  await using pair = await freshPair({
+    ...ordersPreset,
+    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE "Odd Name" (LIKE orders INCLUDING ALL); CREATE TABLE big (LIKE orders INCLUDING ALL)`,
+    tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),
+  });
+  await sync(pair);
+  await increp('reset big', pair);
+  await rm(join(pair.directory, 'sync-state', 'big.json'), { force: true });
+  await pair.setEnv(swappedSides(pair));
+  const { tables } = (await trySync(pair)).summary;
+  expect(tables.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  expect(new Set(tables.map(({ error }) => error?.message)).size).toBe(1);
+  expect(new Set(tables.map(({ error }) => error?.hint))).toEqual(
+    new Set(['Exchange the SOURCE_ and DEST_ settings. Nothing was changed.']),
+  );
+});
+
 test('swapped sides say so of a table with another name at the destination, too', async () => {
   await using pair = await freshPair('orders');
   await pair.writeTables([{ ...ORDERS_CONFIG, dest_name: 'w_orders' }]);

@@ -21,7 +21,9 @@ import type { AddressField, ConnectionPrefix, SessionField, VariableName } from 
 
 type Address = ServerAddress & Pick<ConnectionSettings, 'otherServers' | 'user' | 'database'>;
 
-const ADDRESS_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'PASSWORD', 'DB'];
+/** A password may accompany a URL, so it is not among the fields that a URL replaces. */
+const URL_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'DB'];
+const ADDRESS_FIELDS: readonly AddressField[] = [...URL_FIELDS, 'PASSWORD'];
 
 const SIDES = { SOURCE: 'source', DEST: 'destination', SERVE_DATABASE: 'control database' } as const;
 
@@ -102,7 +104,7 @@ function readSession(
 
 function readUrl(reading: SettingsReading, prefix: ConnectionPrefix): UrlParts | undefined {
   const name: VariableName = `${prefix}_URL`;
-  const extra = ADDRESS_FIELDS.map((field): VariableName => `${prefix}_${field}`).filter((field) =>
+  const extra = URL_FIELDS.map((field): VariableName => `${prefix}_${field}`).filter((field) =>
     isSet(reading, field),
   );
   const twice = `set together with ${extra.join(', ')}; use either the URL or the individual variables`;

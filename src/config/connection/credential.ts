@@ -72,7 +72,11 @@ export function readCredential(
     return refuse(reading, `${prefix}_PASSWORD_TTL`, {
       what: `has no effect without ${prefix}_PASSWORD_COMMAND; set that variable, or remove this one`,
     });
-  const name: VariableName = isSet(reading, `${prefix}_URL`) ? `${prefix}_URL` : `${prefix}_PASSWORD`;
+  if (inUrl !== undefined && isSet(reading, `${prefix}_PASSWORD`))
+    return refuse(reading, `${prefix}_PASSWORD`, {
+      what: `set together with the password in ${prefix}_URL (${reading.values.get(`${prefix}_URL`)?.origin}); remove one of them`,
+    });
+  const name: VariableName = inUrl === undefined ? `${prefix}_PASSWORD` : `${prefix}_URL`;
   const value = reading.values.get(name);
   const password = name === `${prefix}_URL` ? inUrl : value?.text;
   const { reread } = value ?? {};

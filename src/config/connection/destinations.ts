@@ -39,17 +39,10 @@ interface WrittenDestination {
 }
 
 /** The settings that differ between destinations. */
-const ADDRESS: readonly VariableName[] = [
-  'DEST_URL',
-  'DEST_HOST',
-  'DEST_PORT',
-  'DEST_USERNAME',
-  'DEST_PASSWORD',
-  'DEST_DB',
-];
+const ADDRESS: readonly VariableName[] = ['DEST_URL', 'DEST_HOST', 'DEST_PORT', 'DEST_USERNAME', 'DEST_DB'];
 
-/** A command cannot know which of the destinations needs a password. */
-const COMMAND: readonly VariableName[] = ['DEST_PASSWORD_COMMAND', 'DEST_PASSWORD_TTL'];
+/** A password of one destination must not reach the server of another one. */
+const PASSWORD: readonly VariableName[] = ['DEST_PASSWORD', 'DEST_PASSWORD_COMMAND', 'DEST_PASSWORD_TTL'];
 
 function fromUrls(reading: SettingsReading): WrittenDestination[] {
   const { origin = '', reread: rereadAll } = reading.values.get('DEST_URLS') ?? {};
@@ -147,7 +140,7 @@ function refuseOthers(reading: SettingsReading, hasUrls: boolean, isListed: bool
   for (const name of [...ADDRESS, ...(isListed && hasUrls ? (['DEST_URLS'] as const) : [])])
     if (isSet(reading, name))
       refuse(reading, name, { what: `set together with ${what}; use one way to name the destinations` });
-  for (const name of COMMAND)
+  for (const name of PASSWORD)
     if (isSet(reading, name))
       refuse(reading, name, {
         what: `set together with ${what}, where each destination has a password of its own; write them into a password file (.pgpass), which is read again after a failed login`,
@@ -182,7 +175,7 @@ function readingOf(
   value: Value,
 ): SettingsReading {
   const values = new Map<VariableName, Value>(reading.values);
-  for (const name of [...ADDRESS, ...COMMAND]) values.delete(name);
+  for (const name of [...ADDRESS, ...PASSWORD]) values.delete(name);
   values.set('DEST_URL', value);
   if (schema !== undefined) values.set('DEST_SCHEMA', { text: schema, origin: where });
   if (ssh !== undefined) values.set('DEST_SSH', { text: ssh, origin: where });

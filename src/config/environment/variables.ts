@@ -81,7 +81,7 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
   {
     name: `${prefix}_URL`,
     meaning:
-      'Host, port, role, password and database as a URL, or as `host=... dbname=...`. Set either this or the individual variables.',
+      'Host, port, role, password and database as a URL, or as `host=... dbname=...`. Set either this or the individual variables. A URL without a password can be combined with the password variables.',
     example: `postgresql://${examples.user}:secret@${examples.host}:5432/${examples.database}?sslmode=require`,
     isSecret: true,
   },
@@ -248,7 +248,7 @@ export const VARIABLES: readonly Variable[] = [
 
 /** The URL of the control database names its server, role and database. */
 const BESIDES_URL =
-  /_(?:PASSWORD_\w+|SSL\w+|CONNECT_TIMEOUT|CHANNEL_BINDING|REQUIRE_AUTH|TARGET_SESSION_ATTRS)$/;
+  /_(?:PASSWORD(?:_\w+)?|SSL\w+|CONNECT_TIMEOUT|CHANNEL_BINDING|REQUIRE_AUTH|TARGET_SESSION_ATTRS)$/;
 
 /** The variables of `serve` and `work`. They are not about one pipeline, so `.env` has none of them. */
 export const SERVICE_VARIABLES: readonly Variable[] = [

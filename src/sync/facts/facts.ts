@@ -255,7 +255,10 @@ async function gatherTogether(
   };
 }
 
-/** Without a state at the destination, only a state at the source shows that the sides are swapped. */
+/**
+ * Without a state at the destination, only a state at the source shows that the sides are swapped. It may belong to an opposite
+ * pipeline, unless the state of another table shows the same.
+ */
 async function withSwapped(
   context: Gathering,
   { destination }: Servers,
@@ -263,7 +266,10 @@ async function withSwapped(
 ): Promise<readonly (TableFacts | TableFailure)[]> {
   const isNew = (table: TableFacts | TableFailure) => isKnown(table) && table.saved.kind === 'none';
   if (!tables.some(isNew) || !(await areSidesSwapped(context))) return tables;
-  const saved = swappedSides(context.settings.pipeline, destination.database);
+  const proof = tables
+    .filter(isKnown)
+    .find(({ saved }) => saved.kind === 'foreign' && saved.isSwapped === true);
+  const saved = proof?.saved ?? swappedSides(context.settings.pipeline, destination.database);
   return tables.map((table) => (isNew(table) ? { ...table, saved } : table));
 }
 

@@ -97,8 +97,8 @@ export function reconcile(
 function foreignFile(file: StateFile, hasRow: boolean, expected: ExpectedState): SavedState | undefined {
   if (file.kind !== 'record') return undefined;
   const { record, path } = file;
-  if (isSwapped(record, expected) || record.pipeline === expected.pipeline)
-    return foreignness(record, `in ${path}`, expected);
+  if (isSwapped(record, expected)) return swapped(record, inDirectoryOf(path));
+  if (record.pipeline === expected.pipeline) return foreignness(record, `in ${path}`, expected);
   const remedy = 'If the file was copied from another directory, move it away. ';
   return hasRow ? undefined : ofPipeline(record.pipeline, `in ${path}`, expected, remedy);
 }
@@ -121,6 +121,10 @@ function afterReset(
     columns,
   };
 }
+
+/** The time of a reset that no sync has followed. */
+export const resetAtOf = (saved: SavedState): Date | undefined =>
+  saved.kind === 'none' && saved.why.code === 'was-reset' ? new Date(saved.why.at) : undefined;
 
 const namesTable = (file: StateFile, { destination }: ExpectedState): boolean =>
   file.kind === 'record' ? isSameTable(file.record.destination, destination) : file.kind !== 'none';
@@ -253,13 +257,16 @@ const isSwapped = (record: StateRecord, { destination, destinationServer }: Writ
 /** Undefined unless the state file shows that the destination is the source. */
 export const swappedByFile = (file: StateFile, expected: WrittenTo): Swapped | undefined =>
   file.kind === 'record' && isSwapped(file.record, expected)
-    ? swapped(file.record, `in ${file.path}`)
+    ? swapped(file.record, inDirectoryOf(file.path))
     : undefined;
+
+/** Each table has a file of its own, and one text is enough for all of them. */
+const inDirectoryOf = (path: string): string => `in ${dirname(path)}`;
 
 const swapped = ({ source }: StateRecord, where: string): Swapped => ({
   kind: 'foreign',
   isSwapped: true,
-  what: `source and destination are swapped: according to the state ${where}, ${printName(source)} at the destination is the source`,
+  what: `source and destination are swapped: according to the state ${where}, database "${source.database}", which is the destination now, is the source`,
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
 });
 

@@ -135,7 +135,7 @@ export function unfitDestination(
   if (isReadableTable(destination)) return undefined;
   const give = giveTableTo(destination.name, role);
   return new IncrepError('PRIVILEGE_MISSING', {
-    what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
+    what: `role "${role}" may not read ${destination.canSelect ? 'all of ' : ''}${printName(destination.name)} at the destination${destination.owner === role ? '' : `, whose owner is "${destination.owner}"`}`,
     next: isOurs
       ? `At the destination, run as its owner: ${give}`
       : `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination, as its owner: ${give}`,

@@ -1,15 +1,13 @@
 /** Decides what to do with a table, and why. Pure. `completePlan` decides how a load reads its rows. */
 import { IncrepError } from '../../errors.ts';
 import type { Difference, EvolutionObstacle, Reason } from '../../reasons.ts';
-import { differencesText } from '../../report/shape-texts.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
-import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectsAlike } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { hadRows, isKeyed } from '../../schema/state-record.ts';
-import { tableCommand } from '../../shell-word.ts';
 import { adopt, adoptionMisfit, incremental, load } from './build-plan.ts';
+import { driftRefusal } from './drift-refusal.ts';
 import { driftOf, settingsDrift } from './table-drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { shapeHindrance, lossRefusal } from './reload-guard.ts';
@@ -102,12 +100,7 @@ function onDrift(now: TableFacts, source: Relation, destination: Relation, drift
       answer: { kind: 'reset', obstacles: [] },
     });
   if (now.settings.onSchemaChange === 'evolve') return evolve(now, source, destination, drifted);
-  return refuse(
-    new IncrepError('SCHEMA_CHANGE_REFUSED', {
-      what: `${printName(now.sourceName)} and its destination table differ: ${differencesText(drift)}`,
-      next: `on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape, run "${tableCommand('reset', now.settings.name)}" and then "${tableCommand('sync', now.settings.name)}".`,
-    }),
-  );
+  return refuse(driftRefusal(now, drift));
 }
 
 /** Changes the table in place if no data is lost. Any other change is a reset, and the plan says why. */

@@ -108,6 +108,7 @@ export function inspection(
     eventTriggers: [],
     rowTriggers: new Map(),
     dependents: new Map(),
+    quiet: new Set(),
     gone: new Map(),
     conversions: new Map(),
     hasLargeObjects: false,

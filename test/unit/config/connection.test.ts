@@ -59,6 +59,31 @@ describe('a connection', () => {
     );
   });
 
+  test('is made of a URL without a password, and the password of a variable or a file', async () => {
+    await using pipeline = await pipelineDirectory({ secret: 'of-a-file\n' });
+    const { source, destination } = await pipeline.load({
+      SOURCE_URL: 'postgres://a@b/c',
+      SOURCE_PASSWORD: 'of-a-variable',
+      DEST_URL: 'host=d user=e dbname=f',
+      DEST_PASSWORD_FILE: 'secret',
+    });
+    expect(source.credential.known).toBe('of-a-variable');
+    expect(destination.credential.known).toBe('of-a-file');
+    await pipeline.write('secret', 'renewed');
+    expect(await destination.credential.renewed('of-a-file', { seconds: 1, signal: undefined })).toBe('renewed');
+  });
+
+  test('is refused when the URL and a variable both have a password', async () => {
+    await using pipeline = await pipelineDirectory();
+    const two = { SOURCE_URL: 'postgres://a:hidden-77@b/c', SOURCE_PASSWORD: 'hidden-78' };
+    const { message } = await pipeline.refusal({ ...DESTINATION, ...two });
+    expect(message).toMatch(/^1 problem /);
+    expect(message).toContain(
+      'SOURCE_PASSWORD (the environment): set together with the password in SOURCE_URL (the environment); remove one of them',
+    );
+    expect(message).not.toContain('hidden');
+  });
+
   test('is refused once when its URL is also malformed, with the form first', async () => {
     await using pipeline = await pipelineDirectory();
     const { message } = await pipeline.refusal({ ...CONNECTIONS, SOURCE_URL: 'mysql://a@b/c' });

@@ -47,6 +47,19 @@ test('a pipeline gets the variables with its name, and none without', async () =
   });
 });
 
+test('the control database takes a password beside a URL without one', async () => {
+  const { control, secrets } = await readServiceSettings('.', {
+    SERVE_DATABASE_URL: 'postgres://a@b/c',
+    SERVE_DATABASE_PASSWORD: 'hidden-77',
+  });
+  expect(control.credential.known).toBe('hidden-77');
+  expect(secrets).toContain('hidden-77');
+  const both = { SERVE_DATABASE_URL: 'postgres://a:x@b/c', SERVE_DATABASE_PASSWORD: 'hidden-77' };
+  await expect(readServiceSettings('.', both)).rejects.toThrow(
+    'SERVE_DATABASE_PASSWORD (the environment): set together with the password in SERVE_DATABASE_URL',
+  );
+});
+
 const table = (name: string, more: object = {}) => ({
   ...{ name, replication_key: 'updated_at', unique_cols: ['id'] },
   ...more,

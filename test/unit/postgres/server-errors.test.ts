@@ -33,6 +33,22 @@ test.each([
   },
 );
 
+test('a full disk: the advice names the tablespace', () => {
+  const full = (path: string) =>
+    refusal('53100', { message: `could not extend file "${path}": No space left on device` }).next;
+  expect(full('base/5/16438')).toMatch(/^Free some space on that server/);
+  expect(full('pg_tblspc/17140/PG_15_202209061/5/16438')).toContain(
+    'run at the destination: SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = 17140.',
+  );
+});
+
+test('a refused password may have expired, and a missing rule of pg_hba.conf says nothing about it', () => {
+  expect(loginRefusal('28P01', 'password authentication failed for user "loader"').next).toContain(
+    'rolvaliduntil',
+  );
+  expect(loginRefusal('28000', 'no pg_hba.conf entry for host "::1"').next).not.toContain('rolvaliduntil');
+});
+
 test('for a constraint of a domain, there is no statement', () => {
   expect(refusal('23514', { constraint: 'positive' }).next).not.toContain('ALTER');
 });

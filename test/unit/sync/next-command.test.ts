@@ -39,3 +39,13 @@ test('a load in chunks names the command that continues it, also before its firs
     next: '"increp sync --full-refresh" continues with the remaining chunks; run it before the next sync without --full-refresh, which discards this load.',
   });
 });
+
+test('after a full disk, a load in chunks says which space its staging table keeps', () => {
+  const full = new IncrepError('DISK_FULL', { what: 'no space', next: 'Free some space.' });
+  expect(withKeptChunks(full, { done: 1, of: 3 }, undefined)).toMatchObject({
+    message: 'no space; 1 of 3 chunks are kept',
+    next: expect.stringMatching(
+      /^Free some space\. The staging table keeps its space until the load is complete/,
+    ),
+  });
+});

@@ -59,6 +59,45 @@ test('drift resets the table, or is refused where the configuration says so', ()
   expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'SCHEMA_CHANGE_REFUSED' } });
 });
 
+const wider = relation({ columns: [...ORDERS_COLUMNS, column({ name: 'extra', position: 4 })] });
+
+test.each<[string, Partial<TableFacts>, what: string, next: string]>([
+  [
+    'the source',
+    { source: wider },
+    'added at the source',
+    'fail", so increp leaves the table as it is. To load the table again in its new shape, run',
+  ],
+  [
+    'a restore',
+    { source: relation({ oid: '9' }) },
+    'public.orders was dropped and created again at the source, for example by a restore. It has the same columns, but may have other rows',
+    'To load the table again, run',
+  ],
+  [
+    'the destination',
+    { destination: relation({ oid: '2', columns: ORDERS_COLUMNS.filter(({ name }) => name !== 'note') }) },
+    'column "note" is missing at the destination',
+    'To load the table again in the shape of the source, run',
+  ],
+  [
+    'a setting',
+    settings({ mergeKey: ['note'] }),
+    'unique_cols changed from [id] to [note]',
+    'If the change of the settings is a mistake, set unique_cols back to ["id"]. To load the table again with the new settings, run',
+  ],
+])('"fail" says what differs and how to fix it: %s', (_, change, what, next) => {
+  const failing = { ...facts(change).settings, onSchemaChange: 'fail' as const };
+  const refused = plan({ ...change, settings: failing });
+  expect(refused).toMatchObject({
+    error: {
+      code: 'SCHEMA_CHANGE_REFUSED',
+      message: expect.stringContaining(what),
+      next: expect.stringContaining(next),
+    },
+  });
+});
+
 test('"evolve" alters the copy where nothing is lost by it, and resets it where something would be', () => {
   const extra = column({ name: 'extra', position: 4 });
   const source = relation({ columns: [...ORDERS_COLUMNS, extra] });
@@ -259,5 +298,21 @@ test('columns of ours come and go without a load, and say so', () => {
   expect(plan({ hasOthersRows: true })).toMatchObject({
     kind: 'refuse',
     error: { code: 'SCHEMA_CHANGE_REFUSED' },
+  });
+});
+
+test.each<[Partial<TableFacts['source']>, string]>([
+  [
+    { canSelect: false, owner: 'erp' },
+    'role "increp" may not read public.orders at the destination, whose owner is "erp"',
+  ],
+  [{ canSelect: false }, 'role "increp" may not read public.orders at the destination'],
+  [
+    { filtersRows: true, owner: 'erp' },
+    'role "increp" may not read all of public.orders at the destination, whose owner is "erp"',
+  ],
+])('a destination table that the role may not read: %j', (change, message) => {
+  expect(plan({ destination: relation(change) })).toMatchObject({
+    error: { code: 'PRIVILEGE_MISSING', message },
   });
 });

@@ -42,6 +42,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   keptBy: null,
   hasOwnStorage: false,
   canSelectTable: true,
+  owner: 'increp',
   ...change,
 });
 

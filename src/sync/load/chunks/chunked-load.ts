@@ -46,6 +46,9 @@ export type ChunkedResult =
   /** `cause`: why the table is not loaded in chunks although the plan said so. */
   | { readonly kind: 'as-a-whole'; readonly cause: WholeLoadCause | undefined };
 
+const STAGING_SPACE =
+  'The staging table keeps its space until the load is complete or, after a reset, until the next sync. ';
+
 /** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
 export function withKeptChunks(
   error: unknown,
@@ -63,8 +66,9 @@ export function withKeptChunks(
   const continues = continuationText(progress, nextCommand);
   // The advice after a signal describes loads without chunks, so it is omitted.
   const advice = error.code === 'INTERRUPTED' ? '' : `${error.next} `;
+  const space = error.code === 'DISK_FULL' ? STAGING_SPACE : '';
   return reworded(error, {
     what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,
-    next: `${advice}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,
+    next: `${advice}${space}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,
   });
 }
