@@ -118,7 +118,11 @@ test('a condition about the present is no obstacle for a shared comparison', asy
     transform: { note: 'md5(note)' },
     deletes: 'hard',
   };
-  await using pair = await freshSeveral({ names: ['one', 'two'], tables: [table], sourceSql: manyOrders(100) });
+  await using pair = await freshSeveral({
+    names: ['one', 'two'],
+    tables: [table],
+    sourceSql: manyOrders(100),
+  });
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id <= 10');
   const compared = await sync(pair, '--deletes');

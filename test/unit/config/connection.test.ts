@@ -70,7 +70,9 @@ describe('a connection', () => {
     expect(source.credential.known).toBe('of-a-variable');
     expect(destination.credential.known).toBe('of-a-file');
     await pipeline.write('secret', 'renewed');
-    expect(await destination.credential.renewed('of-a-file', { seconds: 1, signal: undefined })).toBe('renewed');
+    expect(await destination.credential.renewed('of-a-file', { seconds: 1, signal: undefined })).toBe(
+      'renewed',
+    );
   });
 
   test('is refused when the URL and a variable both have a password', async () => {
