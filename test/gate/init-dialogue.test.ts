@@ -391,7 +391,25 @@ slowTest('destination tables of another pipeline are named, and its name can be 
   await using dialogue = startDialogue('init -C new', pair.directory, env);
   await dialogue.answer('Which tables', ENTER);
   await dialogue.answer('Are these keys correct?', ENTER);
-  await dialogue.answer('Are source and destination correct?', `${UP}${ENTER}`);
+  await dialogue.answer('What do you want to do?', `${UP}${ENTER}`);
   expect(await dialogue.wait()).toBe(0);
   expect((await increp('-C new sync', pair, { env: { PIPELINE_NAME: undefined } })).exitCode).toBe(0);
+});
+
+test('a destination table of another role is left out by default, because it shows no swap', async () => {
+  await using pair = await freshPair({
+    sourceSql: `${SHOP}; CREATE TABLE items (id int PRIMARY KEY, updated_at timestamptz)`,
+    destinationSql: 'CREATE TABLE orders (id int)',
+  });
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query('REVOKE ALL ON orders FROM PUBLIC; ALTER TABLE orders OWNER TO CURRENT_USER');
+  await pair.destination.query(`REVOKE ALL ON orders FROM ${user} CASCADE`);
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('A sync refuses orders. What do you want to do?', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(dialogue.seen()).toContain('Leave out orders');
+  expect(dialogue.seen()).not.toMatch(/swapped|Rows flow/);
+  expect(await tablesIn(pair)).toMatchObject({ tables: [{ name: 'items' }] });
 });

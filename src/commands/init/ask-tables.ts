@@ -8,7 +8,7 @@ import {
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
-import { triggerNote, versionCaution } from '../../init/key-cautions.ts';
+import { seesOnlyInserts, triggerNote, versionCaution } from '../../init/key-cautions.ts';
 import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { withoutReplicationKey, withoutUniqueKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
@@ -214,7 +214,8 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
       ...(lines.length > MOST_LISTED ? [`... and ${lines.length - MOST_LISTED} more`] : []),
     ].join('\n'),
   );
-  const [about, caution] = [triggerNote(clear), versionCaution(clear.map(asItIs), clear)];
+  const keyed = clear.map(asItIs);
+  const [about, caution] = [triggerNote(keyed, clear), versionCaution(keyed, clear)];
   if (about !== undefined) prompts.say(about);
   if (caution !== undefined) prompts.warn(caution);
   const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
@@ -238,7 +239,7 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
     const known = columns ?? table.mergeKey?.columns;
     return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
   }
-  if (table.keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts'))
+  if (seesOnlyInserts(table, replicationKey))
     prompts.warn(`"${replicationKey}" shows only inserts, so changed rows of ${name} are not copied.`);
   const mergeKey = columns ?? (await askMergeKey(prompts, table));
   if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
