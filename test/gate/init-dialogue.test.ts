@@ -48,7 +48,7 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));
   await dialogue.answer('Schema of the destination tables', ENTER);
   await dialogue.answer('Which tables', `${DOWN}${DOWN}${ENTER}`);
-  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(none found\)$/m);
+  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(none found\)\n│ {2}orders /m);
   expect(dialogue.seen()).toMatch(/^│ {2}orders +~10 rows +8\.2 kB {2}updated_at$/m);
   // log, notes, orders
   await dialogue.answer('Tables to copy', TAB);
@@ -115,6 +115,19 @@ test('a pipeline gets another table, and loses one, and every other entry stays 
   expect(await readFile(config, 'utf8')).toBe(
     `{ "tables": [\n    ${mine},\n    { "name": "orders", "replication_key": "updated_at", "unique_cols": ["id"] } ] }`,
   );
+});
+
+test('the list of an existing pipeline opens at its start, and a question has the kind and the size', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const config = join(pair.directory, 'tables-config.json');
+  await writeFile(config, `{ "tables": [{ "name": "words", "mode": "full-refresh" }] }`);
+  await using dialogue = startDialogue('init', pair.directory);
+  await dialogue.answer('Tables to copy', `${TAB}${ENTER}`);
+  await dialogue.answer(/log: which column grows with every change\? \(table, [\d.]+ k?B\)/, ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(JSON.parse(await readFile(config, 'utf8'))).toMatchObject({
+    tables: [{ name: 'words' }, { name: 'log', mode: 'full-refresh' }],
+  });
 });
 
 test('what is known is not asked, and a file that is not understood is replaced only on request', async () => {
