@@ -22,7 +22,7 @@ import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/pla
 import { fillsLockTable, lockNeedsAdvice, lockNeedsText } from '../schema/lock-needs.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
-import { stagingFault } from '../sync/plan/destination-refusals.ts';
+import { NOT_OURS, stagingFault } from '../sync/plan/destination-refusals.ts';
 import type { Workable } from './table-findings.ts';
 
 export const destinationFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
@@ -138,7 +138,7 @@ const ROW_TRIGGER_ADVICE =
   'If they only check rows, no action is needed. A sync warns of rows that it wrote and that differ, and "increp verify" finds all of them.';
 
 function rightFindings(table: TableFacts, plan: Workable, { owners, quiet }: Inspection): Finding[] {
-  const { settings, destination, destinationName, destinationSchema: access } = table;
+  const { settings, destination, destinationName, destinationSchema: access, saved } = table;
   if (!destination) return [];
   const owner = owners.get(destination.oid);
   const give = `At the destination, run: ${giveTableTo(destinationName, access.role)}`;
@@ -147,7 +147,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners, quiet }: Ins
       refused(
         settings.name,
         `role "${access.role}" may not write to ${printName(destinationName)}, whose owner is "${owner.owner}"`,
-        give,
+        saved.kind === 'record' ? give : NOT_OURS,
       ),
     ];
   if (owner && !owner.isOurs && plan.kind === 'incremental' && plan.evolution && altersTable(plan.evolution))

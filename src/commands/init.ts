@@ -12,6 +12,7 @@ import { otherOwner } from '../ownership.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { isSample } from '../init/config-text.ts';
+import { triggerNote } from '../init/key-cautions.ts';
 import { readFormerConfig } from '../init/former-config.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from '../pipeline/context.ts';
@@ -115,15 +116,14 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   });
 }
 
-function print(
-  setup: Setup,
-  written: Pick<InitReport, 'files' | 'owner'>,
-  { terminal, json }: InitOptions,
-): void {
+function print(setup: Setup, written: Pick<InitReport, 'files' | 'owner'>, options: InitOptions): void {
+  const { terminal, json } = options;
+  const note = isDialogue(options) ? undefined : triggerNote(setup.chosen, setup.tables);
   const report = {
     setup,
     ...written,
     warnings: warningsOf(setup),
+    notes: note === undefined ? [] : [note],
     next: terminal.style.typedCommand?.('check') ?? 'increp check',
   };
   const redact = redactor(secretsOf(setup, setup.answers.values));

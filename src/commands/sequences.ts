@@ -4,6 +4,7 @@ import { redactedJson } from '../redact.ts';
 import { formatSequences } from '../report/sequences.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { setSequences, type SequenceResult } from '../sequences/sequences.ts';
+import { readLastFailures } from '../status/last-failures.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
@@ -30,7 +31,11 @@ export async function sequencesCommand(
     const { results, exitCode, json } = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const found = await setSequences(pipeline.runContext, chosen, { isDryRun: options.dryRun });
+        const { runContext } = pipeline;
+        const found = await setSequences(runContext, chosen, {
+          isDryRun: options.dryRun,
+          lastFailures: await readLastFailures(runContext, new Date()),
+        });
         if (!options.json) terminal.out(redact(formatSequences(found, terminal.style, options.dryRun)));
         const failed = found.flatMap(({ error }) => (error ? [error.exitCode] : []));
         return {

@@ -7,20 +7,32 @@ import type { TableProposal } from './propose-options.ts';
 const LISTED = 3;
 
 /**
- * About tables whose keys are all clear. It is a note, as in `check`, and names only a few of the tables, because in many
- * databases no table has a trigger.
+ * About tables that increp or a flag gave a replication key. It is a note, as in `check`, and names only a few of the tables,
+ * because in many databases no table has a trigger. Keys that show only inserts have a warning of their own.
  */
-export function triggerNote(clear: readonly TableProposal[]): string | undefined {
-  const tables = clear.filter(({ lacksUpdateTrigger }) => lacksUpdateTrigger);
-  if (tables.length === 0) return undefined;
-  const [key = '', ...otherKeys] = new Set(tables.map((table) => table.key?.column ?? ''));
+export function triggerNote(
+  chosen: readonly ChosenTable[],
+  tables: readonly TableProposal[],
+): string | undefined {
+  const missing = chosen
+    .filter(isKeyed)
+    .filter(({ name, replicationKey }) =>
+      tables.some(
+        (table) => table.name === name && table.lacksUpdateTrigger && !seesOnlyInserts(table, replicationKey),
+      ),
+    );
+  if (missing.length === 0) return undefined;
+  const [key = '', ...otherKeys] = new Set(missing.map(({ replicationKey }) => replicationKey));
   const [sets, it] = otherKeys.length === 0 ? [key, 'it'] : ['the replication keys', 'the key'];
   const names = listed(
-    tables.map(({ name }) => name),
+    missing.map(({ name }) => name),
     LISTED,
   );
   return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} ("increp help setup").`;
 }
+
+export const seesOnlyInserts = ({ keys }: TableProposal, replicationKey: string): boolean =>
+  keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts');
 
 /** Of tables whose unique key contains the replication key, such as a table that is partitioned by this column. */
 export function versionCaution(

@@ -227,7 +227,7 @@ function detailLines(table: PlannedTable, style: Style): string[] {
 }
 
 function headLines(table: PlannedTable, nameWidth: number, style: Style, colored: Paint): string[] {
-  const [symbol, tint] = SYMBOLS[table.action] ?? ['?', 'white'];
+  const [symbol, tint] = SYMBOLS[table.obstruction ? 'refused' : table.action] ?? ['?', 'white'];
   const paint = (text: string) => colored(tint, text);
   const name = printableLine(table.name);
   const text = printable(effect(table));
@@ -328,14 +328,15 @@ function window(table: PlannedTable): string {
 }
 
 function countLine(tables: readonly PlannedTable[], jobs: number): string {
-  const count = (...actions: string[]) => tables.filter(({ action }) => actions.includes(action)).length;
-  const blocked = tables.filter(({ obstruction }) => obstruction).length;
+  const working = tables.filter(({ obstruction }) => !obstruction);
+  const blocked = tables.length - working.length;
+  const count = (...actions: string[]) => working.filter(({ action }) => actions.includes(action)).length;
   const failed = tables.filter(({ lastFailure }) => lastFailure).length;
   const parts = [
     `${count('initial')} to load`,
     `${count('reset', 'full-refresh')} to load again`,
-    `${tables.filter((table) => isOngoing(table) && table.hasWork).length} with changes`,
-    `${tables.filter((table) => isOngoing(table) && !table.hasWork).length} quiet`,
+    `${working.filter((table) => isOngoing(table) && table.hasWork).length} with changes`,
+    `${working.filter((table) => isOngoing(table) && !table.hasWork).length} quiet`,
     ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
     ...(count('not-planned') > 0 ? [`${count('not-planned')} NOT PLANNED`] : []),
     ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
@@ -343,8 +344,8 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     ...(failed > 0 ? [`${failed} FAILED at the last sync`] : []),
   ];
   const sum = (of: 'rows' | 'bytes') =>
-    tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
-  const unknown = tables.filter(
+    working.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
+  const unknown = working.filter(
     (table) => table.hasWork && !isOngoing(table) && table.estimated?.rows === undefined,
   );
   const small = unknown.filter(({ isSmall }) => isSmall).length;

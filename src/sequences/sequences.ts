@@ -22,7 +22,7 @@ import type { Gathering } from '../sync/facts/facts.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { copyMark, readMark } from '../sync/objects/mark.ts';
-import { findTablesToLeave } from './tables-to-leave.ts';
+import { findTablesToLeave, type LastFailures } from './tables-to-leave.ts';
 import { withMissingRights } from './missing-rights.ts';
 import type { DrawnSequence } from './drawn-sequences.ts';
 import { readColumns, type DrawnColumn } from './drawn-columns.ts';
@@ -57,15 +57,16 @@ interface UnreadSequence {
 interface SequenceRequest {
   /** Says what would be done, and does nothing. */
   readonly isDryRun: boolean;
+  readonly lastFailures: LastFailures;
 }
 
 export async function setSequences(
   context: Gathering,
   tables: readonly TableSettings[],
-  { isDryRun }: SequenceRequest,
+  { isDryRun, lastFailures }: SequenceRequest,
 ): Promise<readonly SequenceResult[]> {
   const enabled = tables.filter(({ isEnabled, selection }) => isEnabled && selection.query === null);
-  const { foreign, unknown } = await findTablesToLeave(context, enabled);
+  const { foreign, unknown } = await findTablesToLeave(context, enabled, lastFailures);
   const { drawn, unread } = await readColumns(
     context,
     enabled.filter(({ name }) => !unknown.has(name)),

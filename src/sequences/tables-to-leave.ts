@@ -1,6 +1,8 @@
 /** Finds tables whose sequences stay as they are: destination tables of others, and tables that cannot be read. */
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
+import { codesText } from '../report/error.ts';
+import { failureBefore, failureWord, type RunRecord } from '../schema/run-record.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { Gathering } from '../sync/facts/facts.ts';
 import type { SavedState } from '../sync/facts/saved-state.ts';
@@ -17,12 +19,23 @@ const FOREIGN: readonly ErrorCode[] = ['DESTINATION_NOT_OURS', 'STATE_MISMATCH']
 /** After a reset, the rows are still those of this pipeline. */
 const isUnknown = (saved: SavedState): boolean => saved.kind === 'none' && saved.isNamed !== true;
 
-/** With swapped sides, the tables of the source are here, and its role may have few rights. */
-const notSynced = ({ name }: TableSettings): IncrepError =>
-  new IncrepError('NOT_SYNCED', {
-    what: `this pipeline has not synced table "${name}", so its sequences stay as they are`,
-    next: `Check that source and destination are not swapped: "${tableCommand('plan', name)}".`,
+/** With swapped sides, the tables of the source are here, and its role may have few rights. A failed sync explains more. */
+function notSynced({ name }: TableSettings, last: RunRecord | undefined): IncrepError {
+  const what = `this pipeline has not synced table "${name}", so its sequences stay as they are`;
+  if (!last || failureWord(last) !== 'failed')
+    return new IncrepError('NOT_SYNCED', {
+      what,
+      next: `Check that source and destination are not swapped: "${tableCommand('plan', name)}".`,
+    });
+  const { code, sqlstate, message, hint } = failureBefore(last);
+  return new IncrepError('NOT_SYNCED', {
+    what: `${what}. Its last sync failed: ${message} (${codesText(code, sqlstate)})`,
+    next: hint,
   });
+}
+
+/** By the name of the destination table in the history. */
+export type LastFailures = ReadonlyMap<string, RunRecord>;
 
 /** By the name of the table. */
 export interface TablesToLeave {
@@ -36,6 +49,7 @@ export interface TablesToLeave {
 export async function findTablesToLeave(
   context: Gathering,
   tables: readonly TableSettings[],
+  lastFailures: LastFailures,
 ): Promise<TablesToLeave> {
   const foreign = new Map<string, IncrepError>();
   const unknown = new Map<string, IncrepError>();
@@ -44,10 +58,11 @@ export async function findTablesToLeave(
     for (const { settings, error } of facts.failures)
       unknown.set(settings.name, await withHolders(context, tableNames(context, settings), error));
     for (const table of facts.tables) {
-      const { settings, destination, saved } = table;
+      const { settings, destination, saved, recordName } = table;
       const plan = planTable(table, ordinaryRequest());
       if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code)) foreign.set(settings.name, plan.error);
-      else if (destination && isUnknown(saved)) foreign.set(settings.name, notSynced(settings));
+      else if (destination && isUnknown(saved))
+        foreign.set(settings.name, notSynced(settings, lastFailures.get(recordName)));
     }
   }
   return { foreign, unknown };

@@ -14,6 +14,7 @@ import { version } from '../version.ts';
 const pipelineRow = z.object({
   pipeline: z.string(),
   hasProblem: z.boolean(),
+  isServed: z.boolean(),
   queued: z.number(),
   running: z.number(),
   queueAge: z.number().nullable(),
@@ -37,7 +38,7 @@ const errorRow = z.object({ pipeline: z.string(), code: z.string(), tables: z.nu
 const workerRow = z.object({ workers: z.number(), capacity: z.number() });
 
 export async function serviceMetrics(session: ControlSession, silentSeconds: number): Promise<string> {
-  const pipelines = z.array(pipelineRow).parse((await session.query(PIPELINE_METRICS)).rows);
+  const pipelines = z.array(pipelineRow).parse((await session.query(PIPELINE_METRICS, [silentSeconds])).rows);
   const tables = z.array(tableRow).parse((await session.query(TABLE_METRICS)).rows);
   const workers = workerRow.parse((await session.query(WORKER_METRICS, [silentSeconds])).rows[0]);
   const totals = z.array(totalRow).parse((await session.query(TOTAL_METRICS)).rows);
@@ -66,6 +67,11 @@ export async function serviceMetrics(session: ControlSession, silentSeconds: num
       'pipeline_problem',
       'Whether tables-config.json of the pipeline cannot be used.',
       ofPipelines(({ hasProblem }) => Number(hasProblem)),
+    ),
+    gauge(
+      'pipeline_served',
+      'Whether a worker has the connections of the pipeline.',
+      ofPipelines(({ isServed }) => Number(isServed)),
     ),
     gauge(
       'queue_jobs',

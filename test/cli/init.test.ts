@@ -22,6 +22,7 @@ interface InitJson {
   readonly read_whole: readonly { readonly name: string; readonly message: string; readonly hint: string }[];
   readonly left_out: readonly { readonly name: string; readonly message: string; readonly hint: string }[];
   readonly warnings: readonly string[];
+  readonly notes: readonly string[];
   readonly next: string;
 }
 
@@ -357,6 +358,9 @@ describe('what is written', () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
       `warning: role "${user}" may write to orders at the source`,
     );
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('note: No trigger sets updated_at of orders.');
+    const { notes } = (await init(pair, '--yes --tables orders --json --force')).json<InitJson>();
+    expect(notes).toEqual([expect.stringContaining('No trigger sets updated_at of orders.')]);
   });
 });
 

@@ -85,6 +85,22 @@ test('keys, checks, foreign keys and defaults arrive with the first sync', async
   expect((await increp('check', pair)).stdout).not.toMatch(/OBJECT_|KEPT_ROWS|DESTINATION_CONSTRAINT/);
 });
 
+test('the plan of a first sync names the constraints that it creates, also if unique_cols are not the primary key', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'events', ...KEYED }],
+    sourceSql: `CREATE TABLE events (id int NOT NULL UNIQUE, number int, updated_at timestamptz, PRIMARY KEY (id, number))`,
+  });
+  interface Planned {
+    readonly tables: readonly {
+      readonly objects: readonly { readonly kind: string; readonly name: string }[];
+    }[];
+  }
+  const [planned] = (await increp('plan --json', pair)).json<Planned>().tables;
+  const named = planned?.objects.map(({ kind, name }) => `created ${kind} ${name}`);
+  expect(named).toEqual(['created unique constraint events_pkey']);
+  expect(changes((await sync(pair)).table('events').objects)).toEqual(named);
+});
+
 slowTest('the next syncs follow the constraints of the source, and users keep their own', async () => {
   await using pair = await shop();
   await sync(pair);

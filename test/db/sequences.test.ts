@@ -151,6 +151,18 @@ test('nothing is set in a table that is not of this pipeline, as with swapped si
   expect(await next(other.destination, 'SELECT (SELECT last_value FROM a_id_seq)')).toBe('7');
 });
 
+test('a table that no sync has copied has the error of its last sync', async () => {
+  await using pair = await shop();
+  await pair.destination.query(
+    'CREATE TABLE a (id int); REVOKE ALL ON a FROM PUBLIC; CREATE TABLE b (id int)',
+  );
+  await increp('sync', pair);
+  const { stdout, exitCode } = await increp('sequences a --dry-run --json', pair);
+  expect(exitCode).not.toBe(0);
+  expect(stdout).toContain('Its last sync failed: role');
+  expect(stdout).not.toContain('not swapped');
+});
+
 /** Runs the statement that the hint of the only failure names, as a superuser, until nothing fails. */
 async function grantAsTold(pair: Pair, table: string): Promise<readonly string[]> {
   const granted: string[] = [];

@@ -193,7 +193,21 @@ test('a request for a pipeline carries no address and no secret, and says what i
   expect((await ask('GET', '/pipelines/crm')).json).toMatchObject({
     workers: [{ serves: false, lacks: expect.stringContaining('CONNECTION_NOWHERE_URL') }],
   });
+  const notServed = expect.stringContaining('CONNECTION_NOWHERE_URL');
+  expect((await ask('GET', '/status')).json).toMatchObject({
+    pipelines_in_trouble: 2,
+    attention: [
+      { pipeline: 'crm', table: null, state: 'no_worker', problem: { message: notServed } },
+      { pipeline: 'deployed', table: null, state: 'no_worker' },
+    ],
+  });
+  expect((await ask('GET', '/pipelines')).json).toMatchObject({
+    pipelines: [{ pipeline: 'crm', is_served: false, needs_attention: true }, {}],
+  });
   const headers = { authorization: `Bearer ${token}`, accept: 'text/html' };
+  const overview = await call('/', { headers });
+  expect(overview.text).toMatch(/<h1>2 pipelines need attention/);
+  expect(overview.text).toContain('CONNECTION_NOWHERE_URL');
   const page = await call('/pipelines/crm', { headers });
   expect(page.text).toContain('CONNECTION_NOWHERE_URL');
   expect((await create({ name: 'crm' })).status).toBe(409);

@@ -48,7 +48,7 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));
   await dialogue.answer('Schema of the destination tables', ENTER);
   await dialogue.answer('Which tables', `${DOWN}${DOWN}${ENTER}`);
-  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(none found\)$/m);
+  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(none found\)\n│ {2}orders /m);
   expect(dialogue.seen()).toMatch(/^│ {2}orders +~10 rows +8\.2 kB {2}updated_at$/m);
   // log, notes, orders
   await dialogue.answer('Tables to copy', TAB);
@@ -115,6 +115,19 @@ test('a pipeline gets another table, and loses one, and every other entry stays 
   expect(await readFile(config, 'utf8')).toBe(
     `{ "tables": [\n    ${mine},\n    { "name": "orders", "replication_key": "updated_at", "unique_cols": ["id"] } ] }`,
   );
+});
+
+test('the list of an existing pipeline opens at its start, and a question has the kind and the size', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const config = join(pair.directory, 'tables-config.json');
+  await writeFile(config, `{ "tables": [{ "name": "words", "mode": "full-refresh" }] }`);
+  await using dialogue = startDialogue('init', pair.directory);
+  await dialogue.answer('Tables to copy', `${TAB}${ENTER}`);
+  await dialogue.answer(/log: which column grows with every change\? \(table, [\d.]+ k?B\)/, ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(JSON.parse(await readFile(config, 'utf8'))).toMatchObject({
+    tables: [{ name: 'words' }, { name: 'log', mode: 'full-refresh' }],
+  });
 });
 
 test('what is known is not asked, and a file that is not understood is replaced only on request', async () => {
@@ -391,7 +404,25 @@ slowTest('destination tables of another pipeline are named, and its name can be 
   await using dialogue = startDialogue('init -C new', pair.directory, env);
   await dialogue.answer('Which tables', ENTER);
   await dialogue.answer('Are these keys correct?', ENTER);
-  await dialogue.answer('Are source and destination correct?', `${UP}${ENTER}`);
+  await dialogue.answer('What do you want to do?', `${UP}${ENTER}`);
   expect(await dialogue.wait()).toBe(0);
   expect((await increp('-C new sync', pair, { env: { PIPELINE_NAME: undefined } })).exitCode).toBe(0);
+});
+
+test('a destination table of another role is left out by default, because it shows no swap', async () => {
+  await using pair = await freshPair({
+    sourceSql: `${SHOP}; CREATE TABLE items (id int PRIMARY KEY, updated_at timestamptz)`,
+    destinationSql: 'CREATE TABLE orders (id int)',
+  });
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query('REVOKE ALL ON orders FROM PUBLIC; ALTER TABLE orders OWNER TO CURRENT_USER');
+  await pair.destination.query(`REVOKE ALL ON orders FROM ${user} CASCADE`);
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('A sync refuses orders. What do you want to do?', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(dialogue.seen()).toContain('Leave out orders');
+  expect(dialogue.seen()).not.toMatch(/swapped|Rows flow/);
+  expect(await tablesIn(pair)).toMatchObject({ tables: [{ name: 'items' }] });
 });

@@ -8,10 +8,11 @@ import {
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
-import { triggerNote, versionCaution } from '../../init/key-cautions.ts';
+import { seesOnlyInserts, triggerNote, versionCaution } from '../../init/key-cautions.ts';
 import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { withoutReplicationKey, withoutUniqueKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
+import type { Relation } from '../../schema/relations.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { PromptChoice, Prompts } from './prompts.ts';
 
@@ -114,8 +115,10 @@ const NAME_WIDTH = 24;
 const HINT_WIDTH = 18;
 const MOST_LISTED = 30;
 
+/** Tables that increp asks about come first, so that a long list does not hide them. */
 function tableList(tables: readonly TableProposal[]): string {
-  const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${suggestedKey(table)}`);
+  const sorted = tables.toSorted((a, b) => Number(isReady(a)) - Number(isReady(b)));
+  const lines = sorted.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${suggestedKey(table)}`);
   const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
   return [`${countTables(tables)} to choose from, with the replication key:`, ...lines, ...rest].join('\n');
 }
@@ -125,10 +128,15 @@ function suggestedKey({ key, mergeKey, keys }: TableProposal): string {
   return keys.length > 0 ? '(not clear)' : '(none found)';
 }
 
+const isStored = (kind: Relation['kind']): boolean => kind !== 'view' && kind !== 'foreign table';
+
+/** `(materialized view, 8.2 kB)`, after a question about one table. */
+const factsOf = ({ relation: { kind }, bytes }: TableProposal): string =>
+  `(${kind}${isStored(kind) ? `, ${formatBytes(bytes)}` : ''})`;
+
 function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableProposal): string {
   const rows = estimatedRows === undefined ? '' : `~${formatCount(estimatedRows)} rows`;
-  const isStored = kind !== 'view' && kind !== 'foreign table';
-  const size = isStored ? formatBytes(bytes) : kind;
+  const size = isStored(kind) ? formatBytes(bytes) : kind;
   return `${padEnd(truncate(name, NAME_WIDTH, '...'), NAME_WIDTH)}${padStart(rows, 18)}${padStart(size, 10)}`;
 }
 
@@ -214,7 +222,8 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
       ...(lines.length > MOST_LISTED ? [`... and ${lines.length - MOST_LISTED} more`] : []),
     ].join('\n'),
   );
-  const [about, caution] = [triggerNote(clear), versionCaution(clear.map(asItIs), clear)];
+  const keyed = clear.map(asItIs);
+  const [about, caution] = [triggerNote(keyed, clear), versionCaution(keyed, clear)];
   if (about !== undefined) prompts.say(about);
   if (caution !== undefined) prompts.warn(caution);
   const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
@@ -238,7 +247,7 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
     const known = columns ?? table.mergeKey?.columns;
     return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
   }
-  if (table.keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts'))
+  if (seesOnlyInserts(table, replicationKey))
     prompts.warn(`"${replicationKey}" shows only inserts, so changed rows of ${name} are not copied.`);
   const mergeKey = columns ?? (await askMergeKey(prompts, table));
   if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
@@ -283,7 +292,7 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
   const whole = readWhole('No column', table);
   const columns = [...ranked, ...others];
   return prompts.choose({
-    message: `${table.name}: which column grows with every change?`,
+    message: `${table.name}: which column grows with every change? ${factsOf(table)}`,
     choices: [...(table.key ? [...columns, whole] : [whole, ...columns]), leaveOut],
     initial: table.key?.column ?? WHOLE,
   });
@@ -305,7 +314,7 @@ async function askMergeKey(
   }));
   const byHand = { value: BY_HAND, label: found.length > 0 ? 'Other columns' : 'Choose the columns' };
   const chosen = await prompts.choose<string>({
-    message: `${name}: which columns identify a row?`,
+    message: `${name}: which columns identify a row? ${factsOf(table)}`,
     choices: found.length > 0 ? [...found, byHand, whole, leaveOut] : [whole, byHand, leaveOut],
     initial: found.length > 0 ? '0' : WHOLE,
   });

@@ -6,7 +6,7 @@ import { padEnd, printable, printableLine, wrapLines } from '../../report/text.t
 import { isUniqueBy } from '../../schema/relations.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
-import { versionCaution } from '../../init/key-cautions.ts';
+import { seesOnlyInserts, versionCaution } from '../../init/key-cautions.ts';
 import type { Setup } from './setup.ts';
 import { directionWarnings } from './existing-tables.ts';
 import type { PlannedFile } from './write.ts';
@@ -17,13 +17,18 @@ export interface InitReport {
   /** If root runs init in the directory of another user. */
   readonly owner: number | undefined;
   readonly warnings: readonly string[];
+  /** What a dialogue has said already. */
+  readonly notes: readonly string[];
   /** The next command, as the user can type it. */
   readonly next: string;
 }
 
 const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'unchanged' } as const;
 
-export function formatReport({ setup, files, owner, warnings, next }: InitReport, style: Style): string {
+export function formatReport(
+  { setup, files, owner, warnings, notes, next }: InitReport,
+  style: Style,
+): string {
   const paint = painter(style);
   const { ok } = glyphsOf(style);
   const width = Math.max(...files.map(({ name }) => name.length)) + 2;
@@ -42,6 +47,7 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
     ...reasonLines('Left out:', setup.leftOut),
     ...againLines([...wholeOf(setup), ...setup.leftOut]),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
+    ...notes.map((note) => `${paint('dim', 'note:')} ${printable(note)}`),
   ];
   // wrapLines writes commands as the user can type them. The next command is already in that form.
   return `${wrapLines(lines.join('\n'), style)}\n\nNext: ${paint('bold', next)}\n`;
@@ -87,7 +93,7 @@ function reasonLines(head: string, tables: readonly LeftOut[]): string[] {
 
 const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
 
-export const reportJson = ({ setup, files, warnings, next }: InitReport): object => ({
+export const reportJson = ({ setup, files, warnings, notes, next }: InitReport): object => ({
   type: 'init',
   format_version: FORMAT_VERSION,
   directory: setup.answers.directory,
@@ -101,6 +107,7 @@ export const reportJson = ({ setup, files, warnings, next }: InitReport): object
   read_whole: wholeOf(setup).map(reasonJson),
   left_out: setup.leftOut.map(reasonJson),
   warnings,
+  notes,
   next,
 });
 
@@ -111,11 +118,7 @@ export function warningsOf(setup: Setup): string[] {
   const insertsOnly = chosen
     .filter(isKeyed)
     .filter(({ name, replicationKey }) =>
-      tables.some(
-        (table) =>
-          table.name === name &&
-          table.keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts'),
-      ),
+      tables.some((table) => table.name === name && seesOnlyInserts(table, replicationKey)),
     )
     .map(({ name, replicationKey }) => `${name} (${replicationKey})`);
   return [

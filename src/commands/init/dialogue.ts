@@ -2,6 +2,7 @@
 import { originOf, withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
+import type { ExistingTables } from '../../init/existing-tables.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
 import { countText } from '../../init/propose-options.ts';
@@ -16,8 +17,9 @@ import {
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import { askConnection, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
-import { areProbablySwapped, directionWarnings, existingAmong } from './existing-tables.ts';
+import { areProbablySwapped, directionWarnings, existingAmong, mayBeSwapped } from './existing-tables.ts';
 import type { Dialogue } from './going-back.ts';
+import { gaveUp, type PromptChoice } from './prompts.ts';
 import type { Setup } from './setup.ts';
 import type { PlannedFile } from './write.ts';
 
@@ -86,13 +88,16 @@ export async function setupByAsking(
     };
     const warnings = directionWarnings(setup);
     if (warnings.length === 0) return setup;
-    const found = warnings.map(({ what }) => `${what}.`);
+    const isDoubtful = mayBeSwapped(setup);
     dialogue.warn(
-      [...found, 'Rows flow', `from ${source.side.description}`, `to   ${destination.side.description}`].join(
-        '\n',
-      ),
+      [
+        ...warnings.map(({ what }) => `${what}.`),
+        ...(isDoubtful
+          ? ['Rows flow', `from ${source.side.description}`, `to   ${destination.side.description}`]
+          : []),
+      ].join('\n'),
     );
-    const answer = await askDirection(dialogue, setup);
+    const answer = await (isDoubtful ? askDirection : askAboutRefused)(dialogue, setup);
     if (answer.kind === 'continue') return setup;
     if (answer.kind === 'tables') ({ chosen, leftOut } = withoutRefused(setup));
     else if (answer.kind === 'pipeline')
@@ -142,11 +147,11 @@ type DirectionAnswer =
   | { readonly kind: 'pipeline'; readonly name: string }
   | { readonly kind: 'tables' };
 
-const refusedBy = ({ existing }: Setup): string[] =>
-  [...existing.unclaimed, ...existing.foreign, ...existing.unfit].map(({ name }) => name);
+const refusedBy = ({ unclaimed, foreign, unfit }: ExistingTables): string[] =>
+  [...unclaimed, ...foreign, ...unfit].map(({ name }) => name);
 
 function withoutRefused(setup: Setup): ChosenAndLeftOut {
-  const refused = refusedBy(setup);
+  const refused = refusedBy(setup.existing);
   return {
     chosen: setup.chosen.filter(({ name }) => !refused.includes(name)),
     leftOut: [
@@ -160,26 +165,31 @@ function withoutRefused(setup: Setup): ChosenAndLeftOut {
   };
 }
 
+/** The ways to continue that `existing` allows. */
+function waysFor({ chosen, existing }: Setup) {
+  const refused = refusedBy(existing);
+  const areOthers = chosen.some(({ name }) => !refused.includes(name));
+  const [pipeline, ...pipelines] = new Set(existing.foreign.flatMap((table) => table.pipeline ?? []));
+  return {
+    refused: refused.length > 0 ? listed(refused, 3) : undefined,
+    isLeavingOut: refused.length > 0 && areOthers,
+    pipeline: pipelines.length === 0 ? pipeline : undefined,
+  };
+}
+
+type AskedDirection = 'no' | DirectionAnswer['kind'];
+
 /** If the two sides are swapped, a sync cannot undo the mistake. @throws IncrepError USAGE */
 async function askDirection(dialogue: Dialogue, setup: Setup): Promise<DirectionAnswer> {
-  const { existing } = setup;
-  const refused = refusedBy(setup);
-  const areOthers = setup.chosen.some(({ name: table }) => !refused.includes(table));
-  const [name, ...names] = new Set(existing.foreign.flatMap(({ pipeline }) => pipeline ?? []));
-  const answer = await dialogue.choose<'no' | DirectionAnswer['kind']>({
+  const { refused, isLeavingOut, pipeline } = waysFor(setup);
+  const answer = await dialogue.choose<AskedDirection>({
     message: 'Are source and destination correct?',
     choices: [
       { value: 'no', label: 'No: give up, write nothing' },
       { value: 'continue', label: 'Yes: continue' },
-      ...(refused.length > 0
-        ? [{ value: 'schema' as const, label: 'Yes, but write to another schema' }]
-        : []),
-      ...(refused.length > 0 && areOthers
-        ? [{ value: 'tables' as const, label: `Yes, but leave out ${listed(refused, 3)}` }]
-        : []),
-      ...(name !== undefined && names.length === 0
-        ? [{ value: 'pipeline' as const, label: `Yes: this is pipeline "${name}"` }]
-        : []),
+      ...choicesIf(refused !== undefined, 'schema', 'Yes, but write to another schema'),
+      ...choicesIf(isLeavingOut, 'tables', `Yes, but leave out ${refused}`),
+      ...choicesIf(pipeline !== undefined, 'pipeline', `Yes: this is pipeline "${pipeline}"`),
     ],
     initial: 'no',
   });
@@ -188,8 +198,35 @@ async function askDirection(dialogue: Dialogue, setup: Setup): Promise<Direction
       what: 'source and destination may be swapped',
       next: 'Nothing was written. Run "increp init" again with the correct connections.',
     });
-  return answer === 'pipeline' ? { kind: answer, name: name ?? '' } : { kind: answer };
+  return answerOf(answer, pipeline);
 }
+
+/** A sync refuses the tables, and nothing shows that the sides are swapped. @throws IncrepError INTERRUPTED */
+async function askAboutRefused(dialogue: Dialogue, setup: Setup): Promise<DirectionAnswer> {
+  const { refused, isLeavingOut, pipeline } = waysFor(setup);
+  const answer = await dialogue.choose<AskedDirection>({
+    message: `A sync refuses ${refused}. What do you want to do?`,
+    choices: [
+      ...choicesIf(pipeline !== undefined, 'pipeline', `This is pipeline "${pipeline}"`),
+      ...choicesIf(isLeavingOut, 'tables', `Leave out ${refused}`),
+      { value: 'schema', label: 'Write to another schema' },
+      { value: 'continue', label: 'Continue: change the tables at the destination before the first sync' },
+      { value: 'no', label: 'Give up: write nothing' },
+    ],
+    initial: isLeavingOut ? 'tables' : 'schema',
+  });
+  if (answer === 'no') throw gaveUp('stopped: no pipeline was created');
+  return answerOf(answer, pipeline);
+}
+
+const choicesIf = <T extends AskedDirection>(
+  isOffered: boolean,
+  value: T,
+  label: string,
+): PromptChoice<T>[] => (isOffered ? [{ value, label }] : []);
+
+const answerOf = (kind: DirectionAnswer['kind'], name = ''): DirectionAnswer =>
+  kind === 'pipeline' ? { kind, name } : { kind };
 
 /** Asks before it overwrites a file. A refused file stays unchanged. */
 export async function permitted(dialogue: Dialogue, files: readonly PlannedFile[]): Promise<PlannedFile[]> {

@@ -84,6 +84,15 @@ export interface Direction {
   readonly areSwapped: boolean;
 }
 
+/** Whether anything shows that the sides may be swapped. A table of another role or pipeline at the destination does not. */
+export const mayBeSwapped = ({
+  areSwapped,
+  chosen,
+  writers,
+  existing,
+}: Omit<Direction, 'answers'>): boolean =>
+  areSwapped || existing.unclaimed.length > 0 || chosen.some(({ name }) => writers.has(name));
+
 export interface Warning {
   readonly what: string;
   /** For scripts. The dialogue asks instead. */

@@ -155,7 +155,7 @@ export async function openPrompts(
           // Not in the hints.
           filter: (search, { value }) => value.toLowerCase().includes(search.toLowerCase()),
           maxItems: 12,
-          ...(initial !== undefined && { initialValues: [...initial] }),
+          ...(initial !== undefined && { initialValues: withCursorAtStart(initial, choices) }),
         }),
       ) as Promise<never>,
     confirm: ({ message, initial }) =>
@@ -165,6 +165,12 @@ export async function openPrompts(
     done: (text) => clack.log.success(beside(text), { output }),
   };
 }
+
+/** clack puts the cursor at the last value that it toggles. The first choice is toggled twice, so that it stays as it is. */
+const withCursorAtStart = <T extends string>(
+  initial: readonly T[],
+  [first]: readonly PromptChoice<T>[],
+): T[] => [...initial, ...(first ? [first.value, first.value] : [])];
 
 /** A URL or a connection string that was pasted into any question may contain a password. */
 const withoutPassword = (text: string, mask: string): string =>

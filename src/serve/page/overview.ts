@@ -5,6 +5,7 @@ import { formatAge } from '../../report/age.ts';
 import type { Actor } from '../access/roles.ts';
 import type { PauseRow, QueueRow, WorkerRow } from '../read/activity.ts';
 import type { AttentionRow, Overview, PeriodRow, PipelineRow } from '../read/overview.ts';
+import { pipelineTroubles, type PipelineTrouble } from '../read/pipeline-trouble.ts';
 import { TABLE_STATES, type AttemptRow, type TableState } from '../read/rows.ts';
 import { actionLinks } from './buttons.ts';
 import { barChart, sparkline } from './charts.ts';
@@ -62,15 +63,21 @@ export function overviewContent(seen: OverviewFacts): readonly Html[] {
   ];
 }
 
-/** `3 of 212 tables need attention`. */
+/** `1 pipeline and 3 of 212 tables need attention`. */
 export function attentionText({
   tables,
   tablesInTrouble,
-}: Pick<Overview, 'tables' | 'tablesInTrouble'>): string {
-  if (tables === 0) return 'No tables yet';
-  if (tablesInTrouble === 0) return `None of ${formatCounted(tables, 'table')} needs attention`;
-  const verb = tablesInTrouble === 1 ? 'needs' : 'need';
-  return `${formatCount(tablesInTrouble)} of ${formatCounted(tables, 'table')} ${verb} attention`;
+  pipelinesInTrouble,
+}: Pick<Overview, 'tables' | 'tablesInTrouble' | 'pipelinesInTrouble'>): string {
+  const inTrouble = [
+    ...(pipelinesInTrouble === 0 ? [] : [formatCounted(pipelinesInTrouble, 'pipeline')]),
+    ...(tablesInTrouble === 0
+      ? []
+      : [`${formatCount(tablesInTrouble)} of ${formatCounted(tables, 'table')}`]),
+  ];
+  const verb = pipelinesInTrouble + tablesInTrouble === 1 ? 'needs' : 'need';
+  if (inTrouble.length > 0) return `${inTrouble.join(' and ')} ${verb} attention`;
+  return tables === 0 ? 'No tables yet' : `None of ${formatCounted(tables, 'table')} needs attention`;
 }
 
 function head({ actor, overview, periods, pauses }: OverviewFacts): Html {
@@ -102,14 +109,15 @@ export const stateCounts = (states: Readonly<Partial<Record<TableState, number>>
   </div>`;
 
 function attention({ actor, overview }: OverviewFacts): Content {
-  const { attention: tables, pipelineRows, tablesInTrouble, now } = overview;
+  const { attention: tables, troubledPipelines, pipelinesInTrouble, tablesInTrouble, now } = overview;
   const rows = [
-    ...pipelineRows.flatMap((row) =>
-      pipelineTrouble(row).map((each) => [...each, actionLinks(actor, [], row)]),
-    ),
+    ...troubledPipelines
+      .flatMap(pipelineTroubles)
+      .map((trouble) => [...troubleCells(trouble), actionLinks(actor, [], trouble)]),
     ...tables.map((row) => attentionCells(row, actor, now)),
   ];
   const more = tablesInTrouble - tables.length;
+  const morePipelines = pipelinesInTrouble - troubledPipelines.length;
   return html`${dataTable({
     caption: 'Tables and pipelines that need attention',
     columns: [
@@ -122,37 +130,12 @@ function attention({ actor, overview }: OverviewFacts): Content {
     ],
     rows,
     empty: 'No table and no pipeline needs attention.',
-  })}${more > 0 ? html`<p class="quiet">${formatCount(more)} more tables are on the pages of their pipelines.</p>` : ''}`;
+  })}${more > 0 ? html`<p class="quiet">${formatCount(more)} more tables are on the pages of their pipelines.</p>` : ''}${morePipelines > 0 ? html`<p class="quiet">${formatCount(morePipelines)} more pipelines need attention.</p>` : ''}`;
 }
 
-/** What concerns a whole pipeline. */
-function pipelineTrouble({
-  pipeline,
-  problem,
-  isServed,
-  scheduleProblem,
-}: PipelineRow): readonly (readonly Content[])[] {
-  const cells = (word: string, cause: Html): readonly Content[] => [
-    ...[problemBadge(word), pipelineLink(pipeline), NONE, NONE, cause],
-  ];
-  return [
-    ...(problem ? [cells('not valid', failureText(problem))] : []),
-    ...(isServed || problem
-      ? []
-      : [
-          cells(
-            'no worker',
-            html`<div class="cause">
-              <p>No worker has the connections of this pipeline.</p>
-              <p class="quiet">The page of the pipeline says what each worker lacks.</p>
-            </div>`,
-          ),
-        ]),
-    ...(scheduleProblem === null
-      ? []
-      : [cells('no schedule', html`<div class="cause"><p>${scheduleProblem}</p></div>`)]),
-  ];
-}
+const troubleCells = ({ pipeline, state, problem }: PipelineTrouble): readonly Content[] => [
+  ...[problemBadge(state.replace('_', ' ')), pipelineLink(pipeline), NONE, NONE, failureText(problem)],
+];
 
 function attentionCells(row: AttentionRow, actor: Actor, now: Date): readonly Content[] {
   const { pipeline, table, state, since, lag, lagLimit, runningSince } = row;

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { ControlSession } from '../../postgres/control-database.ts';
 import { READ_OVERVIEW, READ_PERIODS } from '../../sql/control/read/overview.ts';
+import { troubledPipeline } from './pipeline-trouble.ts';
 import {
   failure,
   maybeTime,
@@ -55,6 +56,9 @@ const overview = z.object({
   pipelinesFound: z.number(),
   /** At most 50, the worst first, then the newest. */
   attention: z.array(attentionRow),
+  pipelinesInTrouble: z.number(),
+  /** At most 50. */
+  troubledPipelines: z.array(troubledPipeline),
   pipelineRows: z.array(pipelineRow),
 });
 export type Overview = z.infer<typeof overview>;

@@ -163,9 +163,11 @@ export const PRUNE = [
   /* sql */ `DELETE FROM ${S}.workers WHERE seen_at < now() - interval '7 days'`,
 ] as const;
 
-/** For the metrics, one row for each pipeline. */
+/** For the metrics, one row for each pipeline. Seconds until a silent worker is lost. */
 export const PIPELINE_METRICS = /* sql */ `
   SELECT p.name AS pipeline, p.problem IS NOT NULL AS "hasProblem",
+    EXISTS (SELECT FROM ${S}.workers w WHERE w.state = 'working' AND w.seen_at > now() - make_interval(secs => $1)
+      AND p.name = ANY (w.serves)) AS "isServed",
     (SELECT count(*)::int FROM ${Q}.job j WHERE j.name = p.queue AND j.state < 'active') AS queued,
     (SELECT count(*)::int FROM ${Q}.job j WHERE j.name = p.queue AND j.state = 'active') AS running,
     (SELECT extract(epoch FROM now() - min(j.created_on))::float8 FROM ${Q}.job j

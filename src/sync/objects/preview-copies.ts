@@ -1,6 +1,7 @@
 /** What the next sync would do for copied objects. It writes nothing. */
 import { carriedType } from '../../schema/columns.ts';
 import type { TableObjects } from '../../schema/table-objects.ts';
+import { copyKey } from '../../schema/row-identity.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { describeCopies, type CopiedTable, type ObjectReading } from './copied-table.ts';
@@ -26,6 +27,9 @@ export async function previewCopies(
 
 /** A destination table that the sync would create. Its unique key has an index then. */
 function predictedTable({ destinationName, source, natives, settings }: TableFacts): TableObjects {
+  const key = copyKey(settings);
+  // As a load decides.
+  const isPrimary = key.every((name) => source?.columns.some((each) => each.name === name && each.isNotNull));
   const columns = (source?.columns ?? []).map((column) => ({
     name: column.name,
     type: carriedType(column, natives),
@@ -34,14 +38,14 @@ function predictedTable({ destinationName, source, natives, settings }: TableFac
     name: destinationName,
     kind: 'r',
     columns,
-    indexes: [keyIndex(settings.mergeKey)],
+    indexes: [keyIndex(key, isPrimary ? 'p' : undefined)],
     checks: [],
     foreignKeys: [],
     defaults: [],
   };
 }
 
-const keyIndex = (columns: readonly string[]): TableObjects['indexes'][number] => ({
+const keyIndex = (columns: readonly string[], type: 'p' | undefined): TableObjects['indexes'][number] => ({
   name: '',
   isUnique: true,
   isValid: columns.length > 0,
@@ -51,5 +55,8 @@ const keyIndex = (columns: readonly string[]): TableObjects['indexes'][number] =
   printed: columns.map(ident),
   uses: columns,
   isPlain: true,
-  constraint: null,
+  constraint:
+    type === undefined || columns.length === 0
+      ? null
+      : { name: '', type, isDeferrable: false, isDeferred: false, comment: null, definition: '' },
 });

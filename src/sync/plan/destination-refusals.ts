@@ -122,6 +122,10 @@ const unfit = ({ destinationSchema: { role }, saved }: TableFacts, destination: 
   return refusal ? [refusal] : [];
 };
 
+/** A statement here would be pasted, and the next load would replace the table of somebody else. */
+export const NOT_OURS =
+  'increp has no state of this table, so somebody else probably created it. Set another "dest_name" or "dest_schema". If the table is for increp, its owner must give it to this role.';
+
 /** Why increp cannot write to an existing table or view at the destination. */
 export function unfitDestination(
   destination: Relation,
@@ -133,11 +137,8 @@ export function unfitDestination(
       next: 'Rename it, or set another "dest_name" for this table.',
     });
   if (isReadableTable(destination)) return undefined;
-  const give = giveTableTo(destination.name, role);
   return new IncrepError('PRIVILEGE_MISSING', {
     what: `role "${role}" may not read ${destination.canSelect ? 'all of ' : ''}${printName(destination.name)} at the destination${destination.owner === role ? '' : `, whose owner is "${destination.owner}"`}`,
-    next: isOurs
-      ? `At the destination, run as its owner: ${give}`
-      : `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination, as its owner: ${give}`,
+    next: isOurs ? `At the destination, run as its owner: ${giveTableTo(destination.name, role)}` : NOT_OURS,
   });
 }

@@ -103,3 +103,15 @@ test('few tables, and tables with -v, have a line each', () => {
   const all = formatPlan(MANY, narrow, { ...FRAME, isVerbose: true });
   expect([few, all].map((text) => text.match(/^~ t/gm)?.length)).toEqual([10, 12]);
 });
+
+test('a table that a dependent object stops is marked as refused, and counted once', () => {
+  const blocked = quiet('customers', {
+    ...{ action: 'initial', reason: 'no cursor', hasWork: true, estimated: { rows: 7 } },
+    obstruction: { what: 'view v is in the way', next: 'Drop it.' },
+  });
+  const text = formatPlan([blocked], narrow, FRAME);
+  expect(text).toMatch(/^x customers {2}initial /);
+  expect(text.replaceAll(/\s+/g, ' ')).toContain(
+    'Plan: 1 table: 0 to load, 0 to load again, 0 with changes, 0 quiet, 1 WOULD BE REFUSED.',
+  );
+});

@@ -39,7 +39,12 @@ export const pipelineSummary = z
     schedule: z.looseObject(scheduleFields).nullable(),
     last: z.looseObject({ id: z.uuid(), state: z.string(), finished_at: timeSchema }).nullable(),
     rows: maybeNumber.describe('Rows of the last 24 hours.'),
-    is_served: z.boolean().describe('Whether a worker has its connections.'),
+    is_served: z
+      .boolean()
+      .describe('Whether a worker has its connections. If no worker has them, its runs wait.'),
+    needs_attention: z
+      .boolean()
+      .describe('It has trouble, a problem or a schedule that is not valid, or no worker serves it.'),
   })
   .openapi('PipelineSummary');
 
@@ -56,6 +61,14 @@ const tableFields = {
 };
 const outcomes = z.array(z.looseObject({ name: z.string(), status: z.string() })).nullable();
 const tableInState = z.looseObject(tableFields).openapi('TableInState');
+const pipelineInTrouble = z
+  .looseObject({
+    pipeline: z.string(),
+    table: z.null(),
+    state: z.enum(['not_valid', 'no_worker', 'no_schedule']),
+    problem: failure,
+  })
+  .openapi('PipelineInTrouble');
 const judgement = {
   needs_attention: z
     .boolean()
@@ -102,7 +115,12 @@ export const status = z.looseObject({
   pipelines: z.number(),
   tables: z.number(),
   tables_in_trouble: z.number(),
-  attention: z.array(tableInState).describe('At most 50 tables that need attention, the worst first.'),
+  pipelines_in_trouble: z.number().describe('Pipelines that need attention as a whole.'),
+  attention: z
+    .array(z.union([pipelineInTrouble, tableInState]))
+    .describe(
+      'At most 50 pipelines that need attention as a whole, then at most 50 tables, the worst first.',
+    ),
   queue: z.object({ waiting: z.number(), active: z.number(), oldest_seconds: maybeNumber }),
   running: z.array(attempt),
   pauses: z.array(pause),

@@ -5,8 +5,8 @@ import { mayBeSeen, STATES } from './states.ts';
 const IS_ON = `c.state <> 'disabled'`;
 
 /**
- * visible pipelines, search, number of pipelines, offset. One row: the counts of all tables, the tables that need attention,
- * and one page of pipelines, the one with the most trouble first.
+ * visible pipelines, search, number of pipelines, offset, seconds until a silent worker is lost. One row: the counts of all
+ * tables, the tables and pipelines that need attention, and one page of pipelines, the one with the most trouble first.
  */
 export const READ_OVERVIEW = /* sql */ `
   WITH ${STATES},
@@ -16,8 +16,15 @@ export const READ_OVERVIEW = /* sql */ `
       sum(rows_waiting) AS rows_waiting, bool_or(is_waiting_more) AS is_waiting_more,
       count(*) - count(rows_waiting) AS waiting_unknown, min(waiting_at) AS waiting_at
     FROM seen GROUP BY 1, 2),
+  working AS MATERIALIZED (
+    SELECT host, process, serves, lacks FROM ${S}.workers
+    WHERE state = 'working' AND seen_at > now() - make_interval(secs => $5)),
+  served AS MATERIALIZED (SELECT DISTINCT unnest(serves) AS pipeline FROM working),
+  unscheduled AS MATERIALIZED (
+    SELECT pipeline, min(problem) AS problem FROM ${S}.schedules WHERE problem IS NOT NULL GROUP BY 1),
   sums AS (
-    SELECT p.name, p.problem, p.added_at, coalesce(sum(c.trouble), 0)::int AS trouble, min(c.worst) AS worst,
+    SELECT p.name, p.problem, EXISTS (SELECT FROM served v WHERE v.pipeline = p.name) AS is_served,
+      (SELECT u.problem FROM unscheduled u WHERE u.pipeline = p.name) AS schedule_problem, coalesce(sum(c.trouble), 0)::int AS trouble, min(c.worst) AS worst,
       coalesce(sum(c.count), 0)::int AS tables,
       coalesce(json_object_agg(c.state, c.count) FILTER (WHERE c.state IS NOT NULL), '{}') AS states,
       json_build_object('rows', sum(c.rows_waiting) FILTER (WHERE ${IS_ON}),
@@ -26,9 +33,12 @@ export const READ_OVERVIEW = /* sql */ `
         'at', min(c.waiting_at) FILTER (WHERE ${IS_ON})) AS rows_waiting
     FROM ${S}.pipelines p LEFT JOIN counts c ON c.pipeline = p.name
     WHERE p.removed_at IS NULL AND ${mayBeSeen('p.name')} GROUP BY p.name),
+  troubled AS (
+    SELECT name, problem, is_served, schedule_problem FROM sums
+    WHERE problem IS NOT NULL OR NOT is_served OR schedule_problem IS NOT NULL),
   found AS (SELECT * FROM sums WHERE $2 = '' OR strpos(lower(name), lower($2)) > 0),
   page AS (
-    SELECT row_number() OVER (ORDER BY problem IS NULL, worst NULLS LAST, trouble DESC, name) AS place, f.* FROM found f
+    SELECT row_number() OVER (ORDER BY problem IS NULL, is_served, worst NULLS LAST, trouble DESC, name) AS place, f.* FROM found f
     ORDER BY 1 LIMIT $3 OFFSET $4),
   worst AS MATERIALIZED (
     SELECT DISTINCT ON (s.pipeline) s.pipeline,
@@ -50,10 +60,17 @@ export const READ_OVERVIEW = /* sql */ `
         'runningSince', a.running_since, 'queuedSince', a.queued_since, 'crashes', a.crashes, 'outcome', t.outcome)
         ORDER BY a.trouble, a.since DESC NULLS LAST, a.pipeline, a.table_name), '[]')
       FROM attention a JOIN ${S}.tables t USING (pipeline, table_name)) AS attention,
+    (SELECT count(*)::int FROM troubled) AS "pipelinesInTrouble",
+    (SELECT coalesce(json_agg(json_build_object('pipeline', name, 'problem', problem, 'isServed', is_served,
+        'scheduleProblem', schedule_problem, 'workers', (SELECT count(*) FROM working),
+        'lacks', (SELECT coalesce(json_agg(json_build_object('host', host, 'process', process, 'lacks', lacks ->> name)
+          ORDER BY host, process), '[]') FROM working WHERE lacks ? name))
+        ORDER BY problem IS NULL, is_served, name), '[]')
+      FROM (SELECT * FROM troubled ORDER BY problem IS NULL, is_served, name LIMIT 50) n) AS "troubledPipelines",
     (SELECT coalesce(json_agg(json_build_object('pipeline', g.name, 'tables', g.tables, 'trouble', g.trouble,
         'states', g.states, 'rowsWaiting', g.rows_waiting, 'problem', g.problem, 'worst', w.worst, 'pausedSince', z.since, 'nextDue', d.next_due,
-        'schedule', d.schedule, 'scheduleProblem', d.problem, 'last', l.last, 'periods', h.periods,
-        'rows', h.rows, 'isServed', v.is_served)
+        'schedule', d.schedule, 'scheduleProblem', g.schedule_problem, 'last', l.last, 'periods', h.periods,
+        'rows', h.rows, 'isServed', g.is_served)
         ORDER BY g.place), '[]')
       FROM page g
       LEFT JOIN worst w ON w.pipeline = g.name
@@ -61,7 +78,7 @@ export const READ_OVERVIEW = /* sql */ `
         SELECT min(since) AS since FROM paused z
         WHERE z.table_name IS NULL AND (z.pipeline = g.name OR z.pipeline IS NULL)) z ON true
       LEFT JOIN LATERAL (
-        SELECT min(due_at) FILTER (WHERE c.problem IS NULL) AS next_due, min(c.problem) AS problem,
+        SELECT min(due_at) FILTER (WHERE c.problem IS NULL) AS next_due,
           (json_agg(json_build_object('seconds', c.seconds, 'expression', c.expression, 'timeZone', c.time_zone)
             ORDER BY c.entry) -> 0) AS schedule
         FROM ${S}.schedules c WHERE c.pipeline = g.name) d ON true
@@ -73,9 +90,6 @@ export const READ_OVERVIEW = /* sql */ `
             ORDER BY h.period) AS periods,
           sum(h.rows_inserted + h.rows_updated + h.rows_deleted)::float8 AS rows
         FROM ${S}.periods h WHERE h.pipeline = g.name AND h.period > now() - interval '24 hours') h ON true
-      LEFT JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM ${S}.workers k WHERE k.state = 'working'
-          AND k.seen_at > now() - make_interval(secs => $5) AND g.name = ANY (k.serves)) AS is_served) v ON true
     ) AS "pipelineRows"`;
 
 /** visible pipelines: of 24 hours, oldest first. */

@@ -14,10 +14,14 @@ const at = (text: string) => new Date(`2026-05-01T${text}Z`);
 const now = at('12:10:00');
 
 test('the first line says how many tables need attention', () => {
-  expect(attentionText({ tables: 212, tablesInTrouble: 3 })).toBe('3 of 212 tables need attention');
-  expect(attentionText({ tables: 212, tablesInTrouble: 1 })).toBe('1 of 212 tables needs attention');
-  expect(attentionText({ tables: 212, tablesInTrouble: 0 })).toBe('None of 212 tables needs attention');
-  expect(attentionText({ tables: 0, tablesInTrouble: 0 })).toBe('No tables yet');
+  const text = (tables: number, tablesInTrouble: number, pipelinesInTrouble = 0) =>
+    attentionText({ tables, tablesInTrouble, pipelinesInTrouble });
+  expect(text(212, 3)).toBe('3 of 212 tables need attention');
+  expect(text(212, 1)).toBe('1 of 212 tables needs attention');
+  expect(text(212, 0)).toBe('None of 212 tables needs attention');
+  expect(text(0, 0)).toBe('No tables yet');
+  expect(text(2, 0, 1)).toBe('1 pipeline needs attention');
+  expect(text(212, 1, 2)).toBe('2 pipelines and 1 of 212 tables need attention');
 });
 
 test('each state has a glyph and a word of its own', () => {

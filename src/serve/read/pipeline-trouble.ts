@@ -1,0 +1,58 @@
+/** What concerns a whole pipeline and needs attention. Pure. */
+import * as z from 'zod';
+import { failure, type FailureRow } from './rows.ts';
+
+export const troubledPipeline = z.object({
+  pipeline: z.string(),
+  /** What is wrong with its tables-config.json. */
+  problem: failure.nullable(),
+  scheduleProblem: z.string().nullable(),
+  isServed: z.boolean(),
+  /** Working workers, also those that do not know the pipeline. */
+  workers: z.number(),
+  /** Why workers cannot use it. */
+  lacks: z.array(z.object({ host: z.string(), process: z.number(), lacks: z.string() })),
+});
+export type TroubledPipeline = z.infer<typeof troubledPipeline>;
+
+export interface PipelineTrouble {
+  readonly pipeline: string;
+  readonly state: 'not_valid' | 'no_worker' | 'no_schedule';
+  readonly problem: FailureRow;
+}
+
+export function pipelineTroubles(row: TroubledPipeline): readonly PipelineTrouble[] {
+  const { pipeline, problem, scheduleProblem, isServed } = row;
+  const troubles: PipelineTrouble[] = [];
+  // If its configuration is not valid, no worker can have it.
+  if (problem) troubles.push({ pipeline, state: 'not_valid', problem });
+  else if (!isServed) troubles.push({ pipeline, state: 'no_worker', problem: noWorker(row) });
+  if (scheduleProblem !== null)
+    troubles.push({
+      ...{ pipeline, state: 'no_schedule' },
+      problem: trouble('NO_SCHEDULE', scheduleProblem, 'Correct the schedule of the pipeline.'),
+    });
+  return troubles;
+}
+
+function noWorker({ workers, lacks }: TroubledPipeline): FailureRow {
+  if (workers === 0)
+    return trouble(
+      ...(['NO_WORKER', 'No worker is running.'] as const),
+      'Start increp work, or increp serve without --no-worker.',
+    );
+  if (lacks.length === 0)
+    return trouble(
+      ...(['NO_WORKER', 'No worker has the directory of this pipeline.'] as const),
+      'Copy the directory to a worker.',
+    );
+  const causes = lacks.map(({ host, process, lacks: why }) => `${host}:${process}: ${why}`);
+  return trouble(
+    ...(['NO_WORKER', `No worker can use this pipeline. ${causes.join('; ')}`] as const),
+    'Set what is missing for a worker. After a change of its variables, restart the worker.',
+  );
+}
+
+const trouble = (code: string, message: string, hint: string): FailureRow => ({
+  ...{ code, message, hint, sqlstate: null },
+});
