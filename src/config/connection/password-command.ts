@@ -5,7 +5,7 @@ import { IncrepError } from '../../errors.ts';
 import { redactor } from '../../redact.ts';
 import type { VariableName } from '../environment/variables.ts';
 import { startDirectory } from '../directory.ts';
-import { VARIABLES } from '../environment/variables.ts';
+import { SERVICE_VARIABLES, VARIABLES } from '../environment/variables.ts';
 import type { CredentialWait } from '../settings.ts';
 
 interface PasswordCommand {
@@ -85,9 +85,13 @@ function killGroup(leader: number): void {
 }
 
 const OWN_SECRETS: ReadonlySet<string> = new Set(
-  VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => name),
+  [...VARIABLES, ...SERVICE_VARIABLES].filter(({ isSecret }) => isSecret).map(({ name }) => name),
 );
+
+/** `CONNECTION_SHOP_URL` of a worker is as secret as `SOURCE_URL`. */
+const isOwnSecret = (name: string): boolean =>
+  OWN_SECRETS.has(name.replace(/^CONNECTION_.+(?=_[A-Z]+$)/, 'SOURCE'));
 
 /** The program needs HOME and the variables of its own service, but no password of increp. */
 export const withoutOwnSecrets = (environment: Environment): Record<string, string | undefined> =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !OWN_SECRETS.has(name)));
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !isOwnSecret(name)));

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { withoutOwnSecrets } from '../../../src/config/connection/password-command.ts';
 import { readCommand } from '../../../src/shell-word.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
@@ -74,4 +75,29 @@ test('several destinations have no command', async () => {
   });
   expect(message).toContain('DEST_PASSWORD_COMMAND (the environment): set together with DEST_URLS');
   expect(message).toContain('password file (.pgpass)');
+});
+
+test('another program gets no secret of increp, of the service or of its connections', () => {
+  const kept = {
+    HOME: '/home/x',
+    VAULT_TOKEN: 'x',
+    CONNECTION_SHOP_HOST: 'db',
+    SOURCE_HOST: 'db',
+    OTHER_URL: 'x',
+  };
+  const secrets = [
+    'SOURCE_URL',
+    'DEST_URLS',
+    'WEBHOOK_SECRET',
+    'SERVE_DATABASE_URL',
+    'SERVE_DATABASE_PASSWORD',
+  ]
+    .concat(
+      'SERVE_HOOK_KEY',
+      'CONNECTION_SHOP_URL',
+      'CONNECTION_BIG_SHOP_PASSWORD',
+      'CONNECTION_A_SSLPASSWORD',
+    )
+    .map((name) => [name, 'x']);
+  expect(withoutOwnSecrets({ ...kept, ...Object.fromEntries(secrets) })).toEqual(kept);
 });
