@@ -68,6 +68,14 @@ export type Difference =
       readonly to: readonly string[];
     };
 
+/** Differences that only a change of the destination table makes. */
+export const ONLY_AT_DESTINATION: readonly Difference['code'][] = [
+  'column-missing',
+  'column-type-mismatch',
+  'column-not-null',
+  'table-unlogged',
+];
+
 /** Why a destination table cannot be loaded again: it holds rows that the source does not have. */
 export type ReloadHindrance =
   | { readonly code: 'holds-versions' }

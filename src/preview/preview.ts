@@ -316,7 +316,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
       ...wholeLoadWarning(plan),
-      ...(activeRun === undefined ? discardedLoad(table, plan) : []),
+      ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...schemaNote(table),
       ...(plan.kind === 'load' ? keyNotes(table, plan) : []),
       ...(evolution?.warnings ?? []),

@@ -138,7 +138,7 @@ const REASONS: Texts<Reason> = {
   'cursor-unknown': () => 'no cursor is known',
   'was-reset': ({ at }) => `it was reset at ${utcTime(at)}`,
   'state-file-of-another-database': ({ database }) =>
-    `the state file belongs to another destination: the database "${database}" on another server, or before it was created again`,
+    `the state file belongs to another destination: the database "${database}" of another name or server, or before it was created again`,
   'state-file-of-another-table': ({ table }) => `the state file belongs to ${table}`,
   'state-file-unusable': ({ message }) => `its state file cannot be used (${message})`,
   'legacy-cursor-unfit': ({ keyType }) =>

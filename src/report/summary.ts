@@ -1,6 +1,6 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import type { Reason } from '../reasons.ts';
+import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
 import { localTime } from './local-time.ts';
 import {
   formatCount,
@@ -122,14 +122,22 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   if (status !== 'ok') return [];
   return reasons.flatMap((reason) => {
     // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
-    if (!isRecreation(reason) || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
+    if (reason.code !== 'drift' || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
+    const cause = causeOf(reason.differences);
+    if (cause === undefined) return [];
     const removed = rowsDeleted > 0 ? ` (rows removed: ${formatCount(rowsDeleted)})` : '';
-    return `no command requested this load: the source table was dropped and created again${removed}`;
+    return `no command requested this load: ${cause}${removed}`;
   });
 };
 
-const isRecreation = (reason: Reason): boolean =>
-  reason.code === 'drift' && reason.differences.every(({ code }) => code === 'source-recreated');
+/** Undefined if columns of the source or settings have changed. */
+function causeOf(differences: readonly Difference[]): string | undefined {
+  if (differences.every(({ code }) => code === 'source-recreated'))
+    return 'the source table was dropped and created again';
+  return differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))
+    ? 'the destination table was altered'
+    : undefined;
+}
 
 /** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [

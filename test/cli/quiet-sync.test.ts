@@ -189,6 +189,12 @@ test('a load that no command requested is one mail', async () => {
   expect(stdout).toMatch(/^ +warning: the destination table was missing, so increp loaded it again; views /m);
   expect(stdout).toMatch(/^2 tables ok, 2 with warnings in /m);
   expect((await cron(pair)).stdout).toBe('');
+  await pair.destination.query('ALTER TABLE orders DROP COLUMN note');
+  expect((await cron(pair)).stdout).toMatch(
+    /warning: no command requested this load: the destination table was altered$/m,
+  );
+  await pair.source.query('ALTER TABLE orders ADD more int');
+  expect((await cron(pair)).stdout).toBe('');
   await pair.source.query(
     `CREATE TABLE restored (LIKE orders INCLUDING ALL); DROP TABLE orders; ALTER TABLE restored RENAME TO orders;
     GRANT SELECT ON orders TO PUBLIC`,

@@ -55,6 +55,8 @@ function correctionOf({ name: { table } }: Relation, option: KeyOption, near: st
   const { key, isInherited = false, pattern } = option;
   if (!pattern) {
     if (!isInherited) return `Correct "${key}" of table "${table}" in tables-config.json.`;
+    if (near !== undefined)
+      return `Correct "${key}" in "defaults" of tables-config.json. If other tables have that column, set "${key}" for table "${table}".`;
     return `Set "${key}" for table "${table}" in tables-config.json. If no column fits, read the whole table at each sync: ${fullRefresh({ name: patternOf(table) })}, or leave it out with "enabled": false.`;
   }
   const { names } = pattern;

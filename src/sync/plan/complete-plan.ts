@@ -100,18 +100,27 @@ async function findChunks(context: PlanSources, facts: TableFacts, draft: LoadDr
   return chooseChunks(facts, draft.source, { heap, size, isNew: draft.way === 'create' });
 }
 
-/** The reasons of a load that starts again already say so. */
-export function discardedLoad({ pendingLoad, settings: { name } }: TableFacts, plan: Plan): string[] {
+/** Before the sync or after it. The reasons of a load that starts again already say so. */
+export function discardedLoad(
+  { pendingLoad, settings: { name } }: TableFacts,
+  plan: Plan,
+  isDone: boolean,
+): string[] {
   if (!pendingLoad || (plan.kind !== 'load' && plan.kind !== 'incremental')) return [];
   if (plan.kind === 'load' && plan.chunking.kind === 'chunks') return [];
   if (plan.reasons.some(({ code }) => code === 'load-restarted')) return [];
   const { done, header } = pendingLoad;
-  const chunks = header ? ` (${done.length} of ${header.starts.length} chunks are done)` : '';
-  return [
-    plan.kind === 'load'
-      ? `this sync discards an interrupted load in chunks${chunks}, because it loads the table as a whole`
-      : `this sync discards an interrupted full refresh${chunks}, because only "${tableCommand('sync', name, '--full-refresh')}" continues it`,
-  ];
+  const [discards, are] = isDone ? (['discarded', 'were'] as const) : (['discards', 'are'] as const);
+  const chunks = header ? ` (${done.length} of ${header.starts.length} chunks ${are} done)` : '';
+  if (plan.kind === 'load')
+    return [
+      `this sync ${discards} an interrupted load in chunks${chunks}, because it loads the table as a whole`,
+    ];
+  const command = tableCommand('sync', name, '--full-refresh');
+  const way = isDone
+    ? `; "${command}" loads the table from the start`
+    : `, because only "${command}" continues it`;
+  return [`this sync ${discards} an interrupted full refresh${chunks}${way}`];
 }
 
 interface TableWithPlan {

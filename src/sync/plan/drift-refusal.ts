@@ -1,7 +1,7 @@
 /** The error of a table with differences and on_schema_change "fail". Pure. */
 import { IncrepError } from '../../errors.ts';
 import { tableCommand } from '../../shell-word.ts';
-import type { Difference } from '../../reasons.ts';
+import { ONLY_AT_DESTINATION, type Difference } from '../../reasons.ts';
 import { differencesText } from '../../report/shape-texts.ts';
 import { printName } from '../../schema/names.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -45,19 +45,11 @@ function restoring(drift: readonly Difference[]): string {
   return steps.size === 0 ? '' : `If the change of the settings is a mistake, ${[...steps].join(' and ')}. `;
 }
 
-const AT_DESTINATION: readonly Difference['code'][] = [
-  'column-missing',
-  'column-type-mismatch',
-  'column-not-null',
-  'table-unlogged',
-  'enum-labels-missing',
-];
-
 function resultOf(drift: readonly Difference[]): string {
   const ofTables = drift.filter((difference) => formerSetting(difference) === undefined);
   if (ofTables.length === 0) return ' with the new settings';
   if (ofTables.every(({ code }) => code === 'source-recreated')) return '';
-  return ofTables.every(({ code }) => AT_DESTINATION.includes(code))
+  return ofTables.every(({ code }) => [...ONLY_AT_DESTINATION, 'enum-labels-missing'].includes(code))
     ? ' in the shape of the source'
     : ' in its new shape';
 }

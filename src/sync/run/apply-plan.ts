@@ -238,7 +238,7 @@ async function asAWhole(given: LockedJob, cause: WholeLoadCause | undefined): Pr
   const warnings = [
     ...moved.warnings,
     ...(cause ? [wholeLoadText(cause)] : []),
-    ...discardedLoad(facts, plan),
+    ...discardedLoad(facts, plan, true),
   ];
   return { transfer: { ...moved, warnings }, record: nextRecord(job, fence, moved), fence };
 }
