@@ -140,13 +140,16 @@ async function runAtDistance(
   return figures;
 }
 
-/** @throws Error if the run had anything to report */
+/** What a run reports of tables that the benchmark has dropped. */
+const DROPPED = 'the destination table was missing, so increp loaded it again';
+
+/** @throws Error if the run had anything else to report */
 async function runQuietly({ servers }: Stage, { directory }: Sides, args: readonly string[]) {
   const { figures, stdout } = await measureCommand(
     increpCommand(directory, ['sync', '--quiet', ...args]),
     servers,
   );
-  if (stdout !== '') throw new Error(`a run reported:\n${stdout}`);
+  if (stdout !== '' && !stdout.includes(DROPPED)) throw new Error(`a run reported:\n${stdout}`);
   return figures;
 }
 
