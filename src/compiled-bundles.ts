@@ -20,9 +20,9 @@ const DIGEST = 32;
 
 /**
  * Modules and settings are objects that live. V8 begins with a young generation of 1 MB, and each collection copies what lives
- * in it. So it grows to 8 MB at once.
+ * in it. So it grows to 5 MB at once.
  */
-const HEAP_AT_START = ['--semi-space-growth-factor=8', '--heap-growing-percent=0'];
+const HEAP_AT_START = ['--semi-space-growth-factor=5', '--heap-growing-percent=0'];
 
 /**
  * Rows are short-lived objects, and by default V8 lets the young generation grow to 100 MB for them. The live heap does not
