@@ -8,7 +8,7 @@ import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
 import { ident } from '../sql/identifiers.ts';
 import { identifyByRow } from '../sql/destination.ts';
-import { giveTableTo } from '../sql/inspect.ts';
+import { giveTableTo, grantCreate } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
@@ -185,7 +185,7 @@ function stagingFindings(table: TableFacts, plan: Workable, isQuiet: boolean): F
       'PRIVILEGE_MISSING',
       settings.name,
       `role "${access.role}" may not create tables in schema "${stagingName.schema}" of the destination, so ${fault ? 'the next sync with changes, and each load, will fail' : 'each load will fail'}`,
-      `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stagingName.schema)} TO ${ident(access.role)}`,
+      `At the destination, run: ${grantCreate(stagingName.schema, access.role)}`,
     ),
   ];
 }

@@ -50,11 +50,13 @@ async function ensureExtendable({ directory, values }: Answers, { force }: InitO
   const { destinations } = await readTablesFile(directory, (problem) => {
     if (problem.isAbsence !== true && problem.unreadable === undefined) problems.push(problem);
   });
-  if (problems.length > 0 && !force)
-    throw reworded(configError(problems, directory), {
-      what: configError(problems, directory).message,
+  if (problems.length > 0 && !force) {
+    const error = configError(problems, directory);
+    throw reworded(error, {
+      what: error.message,
       next: 'Correct the file, or add --force to write a new one in its place. Nothing was written.',
     });
+  }
   const urls = values.get('DEST_URLS');
   const inFile = destinations === undefined || force ? undefined : '"destinations" in tables-config.json';
   const several = urls ? `DEST_URLS (${urls.origin})` : inFile;

@@ -5,7 +5,14 @@ import { formatDuration } from '../duration.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
-import { formatEnding, formatProblems, hasProblems, warningsIn, withWarnings } from '../report/summary.ts';
+import {
+  formatEnding,
+  formatProblems,
+  hasProblems,
+  warningsIn,
+  withUnrequestedLoads,
+  withWarnings,
+} from '../report/summary.ts';
 import { reportDue } from '../schema/standing-warnings.ts';
 import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';
@@ -181,7 +188,8 @@ async function printResult(
 }
 
 /** A warning that stays would be mailed after every run, so it is reported rarely. */
-async function withDueWarnings(summary: RunSummary, directory: string): Promise<RunSummary> {
+async function withDueWarnings(found: RunSummary, directory: string): Promise<RunSummary> {
+  const summary = withUnrequestedLoads(found);
   const known = await readReportedWarnings(directory);
   const current = warningsIn(summary);
   if (current.length === 0 && known.length === 0) return summary;

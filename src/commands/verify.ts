@@ -127,11 +127,9 @@ async function compareTables(
   for (const group of batchesOf(chosen, GROUP_SIZE)) {
     const at = performance.now();
     const facts = await gatherFacts(runContext, group);
-    const resets = new Map(facts.tables.map((each) => [each.settings.name, resetAtOf(each.saved)]));
-    const recordNames = new Map(facts.tables.map((each) => [each.settings.name, each.recordName]));
+    const factsOf = new Map(facts.tables.map((each) => [each.settings.name, each]));
     const equal = await findEqualTables(runContext, facts.tables);
     const others = group.filter(({ name }) => !equal.has(name)).map((each) => ({ settings: each }));
-    const cursors = new Map(facts.tables.map((each) => [each.settings.name, cursorBefore(each)]));
     const compared: NotedComparison[] = [];
     const factsFor = nextFacts(others, { facts, at });
     for (const table of group) {
@@ -144,13 +142,15 @@ async function compareTables(
             destination,
             await verdictOn(runContext, await factsFor(runContext, { settings: table }), options),
           );
-      const failed = failures.get(recordNames.get(name) ?? name);
+      const known = factsOf.get(name);
+      const recordName = known?.recordName ?? name;
+      const failed = failures.get(recordName);
       const verdict =
-        'error' in judged || !failed || isBeforeReset(failed, resets.get(name))
+        'error' in judged || !failed || isBeforeReset(failed, known && resetAtOf(known.saved))
           ? judged
           : { ...judged, lastFailure: { ...agedFailure(failed), run: failed } };
       verdicts.push(verdict);
-      compared.push(...comparedIn(verdict, recordNames.get(name) ?? name, cursors.get(name) ?? null));
+      compared.push(...comparedIn(verdict, recordName, known ? cursorBefore(known) : null));
       progress?.end(name);
       progress?.display.clear();
       if (!options.json) out(redact(formatVerification(verdict, { names, style, told })));

@@ -82,7 +82,7 @@ function neighbourOf(directory: string): string | undefined {
 type Found = 'directory' | 'file' | 'nothing' | { readonly fault: string };
 
 /** What is at a path. Another user may own a directory above it. */
-function lookAt(path: string): Found {
+export function lookAt(path: string): Found {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     return found === undefined ? 'nothing' : found.isDirectory() ? 'directory' : 'file';

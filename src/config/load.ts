@@ -1,7 +1,8 @@
 /** Reads files, environment and flags into `Settings`, and reports all problems at once. */
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ifForeign } from '../ownership.ts';
+import { lookAt } from './directory.ts';
 import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection/connection.ts';
@@ -193,15 +194,9 @@ async function foreignState(directory: string): Promise<readonly string[]> {
     () => true,
     () => false,
   );
-  const isThere = canCreate || (await isDirectory(state));
+  const isThere = canCreate || lookAt(state) === 'directory';
   return [await ifForeign(isThere ? state : directory)].filter((path) => path !== undefined);
 }
-
-const isDirectory = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 
 /** The way in which a value is read may be why it is wrong. */
 function withOddity(problem: Problem, oddities: ReadonlyMap<string, string> = new Map()): Problem {

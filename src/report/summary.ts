@@ -110,7 +110,10 @@ const HELD = 'another run holds the table';
 
 const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
 
-/** A cron job prints nothing else about a load that no command requested. A reset is a request, and changed columns are an ordinary load. */
+/**
+ * A cron job prints nothing else about a load that no command requested. A reset is a request, and changed columns are an
+ * ordinary load.
+ */
 const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
   'destination-emptied': 'no command requested this load, and the table was empty until its end',
   'destination-without-state': 'no command requested this load, and the table was missing until its end',
@@ -143,11 +146,18 @@ function causeOf(differences: readonly Difference[]): string | undefined {
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
   ...warnings.map((text) => ({ table: null, text })),
   ...tables.flatMap((table) =>
-    [...new Set([...table.warnings, ...unrequestedLoad(table), ...(isHeld(table) ? [HELD] : [])])].map(
-      (text) => ({ table: labelOf(table), text }),
-    ),
+    [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({ table: labelOf(table), text })),
   ),
 ];
+
+/** For a run whose ordinary results nobody sees. */
+export const withUnrequestedLoads = (summary: RunSummary): RunSummary => ({
+  ...summary,
+  tables: summary.tables.map((table) => ({
+    ...table,
+    warnings: [...table.warnings, ...unrequestedLoad(table)],
+  })),
+});
 
 /** The same run with these warnings alone. */
 export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]): RunSummary {
@@ -157,7 +167,7 @@ export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]
     .filter((table) => !isHeld(table) || isDue(labelOf(table), HELD))
     .map((table) => ({
       ...table,
-      warnings: [...table.warnings, ...unrequestedLoad(table)].filter((text) => isDue(labelOf(table), text)),
+      warnings: table.warnings.filter((text) => isDue(labelOf(table), text)),
     }));
   const isSilent =
     tables.length < summary.tables.length &&

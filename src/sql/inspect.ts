@@ -112,6 +112,9 @@ export const revokeCreate = (schema: string, from: string): string =>
 export const createReader = (schemas: readonly string[]): string =>
   /* sql */ `CREATE ROLE increp_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA ${identList(schemas)} TO increp_reader; GRANT SELECT ON ALL TABLES IN SCHEMA ${identList(schemas)} TO increp_reader`;
 
+export const grantCreate = (schema: string, role: string): string =>
+  /* sql */ `GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(role)}`;
+
 export const giveTableTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;
 

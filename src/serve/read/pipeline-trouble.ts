@@ -21,6 +21,14 @@ export interface PipelineTrouble {
   readonly problem: FailureRow;
 }
 
+/** The rule of `pipelineTroubles`, for a row without the workers. */
+export const isTroubled = ({
+  problem,
+  isServed,
+  scheduleProblem,
+}: Pick<TroubledPipeline, 'problem' | 'isServed' | 'scheduleProblem'>): boolean =>
+  problem !== null || !isServed || scheduleProblem !== null;
+
 export function pipelineTroubles(row: TroubledPipeline): readonly PipelineTrouble[] {
   const { pipeline, problem, scheduleProblem, isServed } = row;
   const troubles: PipelineTrouble[] = [];
@@ -36,19 +44,14 @@ export function pipelineTroubles(row: TroubledPipeline): readonly PipelineTroubl
 }
 
 function noWorker({ workers, lacks }: TroubledPipeline): FailureRow {
+  const because = (message: string, hint: string) => trouble('NO_WORKER', message, hint);
   if (workers === 0)
-    return trouble(
-      ...(['NO_WORKER', 'No worker is running.'] as const),
-      'Start increp work, or increp serve without --no-worker.',
-    );
+    return because('No worker is running.', 'Start increp work, or increp serve without --no-worker.');
   if (lacks.length === 0)
-    return trouble(
-      ...(['NO_WORKER', 'No worker has the directory of this pipeline.'] as const),
-      'Copy the directory to a worker.',
-    );
+    return because('No worker has the directory of this pipeline.', 'Copy the directory to a worker.');
   const causes = lacks.map(({ host, process, lacks: why }) => `${host}:${process}: ${why}`);
-  return trouble(
-    ...(['NO_WORKER', `No worker can use this pipeline. ${causes.join('; ')}`] as const),
+  return because(
+    `No worker can use this pipeline. ${causes.join('; ')}`,
     'Set what is missing for a worker. After a change of its variables, restart the worker.',
   );
 }

@@ -1,5 +1,6 @@
 /** Pipelines that the API creates, changes and deletes. Parameters are in the order of the comments. */
 import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
+import { isWorking } from './workers.ts';
 
 export const LIST_DEFINITIONS = /* sql */ `
   SELECT name, definition_version AS version FROM ${S}.pipelines
@@ -75,5 +76,4 @@ export const CANCEL_WORK = [
 /** connections, seconds without a sign of life: those that no worker has. */
 export const MISSING_CONNECTIONS = /* sql */ `
   SELECT c AS name FROM unnest($1::text[]) c
-  WHERE NOT EXISTS (SELECT FROM ${S}.workers w WHERE w.state = 'working'
-    AND w.seen_at > now() - make_interval(secs => $2) AND c = ANY (w.connections))`;
+  WHERE NOT EXISTS (SELECT FROM ${S}.workers w WHERE ${isWorking('$2')} AND c = ANY (w.connections))`;

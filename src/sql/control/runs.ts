@@ -1,6 +1,7 @@
 /** Runs, schedules, pipelines and workers of the service. Parameters are in the order of the comments. */
 import { SMALL_STEP } from './clock.ts';
 import { CONTROL_SCHEMA as S, QUEUE_SCHEMA as Q } from './schema.ts';
+import { isWorking } from './workers.ts';
 
 /** pipeline, entry, tables, origin, by, due time, missed, kind, options, definition. */
 export const ADD_RUN = /* sql */ `
@@ -166,8 +167,7 @@ export const PRUNE = [
 /** For the metrics, one row for each pipeline. Seconds until a silent worker is lost. */
 export const PIPELINE_METRICS = /* sql */ `
   SELECT p.name AS pipeline, p.problem IS NOT NULL AS "hasProblem",
-    EXISTS (SELECT FROM ${S}.workers w WHERE w.state = 'working' AND w.seen_at > now() - make_interval(secs => $1)
-      AND p.name = ANY (w.serves)) AS "isServed",
+    EXISTS (SELECT FROM ${S}.workers w WHERE ${isWorking('$1')} AND p.name = ANY (w.serves)) AS "isServed",
     (SELECT count(*)::int FROM ${Q}.job j WHERE j.name = p.queue AND j.state < 'active') AS queued,
     (SELECT count(*)::int FROM ${Q}.job j WHERE j.name = p.queue AND j.state = 'active') AS running,
     (SELECT extract(epoch FROM now() - min(j.created_on))::float8 FROM ${Q}.job j
@@ -192,4 +192,4 @@ export const ERROR_METRICS = /* sql */ `
 /** Seconds without a sign of life after which a worker does not count. */
 export const WORKER_METRICS = /* sql */ `
   SELECT count(*)::int AS workers, coalesce(sum(capacity), 0)::int AS capacity
-  FROM ${S}.workers WHERE state = 'working' AND seen_at > now() - make_interval(secs => $1)`;
+  FROM ${S}.workers w WHERE ${isWorking('$1')}`;

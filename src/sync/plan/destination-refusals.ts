@@ -5,7 +5,7 @@ import { MAX_NAME_BYTES, printName } from '../../schema/names.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { stagingMark } from '../../sql/destination.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
-import { giveTableTo } from '../../sql/inspect.ts';
+import { giveTableTo, grantCreate } from '../../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { DraftPlan } from './plan.ts';
@@ -65,7 +65,7 @@ export function schemaFault(
   if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
-      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}${areTablesThere ? '' : `\n${SWAP_CHECK}`}`,
+      next: `At the destination, run: ${grantCreate(schema, access.role)}${areTablesThere ? '' : `\n${SWAP_CHECK}`}`,
     });
   }
   return undefined;
@@ -83,7 +83,7 @@ export function stagingFault(
     return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
     what: `role "${role}" may not create the staging table ${printName(stagingName)}`,
-    next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stagingName.schema)} TO ${ident(role)}`,
+    next: `At the destination, run: ${grantCreate(stagingName.schema, role)}`,
   });
 }
 

@@ -45,11 +45,14 @@ function restoring(drift: readonly Difference[]): string {
   return steps.size === 0 ? '' : `If the change of the settings is a mistake, ${[...steps].join(' and ')}. `;
 }
 
+/** Labels are missing if the source has got new ones, too. */
+const AT_DESTINATION: readonly Difference['code'][] = [...ONLY_AT_DESTINATION, 'enum-labels-missing'];
+
 function resultOf(drift: readonly Difference[]): string {
   const ofTables = drift.filter((difference) => formerSetting(difference) === undefined);
   if (ofTables.length === 0) return ' with the new settings';
   if (ofTables.every(({ code }) => code === 'source-recreated')) return '';
-  return ofTables.every(({ code }) => [...ONLY_AT_DESTINATION, 'enum-labels-missing'].includes(code))
+  return ofTables.every(({ code }) => AT_DESTINATION.includes(code))
     ? ' in the shape of the source'
     : ' in its new shape';
 }

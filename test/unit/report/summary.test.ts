@@ -9,6 +9,7 @@ import {
   hasProblems,
   summaryByTable,
   warningsIn,
+  withUnrequestedLoads,
   withWarnings,
 } from '../../../src/report/summary.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
@@ -385,9 +386,11 @@ test('a load that no command requested is a warning, with the rows that it remov
     answer: { kind: 'reset', obstacles: [] },
   } as const;
   const textsOf = (changes: Partial<TableOutcome>) =>
-    warningsIn(summary({ tables: [outcome({ action: 'reset', cursorBefore: '5', ...changes })] })).map(
-      ({ text }) => text,
-    );
+    warningsIn(
+      withUnrequestedLoads(
+        summary({ tables: [outcome({ action: 'reset', cursorBefore: '5', ...changes })] }),
+      ),
+    ).map(({ text }) => text);
   const text = 'no command requested this load: the source table was dropped and created again';
   expect(textsOf({ reasons: [recreated] })).toEqual([text]);
   expect(textsOf({ reasons: [recreated], rowsDeleted: 1500 })).toEqual([`${text} (rows removed: 1,500)`]);

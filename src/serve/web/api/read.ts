@@ -6,7 +6,8 @@ import { ensureTableExists } from '../../missing-table.ts';
 import { readAttempts, readPauses, readWorkers } from '../../read/activity.ts';
 import { readAudit } from '../../read/audit.ts';
 import { LOG_LEVELS, readLogs, readRunLog } from '../../read/logs.ts';
-import { readOverview, type PipelineRow } from '../../read/overview.ts';
+import { readOverview } from '../../read/overview.ts';
+import { isTroubled } from '../../read/pipeline-trouble.ts';
 import {
   readPipeline,
   readSchedules,
@@ -63,7 +64,10 @@ function addPipelines(app: WebApp, parts: WebParts): void {
       });
       return inJson({
         found: pipelinesFound,
-        pipelines: pipelineRows.map((row) => ({ ...row, needsAttention: needsAttention(row) })),
+        pipelines: pipelineRows.map((row) => ({
+          ...row,
+          needsAttention: row.trouble > 0 || isTroubled(row),
+        })),
       });
     },
   );
@@ -210,9 +214,6 @@ function addRecords(app: WebApp, parts: WebParts): void {
     },
   );
 }
-
-const needsAttention = ({ trouble, problem, isServed, scheduleProblem }: PipelineRow): boolean =>
-  trouble > 0 || problem !== null || !isServed || scheduleProblem !== null;
 
 const missing = (what: string, hint = 'See GET /api/v1/pipelines.') =>
   new RefusedRequest('NOT_FOUND', `there is no ${what}`, hint);

@@ -1,5 +1,6 @@
 /** One pipeline, one table, one run. Parameters are in the order of the comments. */
 import { CONTROL_SCHEMA as S } from '../schema.ts';
+import { isWorking } from '../workers.ts';
 import { mayBeSeen, STATE_FIELDS, STATES } from './states.ts';
 
 /** pipeline. */
@@ -10,8 +11,8 @@ export const READ_PIPELINE = /* sql */ `
 /** pipeline, seconds. */
 export const READ_SERVING = /* sql */ `
   SELECT host, process, name = ANY (serves) AS serves, lacks ->> name AS lacks
-  FROM ${S}.workers, (SELECT $1::text AS name) n
-  WHERE state = 'working' AND seen_at > now() - make_interval(secs => $2) ORDER BY host, process`;
+  FROM ${S}.workers w, (SELECT $1::text AS name) n
+  WHERE ${isWorking('$2')} ORDER BY host, process`;
 
 /** pipeline. */
 export const READ_SCHEDULES_OF = /* sql */ `

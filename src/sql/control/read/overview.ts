@@ -1,5 +1,6 @@
 /** The first page: all pipelines at a glance. Parameters are in the order of the comments. */
 import { CONTROL_SCHEMA as S } from '../schema.ts';
+import { isWorking } from '../workers.ts';
 import { mayBeSeen, STATES } from './states.ts';
 
 const IS_ON = `c.state <> 'disabled'`;
@@ -17,8 +18,7 @@ export const READ_OVERVIEW = /* sql */ `
       count(*) - count(rows_waiting) AS waiting_unknown, min(waiting_at) AS waiting_at
     FROM seen GROUP BY 1, 2),
   working AS MATERIALIZED (
-    SELECT host, process, serves, lacks FROM ${S}.workers
-    WHERE state = 'working' AND seen_at > now() - make_interval(secs => $5)),
+    SELECT host, process, serves, lacks FROM ${S}.workers w WHERE ${isWorking('$5')}),
   served AS MATERIALIZED (SELECT DISTINCT unnest(serves) AS pipeline FROM working),
   unscheduled AS MATERIALIZED (
     SELECT pipeline, min(problem) AS problem FROM ${S}.schedules WHERE problem IS NOT NULL GROUP BY 1),

@@ -40,7 +40,7 @@ async function copyAll(request: ChunkedLoad): Promise<CopiedAll> {
 /** Undefined if no row has a plausible key for the mark. Then increp cannot separate the rows of the chunks from later rows. */
 async function begin(
   { context, facts, plan, chunks }: ChunkedLoad,
-  { contexts: [first] }: Pick<Workers, 'contexts'>,
+  { contexts: [first] }: Workers,
 ): Promise<BegunLoad | undefined> {
   if (!first) throw new Error('a load in chunks has no worker');
   // A dependent object that would not survive is reported now, and not after hours. The end of the load checks again.

@@ -6,11 +6,14 @@ export interface Workers extends AsyncDisposable {
   readonly contexts: readonly RunContext[];
   /** Aborts the work of all workers; their transactions roll back. */
   readonly stop: (reason: unknown) => void;
+}
+
+interface OwnWorkers extends Workers {
   /** Connects the first workers before they have work. An error shows when they work. */
   readonly connect: (count: number) => void;
 }
 
-export function openWorkers(context: RunContext, count: number): Workers {
+export function openWorkers(context: RunContext, count: number): OwnWorkers {
   const { signal, stop } = stoppable(context);
   const contexts = Array.from({ length: count }, () => ({
     ...context,
@@ -32,7 +35,7 @@ export function openWorkers(context: RunContext, count: number): Workers {
 }
 
 /** The workers of one load in chunks. */
-export interface ChunkWorkers extends Omit<Workers, 'connect'> {
+export interface ChunkWorkers extends Workers {
   /** How many chunks may be copied besides, over connections that no other job of the run needs. */
   readonly helpers: number;
   /** Copies a chunk over such connections. Waits for them. Returns false if the signal was aborted before. */
