@@ -13,7 +13,8 @@ import { markedRows, readMark } from '../sync/fence/fence.ts';
 import { legacyStart } from '../sync/fence/legacy-cursor.ts';
 import type { IncrementalPlan, KeyedLoadPlan, Plan } from '../sync/plan/plan.ts';
 import { knownBefore } from '../sync/fence/next-state.ts';
-import { isCountable, MOST_COUNTED } from '../sync/fence/waiting-rows.ts';
+import { MOST_COUNTED } from '../sync/fence/waiting-rows.ts';
+import { isInIndex } from '../sync/fence/window-choice.ts';
 
 export interface Estimate {
   /** The largest plausible key now; null if there is none. */
@@ -68,7 +69,7 @@ export async function estimateReading(
     const { where, query } = table.settings.selection;
     return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
   });
-  const countable = windows.filter(({ plan, window }) => isCountable(plan.source, window));
+  const countable = windows.filter(({ plan, window }) => isInIndex(plan.source, window));
   const answers = await source.readEach([
     ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),

@@ -107,12 +107,23 @@ function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly K
   return /* sql */ `ROW(${list('t').join(', ')}) ${EQUALS} ANY (SELECT ${list('n').join(', ')} ${without})`;
 }
 
-/** Whether a window contains a row that matches `condition`. Sent by `withoutScans`. */
-export const hasRowsIn = (rows: RowSource, window: Window, condition: string): Statement =>
-  onRows(
+/**
+ * Whether a window contains a row that matches `condition`. Sent by `withoutScans`. `isInIndex`: an index has the rows in
+ * the order of their keys. Then the newest row is looked at first, so that new rows are found without the old ones.
+ */
+export function hasRowsIn(
+  rows: RowSource,
+  window: Window,
+  { condition, isInIndex }: { readonly condition: string; readonly isInIndex: boolean },
+): Statement {
+  const matching = /* sql */ `FROM ${bareItem(rows)} WHERE (${windowCondition(window)}) AND (${condition})`;
+  return onRows(
     rows,
-    /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)} WHERE (${windowCondition(window)}) AND (${condition})) AS "hasRows"`,
+    isInIndex
+      ? /* sql */ `SELECT (SELECT true ${matching} ORDER BY ${ident(window.replicationKey)} DESC LIMIT 1) IS NOT NULL AS "hasRows"`
+      : /* sql */ `SELECT EXISTS (SELECT ${matching}) AS "hasRows"`,
   );
+}
 
 /**
  * If the planner expects many matching rows, it would search from the start of the table. The first answer is that of

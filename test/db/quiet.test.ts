@@ -1,5 +1,8 @@
 /** Windows in which nobody has written anything since the last sync, which need not be read again, and those that do. */
 import { expect, test } from 'vitest';
+import { isWrittenSince } from '../../src/sql/compare.ts';
+import { textOf } from '../../src/sql/search-path.ts';
+import { hasRowsIn } from '../../src/sql/window.ts';
 import { lossySource } from '../support/lossy-source.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
@@ -35,6 +38,33 @@ test('after a bulk update that gave all rows one key, only the next change is re
   await pair.source.query(`UPDATE orders SET note = 'x', updated_at = now() WHERE id = 7`);
   expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1, rows_updated: 1 });
   await expectSameRows(pair, 'orders');
+});
+
+test('the search for new rows begins with the newest one, so the old rows of a bulk update do not slow it down', async () => {
+  await using pair = await freshPair('orders');
+  await insertOrders(pair, 5000);
+  await pair.source.query(`UPDATE orders SET updated_at = now(); ANALYZE orders`);
+  const { rows } = await pair.source.query<{ next: string }>(
+    `SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next`,
+  );
+  const condition = isWrittenSince(rows[0]?.next ?? '');
+  await insertOrders(pair, 1);
+  const window = {
+    replicationKey: 'updated_at',
+    keyType: 'timestamptz',
+    from: '2026-01-01',
+    lookbackSeconds: 10,
+    nullKeys: 'warn',
+  } as const;
+  const removed = async (isInIndex: boolean) => {
+    const probe = hasRowsIn({ schema: 'public', table: 'orders' }, window, { condition, isInIndex });
+    const plan = await pair.source.query(
+      `SET enable_seqscan = off; EXPLAIN (ANALYZE, TIMING OFF) ${textOf(probe)}`,
+    );
+    return JSON.stringify(plan).includes('Rows Removed by Filter');
+  };
+  expect(await removed(true)).toBe(false);
+  expect(await removed(false)).toBe(true);
 });
 
 test('what an open transaction wrote is read once it has ended, and of the rows before it none', async () => {

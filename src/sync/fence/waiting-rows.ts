@@ -3,7 +3,6 @@ import * as z from 'zod';
 import type { WaitingRows } from '../../events.ts';
 import type pg from 'pg';
 import { windowStart } from '../../schema/fence-rules.ts';
-import type { Relation } from '../../schema/relations.ts';
 import { isKeyed, type KeyedRecord } from '../../schema/state-record.ts';
 import { isWrittenSince } from '../../sql/compare.ts';
 import { countNewest } from '../../sql/estimate.ts';
@@ -11,7 +10,7 @@ import type { Statement } from '../../sql/search-path.ts';
 import { isAfter, type Window } from '../../sql/window.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { knownBefore } from './next-state.ts';
-import { settledBefore } from './window-choice.ts';
+import { isInIndex, settledBefore } from './window-choice.ts';
 
 /** Rows that are read for a count of one table. */
 export const MOST_COUNTED = 10_000;
@@ -26,7 +25,7 @@ export function waitingQuestion(facts: TableFacts): Statement | undefined {
   const { record } = saved;
   if (record.replicationKey !== settings.replicationKey) return undefined;
   const window = windowOf(facts, record);
-  if (!isCountable(source, window)) return undefined;
+  if (!isInIndex(source, window)) return undefined;
   const since = settledBefore(facts, { since: record, source }, window);
   // The window overlaps with rows that were read before. Only transaction IDs tell them from those that were written since.
   const isNew = since === undefined ? keyAbove(record) : isWrittenSince(since);
@@ -45,17 +44,6 @@ const windowOf = (facts: TableFacts, record: KeyedRecord): Window => ({
 
 const keyAbove = ({ replicationKey, keyType, cursor }: KeyedRecord): string | undefined =>
   cursor === null ? undefined : isAfter(replicationKey, keyType, cursor);
-
-/** Without an index, or with NULL keys in the window, a count may read the whole table. */
-export const isCountable = (
-  { indexedColumns, kind, hasChildren }: Pick<Relation, 'indexedColumns' | 'kind' | 'hasChildren'>,
-  { from, nullKeys, replicationKey }: Window,
-): boolean =>
-  from !== null &&
-  nullKeys === 'warn' &&
-  indexedColumns.includes(replicationKey) &&
-  // The indexes of a parent do not have the rows of its children.
-  !(kind === 'table' && hasChildren);
 
 const countedRow = z.object({ rows: z.number(), isMore: z.boolean() });
 

@@ -175,8 +175,22 @@ const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord):
  */
 export function quietProbe(facts: CopyFacts, plan: IncrementalPlan, window: Window): Statement[] {
   const since = settledBefore(facts, plan, window);
-  return since === undefined ? [] : [hasRowsIn(facts.sourceRows, window, isWrittenSince(since))];
+  if (since === undefined) return [];
+  const condition = isWrittenSince(since);
+  return [hasRowsIn(facts.sourceRows, window, { condition, isInIndex: isInIndex(plan.source, window) })];
 }
+
+/** Whether an index has exactly the rows of the window, in the order of their keys. If not, the whole table may be read. */
+export const isInIndex = (
+  { indexedColumns, kind, hasChildren }: Pick<Relation, 'indexedColumns' | 'kind' | 'hasChildren'>,
+  { from, nullKeys, replicationKey, orWrittenSince }: Window,
+): boolean =>
+  from !== null &&
+  nullKeys === 'warn' &&
+  orWrittenSince === undefined &&
+  indexedColumns.includes(replicationKey) &&
+  // The indexes of a parent do not have the rows of its children.
+  !(kind === 'table' && hasChildren);
 
 /** Transactions below this ID wrote no row of the window that the last sync has not read. Undefined if that is unknown. */
 export function settledBefore(

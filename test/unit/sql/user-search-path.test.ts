@@ -151,7 +151,8 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
     windowCondition(each),
     explainWindow(table, columns, each),
     countWindow(table, each, 100),
-    hasRowsIn(table, each, isWrittenSince('7')),
+    hasRowsIn(table, each, { condition: isWrittenSince('7'), isInIndex: true }),
+    hasRowsIn(table, each, { condition: isWrittenSince('7'), isInIndex: false }),
   ]),
   read: [
     readNothing(table, columns),
