@@ -10,6 +10,8 @@ interface HistoryListenerOptions {
   readonly store: HistoryStore;
   readonly destinationNameOf: (table: string) => string;
   readonly redact: (text: string) => string;
+  /** Milliseconds by which the clock of this machine is ahead. The history has the time of the servers then. */
+  readonly clockError: () => number;
   readonly timing: Pick<Timing, 'historyInterval'>;
 }
 
@@ -17,6 +19,7 @@ export function historyListener({
   store,
   destinationNameOf,
   redact,
+  clockError,
   timing,
 }: HistoryListenerOptions): Listener {
   let run: { id: string; pipeline: string; tables: readonly string[] } | undefined;
@@ -36,6 +39,7 @@ export function historyListener({
     writtenAt = performance.now();
     return records;
   };
+  const corrected = (at: Date) => new Date(at.getTime() - clockError());
   return async (event) => {
     if (event.type === 'run-started') {
       run = { ...event, id: event.runId };
@@ -43,7 +47,7 @@ export function historyListener({
     }
     if (!run) return;
     if (event.type === 'table-finished' && event.outcome.status !== 'skipped') {
-      const { outcome } = event;
+      const outcome = { ...event.outcome, startedAt: corrected(event.outcome.startedAt) };
       const name = destinationNameOf(outcome.name);
       if (outcome.isQuiet && !hasQuiet) {
         quiet.push({ name, outcome });
@@ -69,7 +73,9 @@ export function historyListener({
     if (event.type === 'run-finished') {
       await writing;
       const records = take(run);
-      const end = { summary: event.summary, tables: run.tables };
+      const { startedAt, finishedAt } = event.summary;
+      const times = { startedAt: corrected(startedAt), finishedAt: corrected(finishedAt) };
+      const end = { summary: { ...event.summary, ...times }, tables: run.tables };
       await store.finish(records, end);
     }
   };

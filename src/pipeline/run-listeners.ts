@@ -3,6 +3,7 @@ import { healthcheckListener } from '../notify/healthcheck.ts';
 import { webhookListener } from '../notify/webhook.ts';
 import { historyListener } from '../observe/history-listener.ts';
 import { Database } from '../postgres/database.ts';
+import { clockError } from '../postgres/server-clock.ts';
 import { destinationHistory } from '../postgres/run-history.ts';
 import { localHistory } from '../state/local-history.ts';
 import { markRunning } from '../state/running-runs.ts';
@@ -44,6 +45,11 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
     const database = histories[index];
     const mark = markRunning({ directory, destinationNameOf });
     pipeline.listen(mark.listener);
+    const ofThisMachine = () =>
+      clockError([context.runContext.source.serverClock, pipeline.runContext.destination.serverClock], {
+        now: Date.now(),
+        elapsed: performance.now(),
+      });
     const stores = [
       localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
       ...(database
@@ -57,7 +63,9 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
         : []),
     ];
     for (const store of stores)
-      pipeline.listen(historyListener({ store, destinationNameOf, redact, timing }));
+      pipeline.listen(
+        historyListener({ store, destinationNameOf, redact, clockError: ofThisMachine, timing }),
+      );
     return mark;
   });
   if (webhook)

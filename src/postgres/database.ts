@@ -28,6 +28,7 @@ import {
 } from './identity.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
 import { ReadingPipeline, type PipelinedReading } from './pipelined-reading.ts';
+import type { ServerClock } from './server-clock.ts';
 import { serverError } from './server-errors.ts';
 import { asLoginRole, SessionWatch } from './session-watch.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
@@ -119,6 +120,7 @@ export class Database implements AsyncDisposable {
   /** The end of the last transaction that only read. */
   #ending: Promise<void> = Promise.resolve();
   #identity: ServerIdentity | undefined;
+  #serverClock: ServerClock | undefined;
   #identifying: Promise<ServerIdentity> | undefined;
   /** Ends a connection that is being opened and that no caller waits for any more. */
   readonly #closing = new AbortController();
@@ -271,6 +273,11 @@ export class Database implements AsyncDisposable {
     );
   }
 
+  /** Undefined before the first connection. */
+  get serverClock(): ServerClock | undefined {
+    return this.#serverClock;
+  }
+
   /** Callers at the same time share one connection. */
   async identity(): Promise<ServerIdentity> {
     if (this.#identity) return this.#identity;
@@ -293,6 +300,7 @@ export class Database implements AsyncDisposable {
     const identity = await this.withClient((client) => readIdentity(client, this.endpoint));
     ensureSupported(identity, this.endpoint.side);
     this.#identity = identity;
+    this.#serverClock = identity.serverClock;
     return identity;
   }
 

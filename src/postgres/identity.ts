@@ -7,6 +7,7 @@ import { BEGIN_PLAINLY, serverIdentity, serverInstance } from '../sql/session.ts
 import { backendOf } from './driver.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ensurePostgres, recognised } from './other-server.ts';
+import type { ServerClock } from './server-clock.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
 export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
@@ -30,11 +31,14 @@ const identitySchema = z.object({
    */
   readOnlyFrom: z.string().nullable(),
   backendPid: z.number(),
+  /** Seconds since 1970. */
+  clock: z.number(),
   /** Whether a session may mark itself as reading only (sql/reader-mark.ts). */
   canMark: z.boolean(),
   canReadControl: z.boolean(),
 });
 interface Connected {
+  readonly serverClock: ServerClock;
   /** If a pooler or proxy answers, the next transaction may use another session. */
   readonly isPooled: boolean;
   /** Whether the server shows the position of its WAL. */
@@ -45,7 +49,9 @@ interface Connected {
 type Sign = 'versionText' | 'showsTransactions' | 'showsWriters' | 'showsSnapshots' | 'hasDsqlCatalog';
 
 export type ServerIdentity = Readonly<
-  Omit<z.infer<typeof identitySchema>, 'backendPid' | Sign> & z.infer<typeof serverInstanceSchema> & Connected
+  Omit<z.infer<typeof identitySchema>, 'backendPid' | 'clock' | Sign> &
+    z.infer<typeof serverInstanceSchema> &
+    Connected
 >;
 
 /**
@@ -66,8 +72,10 @@ export async function readIdentity(
     showsWriters,
     showsSnapshots,
     hasDsqlCatalog,
+    clock,
     ...identity
   } = together ? identitySchema.parse(lastRow(together, 2)) : await recognised(client, endpoint, read);
+  const serverClock = { at: clock * 1000, receivedAt: performance.now() };
   ensurePostgres(endpoint, {
     versionText,
     hasDsqlCatalog,
@@ -81,7 +89,7 @@ export async function readIdentity(
   const instance = together
     ? { ...serverInstanceSchema.parse(lastRow(together, 1)), showsWal: true }
     : await readInstance(client, identity);
-  return { ...identity, isPooled, ...instance };
+  return { ...identity, serverClock, isPooled, ...instance };
 }
 
 /** What most servers answer. Undefined if the server refuses a part of it: then the parts are asked one by one. */

@@ -1,18 +1,23 @@
 /** The age of the data in a destination table. `status`, metrics and alerts share this definition. */
+import { isToCome } from './clock-error.ts';
 import { settledCursor } from './fence-rules.ts';
 import type { StateRecord } from './state-record.ts';
 
-export type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'cursor' | 'fences' | 'keyType'>;
+export type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'sourceTime' | 'cursor' | 'fences' | 'keyType'>;
 
 /**
  * The latest time (by this machine's clock) up to which the destination table is complete. If open transactions may
  * still commit older rows, it is as long before the last sync as their fence is below the cursor. Undefined if that is
- * unknown: integers have no clock, and a fence may have no lower bound.
+ * unknown: integers have no clock, and a fence may have no lower bound. If the last sync is still to come by this machine's
+ * clock, that clock was ahead, and the source's clock counts.
  * @param unchangedAt when a later run found no changes, and left the record as it was
  */
-export function completeAt(record: AgeEvidence, unchangedAt?: Date): Date | undefined {
-  const fencedAt = Date.parse(record.fencedAt);
-  if (record.fences.length === 0) return new Date(Math.max(fencedAt, unchangedAt?.getTime() ?? -Infinity));
+export function completeAt(record: AgeEvidence, now: Date, unchangedAt?: Date): Date | undefined {
+  const fencedAt = Date.parse(isToCome(record.fencedAt, now) ? record.sourceTime : record.fencedAt);
+  if (record.fences.length === 0) {
+    const isKnown = unchangedAt !== undefined && !isToCome(unchangedAt.toISOString(), now);
+    return new Date(Math.max(fencedAt, isKnown ? unchangedAt.getTime() : -Infinity));
+  }
   const [cursor, settled] = [
     millisecondsOf(record, record.cursor),
     millisecondsOf(record, settledCursor(record)),

@@ -180,6 +180,7 @@ export const serverIdentity = (
          CASE WHEN current_setting('default_transaction_read_only')::bool
            THEN (SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only') END AS "readOnlyFrom",
          pg_backend_pid() AS "backendPid",
+         extract(epoch FROM clock_timestamp())::float8 AS clock,
          ${MAY_MARK} AS "canMark",
          has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
            AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE') AS "canReadControl"`;

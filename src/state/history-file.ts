@@ -4,6 +4,7 @@ import { appendFile, open, readFile, rename, rm, stat, type FileHandle } from 'n
 import { join } from 'node:path';
 import { giveToOwner } from '../ownership.ts';
 import { hasCode } from '../system-fault.ts';
+import { isToCome } from '../schema/clock-error.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 
 /** No state file has these names: state files end in `.json` or `.txt`, and a full stop in the name of a table is encoded. */
@@ -106,15 +107,36 @@ function shortened(record: NewRecord): object {
 }
 
 /** The records of one pipeline, oldest first. Incomplete lines and other text are skipped. @throws the error of the file system */
-export async function readHistory(directory: string, pipeline: string): Promise<RunRecord[]> {
+export async function readHistory(
+  directory: string,
+  pipeline: string,
+  now = new Date(),
+): Promise<RunRecord[]> {
   const [older, newest] = await Promise.all([
     linesOf(join(directory, OLDER)),
     linesOf(join(directory, NEWEST)),
   ]);
-  return [...older, ...newest].flatMap((line) => {
+  const records = [...older, ...newest].flatMap((line) => {
     const record = recordOf(line);
     return record?.pipeline === pipeline ? [record] : [];
   });
+  return withoutFuture(records, now);
+}
+
+/**
+ * The clock of this machine was ahead when a record with a time to come was written. It gets the time of the record after
+ * it, so that the order of the file remains.
+ */
+function withoutFuture(records: readonly RunRecord[], now: Date): RunRecord[] {
+  let after = now.toISOString();
+  return records
+    .toReversed()
+    .map((record) => {
+      if (isToCome(record.started_at, now)) return { ...record, started_at: after };
+      after = record.started_at;
+      return record;
+    })
+    .toReversed();
 }
 
 async function linesOf(path: string): Promise<string[]> {

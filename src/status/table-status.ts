@@ -173,7 +173,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
   const observed = { ...found, runs: sinceReset(found) };
   const { runs, record, pendingLoad, problem, resetAt } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
-  const completeTo = record && completeAt(record, runs.lastSuccessAt);
+  const completeTo = record && completeAt(record, now, runs.lastSuccessAt);
   const drift = drifts.found?.get(table.name);
   const refusal = table.isEnabled ? drifts.refusals.get(table.name) : undefined;
   return {

@@ -1,11 +1,12 @@
 /** A source whose clock, or whose life, is no longer that of the last sync. */
 import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { faultProxy } from '../support/proxy.ts';
-import { sync } from '../support/sync.ts';
+import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
 
 const orders: PairOptions = {
@@ -102,4 +103,40 @@ test('an integer key knows no clock', async () => {
   await remember(pair, `jsonb_set(record, '{sourceTime}', to_jsonb((now() + interval '1 hour')::text))`);
   await pair.source.query('INSERT INTO items VALUES (101)');
   expect((await sync(pair)).table()).toMatchObject({ rows_read: 1, warnings: [] });
+});
+
+/** This machine, as a process sees it, is three days ahead of both servers. */
+const AHEAD = encodeURIComponent(`const Real = Date, ahead = 3 * 86400e3;
+  globalThis.Date = class extends Real {
+    constructor(...given) { given.length > 0 ? super(...given) : super(Real.now() + ahead); }
+    static now() { return Real.now() + ahead; }
+  };`);
+
+test('a run while the clock of this machine was days ahead does not hide the failures and the lag after it', async () => {
+  await using pair = await freshPair(orders);
+  await sync(pair);
+  await insertWithKey(pair, 400, '0s');
+  const ahead = await sync(pair, '', { env: { NODE_OPTIONS: `--import=data:text/javascript,${AHEAD}` } });
+  expect(ahead.table()).toMatchObject({ rows_inserted: 1 });
+  expect(Date.parse(ahead.summary.started_at)).toBeGreaterThan(Date.now() + 2 * 86_400_000);
+  await pair.source.query('ALTER TABLE orders DROP COLUMN updated_at');
+  expect((await trySync(pair)).exitCode).toBe(78);
+  const places = [
+    { place: 'both histories', args: '' },
+    { place: 'the files', args: '--local' },
+  ];
+  for (const { place, args } of places) {
+    const status = (await increp(`status --json ${args}`, pair)).json<{
+      tables: { lag_seconds: number }[];
+    }>();
+    const lag = status.tables[0]?.lag_seconds;
+    expect(lag, place).toBeGreaterThan(0);
+    expect(status, place).toMatchObject({
+      tables: [{ failures_since_success: 1, last_run: { status: 'failed' } }],
+    });
+    const history = (await increp(`history --json ${args}`, pair)).json();
+    expect(history, place).toMatchObject({
+      runs: [{ status: 'ok' }, { status: 'ok' }, { status: 'failed' }],
+    });
+  }
 });

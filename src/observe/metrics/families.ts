@@ -142,9 +142,9 @@ const byResolution: TableFamily['samplesOf'] = ({ labels, counters }) =>
       }))
     : [];
 
-const completeTo = ({ record, counters }: TableView): Date | undefined => {
+const completeTo = ({ record, counters, endedAt }: TableView): Date | undefined => {
   const unchangedAt = counters?.unchangedAt ?? undefined;
-  return record && completeAt(record, unchangedAt === undefined ? undefined : new Date(unchangedAt));
+  return record && completeAt(record, endedAt, unchangedAt === undefined ? undefined : new Date(unchangedAt));
 };
 
 function lagOf(view: TableView): number | undefined {

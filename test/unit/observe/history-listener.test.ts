@@ -21,6 +21,7 @@ test('a run waits for a slow store only at its end, and each record is written o
     store,
     destinationNameOf: (name) => name,
     redact: (text) => text,
+    clockError: () => 0,
     timing: { historyInterval: 0 },
   });
   await listener({

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { completeAt } from '../../../src/schema/data-age.ts';
 
+const NOW = new Date('2026-11-21T12:05:00.000Z');
+
 const settled = {
   fencedAt: '2026-11-21T12:00:00.000Z',
+  sourceTime: '2026-11-21 12:00:00.5+00',
   cursor: '2026-11-21 11:59:00+00',
   fences: [],
   keyType: 'timestamptz',
@@ -10,16 +13,18 @@ const settled = {
 const fencedFrom = (from: string | null) => [{ from, transactions: ['3/17'] }];
 
 test('a copy without open transactions is complete up to its last sync, however old its newest row is', () => {
-  expect(completeAt({ ...settled, cursor: '2019-01-01 00:00:00+00' })).toEqual(new Date(settled.fencedAt));
+  expect(completeAt({ ...settled, cursor: '2019-01-01 00:00:00+00' }, NOW)).toEqual(
+    new Date(settled.fencedAt),
+  );
 });
 
 test('an open transaction sets it back by as much as it may write below the cursor', () => {
   const fences = fencedFrom('2026-11-21 11:29:00.5+00');
-  expect(completeAt({ ...settled, fences })).toEqual(new Date('2026-11-21T11:30:00.500Z'));
+  expect(completeAt({ ...settled, fences }, NOW)).toEqual(new Date('2026-11-21T11:30:00.500Z'));
 });
 
 test('a mark above the cursor does not make it newer than the sync', () => {
-  expect(completeAt({ ...settled, fences: fencedFrom('2026-11-21 13:00:00+00') })).toEqual(
+  expect(completeAt({ ...settled, fences: fencedFrom('2026-11-21 13:00:00+00') }, NOW)).toEqual(
     new Date(settled.fencedAt),
   );
 });
@@ -31,7 +36,7 @@ test('days count as days', () => {
     cursor: '2026-11-20',
     fences: fencedFrom('2026-11-18'),
   } as const;
-  expect(completeAt(byDay)).toEqual(new Date('2026-11-19T12:00:00.000Z'));
+  expect(completeAt(byDay, NOW)).toEqual(new Date('2026-11-19T12:00:00.000Z'));
 });
 
 test.for([
@@ -43,5 +48,14 @@ test.for([
     from: null,
   },
 ] as const)('it is unknown where $why', ({ keyType, cursor, from }) => {
-  expect(completeAt({ ...settled, keyType, cursor, fences: fencedFrom(from) })).toBeUndefined();
+  expect(completeAt({ ...settled, keyType, cursor, fences: fencedFrom(from) }, NOW)).toBeUndefined();
+});
+
+test('a sync in the future, by a clock that was ahead, counts from the time of the source', () => {
+  const ahead = { ...settled, fencedAt: '2026-11-24T12:00:00.000Z' };
+  expect(completeAt(ahead, NOW)).toEqual(new Date('2026-11-21T12:00:00.500Z'));
+  expect(completeAt(settled, NOW, new Date('2026-11-24T12:01:00Z'))).toEqual(new Date(settled.fencedAt));
+  expect(completeAt(settled, NOW, new Date('2026-11-21T12:04:00Z'))).toEqual(
+    new Date('2026-11-21T12:04:00Z'),
+  );
 });

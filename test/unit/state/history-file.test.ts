@@ -114,3 +114,24 @@ test('several runs that find the file full at the same moment lose no line of it
     expect((await readdir(directory)).toSorted()).toEqual(['history.1.jsonl', 'history.jsonl']);
   }
 });
+
+test('records of a clock that was ahead keep their place among the others', async () => {
+  const directory = await newDirectory();
+  const ahead = { started_at: '2099-01-01T00:00:00.000Z' };
+  await appendHistory(directory, [
+    record(1),
+    record(2, ahead),
+    record(3, ahead),
+    record(4),
+    record(5, ahead),
+  ]);
+  const now = new Date(6000);
+  const read = await readHistory(directory, 'shop', now);
+  expect(read.map(({ run_id, started_at }) => [run_id, Date.parse(started_at) / 1000])).toEqual([
+    ['run-1', 1],
+    ['run-2', 4],
+    ['run-3', 4],
+    ['run-4', 4],
+    ['run-5', 6],
+  ]);
+});

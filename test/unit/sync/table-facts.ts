@@ -81,6 +81,7 @@ const server = {
   isStandby: false,
   readOnlyFrom: null,
   isPooled: false,
+  serverClock: { at: 0, receivedAt: 0 },
   startedAt: '1000',
   timeZone: 'UTC',
   encoding: 'UTF8',
