@@ -28,7 +28,7 @@ const HEAP_AT_START = ['--semi-space-growth-factor=5', '--heap-growing-percent=0
  * Rows are short-lived objects, and by default V8 lets the young generation grow to 100 MB for them. The live heap does not
  * grow, and by default V8 lets it grow to four times its size, which saves no time.
  */
-const HEAP_IN_RUN = ['--semi-space-growth-factor=1', '--heap-growing-percent=150'];
+const HEAP_IN_RUN = ['--semi-space-growth-factor=1', '--heap-growing-percent=100'];
 
 const setFlags = (flags: readonly string[]): void => flags.forEach((flag) => setFlagsFromString(flag));
 
