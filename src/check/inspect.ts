@@ -45,6 +45,7 @@ import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { failuresWithHolders, withHolders } from '../sync/lock/lock-holders.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 
@@ -211,11 +212,13 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
   const { planned, failures } = await planAll(context, facts, ordinaryRequest());
   const plans = new Map(planned.map(({ table, plan }) => [table, plan]));
   const [source, destination] = [await clockOf(context.source), await clockOf(context.destination)];
+  const inspected = await inspectAll(context.source, plans);
   return {
     facts,
     plans,
-    failures,
-    ...(await inspectAll(context.source, plans)),
+    failures: await failuresWithHolders(context, failures),
+    ...inspected,
+    unreadable: await namingHolders(context, inspected.unreadable),
     writeRefusal: writeRefusal(context, facts.servers),
     ...(await inspectSource(context.source, facts)),
     lockNeeds: await readLockNeeds(
@@ -240,6 +243,15 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     conversions: await previewConversions(context, plans),
     pgDump: await findPgDump(context, facts),
   };
+}
+
+async function namingHolders(
+  context: RunContext,
+  unreadable: Inspected['unreadable'],
+): Promise<Inspected['unreadable']> {
+  const named = new Map<TableFacts, IncrepError>();
+  for (const [table, error] of unreadable) named.set(table, await withHolders(context, table, error));
+  return named;
 }
 
 async function findQuiet(

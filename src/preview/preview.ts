@@ -24,7 +24,7 @@ import { planAll, discardedLoad } from '../sync/plan/complete-plan.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
-import { withHolders } from '../sync/lock/lock-holders.ts';
+import { failuresWithHolders } from '../sync/lock/lock-holders.ts';
 import { runsAt } from '../sync/lock/running-runs.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
@@ -130,7 +130,7 @@ export async function previewTables(
     const estimate = estimates.get(table);
     return estimate?.kind === 'failed' ? [{ settings: table.settings, error: estimate.error }] : [];
   });
-  const failed = await explainLocks(context, facts.tables, [...failures, ...unread]);
+  const failed = await failuresWithHolders(context, [...failures, ...unread]);
   const answered = planned.flatMap(({ table, plan }) => {
     const estimate = estimates.get(table);
     if (estimate?.kind === 'failed') return [];
@@ -165,20 +165,6 @@ const activeRuns = (
           tables.map(({ stateName }) => stateName),
         ),
       );
-
-/** Names the sessions that hold locked tables, as a sync does. */
-async function explainLocks(
-  context: Pick<RunContext, 'source' | 'destination'>,
-  tables: readonly TableFacts[],
-  failures: readonly TableFailure[],
-): Promise<TableFailure[]> {
-  const explained: TableFailure[] = [];
-  for (const { settings, error } of failures) {
-    const facts = tables.find((table) => table.settings === settings);
-    explained.push({ settings, error: facts ? await withHolders(context, facts, error) : error });
-  }
-  return explained;
-}
 
 function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
   const { destinationName, recordName } = tableNames(context, settings);
