@@ -30,7 +30,8 @@ import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
-import { wentBack } from '../sync/fence/next-state.ts';
+import { listInFlight, type InFlight } from '../sync/fence/fence.ts';
+import { fenceWarnings, wentBack } from '../sync/fence/next-state.ts';
 import { renameAdvice } from '../sync/plan/renamed-columns.ts';
 import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
@@ -126,6 +127,7 @@ export async function previewTables(
     context,
     planned.flatMap(({ table, plan }) => (plan.kind === 'skip' ? [] : [table])),
   );
+  const open = await openTransactions(context.source, facts.tables);
   const unread = planned.flatMap(({ table }) => {
     const estimate = estimates.get(table);
     return estimate?.kind === 'failed' ? [{ settings: table.settings, error: estimate.error }] : [];
@@ -142,6 +144,7 @@ export async function previewTables(
       conversion: conversions.get(table),
       objects: objects.get(table),
       activeRun: active.get(tableKey(table.stateName)),
+      open,
       isForced: request.isForced,
     });
     return [{ settings: table.settings, preview }];
@@ -165,6 +168,28 @@ const activeRuns = (
           tables.map(({ stateName }) => stateName),
         ),
       );
+
+interface OpenTransactions {
+  readonly fencedAt: Date;
+  readonly remaining: readonly InFlight[];
+}
+
+const fencesOf = ({ saved }: TableFacts) => (saved.kind === 'record' ? saved.record.fences : []);
+
+const openTransactions = async (
+  source: RunContext['source'],
+  tables: readonly TableFacts[],
+): Promise<OpenTransactions> => ({
+  fencedAt: new Date(),
+  remaining: tables.some((table) => fencesOf(table).length > 0) ? await listInFlight(source) : [],
+});
+
+/** The transactions that the last sync of the table left open. */
+function stillOpen(table: TableFacts, { fencedAt, remaining }: OpenTransactions): string[] {
+  const listed = new Set(fencesOf(table).flatMap(({ transactions }) => transactions));
+  const known = remaining.filter(({ transaction }) => listed.has(transaction));
+  return known.length === 0 ? [] : fenceWarnings(table, { fencedAt, remaining: known });
+}
 
 function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
   const { destinationName, recordName } = tableNames(context, settings);
@@ -216,19 +241,20 @@ interface PreviewFacts {
   readonly objects: CopiedTable | undefined;
   /** The run that syncs the table now. */
   readonly activeRun: string | undefined;
+  readonly open: OpenTransactions;
   readonly isForced: boolean;
 }
 
 const UNSIZED: readonly Relation['kind'][] = ['query', 'view', 'foreign table'];
 
 function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
-  const { estimate, verdict, dependents, gone, conversion, objects, activeRun, isForced } = seen;
+  const { estimate, verdict, dependents, gone, conversion, objects, activeRun, open, isForced } = seen;
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
   const isQuiet = verdict?.kind === 'quiet';
   const high = (isQuiet ? verdict.high : estimate?.high) ?? null;
-  const hasFences = saved.kind === 'record' && saved.record.fences.length > 0;
+  const hasFences = fencesOf(table).length > 0;
   const hasWork =
     plan.kind === 'load' ||
     (plan.kind === 'incremental' &&
@@ -299,6 +325,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     warnings: [
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
+      ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
       ...wholeLoadWarning(plan),

@@ -34,6 +34,7 @@ interface Status {
   readonly resetAt: Date | undefined;
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
+  readonly openSince?: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   readonly lagSeconds: number | undefined;
   readonly rowsLastDay: number;
@@ -177,11 +178,16 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
       : []),
     ...(table.cursor !== null && table.completeUpTo !== table.cursor
       ? [
-          `${table.completeUpTo === null ? '' : `complete up to ${shortCursor(table.completeUpTo)}; `}transactions were open at the source, and a sync after their end copies their rows`,
+          `${table.completeUpTo === null ? '' : `complete up to ${shortCursor(table.completeUpTo)}; `}transactions were open at the source${openText(table, now)}, and a sync after their end copies their rows`,
         ]
       : []),
   ];
 }
+
+const openText = ({ openSince }: Status, now: Date): string =>
+  openSince === undefined
+    ? ''
+    : ` (the oldest began ${formatAge(secondsSince(openSince, now))} ago or earlier)`;
 
 /** The failure that `status` prints for a table. */
 function failureOf({ name, lastFailure, condition }: Status) {

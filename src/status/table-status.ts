@@ -7,7 +7,7 @@ import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
-import { settledCursor } from '../schema/fence-rules.ts';
+import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
 import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
 import { readKnownDifferences } from '../state/known-differences-file.ts';
@@ -43,6 +43,8 @@ export interface TableStatus {
   readonly cursor: string | null;
   /** The destination is complete below this value. It is lower than the cursor while transactions are open. */
   readonly completeUpTo: string | null;
+  /** The oldest transaction that the last sync left open began at this time or before. */
+  readonly openSince: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   /** The age of the data; undefined if it is unknown. */
   readonly lagSeconds: number | undefined;
@@ -184,6 +186,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
     resetAt,
     cursor: record?.cursor ?? null,
     completeUpTo: record ? settledCursor(record) : null,
+    openSince: oldestOf(record?.fences ?? []),
     lastSuccessAt,
     lagSeconds: completeTo && Math.max(0, (now.getTime() - completeTo.getTime()) / 1000),
     rowsLastDay: runs.rowsLastDay,
@@ -201,6 +204,11 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
       of: pendingLoad.header.starts.length,
     },
   };
+}
+
+function oldestOf(fences: readonly Fence[]): Date | undefined {
+  const [oldest] = fences.flatMap(({ openSince }) => openSince ?? []).toSorted();
+  return oldest === undefined ? undefined : new Date(oldest);
 }
 
 const sinceReset = ({ runs, resetAt }: Observed): Observed['runs'] =>
