@@ -1,6 +1,6 @@
 /** Plans with their effects: how much there is to read, and what would prevent the sync. */
 import type { IncrepError } from '../errors.ts';
-import type { CopyCause } from '../reasons.ts';
+import type { CopyCause, Reason } from '../reasons.ts';
 import { reasonText } from '../report/reasons.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { Action, Loader } from '../events.ts';
@@ -40,6 +40,8 @@ export interface Preview {
   /** `not-planned`: the facts about the table are missing, for example because it is locked. */
   readonly action: Action | 'refused' | 'not-planned';
   readonly reason: string;
+  /** The same as codes. Empty if there is no plan. */
+  readonly reasons: readonly Reason[];
   /** The pattern of tables-config.json that matched the table. */
   readonly pattern: string | undefined;
   /** The selected part of the source, as text; undefined if everything is copied. */
@@ -197,6 +199,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     name: settings.name,
     action: 'not-planned',
     reason: error.message,
+    reasons: [],
     pattern: settings.pattern,
     selects: undefined,
     copy: destinationName,
@@ -289,6 +292,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: reasonText(plan.reasons),
+    reasons: plan.reasons,
     pattern: settings.pattern,
     selects: selectionWords(table),
     copy: table.destinationName,

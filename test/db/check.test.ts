@@ -492,6 +492,29 @@ test('a reset answers the failure before it', async () => {
   expect((await check(pair)).warnings).not.toContain('LAST_SYNC_FAILED');
   for (const command of ['plan', 'verify'])
     expect((await increp(command, pair)).stdout).not.toContain('last sync: FAILED');
+  expect((await increp('status', pair)).stdout).not.toContain('next:');
+  await sync(pair);
+});
+
+test('after a setting is put back, a refused schema change has no next step', async () => {
+  const table = { ...ORDERS_CONFIG, on_schema_change: 'fail' };
+  await using pair = await freshPair({ ...ordersPreset, tables: [table] });
+  await sync(pair);
+  await pair.writeTables([{ ...table, exclude_columns: ['note'] }]);
+  expect((await trySync(pair)).table().error?.code).toBe('SCHEMA_CHANGE_REFUSED');
+  expect((await increp('status', pair)).stdout).toContain('next: on_schema_change is "fail"');
+  await pair.writeTables([table]);
+  const found = (await check(pair)).find('LAST_SYNC_FAILED');
+  expect(found).toMatchObject({ level: 'note', action: null });
+  expect(found?.message).toContain('; the cause no longer applies, so the next sync continues');
+  for (const command of ['plan', 'status']) {
+    const { stdout } = await increp(command, pair);
+    expect(stdout).toMatch(/the\s+cause\s+no\s+longer\s+applies/);
+    expect(stdout).not.toContain('next:');
+  }
+  expect((await increp('status --no-source', pair)).stdout).toMatch(
+    /the\s+configuration\s+changed\s+after\s+this\s+failure/,
+  );
   await sync(pair);
 });
 
