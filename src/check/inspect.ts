@@ -30,6 +30,7 @@ import { hasRows, type Window } from '../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
+import { readKnownDifferences } from '../state/known-differences-file.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { LockNeeds } from '../schema/lock-needs.ts';
 import { readLockNeeds } from '../sync/facts/lock-needs.ts';
@@ -96,6 +97,8 @@ export interface Inspection extends Inspected {
   /** Row-level BEFORE triggers, by the oid of the destination table. */
   readonly rowTriggers: ReadonlyMap<string, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
+  /** Tables in which the last comparison found rows of the source with the same unique key. */
+  readonly duplicated: ReadonlySet<TableFacts>;
   /** Tables without changes, among those whose sync with changes would fail. */
   readonly quiet: ReadonlySet<TableFacts>;
   /** Rows of a destination table that a load would remove. */
@@ -238,6 +241,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
+    duplicated: await knownDuplicates(context, facts),
     quiet: await findQuiet(context, plans),
     gone: await previewRemovedRows(context, plans),
     conversions: await previewConversions(context, plans),
@@ -252,6 +256,15 @@ async function namingHolders(
   const named = new Map<TableFacts, IncrepError>();
   for (const [table, error] of unreadable) named.set(table, await withHolders(context, table, error));
   return named;
+}
+
+async function knownDuplicates(
+  { settings: { stateDirectory } }: RunContext,
+  { tables }: Facts,
+): Promise<ReadonlySet<TableFacts>> {
+  const known = await readKnownDifferences(stateDirectory);
+  const names = new Set(known.flatMap(({ table, only }) => (only === 'duplicated-at-source' ? [table] : [])));
+  return new Set(tables.filter(({ recordName }) => names.has(recordName)));
 }
 
 async function findQuiet(

@@ -257,6 +257,19 @@ test('a view has no index to be missed, and a merge key that nothing enforces is
   expect(find('MERGE_KEY_NOT_ENFORCED')?.message).toMatch(/keeps \(id\) unique and NOT NULL/);
 });
 
+test('after a comparison found rows with the same key, check shows them instead of an index that fails', async () => {
+  await using pair = await freshPair({
+    ...items(''),
+    sourceSql: `CREATE TABLE items (id int, at timestamptz DEFAULT now()); INSERT INTO items VALUES (1), (1), (2)`,
+  });
+  const step = async () => (await check(pair)).find('MERGE_KEY_NOT_ENFORCED')?.action ?? '';
+  expect(await step()).toMatch(/If it shows none, run at the source: CREATE UNIQUE INDEX/);
+  await sync(pair);
+  await increp('verify', pair);
+  const [, query = ''] = /run at the source: (SELECT .*)$/.exec(await step()) ?? [];
+  expect((await pair.source.query(query)).rows).toEqual([{ id: 1, count: '2' }]);
+});
+
 slowTest('a name that is misspelt, a column that is, and a key of a type that orders nothing', async () => {
   await using pair = await freshPair({
     sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE other (id int PRIMARY KEY, at text)`,
