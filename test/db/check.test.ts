@@ -605,7 +605,7 @@ slowTest('--webhook sends one signed message, whatever the events; without it no
 
   const accepted = await check(pair, '--webhook', { env });
   expect(accepted.find('WEBHOOK')?.message).toMatch(
-    /^the webhook at http:\/\/127\.0\.0\.1:\d+ accepted the test message: 200, after 0\.\d s$/,
+    /^increp sent a test message \("test\.ping", format json, signed\) to WEBHOOK_URL \(http:\/\/127\.0\.0\.1:\d+[^ ]*\), and the endpoint accepted it: it answered 200, after 0\.\d s$/,
   );
   const [request] = server.requests;
   expect(request?.json()).toMatchObject({ type: 'test.ping', message: expect.stringContaining('is a test') });
@@ -629,6 +629,7 @@ slowTest('--webhook sends one signed message, whatever the events; without it no
       message: expect.stringMatching(why),
       action: expect.stringMatching(action),
     });
+    expect(refused.find('WEBHOOK_FAILED')?.action).toMatch(/ Then run "increp check --webhook" again\.$/);
   }
   expect(server.requests).toHaveLength(4);
   expect((await check(pair, '--webhook')).find('WEBHOOK_FAILED')?.message).toContain(
