@@ -228,7 +228,7 @@ export type ObjectChange = NamedObject &
 export type NoCursor =
   | { readonly code: 'cursor-unknown' }
   /** RFC 3339. */
-  | { readonly code: 'was-reset'; readonly at: string }
+  | { readonly code: 'was-reset'; readonly at: string; readonly ageSeconds?: number }
   | { readonly code: 'state-file-of-another-table'; readonly table: string }
   | { readonly code: 'state-file-of-another-database'; readonly database: string }
   | { readonly code: 'state-file-unusable'; readonly message: string };

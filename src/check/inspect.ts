@@ -30,6 +30,7 @@ import { hasRows, type Window } from '../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
+import { readKnownDifferences } from '../state/known-differences-file.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { LockNeeds } from '../schema/lock-needs.ts';
 import { readLockNeeds } from '../sync/facts/lock-needs.ts';
@@ -45,6 +46,7 @@ import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { failuresWithHolders, withHolders } from '../sync/lock/lock-holders.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 
@@ -95,6 +97,8 @@ export interface Inspection extends Inspected {
   /** Row-level BEFORE triggers, by the oid of the destination table. */
   readonly rowTriggers: ReadonlyMap<string, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
+  /** Tables in which the last comparison found rows of the source with the same unique key. */
+  readonly duplicated: ReadonlySet<TableFacts>;
   /** Tables without changes, among those whose sync with changes would fail. */
   readonly quiet: ReadonlySet<TableFacts>;
   /** Rows of a destination table that a load would remove. */
@@ -211,11 +215,13 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
   const { planned, failures } = await planAll(context, facts, ordinaryRequest());
   const plans = new Map(planned.map(({ table, plan }) => [table, plan]));
   const [source, destination] = [await clockOf(context.source), await clockOf(context.destination)];
+  const inspected = await inspectAll(context.source, plans);
   return {
     facts,
     plans,
-    failures,
-    ...(await inspectAll(context.source, plans)),
+    failures: await failuresWithHolders(context, failures),
+    ...inspected,
+    unreadable: await namingHolders(context, inspected.unreadable),
     writeRefusal: writeRefusal(context, facts.servers),
     ...(await inspectSource(context.source, facts)),
     lockNeeds: await readLockNeeds(
@@ -235,11 +241,30 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
+    duplicated: await knownDuplicates(context, facts),
     quiet: await findQuiet(context, plans),
     gone: await previewRemovedRows(context, plans),
     conversions: await previewConversions(context, plans),
     pgDump: await findPgDump(context, facts),
   };
+}
+
+async function namingHolders(
+  context: RunContext,
+  unreadable: Inspected['unreadable'],
+): Promise<Inspected['unreadable']> {
+  const named = new Map<TableFacts, IncrepError>();
+  for (const [table, error] of unreadable) named.set(table, await withHolders(context, table, error));
+  return named;
+}
+
+async function knownDuplicates(
+  { settings: { stateDirectory } }: RunContext,
+  { tables }: Facts,
+): Promise<ReadonlySet<TableFacts>> {
+  const known = await readKnownDifferences(stateDirectory);
+  const names = new Set(known.flatMap(({ table, only }) => (only === 'duplicated-at-source' ? [table] : [])));
+  return new Set(tables.filter(({ recordName }) => names.has(recordName)));
 }
 
 async function findQuiet(

@@ -4,7 +4,7 @@ import { codesText } from '../report/error.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
 import { failureBefore, failureWord, isBeforeReset, type RunRecord } from '../schema/run-record.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
-import { warning, type Finding } from './finding.ts';
+import { note, warning, type Finding } from './finding.ts';
 
 /** Only for tables without an error of their own, which is probably the reason. */
 export function lastFailureFindings(
@@ -13,13 +13,17 @@ export function lastFailureFindings(
   { findings, now }: { readonly findings: readonly Finding[]; readonly now: Date },
 ): Finding[] {
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
-  return tables.flatMap(({ settings: { name }, recordName, saved }) => {
+  return tables.flatMap(({ settings: { name, isEnabled }, recordName, saved }) => {
     const run = failures.get(recordName);
     if (!run || isBeforeReset(run, resetAtOf(saved)) || failureWord(run) !== 'failed' || refused.has(name))
       return [];
-    const { code, sqlstate, message, hint } = failureBefore(run);
+    const { code, sqlstate, message, hint } = failureBefore(run, isEnabled ? 'planned' : 'answered');
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;
-    return [warning('LAST_SYNC_FAILED', name, text, hint)];
+    return [
+      hint === '' && run.error_hint
+        ? note('LAST_SYNC_FAILED', name, text)
+        : warning('LAST_SYNC_FAILED', name, text, hint),
+    ];
   });
 }

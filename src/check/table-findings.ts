@@ -7,7 +7,7 @@ import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { isAppend, isKeyEnforced, rowKey } from '../schema/row-identity.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
-import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
+import { createIndexOn, createUniqueIndexOn, duplicatesIn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keysAtSource } from '../sync/facts/keys-at-source.ts';
@@ -41,7 +41,7 @@ export function sourceTableFindings(table: TableFacts, plan: Workable, found: In
         ]
       : []),
     ...(isKeyedPlan(plan) ? [] : refreshFindings({ source })),
-    ...mergeKeyFindings(there, { source }),
+    ...mergeKeyFindings(there, { source }, found.duplicated.has(table)),
     ...widthFindings(there, { source }),
     ...(found.hasLargeObjects ? largeObjectFindings(there, { source }) : []),
     ...(isKeyedPlan(plan) ? modeFindings(table, plan, found) : []),
@@ -287,7 +287,11 @@ function rowsHave(rows: number): string {
   return `${rows > MANY ? `more than ${MANY}` : rows} rows have`;
 }
 
-function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, 'source'>): Finding[] {
+function mergeKeyFindings(
+  { settings }: TableFacts,
+  { source }: Pick<Workable, 'source'>,
+  isDuplicated: boolean,
+): Finding[] {
   return isKeyEnforced(settings, source)
     ? []
     : [
@@ -295,9 +299,17 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, '
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
           unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) }),
-          mergeKeyStep(source, settings.mergeKey),
+          isDuplicated ? duplicatesStep(source, settings.mergeKey) : mergeKeyStep(source, settings.mergeKey),
         ),
       ];
+}
+
+/** A unique index would fail. */
+function duplicatesStep(source: Relation, mergeKey: readonly string[]): string {
+  const found = 'The last comparison found rows of the source with the same key.';
+  return source.kind === 'query'
+    ? `${found} ${CHOOSE_KEY}`
+    : `${found} Set other unique_cols, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, mergeKey)}`;
 }
 
 /** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
@@ -316,7 +328,7 @@ function mergeKeyStep(source: Relation, mergeKey: readonly string[]): string {
   if (missing.length > 0)
     return `Postgres can enforce uniqueness of a partitioned table only with its partition columns. If no two rows have the same key and none has NULL there, no action is needed. Otherwise, add ${missing.map((column) => `"${column}"`).join(' and ')} to unique_cols.`;
   return source.keptBy === null
-    ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
+    ? `Make the columns NOT NULL and unique, or choose other unique_cols. This query shows keys that several rows have: ${duplicatesIn(source, mergeKey)};\nIf it shows none, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
     : `Make the columns NOT NULL and unique, or choose other unique_cols. A unique index must contain the columns by which ${source.keptBy} divides the table.`;
 }
 

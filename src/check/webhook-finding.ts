@@ -3,6 +3,7 @@ import type { Settings } from '../config/settings.ts';
 import { ERROR_CLASSES } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
 import { sendTestMessage, type TestResult } from '../notify/test-message.ts';
+import { originOf } from '../notify/webhook.ts';
 import { redactor } from '../redact.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { note, type Finding } from './finding.ts';
@@ -16,21 +17,32 @@ export async function webhookFinding(
   if (!webhook)
     return failed('the webhook cannot be tested, because WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
   const result = await sendTestMessage(webhook, { pipeline, redact: redactor(secrets), timing, signal });
+  const isSigned = webhook.secret !== undefined;
+  const sent = `a test message ("test.ping", format ${webhook.format}, ${isSigned ? 'signed' : 'not signed'}) to WEBHOOK_URL (${masked(webhook.url)})`;
+  const after = `after ${formatSeconds(result.seconds)}`;
   if (result.why !== undefined)
     return failed(
-      `the webhook at ${result.origin} did not accept the test message: ${result.why}, after ${formatSeconds(result.seconds)}`,
-      nextStep(result),
+      result.status === undefined
+        ? `increp tried to send ${sent}: ${result.why}, ${after}`
+        : `increp sent ${sent}, and the endpoint refused it: ${result.why}, ${after}`,
+      `${nextStep(result)} Then run "increp check --webhook" again.`,
     );
   const unsigned =
-    webhook.secret === undefined && webhook.format === 'json'
-      ? '; it was not signed, because WEBHOOK_SECRET is not set'
-      : '';
+    isSigned || webhook.format !== 'json'
+      ? ''
+      : '. To let the endpoint verify who sent a message, set WEBHOOK_SECRET';
   return note(
     'WEBHOOK',
     undefined,
-    `the webhook at ${result.origin} accepted the test message: ${result.status}, after ${formatSeconds(result.seconds)}${unsigned}`,
+    `increp sent ${sent}, and the endpoint accepted it: it answered ${result.status}, ${after}${unsigned}`,
   );
 }
+
+/** The path and the query may contain tokens. */
+const masked = (url: string): string =>
+  URL.canParse(url) && new URL(url).pathname + new URL(url).search !== '/'
+    ? `${originOf(url)}/...`
+    : originOf(url);
 
 const failed = (message: string, action: string): Finding => ({
   level: 'error',
@@ -50,7 +62,6 @@ function nextStep({ status, origin }: TestResult): string {
   if (status === 404 || status === 405 || status === 410)
     return 'Check the path of WEBHOOK_URL. The endpoint does not accept a POST there.';
   if (status >= 300 && status < 400) return 'Set WEBHOOK_URL to the target of the redirect.';
-  if (status >= 500 || status === 429 || status === 408)
-    return 'The endpoint has a problem. Check its log, then test again.';
+  if (status >= 500 || status === 429 || status === 408) return 'The endpoint has a problem. Check its log.';
   return 'The endpoint rejects the message. Check its log and WEBHOOK_FORMAT.';
 }

@@ -12,12 +12,12 @@ import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
-import { copyCause } from '../report/reasons.ts';
+import { copyCause, reasonTextNow } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -62,7 +62,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
         if (!options.json)
           terminal.out(
             redact(
-              formatPlan(previews.map(inWordsAt(pipeline)), terminal.style, {
+              formatPlan(previews.map(inWordsAt(pipeline, options)), terminal.style, {
                 jobs,
                 isVerbose: options.verbose,
                 direction: {
@@ -153,10 +153,10 @@ function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): n
 const secondsSince = (time: string): number => (Date.now() - Date.parse(time)) / 1000;
 
 /** What a destination needs is a command for this destination. */
-function inWordsAt({ name: destination }: Pipeline) {
+function inWordsAt({ name: destination }: Pipeline, options: PlanOptions) {
   const at = (text: string) => onlyAtDestination(text, destination);
   return (table: KnownTable) => {
-    const { error, obstruction, lastFailure, warnings, ...words } = inWords(table);
+    const { error, obstruction, lastFailure, warnings, ...words } = inWords(table, options);
     return {
       ...words,
       warnings: warnings.map(at),
@@ -169,14 +169,21 @@ function inWordsAt({ name: destination }: Pipeline) {
 
 const ageOf = (at: string | null): number | undefined => (at === null ? undefined : secondsSince(at));
 
-const inWords = ({ lastFailure, ...table }: KnownTable) => ({
+/** A flag such as --full-refresh may prevent an error that the next sync without it has. */
+const knownSince = (
+  { action }: Preview,
+  { fullRefresh, adopt, replace, force = false }: PlanOptions,
+): KnownSince => (action === 'skipped' || fullRefresh || adopt || replace || force ? 'answered' : 'planned');
+
+const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({
   ...table,
+  reason: table.reasons.length === 0 ? table.reason : reasonTextNow(table.reasons, new Date()),
   deletes: table.deletes && {
     ...table.deletes,
     ageSeconds: ageOf(table.deletes.refusedAt ?? table.deletes.checkedAt),
     hasFailed: table.deletes.refusedAt !== null,
   },
-  lastFailure: lastFailure && agedFailure(lastFailure),
+  lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, options)),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0

@@ -111,6 +111,7 @@ function tableJson(table: TableStatus) {
     failures_since_success: table.failures,
     cursor: table.cursor,
     complete_up_to: table.completeUpTo,
+    open_since: table.openSince?.toISOString() ?? null,
     last_success_at: table.lastSuccessAt?.toISOString() ?? null,
     lag_seconds: lagSeconds ?? null,
     rows_last_day: table.rowsLastDay,

@@ -1,6 +1,6 @@
 /** Plans with their effects: how much there is to read, and what would prevent the sync. */
 import type { IncrepError } from '../errors.ts';
-import type { CopyCause } from '../reasons.ts';
+import type { CopyCause, Reason } from '../reasons.ts';
 import { reasonText } from '../report/reasons.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { Action, Loader } from '../events.ts';
@@ -24,13 +24,14 @@ import { planAll, discardedLoad } from '../sync/plan/complete-plan.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
-import { withHolders } from '../sync/lock/lock-holders.ts';
+import { failuresWithHolders } from '../sync/lock/lock-holders.ts';
 import { runsAt } from '../sync/lock/running-runs.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
-import { wentBack } from '../sync/fence/next-state.ts';
+import { listInFlight, type InFlight } from '../sync/fence/fence.ts';
+import { fenceWarnings, wentBack } from '../sync/fence/next-state.ts';
 import { renameAdvice } from '../sync/plan/renamed-columns.ts';
 import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
@@ -39,6 +40,8 @@ export interface Preview {
   /** `not-planned`: the facts about the table are missing, for example because it is locked. */
   readonly action: Action | 'refused' | 'not-planned';
   readonly reason: string;
+  /** The same as codes. Empty if there is no plan. */
+  readonly reasons: readonly Reason[];
   /** The pattern of tables-config.json that matched the table. */
   readonly pattern: string | undefined;
   /** The selected part of the source, as text; undefined if everything is copied. */
@@ -126,11 +129,12 @@ export async function previewTables(
     context,
     planned.flatMap(({ table, plan }) => (plan.kind === 'skip' ? [] : [table])),
   );
+  const open = await openTransactions(context.source, facts.tables);
   const unread = planned.flatMap(({ table }) => {
     const estimate = estimates.get(table);
     return estimate?.kind === 'failed' ? [{ settings: table.settings, error: estimate.error }] : [];
   });
-  const failed = await explainLocks(context, facts.tables, [...failures, ...unread]);
+  const failed = await failuresWithHolders(context, [...failures, ...unread]);
   const answered = planned.flatMap(({ table, plan }) => {
     const estimate = estimates.get(table);
     if (estimate?.kind === 'failed') return [];
@@ -142,6 +146,7 @@ export async function previewTables(
       conversion: conversions.get(table),
       objects: objects.get(table),
       activeRun: active.get(tableKey(table.stateName)),
+      open,
       isForced: request.isForced,
     });
     return [{ settings: table.settings, preview }];
@@ -166,18 +171,26 @@ const activeRuns = (
         ),
       );
 
-/** Names the sessions that hold locked tables, as a sync does. */
-async function explainLocks(
-  context: Pick<RunContext, 'source' | 'destination'>,
+interface OpenTransactions {
+  readonly fencedAt: Date;
+  readonly remaining: readonly InFlight[];
+}
+
+const fencesOf = ({ saved }: TableFacts) => (saved.kind === 'record' ? saved.record.fences : []);
+
+const openTransactions = async (
+  source: RunContext['source'],
   tables: readonly TableFacts[],
-  failures: readonly TableFailure[],
-): Promise<TableFailure[]> {
-  const explained: TableFailure[] = [];
-  for (const { settings, error } of failures) {
-    const facts = tables.find((table) => table.settings === settings);
-    explained.push({ settings, error: facts ? await withHolders(context, facts, error) : error });
-  }
-  return explained;
+): Promise<OpenTransactions> => ({
+  fencedAt: new Date(),
+  remaining: tables.some((table) => fencesOf(table).length > 0) ? await listInFlight(source) : [],
+});
+
+/** The transactions that the last sync of the table left open. */
+function stillOpen(table: TableFacts, { fencedAt, remaining }: OpenTransactions): string[] {
+  const listed = new Set(fencesOf(table).flatMap(({ transactions }) => transactions));
+  const known = remaining.filter(({ transaction }) => listed.has(transaction));
+  return known.length === 0 ? [] : fenceWarnings(table, { fencedAt, remaining: known });
 }
 
 function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
@@ -186,6 +199,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     name: settings.name,
     action: 'not-planned',
     reason: error.message,
+    reasons: [],
     pattern: settings.pattern,
     selects: undefined,
     copy: destinationName,
@@ -230,19 +244,20 @@ interface PreviewFacts {
   readonly objects: CopiedTable | undefined;
   /** The run that syncs the table now. */
   readonly activeRun: string | undefined;
+  readonly open: OpenTransactions;
   readonly isForced: boolean;
 }
 
 const UNSIZED: readonly Relation['kind'][] = ['query', 'view', 'foreign table'];
 
 function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
-  const { estimate, verdict, dependents, gone, conversion, objects, activeRun, isForced } = seen;
+  const { estimate, verdict, dependents, gone, conversion, objects, activeRun, open, isForced } = seen;
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
   const isQuiet = verdict?.kind === 'quiet';
   const high = (isQuiet ? verdict.high : estimate?.high) ?? null;
-  const hasFences = saved.kind === 'record' && saved.record.fences.length > 0;
+  const hasFences = fencesOf(table).length > 0;
   const hasWork =
     plan.kind === 'load' ||
     (plan.kind === 'incremental' &&
@@ -277,6 +292,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: reasonText(plan.reasons),
+    reasons: plan.reasons,
     pattern: settings.pattern,
     selects: selectionWords(table),
     copy: table.destinationName,
@@ -313,6 +329,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     warnings: [
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
+      ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
       ...wholeLoadWarning(plan),

@@ -11,6 +11,7 @@ import type {
 } from '../reasons.ts';
 import { ROW_VERSION } from '../schema/metadata-columns.ts';
 import { tableCommand } from '../shell-word.ts';
+import { formatAge } from './age.ts';
 import { textFor, type Texts } from './coded-text.ts';
 import { differencesText, obstacleText } from './shape-texts.ts';
 
@@ -136,7 +137,8 @@ const REASONS: Texts<Reason> = {
   'rows-replaced': (rows) => `the destination table and its ${rowsText(rows)} are replaced`,
   adopted: () => 'the destination table is adopted: compared with the source by key',
   'cursor-unknown': () => 'no cursor is known',
-  'was-reset': ({ at }) => `it was reset at ${utcTime(at)}`,
+  'was-reset': ({ at, ageSeconds }) =>
+    ageSeconds === undefined ? `it was reset at ${utcTime(at)}` : `it was reset ${formatAge(ageSeconds)} ago`,
   'state-file-of-another-database': ({ database }) =>
     `the state file belongs to another destination: the database "${database}" of another name or server, or before it was created again`,
   'state-file-of-another-table': ({ table }) => `the state file belongs to ${table}`,
@@ -182,3 +184,13 @@ const timeLimitText = (seconds: number): string => `the time limit of ${formatDu
 
 export const reasonText = (reasons: readonly Reason[]): string =>
   reasons.map((reason) => textFor(REASONS, reason)).join('; ');
+
+/** For a person who reads it now, beside other ages. */
+export const reasonTextNow = (reasons: readonly Reason[], now: Date): string =>
+  reasonText(
+    reasons.map((reason) =>
+      reason.code === 'was-reset'
+        ? { ...reason, ageSeconds: (now.getTime() - Date.parse(reason.at)) / 1000 }
+        : reason,
+    ),
+  );

@@ -7,7 +7,13 @@ import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
-import { failureIn, failureWord, type RunRecord } from '../schema/run-record.ts';
+import {
+  failureBefore,
+  failureIn,
+  failureWord,
+  type KnownSince,
+  type RunRecord,
+} from '../schema/run-record.ts';
 import { codesText } from './error.ts';
 import { groupedLines } from './failure-groups.ts';
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
@@ -34,11 +40,13 @@ interface Status {
   readonly resetAt: Date | undefined;
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
+  readonly openSince?: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   readonly lagSeconds: number | undefined;
   readonly rowsLastDay: number;
   readonly conflictsLastDay?: ConflictCounts | undefined;
   readonly lastFailure: PrintedFailure | undefined;
+  readonly knownSince?: KnownSince | undefined;
   readonly lastRun: RunRecord | undefined;
   /** The commit of the newest sync. */
   readonly syncedAt?: Date | undefined;
@@ -177,16 +185,22 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
       : []),
     ...(table.cursor !== null && table.completeUpTo !== table.cursor
       ? [
-          `${table.completeUpTo === null ? '' : `complete up to ${shortCursor(table.completeUpTo)}; `}transactions were open at the source, and a sync after their end copies their rows`,
+          `${table.completeUpTo === null ? '' : `complete up to ${shortCursor(table.completeUpTo)}; `}transactions were open at the source${openText(table, now)}, and a sync after their end copies their rows`,
         ]
       : []),
   ];
 }
 
+const openText = ({ openSince }: Status, now: Date): string =>
+  openSince === undefined
+    ? ''
+    : ` (the oldest began ${formatAge(secondsSince(openSince, now))} ago or earlier)`;
+
 /** The failure that `status` prints for a table. */
-function failureOf({ name, lastFailure, condition }: Status) {
+function failureOf({ name, lastFailure, knownSince, condition }: Status) {
   if (!lastFailure || condition === 'disabled') return undefined;
-  return { name, ...failureIn(lastFailure), startedAt: new Date(lastFailure.started_at) };
+  const failure = knownSince ? failureBefore(lastFailure, knownSince) : failureIn(lastFailure);
+  return { name, ...failure, startedAt: new Date(lastFailure.started_at) };
 }
 
 function failureDetails(table: Status, told: ToldFailures, now: Date): string[] {
@@ -254,6 +268,8 @@ function stoppedDetails({ lastRun, lastFailure, condition, syncedAt }: Status, n
   const startedAt = new Date(lastRun.started_at);
   const age = formatAge(secondsSince(startedAt, now));
   const word = failureWord(lastRun);
+  // A reset has answered the failure.
+  if (word === 'failed') return [];
   const isSyncedSince = syncedAt !== undefined && syncedAt >= startedAt;
   if (word === 'busy')
     return condition === 'ok' || condition === 'running' || isSyncedSince

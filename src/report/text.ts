@@ -58,13 +58,20 @@ const OTHER = String.raw`(?:sudo )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|cho
 
 /**
  * Not split across lines: a command of the shell, up to the end of the text, because its second line would be another
- * command; a command or a name in quotes, which the user may copy, a number with its unit, a time, and a short text in
- * parentheses.
+ * command; a command or a name in quotes, which the user may copy, a value of SQL in its quotes, a number with its unit,
+ * a time, and a short text in parentheses.
  */
 const WORD = new RegExp(
-  String.raw`\s*(?:(?<=: )(?:${STARTED}|${OTHER}) [^\n]*|"${STARTED} [^"\n]*"|"[^"\n]{1,200}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+`,
+  String.raw`\s*(?:(?<=: )(?:${STARTED}|${OTHER}) [^\n]*|"${STARTED} [^"\n]*"|"[^"\n]{1,200}"|(?<![^\s(=,])'(?:[^'\n]|''){1,200}'|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+`,
   'g',
 );
+
+/** The first word of a statement, after a colon. */
+const STATEMENT = /^(?:ALTER|CREATE|DELETE|DROP|GRANT|INSERT|REVOKE|SELECT|UPDATE)$/;
+
+/** A line of a statement begins with one of these if possible, or after a comma. */
+const CLAUSE =
+  /^(?:ADD|ALTER|AND|CREATE|DROP|FOR|FROM|GRANT|GROUP|HAVING|IN|ON|OR|ORDER|REVOKE|SELECT|SET|TO|USING|VALUES|WHERE|WITH)$/;
 
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
@@ -105,21 +112,27 @@ export const wrapped = (head: string, text: string, indent: number, page: Wrappe
 function wrapLine(line: string, width: number, hanging: string): string[] {
   if (displayWidth(line) <= width) return [line];
   const lines: string[] = [];
-  let current = '';
-  let cells = 0;
+  let current: string[] = [];
+  let isSql = false;
   for (const word of wordsOf(line, width)) {
-    const more = displayWidth(word);
-    const isBlank = current.trim() === '';
-    if (isBlank || cells + more <= width) {
-      current += word;
-      cells += more;
-    } else {
-      lines.push(current);
-      current = `${hanging}${word.trimStart()}`;
-      cells = displayWidth(current);
-    }
+    isSql ||= (current.at(-1)?.endsWith(':') ?? false) && STATEMENT.test(word.trim());
+    if (current.join('').trim() !== '' && displayWidth(current.join('') + word) > width) {
+      const end = isSql && !CLAUSE.test(word.trim()) ? lastClause(current, width) : current.length;
+      const next = (from: number) => `${hanging}${[...current.slice(from), word].join('').trimStart()}`;
+      const place = displayWidth(next(end)) > width ? current.length : end;
+      lines.push(current.slice(0, place).join(''));
+      current = [next(place)];
+    } else current.push(word);
   }
-  return [...lines, current];
+  return [...lines, current.join('')];
+}
+
+/** Where the last clause of a statement begins, unless most of the line would stay empty. */
+function lastClause(words: readonly string[], width: number): number {
+  const place = words.findLastIndex(
+    (word, index) => CLAUSE.test(word.trim()) || (words[index - 1]?.endsWith(',') ?? false),
+  );
+  return place > 0 && displayWidth(words.slice(0, place).join('')) > width / 2 ? place : words.length;
 }
 
 const wordsOf = (line: string, width: number): readonly string[] =>

@@ -16,6 +16,11 @@ export const fenceSchema = z.object({
   from: z.string().nullable(),
   /** pg_locks.virtualtransaction of each. */
   transactions: z.array(z.string()),
+  /**
+   * The oldest of them began at this time or before: its start if it is visible, otherwise when increp listed it first.
+   * This machine's clock, RFC 3339. Missing in older records.
+   */
+  openSince: z.string().optional(),
 });
 
 export type Fence = Readonly<z.infer<typeof fenceSchema>>;

@@ -77,12 +77,36 @@ const FORESEEN: ReadonlySet<string | null> = new Set([
   ...['STATE_MISMATCH', 'DESTINATION_NOT_OURS', 'STAGING_NAME_CONFLICT', 'SCHEMA_CHANGE_REFUSED'],
 ]);
 
-/** The failure, if a plan of the table has no error now. */
-export function failureBefore(record: Parameters<typeof failureIn>[0]): ReturnType<typeof failureIn> {
+/** Errors that a plan decides. If it has none of them, a sync has none either. */
+const DECIDED: ReadonlySet<string> = new Set([
+  ...['SCHEMA_CHANGE_REFUSED', 'STATE_MISMATCH', 'DESTINATION_NOT_OURS', 'KEY_TYPE_UNSUPPORTED'],
+]);
+
+/**
+ * What is known since the failure: a plan of the table has no error, both servers answer for the table, or the files of
+ * the configuration changed.
+ */
+export type KnownSince = 'planned' | 'answered' | 'reconfigured';
+
+/** The failure, with what is known since. */
+export function failureBefore(
+  record: Parameters<typeof failureIn>[0],
+  known: KnownSince = 'answered',
+): ReturnType<typeof failureIn> {
   const failure = failureIn(record);
-  return FORESEEN.has(failure.code)
-    ? { ...failure, message: `${failure.message}; the cause may be fixed since` }
-    : failure;
+  const since = (sentence: string, hint = failure.hint) => ({
+    ...failure,
+    message: /[.?]$/.test(failure.message)
+      ? `${failure.message} ${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`
+      : `${failure.message}; ${sentence}`,
+    hint,
+  });
+  if (known === 'planned' && DECIDED.has(failure.code))
+    return since('the cause no longer applies, so the next sync continues', '');
+  if (!FORESEEN.has(failure.code)) return failure;
+  return known === 'reconfigured'
+    ? since('the configuration changed after this failure, so the cause may be fixed since')
+    : since('the cause may be fixed since');
 }
 
 /** Whether the table was reset after the failure, which answers it. */

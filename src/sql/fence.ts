@@ -124,7 +124,7 @@ export const IN_FLIGHT = /* sql */ `
   WITH locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND locktype IN ('virtualxid', 'transactionid', 'advisory'))
   SELECT coalesce(l.virtualxid, l.virtualtransaction) AS transaction, min(l.pid) AS pid, min(a.usename) AS "user",
          min(a.application_name) AS application, min(a.xact_start)::text AS "startedAt",
-         extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
+         extract(epoch FROM now() - coalesce(min(a.xact_start), min(p.prepared)))::float8 AS "ageSeconds"
   FROM locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
   WHERE l.locktype IN ('virtualxid', 'transactionid') AND NOT pg_is_in_recovery()

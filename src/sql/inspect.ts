@@ -35,6 +35,10 @@ export const createIndexOn = (table: Relation, column: string): string =>
 export const createUniqueIndexOn = (table: Relation, columns: readonly string[]): string =>
   /* sql */ `CREATE UNIQUE INDEX ${concurrently(table)}ON ${qualified(table.name)} (${identList(columns)})`;
 
+/** A statement for users: the keys that several rows have. */
+export const duplicatesIn = (table: Relation, columns: readonly string[]): string =>
+  /* sql */ `SELECT ${identList(columns)}, count(*) FROM ${qualified(table.name)} GROUP BY ${identList(columns)} HAVING count(*) > 1`;
+
 const WRITES = `('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')`;
 
 /**

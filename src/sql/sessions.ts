@@ -12,18 +12,33 @@ const STRONGEST_FIRST = [
   'AccessShareLock',
 ];
 
+/** A partition, a child table and what a view reads are locked together with the relation. */
+const LOCKED_RELATIONS = /* sql */ `
+  WITH RECURSIVE locked AS (
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = ANY ($2::text[])
+    UNION
+    SELECT other.oid FROM locked JOIN (
+      SELECT inhparent AS of, inhrelid AS oid FROM pg_inherits
+      UNION ALL
+      SELECT r.ev_class, d.refobjid FROM pg_rewrite r
+      JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    ) other ON other.of = locked.oid
+  )`;
+
 /**
  * $1 schema, $2 names of relations, $3 modes that block nobody. Sessions that hold another lock on one of them, the
  * oldest transaction first, and sessions that wait themselves last. Postgres shows the pid and the program of sessions of other roles to every role.
  */
 export const LOCK_HOLDERS = /* sql */ `
+  ${LOCKED_RELATIONS}
   SELECT l.pid, min(a.application_name) AS application, min(a.usename) AS "user", min(a.xact_start) AS since,
          (array_agg(format('%s on %s', l.mode, c.relname) ORDER BY array_position(${textArray(STRONGEST_FIRST)}, l.mode), c.relname))[1] AS lock
-  FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND n.nspname = $1 AND c.relname = ANY ($2::text[]) AND l.mode <> ALL ($3::text[])
+    AND l.relation IN (SELECT oid FROM locked) AND l.mode <> ALL ($3::text[])
   GROUP BY l.pid ORDER BY bool_or(EXISTS (SELECT FROM pg_locks w WHERE w.pid = l.pid AND NOT w.granted)), since NULLS LAST, l.pid`;
 
 /**

@@ -1,13 +1,13 @@
 /** The failures that no success has followed, as this machine knows them. */
-import { failureBefore, failureIn, type RunRecord } from '../schema/run-record.ts';
+import { failureBefore, failureIn, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { byTable, digestOf } from './run-stats.ts';
 
 /** What is printed of a failure below a table that has no error now. */
-export const agedFailure = (run: RunRecord, now = new Date()) => ({
+export const agedFailure = (run: RunRecord, known?: KnownSince, now = new Date()) => ({
   ageSeconds: (now.getTime() - Date.parse(run.started_at)) / 1000,
-  ...failureBefore(run),
+  ...failureBefore(run, known),
 });
 
 export const lastFailureJson = (run: RunRecord) => ({ at: run.started_at, ...failureIn(run) });

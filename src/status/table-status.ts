@@ -2,14 +2,16 @@
  * The status of each destination table: from both histories, or from the files alone if the destination cannot be
  * reached.
  */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ConflictCounts } from '../conflicts.ts';
 import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
-import { settledCursor } from '../schema/fence-rules.ts';
+import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
-import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import { readKnownDifferences } from '../state/known-differences-file.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
@@ -43,6 +45,8 @@ export interface TableStatus {
   readonly cursor: string | null;
   /** The destination is complete below this value. It is lower than the cursor while transactions are open. */
   readonly completeUpTo: string | null;
+  /** The oldest transaction that the last sync left open began at this time or before. */
+  readonly openSince: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   /** The age of the data; undefined if it is unknown. */
   readonly lagSeconds: number | undefined;
@@ -57,6 +61,8 @@ export interface TableStatus {
   readonly activeRun: string | undefined;
   /** The newest failure since the last success. */
   readonly lastFailure: RunRecord | undefined;
+  /** What is known since that failure. Undefined if its cause may be as before. */
+  readonly knownSince: KnownSince | undefined;
   readonly drift: Drift | undefined;
   /** What the last comparison on this machine found. */
   readonly difference: KnownDifference | undefined;
@@ -97,12 +103,13 @@ export async function tableStatuses(
   const runs = byTable(local.records);
   const known = await readKnownDifferences(context.settings.stateDirectory);
   const differences = new Map(known.map((each) => [each.table, each]));
+  const configuredAt = await configurationTime(context.settings.directory);
   const statusFrom = (table: TableSettings, found: Observed, drifts: Drifts) =>
     statusOf(
       table,
       { ...found, difference: differences.get(recordNameOf(context.settings, table)) },
       drifts,
-      now,
+      { now, configuredAt },
     );
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
@@ -169,7 +176,18 @@ async function askFiles(
 
 type Known = Observed & Pick<TableStatus, 'difference'>;
 
-function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date): TableStatus {
+interface Times {
+  readonly now: Date;
+  /** The newest change of the configuration. */
+  readonly configuredAt: Date | undefined;
+}
+
+function statusOf(
+  table: TableSettings,
+  found: Known,
+  drifts: Drifts,
+  { now, configuredAt }: Times,
+): TableStatus {
   const observed = { ...found, runs: sinceReset(found) };
   const { runs, record, pendingLoad, problem, resetAt } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
@@ -184,6 +202,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
     resetAt,
     cursor: record?.cursor ?? null,
     completeUpTo: record ? settledCursor(record) : null,
+    openSince: oldestOf(record?.fences ?? []),
     lastSuccessAt,
     lagSeconds: completeTo && Math.max(0, (now.getTime() - completeTo.getTime()) / 1000),
     rowsLastDay: runs.rowsLastDay,
@@ -192,6 +211,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
     syncedAt: record && new Date(record.syncedAt),
     activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,
+    knownSince: runs.lastFailure && knownSince(table, runs.lastFailure, drifts, configuredAt),
     drift,
     difference: found.difference,
     refusal: refusal?.code === runs.lastFailure?.error_code ? undefined : refusal,
@@ -201,6 +221,39 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, now: Date)
       of: pendingLoad.header.starts.length,
     },
   };
+}
+
+/** The plan of a table without an error shows more than the time of a file. */
+function knownSince(
+  { name, isEnabled }: TableSettings,
+  { started_at }: RunRecord,
+  { found, refusals, failures }: Drifts,
+  configuredAt: Date | undefined,
+): KnownSince | undefined {
+  const isUnread = found === undefined || failures.some(({ settings }) => settings.name === name);
+  if (isUnread) return configuredAt && configuredAt > new Date(started_at) ? 'reconfigured' : undefined;
+  return isEnabled && !refusals.has(name) && !found.has(name) ? 'planned' : undefined;
+}
+
+/** When the files of the configuration last changed. The pipeline of a service may have none. */
+async function configurationTime(directory: string): Promise<Date | undefined> {
+  const times = await Promise.all(
+    ['.env', 'tables-config.json'].map((file) =>
+      stat(join(directory, file)).then(
+        ({ mtime }) => mtime,
+        () => undefined,
+      ),
+    ),
+  );
+  return times.reduce(
+    (newest, time) => (newest && time && newest > time ? newest : (time ?? newest)),
+    undefined,
+  );
+}
+
+function oldestOf(fences: readonly Fence[]): Date | undefined {
+  const [oldest] = fences.flatMap(({ openSince }) => openSince ?? []).toSorted();
+  return oldest === undefined ? undefined : new Date(oldest);
 }
 
 const sinceReset = ({ runs, resetAt }: Observed): Observed['runs'] =>

@@ -257,6 +257,19 @@ test('a view has no index to be missed, and a merge key that nothing enforces is
   expect(find('MERGE_KEY_NOT_ENFORCED')?.message).toMatch(/keeps \(id\) unique and NOT NULL/);
 });
 
+test('after a comparison found rows with the same key, check shows them instead of an index that fails', async () => {
+  await using pair = await freshPair({
+    ...items(''),
+    sourceSql: `CREATE TABLE items (id int, at timestamptz DEFAULT now()); INSERT INTO items VALUES (1), (1), (2)`,
+  });
+  const step = async () => (await check(pair)).find('MERGE_KEY_NOT_ENFORCED')?.action ?? '';
+  expect(await step()).toMatch(/If it shows none, run at the source: CREATE UNIQUE INDEX/);
+  await sync(pair);
+  await increp('verify', pair);
+  const [, query = ''] = /run at the source: (SELECT .*)$/.exec(await step()) ?? [];
+  expect((await pair.source.query(query)).rows).toEqual([{ id: 1, count: '2' }]);
+});
+
 slowTest('a name that is misspelt, a column that is, and a key of a type that orders nothing', async () => {
   await using pair = await freshPair({
     sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE other (id int PRIMARY KEY, at text)`,
@@ -492,6 +505,29 @@ test('a reset answers the failure before it', async () => {
   expect((await check(pair)).warnings).not.toContain('LAST_SYNC_FAILED');
   for (const command of ['plan', 'verify'])
     expect((await increp(command, pair)).stdout).not.toContain('last sync: FAILED');
+  expect((await increp('status', pair)).stdout).not.toContain('next:');
+  await sync(pair);
+});
+
+test('after a setting is put back, a refused schema change has no next step', async () => {
+  const table = { ...ORDERS_CONFIG, on_schema_change: 'fail' };
+  await using pair = await freshPair({ ...ordersPreset, tables: [table] });
+  await sync(pair);
+  await pair.writeTables([{ ...table, exclude_columns: ['note'] }]);
+  expect((await trySync(pair)).table().error?.code).toBe('SCHEMA_CHANGE_REFUSED');
+  expect((await increp('status', pair)).stdout).toContain('next: on_schema_change is "fail"');
+  await pair.writeTables([table]);
+  const found = (await check(pair)).find('LAST_SYNC_FAILED');
+  expect(found).toMatchObject({ level: 'note', action: null });
+  expect(found?.message).toContain('; the cause no longer applies, so the next sync continues');
+  for (const command of ['plan', 'status']) {
+    const { stdout } = await increp(command, pair);
+    expect(stdout).toMatch(/the\s+cause\s+no\s+longer\s+applies/);
+    expect(stdout).not.toContain('next:');
+  }
+  expect((await increp('status --no-source', pair)).stdout).toMatch(
+    /the\s+configuration\s+changed\s+after\s+this\s+failure/,
+  );
   await sync(pair);
 });
 
@@ -569,7 +605,7 @@ slowTest('--webhook sends one signed message, whatever the events; without it no
 
   const accepted = await check(pair, '--webhook', { env });
   expect(accepted.find('WEBHOOK')?.message).toMatch(
-    /^the webhook at http:\/\/127\.0\.0\.1:\d+ accepted the test message: 200, after 0\.\d s$/,
+    /^increp sent a test message \("test\.ping", format json, signed\) to WEBHOOK_URL \(http:\/\/127\.0\.0\.1:\d+[^ ]*\), and the endpoint accepted it: it answered 200, after 0\.\d s$/,
   );
   const [request] = server.requests;
   expect(request?.json()).toMatchObject({ type: 'test.ping', message: expect.stringContaining('is a test') });
@@ -593,6 +629,7 @@ slowTest('--webhook sends one signed message, whatever the events; without it no
       message: expect.stringMatching(why),
       action: expect.stringMatching(action),
     });
+    expect(refused.find('WEBHOOK_FAILED')?.action).toMatch(/ Then run "increp check --webhook" again\.$/);
   }
   expect(server.requests).toHaveLength(4);
   expect((await check(pair, '--webhook')).find('WEBHOOK_FAILED')?.message).toContain(

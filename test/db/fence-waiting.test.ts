@@ -1,7 +1,7 @@
 /** What the fence waits for, how long, and what it says of those it did not wait for. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { startIncrep } from '../support/increp.ts';
+import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
@@ -54,6 +54,26 @@ test('its age is told to a role that may see it', async () => {
   const idle = await pair.source.connect();
   await idle.query('BEGIN; SELECT FROM orders');
   expect((await sync(pair, '--wait-transactions 50ms')).table().warnings.join()).toMatch(/open for \d+ s/);
+  idle.release(true);
+});
+
+test('sync, plan and status say since when a transaction is open, without a privilege too', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const idle = await pair.source.connect();
+  await idle.query('BEGIN; INSERT INTO orders (id) VALUES (500)');
+  const next = async (id: number) => {
+    await pair.source.query(`INSERT INTO orders (id) VALUES (${id})`);
+    return (await sync(pair, '--wait-transactions 50ms')).table().warnings.join();
+  };
+  expect(await next(501)).toMatch(/is open at the source \(pid \d+[^)]*\)/);
+  await sleep(1100);
+  expect(await next(502)).toMatch(/, open for more than \d+ s\)/);
+  expect((await increp('plan', pair)).stdout).toMatch(
+    /note: 1 transaction is open [^]*open\s+for\s+more\s+than\s+\d+ s/,
+  );
+  const status = await increp('status', pair);
+  expect(status.stdout).toMatch(/\(the\s+oldest\s+began\s+\d+ s\s+ago\s+or\s+earlier\)/);
   idle.release(true);
 });
 

@@ -9,7 +9,7 @@ import type { IncrepOptions } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, TableConfig } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
-import { trySync } from '../support/sync.ts';
+import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 
 interface ErrorJson {
@@ -150,9 +150,15 @@ slowTest(
     try {
       await holder.query('BEGIN; LOCK TABLE held');
       const options = { timing: { lockTimeout: 0.2 } };
-      expect(await errorsOf(pair, options)).toMatchObject([{ table: 'held', code: 'LOCK_TIMEOUT' }]);
+      const says = /held by pid \d+ .*with AccessExclusiveLock on held at the source/;
+      expect(await errorsOf(pair, options)).toMatchObject([
+        { table: 'held', code: 'LOCK_TIMEOUT', message: expect.stringMatching(says) },
+      ]);
       const plan = await told('plan', pair, options);
-      expect(plan.of('held')?.error?.code).toBe('LOCK_TIMEOUT');
+      expect(plan.of('held')?.error).toMatchObject({
+        code: 'LOCK_TIMEOUT',
+        message: expect.stringMatching(says),
+      });
       expect(plan.of('orders')).toMatchObject({ action: 'initial', error: null });
     } finally {
       await holder.query('ROLLBACK');
@@ -160,6 +166,34 @@ slowTest(
     }
   },
 );
+
+test('plan names the session that locks a partition, or a table below a view or a selection', async () => {
+  const names = ['parts', 'seen', 'part_of'];
+  await using pair = await freshPair({
+    tables: names.map((name) => ({ ...KEYED, name, ...(name === 'part_of' && { where: 'id > 1' }) })),
+    sourceSql: [
+      'CREATE TABLE parts (id int PRIMARY KEY, updated_at timestamptz DEFAULT now()) PARTITION BY RANGE (id)',
+      'CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (9)',
+      'CREATE TABLE part_of (id int PRIMARY KEY, updated_at timestamptz DEFAULT now())',
+      'CREATE VIEW seen AS SELECT * FROM part_of',
+    ].join(';'),
+  });
+  await sync(pair);
+  const holder = await pair.source.connect();
+  try {
+    await holder.query('BEGIN; LOCK TABLE parts_1, part_of');
+    const plan = await told('plan', pair, { timing: { lockTimeout: 0.2 } });
+    for (const [name, held] of [
+      ['parts', 'parts_1'],
+      ['seen', 'part_of'],
+      ['part_of', 'part_of'],
+    ] as const)
+      expect(plan.of(name)?.error?.message).toContain(`with AccessExclusiveLock on ${held} at the source`);
+  } finally {
+    await holder.query('ROLLBACK');
+    holder.release();
+  }
+});
 
 describe('a state file that cannot be read', () => {
   const NAMES = ['a', 'b', 'c'];

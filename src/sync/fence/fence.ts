@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { Database } from '../../postgres/database.ts';
 import { sleep } from '../../backoff.ts';
+import { formatAge } from '../../report/age.ts';
 import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';
 import type { KeyType } from '../../schema/keys.ts';
 import { sourceColumn } from '../../schema/selection.ts';
@@ -186,7 +187,7 @@ async function waitFor(
   return remaining;
 }
 
-async function listInFlight(source: Database): Promise<InFlight[]> {
+export async function listInFlight(source: Database): Promise<InFlight[]> {
   const [listed] = await source.readAtOnce([IN_FLIGHT]);
   return z.array(transactionRow).parse(listed?.rows);
 }
@@ -194,13 +195,24 @@ async function listInFlight(source: Database): Promise<InFlight[]> {
 const describeOpen = (first: InFlight, { length }: readonly InFlight[]): string =>
   `${length === 1 ? 'an open transaction' : `${length} open transactions`}: ${describeInFlight(first)}`;
 
-/** For the log and the summary: a transaction, with the details that the role of increp may see. */
-export function describeInFlight({ pid, user, application, ageSeconds, transaction }: InFlight): string {
+/**
+ * For the log and the summary: a transaction, with the details that the role of increp may see.
+ * @param leastSeconds the age that earlier runs show
+ */
+export function describeInFlight(
+  { pid, user, application, ageSeconds, transaction }: InFlight,
+  leastSeconds = 0,
+): string {
   const session =
     pid === null
       ? `prepared transaction ${transaction}`
       : `pid ${pid}, ${user === null ? 'unknown user' : `user ${user}`}`;
   const program = application === null || application === '' ? '' : `, ${application}`;
-  const age = ageSeconds === null ? '' : `, open for ${Math.round(ageSeconds)} s`;
+  const age =
+    ageSeconds !== null
+      ? `, open for ${formatAge(ageSeconds)}`
+      : leastSeconds >= 1
+        ? `, open for more than ${formatAge(leastSeconds)}`
+        : '';
   return `${session}${program}${age}`;
 }

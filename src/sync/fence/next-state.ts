@@ -21,7 +21,7 @@ import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { logId, logPosition } from '../facts/deletion-log.ts';
 import { generationOf } from '../facts/saved-state.ts';
-import { describeInFlight, type RaisedFence } from './fence.ts';
+import { describeInFlight, type InFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { TableJob } from '../plan/table-job.ts';
@@ -150,8 +150,29 @@ export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: CopyFacts): 
 const settledXid = ({ servers }: CopyFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>
   remaining.length === 0 && !servers.source.isStandby ? nextXid : oldestXid;
 
+function fencesAfter(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): Fence[] {
+  const sinceOf = openSince(facts, fence);
+  const startsOf = (transactions: readonly string[]) =>
+    fence.remaining.flatMap((each) => (transactions.includes(each.transaction) ? [sinceOf(each)] : []));
+  return marksAfter(facts, plan, fence).map(({ from, transactions }) => {
+    const [since] = startsOf(transactions).toSorted();
+    return { from, transactions, ...(since !== undefined && { openSince: since }) };
+  });
+}
+
+/** When a transaction began at the latest. An ID means the same transaction only within one server instance. */
+function openSince({ saved, ...facts }: CopyFacts, { fencedAt }: Pick<RaisedFence, 'fencedAt'>) {
+  const record = saved.kind === 'record' ? saved.record : undefined;
+  const fences = record && isSameInstance(record.sourceLife, instanceOf(facts)) ? record.fences : [];
+  return ({ transaction, ageSeconds }: InFlight): string =>
+    ageSeconds === null
+      ? (fences.find(({ transactions }) => transactions.includes(transaction))?.openSince ??
+        fencedAt.toISOString())
+      : new Date(fencedAt.getTime() - ageSeconds * 1000).toISOString();
+}
+
 /** After a clock was set back, open transactions may write any key. Their fence covers the whole table. */
-function fencesAfter(facts: CopyFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
+function marksAfter(facts: CopyFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
   const transactions = remaining.map(({ transaction }) => transaction);
   if (transactions.length > 0 && shiftSince(facts, plan, { ...fence, remaining }).seconds > 0)
     return [{ from: null, transactions }];
@@ -237,14 +258,21 @@ function deletesAfter(
   };
 }
 
-export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): string[] {
+export function fenceWarnings(
+  facts: CopyFacts,
+  { remaining, fencedAt }: Pick<RaisedFence, 'remaining' | 'fencedAt'>,
+): string[] {
   const standby = facts.servers.source.isStandby
     ? [
         'the source is a standby, which hides the transactions of its primary: only lookback protects against late commits',
       ]
     : [];
   if (remaining.length === 0) return standby;
-  const shown = remaining.slice(0, 3).map(describeInFlight).join('; ');
+  const sinceOf = openSince(facts, { fencedAt });
+  const shown = remaining
+    .slice(0, 3)
+    .map((each) => describeInFlight(each, (fencedAt.getTime() - Date.parse(sinceOf(each))) / 1000))
+    .join('; ');
   const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : '';
   return [
     ...standby,

@@ -7,8 +7,8 @@ import type { Database } from '../../postgres/database.ts';
 import { endpointOf, type Endpoint } from '../../postgres/endpoint.ts';
 import { LOCK_HOLDERS } from '../../sql/sessions.ts';
 import { stateTable } from '../../sql/state.ts';
-import type { TableFacts } from '../facts/facts.ts';
-import type { TableNames } from '../facts/table-names.ts';
+import type { TableFacts, TableFailure } from '../facts/facts.ts';
+import { tableNames, type TableNames } from '../facts/table-names.ts';
 import type { RelationKind } from '../../schema/relations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
@@ -66,6 +66,17 @@ export async function withHolders(
     // The original error matters more than a failed search for the sessions.
     return error;
   }
+}
+
+/** The same for the tables of a plan or a check. A lock may also prevent the reading of the facts about a table. */
+export async function failuresWithHolders(
+  context: Pick<RunContext, 'settings' | 'source' | 'destination'>,
+  failures: readonly TableFailure[],
+): Promise<TableFailure[]> {
+  const explained: TableFailure[] = [];
+  for (const { settings, error } of failures)
+    explained.push({ settings, error: await withHolders(context, tableNames(context, settings), error) });
+  return explained;
 }
 
 /** A session of increp usually waits for the same one. */

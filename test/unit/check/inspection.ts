@@ -92,6 +92,7 @@ export function inspection(
     },
     writable: [],
     longTransactions: [],
+    duplicated: new Set(),
     lockNeeds: new Map(),
     withoutUpdateTrigger: new Set([table.source?.oid ?? '']),
     preparedTransactions: [],

@@ -59,8 +59,8 @@ orders
   - note     "at" has no time zone [LOCAL_TIME]
   x error    role "a role with a long name" may not read public.orders
              [PRIVILEGE_MISSING]
-    next: At the source, run: GRANT SELECT ON "public"."orders" TO
-          "a role with a long name"
+    next: At the source, run: GRANT SELECT ON "public"."orders"
+          TO "a role with a long name"
 
 1 error, 1 warning: sync would fail.
 `);

@@ -92,6 +92,31 @@ test('a long command in quotes stays on one line, and the words before a command
   ]);
 });
 
+test('a statement breaks before a clause or after a comma, and never inside a value or a name', () => {
+  const text =
+    'See the keys. At the source: SELECT "order number", count(*) FROM "public"."order lines" GROUP BY "order number" HAVING count(*) > 1';
+  expect(wrap(text, { width: 60 }, '  ')).toEqual([
+    'See the keys. At the source: SELECT "order number", count(*)',
+    '  FROM "public"."order lines" GROUP BY "order number"',
+    '  HAVING count(*) > 1',
+  ]);
+  const role = `At the source: CREATE ROLE r LOGIN PASSWORD 'a b  c'; GRANT USAGE ON SCHEMA "s" TO r; COMMENT ON ROLE r IS 'it''s the  one'`;
+  for (let width = 20; width < 140; width += 1) {
+    const lines = wrap(role, { width }, '    ');
+    for (const value of ["'a b  c'", "'it''s the  one'"])
+      expect(lines.some((line) => line.includes(value))).toBe(true);
+    expect(lines.map((line) => line.trim()).join(' ')).toBe(role);
+  }
+});
+
+test('an apostrophe in a sentence begins no value', () => {
+  expect(wrap("The source's clock and the server's clock differ.", { width: 24 })).toEqual([
+    "The source's clock and",
+    "the server's clock",
+    'differ.',
+  ]);
+});
+
 test.each([
   'next: npx increp -C /srv/pipelines/shop status audit_log and_another_table_with_a_long_name',
   `then run: increp sync 'Müller daten' 'Odd Name'\\''s' audit_log moods order_items orders --adopt`,
