@@ -14,7 +14,7 @@ import { shapeHindrance, lossRefusal } from './reload-guard.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
-import { refusalsOf } from './refusals.ts';
+import { elsewhereRefusal, refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
@@ -32,6 +32,8 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
+  const elsewhere = elsewhereRefusal(now, request);
+  if (elsewhere) return refuse(elsewhere);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
