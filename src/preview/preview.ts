@@ -314,7 +314,9 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
-      ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
+      ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
+        ? renameAdvice(table, source)
+        : []),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...schemaNote(table),
