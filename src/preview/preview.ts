@@ -11,6 +11,7 @@ import type { Relation } from '../schema/relations.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
+import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
@@ -317,6 +318,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
         ? renameAdvice(table, source)
         : []),
+      ...renamedTableNote(table),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...schemaNote(table),

@@ -2,6 +2,7 @@
 import { IncrepError } from '../../errors.ts';
 import type { Difference, EvolutionObstacle, Reason } from '../../reasons.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
+import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectsAlike } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
@@ -54,9 +55,11 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   return incremental(now, now.source, request);
 }
 
-function withoutDestination({ saved }: TableFacts): Reason {
+function withoutDestination({ saved, renamedTo }: TableFacts): Reason {
   if (saved.kind === 'record')
-    return { code: saved.isFromFile ? 'destination-without-state' : 'destination-dropped' };
+    return saved.isFromFile
+      ? { code: 'destination-without-state' }
+      : { code: 'destination-dropped', ...(renamedTo && { renamedTo: printName(renamedTo) }) };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
     ? saved.why
     : { code: 'no-destination-table' };

@@ -146,6 +146,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   natives: NO_NATIVE_TYPES,
   destinationHasRows: true,
   unclaimed: undefined,
+  renamedTo: undefined,
   mergeFault: undefined,
   formerStateName: undefined,
   hasOthersRows: false,
