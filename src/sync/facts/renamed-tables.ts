@@ -31,14 +31,14 @@ export async function findRenamed<T extends Missing>(
 ): Promise<ReadonlyMap<T, TableName>> {
   const missing = tables.flatMap((table) =>
     !table.destination && table.saved.kind === 'record' && !table.saved.isFromFile
-      ? [{ table, record: table.saved.record, name: table.destinationName.table }]
+      ? [{ table, record: table.saved.record, former: table.destinationName.table }]
       : [],
   );
   if (missing.length === 0 || missing.length > MOST_MISSING) return new Map();
-  const formers = missing.map(({ name, record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
+  const formers = missing.map(({ former, record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
     columns: shape.columns.map(({ name }) => name),
     key: copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey }),
-    indexes: [derivedName(name, '_pkey'), derivedName(name, '_increp_key')],
+    indexes: [derivedName(former, '_pkey'), derivedName(former, '_increp_key')],
   }));
   const own = settings.tables.map((table) => destinationOf(settings.destination, table));
   const readable = [...schemas].flatMap(([name, { stateTable }]) =>
