@@ -39,6 +39,8 @@ interface Connected {
   readonly isPooled: boolean;
   /** Whether the server shows the position of its WAL. */
   readonly showsWal: boolean;
+  /** Seconds by which its clock was ahead of the clock of this machine when the session began. */
+  readonly clockAhead: number;
 }
 
 /** What is only read to recognise servers that are not PostgreSQL. */
@@ -79,7 +81,7 @@ export async function readIdentity(
   });
   const isPooled = backendPid !== backendOf(client);
   const instance = together
-    ? { ...serverInstanceSchema.parse(lastRow(together, 1)), showsWal: true }
+    ? { ...datedInstance(lastRow(together, 1)), showsWal: true }
     : await readInstance(client, identity);
   return { ...identity, isPooled, ...instance };
 }
@@ -101,12 +103,21 @@ async function askInOneMessage(client: pg.Client, side: Endpoint['side']): Promi
   }
 }
 
+type DatedInstance = ServerInstance & Pick<ServerIdentity, 'clockAhead'>;
+
+const datedSchema = serverInstanceSchema.extend({ clock: z.number() });
+
+function datedInstance(row: unknown): DatedInstance {
+  const { clock, ...instance } = datedSchema.parse(row);
+  return { ...instance, clockAhead: clock - Date.now() / 1000 };
+}
+
 /** Runs inside the transaction, and ends it. */
 async function readInstance(
   client: pg.Client,
   { canReadControl }: Pick<ServerIdentity, 'canReadControl'>,
-): Promise<ServerInstance & Pick<ServerIdentity, 'showsWal'>> {
-  const instanceIn = (ended: unknown) => serverInstanceSchema.parse(lastRow(ended, 1));
+): Promise<DatedInstance & Pick<ServerIdentity, 'showsWal'>> {
+  const instanceIn = (ended: unknown) => datedInstance(lastRow(ended, 1));
   try {
     const ended: unknown = await client.query(
       `${serverInstance({ canReadControl, showsWal: true })}; COMMIT`,

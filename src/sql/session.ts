@@ -201,7 +201,8 @@ export const serverInstance = ({ canReadControl, showsWal }: Readable): string =
   SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
                    (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          ${canReadControl ? '(SELECT system_identifier::text FROM pg_control_system())' : 'NULL'} AS "systemIdentifier",
-         coalesce(${showsWal ? WAL_TIMELINE : 'NULL'}, ${canReadControl ? '(SELECT timeline_id FROM pg_control_checkpoint())' : 'NULL'}) AS timeline`;
+         coalesce(${showsWal ? WAL_TIMELINE : 'NULL'}, ${canReadControl ? '(SELECT timeline_id FROM pg_control_checkpoint())' : 'NULL'}) AS timeline,
+         extract(epoch FROM clock_timestamp())::float8 AS clock`;
 
 /** For a separate query, after the combined query was refused. */
 export const BEGIN_PLAINLY = /* sql */ `BEGIN READ ONLY; ${FIRST}`;

@@ -87,6 +87,7 @@ const server = {
   canReadControl: true,
   canMark: true,
   showsWal: true,
+  clockAhead: 0,
   systemIdentifier: '7',
   timeline: 1,
 };
