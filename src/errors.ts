@@ -76,7 +76,7 @@ export const ERROR_CLASSES = {
     'The source table or a setting changed, and "on_schema_change" is "fail".',
   ),
   MERGE_KEY_NOT_UNIQUE: permanent(1, 'The unique key does not identify rows.'),
-  STATE_MISMATCH: permanent(1, 'The saved state belongs to another pipeline or another source.'),
+  STATE_MISMATCH: permanent(1, 'The saved state belongs to another pipeline, source or destination.'),
   STATE_NOT_WRITABLE: permanent(1, 'The state directory cannot be read or written.'),
   DUMP_FAILED: permanent(1, 'pg_dump or pg_restore failed.'),
   DELETE_LIMIT_EXCEEDED: permanent(1, 'A run would remove more rows than delete_limit allows.'),

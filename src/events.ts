@@ -95,6 +95,8 @@ export interface RunSummary {
   readonly status: 'ok' | 'partial' | 'failed';
   readonly startedAt: Date;
   readonly finishedAt: Date;
+  /** The seconds after the end until the webhook and the healthcheck were called. Set for the printed summary. */
+  readonly reportSeconds?: number;
   readonly tables: readonly TableOutcome[];
   /** Set if the run ended before or outside the tables (no connection, a signal). */
   readonly error: Failure | undefined;

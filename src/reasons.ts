@@ -248,7 +248,8 @@ export type Reason =
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
   /** It was there at the last sync. */
-  | { readonly code: 'destination-dropped' }
+  /** `renamedTo`: the table that it may be now. */
+  | { readonly code: 'destination-dropped'; readonly renamedTo?: string }
   | { readonly code: 'destination-without-state' }
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */

@@ -8,10 +8,12 @@ export const runs = {
       'The pipeline has a new name: its directory was renamed or copied, and `PIPELINE_NAME` is not set.',
       'Two pipelines write the same table.',
       'The source was moved to another server or database.',
+      '`DEST_URL` or `DEST_DB` names a database of another name, and the pipeline has written nothing there.',
     ],
     steps: [
       'If it is the same pipeline, set `PIPELINE_NAME` to its former name.',
       'If the source moved to another server or database, load the table from there: `increp reset orders --force && increp sync orders`',
+      'If the destination moved to a database of another name, load all tables there: `increp sync --full-refresh`. A database that was created again under its former name needs no flag.',
       'If two pipelines write the table, set another `DEST_SCHEMA`, `dest_schema` or `dest_name` in one of them.',
       'To take over the table of another pipeline, discard its state: `increp reset orders --force && increp sync orders`. Without `--force`, `reset` ends with this error.',
       'If two pipelines are meant to fill one table, both need `_source` in `metadata_columns` ([modes](modes.md)).',

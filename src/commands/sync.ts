@@ -153,6 +153,7 @@ const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
 const withMore = (summary: RunSummary, warnings: readonly string[]): RunSummary => ({
   ...summary,
   warnings: [...summary.warnings, ...warnings],
+  reportSeconds: (Date.now() - summary.finishedAt.getTime()) / 1000,
 });
 
 interface PrintedRun {

@@ -2,22 +2,13 @@
 import type { Phase } from '../events.ts';
 import { formatBytes, formatCount, formatRoughCount, formatSeconds, formatTimeLeft } from '../format.ts';
 import type { Redact } from '../redact.ts';
+import { PHASE_WORDS } from '../report/phase-words.ts';
 import { glyphsOf, type Style } from '../report/style.ts';
 import type { Copying, View } from './progress-view.ts';
 import { displayWidth, printableLine, truncate } from '../report/text.ts';
 
-const PHASE_WORDS = {
-  lock: 'taking the lock',
-  fence: 'checking for open transactions',
-  snapshot: 'opening a snapshot',
-  copy: 'copying',
-  index: 'building indexes',
-  merge: 'merging',
-  deletes: 'comparing keys for deleted rows',
-  swap: 'putting the new table in place',
-  commit: 'committing',
-  'save-state': 'saving the cursor',
-  compare: 'comparing both sides',
+const WORDS = {
+  ...PHASE_WORDS,
   start: 'reading both databases',
   retry: 'waiting to retry',
   end: 'reporting the run',
@@ -98,7 +89,7 @@ function partsOf(view: View, now: number): LinePart[] {
   if (phase === 'copy') return copyingParts(view, copying, now);
   const seconds = elapsed(view, now);
   return [
-    { text: PHASE_WORDS[phase], isLeftOut: 0 },
+    { text: WORDS[phase], isLeftOut: 0 },
     ...(seconds === undefined ? [] : [{ text: seconds, isLeftOut: 1 }]),
     ...(copying ? amountParts(copying) : []),
   ];

@@ -75,7 +75,7 @@ export async function readIdentity(
     clock,
     ...identity
   } = together ? identitySchema.parse(lastRow(together, 2)) : await recognised(client, endpoint, read);
-  const serverClock = { at: clock * 1000, receivedAt: performance.now() };
+  const serverClock = { at: clock * 1000, hereAt: Date.now(), receivedAt: performance.now() };
   ensurePostgres(endpoint, {
     versionText,
     hasDsqlCatalog,

@@ -5,9 +5,14 @@ import { TOLERATED_CLOCK_ERROR } from '../schema/clock-error.ts';
 export interface ServerClock {
   /** Milliseconds since 1970, by the server. */
   readonly at: number;
+  /** The same by this machine, when the answer arrived. */
+  readonly hereAt: number;
   /** When the answer arrived, in milliseconds of a monotonic clock (`performance.now()`). */
   readonly receivedAt: number;
 }
+
+/** Seconds by which the server was ahead of this machine, at the start of its session. */
+export const secondsAhead = ({ at, hereAt }: ServerClock): number => (at - hereAt) / 1000;
 
 interface Here {
   /** Milliseconds since 1970, by this machine. */

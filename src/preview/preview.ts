@@ -11,6 +11,7 @@ import type { Relation } from '../schema/relations.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
+import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
@@ -331,7 +332,10 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...('warnings' in saved ? saved.warnings : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
-      ...(plan.kind === 'load' && source && !obstruction ? renameAdvice(table, source) : []),
+      ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
+        ? renameAdvice(table, source)
+        : []),
+      ...renamedTableNote(table),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...schemaNote(table),

@@ -126,7 +126,10 @@ const REASONS: Texts<Reason> = {
   'no-destination-table': () => 'there is no destination table yet',
   'empty-destination': () =>
     'increp did not create the destination table, but it is empty, so it gets the columns and rows of the source',
-  'destination-dropped': () => 'the destination table was dropped',
+  'destination-dropped': ({ renamedTo }) =>
+    renamedTo === undefined
+      ? 'the destination table was dropped'
+      : `the destination table was dropped, or renamed to ${renamedTo}, which has its columns`,
   'destination-without-state': () =>
     'the destination has neither the table nor its state: both were dropped, or DEST_URL or DEST_DB names another database',
   'full-refresh-requested': () => 'a full refresh was requested',

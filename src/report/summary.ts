@@ -337,20 +337,38 @@ function beginningOf(text: string): string {
   return `${text.slice(0, end === -1 ? BEGINNING : end)} ...`;
 }
 
+/** Seconds. A webhook that answers takes less. */
+const NOTICEABLE = 2;
+
 function closingLine(summary: RunSummary, chosen: number): string {
-  const seconds = formatSeconds(runSeconds(summary));
+  const { reportSeconds = 0 } = summary;
+  const reporting =
+    reportSeconds < NOTICEABLE ? '' : `, and ${formatSeconds(reportSeconds)} more to report the run`;
+  const seconds = `${formatSeconds(runSeconds(summary))}${reporting}`;
   if (summary.tables.length === 0 && summary.error)
     return `Run failed after ${seconds}. No table was synced.`;
   const missing = chosen - summary.tables.length;
   const notStarted = missing > 0 ? `, ${formatCount(missing)} not started` : '';
   const { length: places } = summary.destinations ?? [];
   const where = places === 0 ? '' : ` at ${formatCounted(places, 'destination')}`;
-  const quiet = summary.tables.filter(({ isQuiet }) => isQuiet).length;
-  const unlisted =
-    summary.tables.length > MANY_TABLES && quiet > 0 ? ` (${formatCount(quiet)} without changes)` : '';
+  const unlisted = summary.tables.length > MANY_TABLES ? unchangedText(summary.tables) : '';
   const warned = summary.tables.filter(
     ({ status, warnings }) => status === 'ok' && warnings.length > 0,
   ).length;
   const warnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
   return `${formatTableCounts(summary.tables, unlisted)}${warnings}${notStarted}${where} in ${seconds}`;
 }
+
+/** The rows of some tables are read to find out that nothing has changed. These tables have lines of their own. */
+function unchangedText(tables: readonly TableOutcome[]): string {
+  const unchanged = tables.filter(isUnchanged);
+  if (unchanged.length === 0) return '';
+  const read = unchanged.filter(({ rowsRead }) => rowsRead > 0).length;
+  return ` (${formatCount(unchanged.length)} without changes${read > 0 ? `, ${formatCount(read)} of them read again` : ''})`;
+}
+
+const isUnchanged = (table: TableOutcome): boolean =>
+  outcomeWord(table) === 'ok' &&
+  table.rowsInserted + table.rowsUpdated + table.rowsDeleted === 0 &&
+  table.action !== 'initial' &&
+  table.reasons.every(({ code }) => code !== 'drift');

@@ -21,8 +21,8 @@ interface Counts {
   readonly outdated: number;
   readonly newer: number;
   readonly kept: number;
-  /** Whether the settings say that rows that are gone from the source stay. */
-  readonly isArchive?: boolean;
+  /** The setting that keeps rows that only the destination has. */
+  readonly keptBy?: keyof typeof KEPT_BY | undefined;
   /** Columns that were left out, because they hold values of both sides. */
   readonly mergedColumns?: readonly string[];
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
@@ -46,6 +46,13 @@ type PrintedVerification =
       readonly lastFailure?: LastFailure | undefined;
     }
   | { readonly name: string; readonly error: PrintedError };
+
+const KEPT_BY = {
+  deletes: ', kept ("deletes": "keep")',
+  mode: ', kept ("mode": "incremental-append"): earlier versions of rows, and rows that the source no longer has; no action is needed. After a restore of the source, delete versions that are newer than the restore at the destination',
+  on_conflict: ', kept ("on_conflict": "last_update_wins")',
+  merge: ', kept ("merge")',
+} as const;
 
 const INDENT = '    ';
 
@@ -102,7 +109,7 @@ export function formatVerification(
   const failed = verdict.lastFailure ? lastFailureLines(counts.name, verdict.lastFailure, told, style) : [];
   const lastSync = failed.map((line) => `${line}\n`).join('');
   const repair = `${notes}${repairLine(verdict.repaired)}${refusal}${lastSync}`;
-  const apart = `${keptLine(counts)}${mergedLine(counts)}`;
+  const apart = `${keptLine(counts, style)}${mergedLine(counts)}`;
   if (differences.length === 0)
     return `${head(`= ${label(counts.name)}  ${equalWords(counts)}: ${rows} (${seconds})`)}\n${apart}${repair}`;
   const lines = differences.map((kind) => {
@@ -249,18 +256,16 @@ const equalWords = (counts: Counts): string =>
   counts.waiting + counts.outdated > 0 ? 'equal as of the last sync' : 'equal';
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
-function keptLine(counts: Counts): string {
-  const { waiting, newer, kept, isArchive } = counts;
+function keptLine({ waiting, newer, kept, keptBy }: Counts, style: Style): string {
   const parts = [
     ...(waiting > 0 ? [`${formatCounted(waiting, 'row')} of the source that the next sync reads`] : []),
     ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
     ...(kept > 0
-      ? [
-          `${formatCount(kept)} only at the destination${isArchive === true ? ', kept ("deletes": "keep")' : ''}`,
-        ]
+      ? [`${formatCount(kept)} only at the destination${keptBy === undefined ? '' : KEPT_BY[keptBy]}`]
       : []),
   ];
-  return parts.length === 0 ? '' : `    not counted as differences: ${parts.join(', ')}\n`;
+  if (parts.length === 0) return '';
+  return `${wrap(`    not counted as differences: ${parts.join(', ')}`, style, ' '.repeat(6)).join('\n')}\n`;
 }
 
 function mergedLine({ mergedColumns = [], destinationRows }: Counts): string {

@@ -131,7 +131,7 @@ export const addRunColumns = (schema: string): string =>
 
 /**
  * The states of these destination tables, if the schema has a state table. Includes the names of
- * pipelines that share a table (`sharedName`).
+ * pipelines that share a table (`sharedName`). A row without a name shows that the pipeline has a state in the schema.
  */
 export const readStates = (pipeline: string, tables: readonly TableName[]): string =>
   [...bySchema(tables)]
@@ -143,7 +143,8 @@ const readStatesIn = (schema: string, names: string, own: string): string => /* 
          CASE WHEN pipeline = ${own} OR table_name = ANY (${names}) THEN record END AS record
   FROM ${qualified(stateTable(schema))}
   WHERE table_name = ANY (${names})
-     OR left(table_name, -length(pipeline) - 1) = ANY (${names}) AND right(table_name, length(pipeline) + 1) = '@' || pipeline`;
+     OR left(table_name, -length(pipeline) - 1) = ANY (${names}) AND right(table_name, length(pipeline) + 1) = '@' || pipeline
+  UNION ALL (SELECT ${literal(schema)}, '', pipeline, NULL FROM ${qualified(stateTable(schema))} WHERE pipeline = ${own} LIMIT 1)`;
 
 /** $1 pipeline. The source tables that have a state in these schemas. A table that was reset has none. */
 export const sourcesOfPipeline = (schemas: readonly string[]): string =>

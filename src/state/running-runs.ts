@@ -7,6 +7,7 @@ import * as z from 'zod';
 import type { Action, Listener, Phase, RunEvent } from '../events.ts';
 import { giveToOwner, makeDirectory } from '../ownership.ts';
 import { hasNoProcess } from '../process-here.ts';
+import { phaseText } from '../report/phase-words.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, readHistory, type NewRecord } from './history-file.ts';
 
@@ -234,7 +235,9 @@ function recordsOf(running: RunningRun, lastSign: number): NewRecord[] {
 function killedRecord(running: RunningRun, active: ActiveTable, lastSign: number): NewRecord {
   const { run_id, pipeline, started_at } = running;
   const { table, table_started_at, action, phase } = active;
-  const place = table === null ? '' : ` during the sync of ${table}${phase === null ? '' : ` (${phase})`}`;
+  const work = LOADS.includes(action) ? 'load' : 'sync';
+  const place =
+    table === null ? '' : ` during the ${work} of ${table}${phase === null ? '' : ` (${phaseText(phase)})`}`;
   const startedAt = table_started_at ?? started_at;
   return {
     ...{ run_id, pipeline, started_at: startedAt, table_name: table, action },
@@ -252,7 +255,7 @@ const LOADS: readonly string[] = ['initial', 'reset', 'full-refresh'] satisfies 
 function continuation({ repeat_command: command }: RunningRun, action: string): string {
   const isLoad = LOADS.includes(action);
   if (command !== null)
-    return `Run "${command}" again.${isLoad ? ' A load in chunks continues after the last complete chunk.' : ''}`;
+    return `Run "${command}" again.${isLoad ? ` A load in chunks continues after the last complete chunk${action === 'full-refresh' ? '; run it before the next sync without --full-refresh, which discards this load' : ''}.` : ''}`;
   return isLoad
     ? 'The next "increp sync" starts the load again, or continues after the last complete chunk.'
     : 'The next "increp sync" continues from there.';

@@ -8,11 +8,13 @@ import { ask } from '../postgres/user-search-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
 import { countWhere } from '../sql/unchanged-check.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { readGroups, type HeldSnapshot } from '../sync/facts/partition-groups.ts';
 import { writtenSince } from '../sync/fence/pending-rows.ts';
 
 interface DifferenceCounts {
+  readonly sourceRows: number;
   readonly missing: number;
   readonly extra: number;
   readonly changed: number;
@@ -48,7 +50,7 @@ export async function withoutGone<T extends DifferenceCounts>(
     extra,
     outdated: explained,
     keys: extra === 0 ? { ...counted.keys, extra: [] } : counted.keys,
-    notes: explained === 0 ? [] : [changedSince(explained, contents.readAt)],
+    notes: explained === 0 ? [] : [changedSince(explained, contents.readAt), nextStep(facts, counted)],
   };
 }
 
@@ -56,4 +58,12 @@ const cannotTell = (readAt: string): string =>
   `the differences may include rows written since the last read (${readAt}), because this source does not show when rows were written`;
 
 const changedSince = (rows: number, readAt: string): string =>
-  `${rows === 1 ? '1 more row is' : `${rows} more rows are`} only in the destination table and not counted as differences: as many were changed or deleted at the source since the last read (${readAt})`;
+  `${rows === 1 ? '1 row is' : `${rows} rows are`} only in the destination table and not counted as differences, because the source changed or deleted as many since the last sync read it (${readAt})`;
+
+/** By default, no load in mode full-refresh empties a table. */
+function nextStep({ settings: { name, deleteLimit } }: TableFacts, { sourceRows }: DifferenceCounts): string {
+  const needsForce = sourceRows === 0 && deleteLimit === undefined;
+  return needsForce
+    ? `the source has no row now. If that is right, run "${tableCommand('sync', name, '--force')}", because a sync without --force does not empty a table`
+    : `to copy these changes, run "${tableCommand('sync', name)}"`;
+}

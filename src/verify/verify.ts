@@ -1,7 +1,9 @@
 /** Compares the rows of both sides up to the cursor. It writes nothing. */
 import type pg from 'pg';
+import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
+import { isAppend } from '../schema/row-identity.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { askAll } from '../postgres/catalog-question.ts';
 import { shapeOf } from '../schema/shape.ts';
@@ -47,8 +49,8 @@ export interface Verified {
   readonly newer: number;
   /** Rows that are only at the destination, if the settings allow them. */
   readonly kept: number;
-  /** Whether these rows are kept because of `deletes: "keep"`. */
-  readonly isArchive: boolean;
+  /** The setting that keeps these rows. */
+  readonly keptBy: 'deletes' | 'mode' | 'on_conflict' | 'merge' | undefined;
   /**
    * The first keys of each kind, as JSON: the values of the unique key as text, or the beginning of a row without a
    * key.
@@ -72,14 +74,21 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 }
 
 const verified = (
-  { settings: { name, deletes, merge } }: TableFacts,
-  compared: Omit<Verified, 'name' | 'isArchive' | 'mergedColumns'>,
+  { settings }: TableFacts,
+  compared: Omit<Verified, 'name' | 'keptBy' | 'mergedColumns'>,
 ): Verified => ({
-  name,
+  name: settings.name,
   ...compared,
-  isArchive: deletes === 'keep',
-  mergedColumns: merge.map((column) => column.name),
+  keptBy: keptBy(settings),
+  mergedColumns: settings.merge.map((column) => column.name),
 });
+
+function keptBy(settings: TableSettings): Verified['keptBy'] {
+  if (settings.deletes === 'keep') return 'deletes';
+  if (isAppend(settings)) return 'mode';
+  if (settings.onConflict === 'last_update_wins') return 'on_conflict';
+  return settings.merge.length > 0 ? 'merge' : undefined;
+}
 
 /** The result for a table with the same rows on both sides. */
 export const equalRows = (facts: TableFacts, rows: number, durationSeconds: number): Verified =>
@@ -99,7 +108,7 @@ export const equalRows = (facts: TableFacts, rows: number, durationSeconds: numb
 async function compareTable(
   context: RunContext,
   facts: TableFacts,
-): Promise<Omit<Verified, 'name' | 'isArchive' | 'mergedColumns' | 'durationSeconds'>> {
+): Promise<Omit<Verified, 'name' | 'keptBy' | 'mergedColumns' | 'durationSeconds'>> {
   const { relation, known } = comparableTable(facts);
   const state = facts.stateTable === 'readable' ? stateQuestion(facts.pipeline, [facts]) : undefined;
   const first = state?.statement === undefined ? [] : [state.statement];

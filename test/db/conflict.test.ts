@@ -100,7 +100,7 @@ test('verify calls neither newer rows nor those of the destination a difference,
     missing: 0,
   });
   expect((await increp('verify', pair)).stdout).toContain(
-    'not counted as differences: 1 newer at the destination, 1 only at the destination',
+    'not counted as differences: 1 newer at the destination, 1 only at the destination, kept ("on_conflict": "last_update_wins")',
   );
   expect(await verify(pair, '--repair')).toMatchObject({ exitCode: 0, status: 'equal', newer: 1, kept: 1 });
   expect((await notes(pair.destination))[0]).toBe('destination');

@@ -77,10 +77,16 @@ slowTest('a state file of another database does not make it ours, nor does a res
   await rm(join(pair.directory, 'sync-state'), { recursive: true });
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
   await other.destination.query('DROP TABLE _increp_state');
-  expect((await sync(pair, '', there)).table()).toMatchObject({
+  const refused = await increp('sync --json', pair, there);
+  expect(refused.stdout).toContain(`"STATE_MISMATCH"`);
+  expect(refused.stdout).toContain(`where this pipeline has written nothing yet`);
+  const { rows } = await other.destination.query(`SELECT to_regclass('orders') AS orders`);
+  expect(rows).toEqual([{ orders: null }]);
+  expect((await sync(pair, '--full-refresh', there)).table()).toMatchObject({
     action: 'initial',
     reason: expect.stringContaining('the state file belongs to another destination'),
   });
+  expect((await sync(pair, '', there)).table()).toMatchObject({ action: 'incremental' });
 });
 
 /** The variables of a pair whose source and destination are exchanged. */

@@ -295,6 +295,23 @@ slowTest(
   },
 );
 
+test('a destination table that was renamed is named, and continues when it is renamed back', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('CREATE TABLE orders_copy AS TABLE orders');
+  await pair.destination.query('ALTER TABLE orders RENAME TO "Former"');
+  const stdout = (await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ');
+  expect(stdout).toContain('the destination table was dropped, or renamed to public.Former');
+  const [statement = ''] = /ALTER TABLE "public"."Former" RENAME TO "orders"/.exec(stdout) ?? [];
+  await pair.destination.query(statement);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+  await pair.destination.query('ALTER TABLE orders RENAME TO "Former"');
+  expect((await sync(pair)).table()).toMatchObject({
+    action: 'initial',
+    reason: 'the destination table was dropped, or renamed to public.Former, which has its columns',
+  });
+});
+
 test('a table that is gone after a sync is no typing error: at the source, and at the destination', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

@@ -197,6 +197,20 @@ describe('a column that is renamed at the source', () => {
     expect((await pair.destination.query('SELECT FROM notes')).rowCount).toBe(11);
   });
 
+  test('without a mapping or a view: a refusal prints it too, and so does the warning about the removed column', async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await pair.source.query('ALTER TABLE orders RENAME note TO remark');
+    await pair.writeTables([{ ...ORDERS_CONFIG, on_schema_change: 'fail' }]);
+    const entry = 'add to the entry of the table: "rename": {"remark":"note"}';
+    const keeping = `To keep the former name, the rows and the views, ${entry}`;
+    expect((await trySync(pair)).table().error?.hint).toContain(keeping);
+    await pair.writeTables([{ ...ORDERS_CONFIG, on_schema_change: 'evolve' }]);
+    expect((await increp('plan', pair)).stdout).toContain(keeping);
+    const [warning] = (await sync(pair)).table().warnings;
+    expect(warning).toContain(`column "note" is now "remark". To have the former name again, ${entry}`);
+  });
+
   test('with an old mapping is refused with the nearest name, and nothing is changed', async () => {
     await using pair = await freshPair(renaming());
     await sync(pair);

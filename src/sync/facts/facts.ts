@@ -20,6 +20,7 @@ import type { DestinationSchema } from './describe-destination.ts';
 import { describeEarly, describeSides, namedTables, type EarlySides } from './describe-sides.ts';
 import { gatherMergeFaults } from './merge-expressions.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
+import { findRenamed } from './renamed-tables.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
 import { reconcile, swappedSides, type SavedState } from './saved-state.ts';
 import type { Selected, SelectedSource } from './source-selection.ts';
@@ -62,6 +63,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly destinationHasRows: boolean;
   /** The rows of a table without a state of increp. Undefined if there is a state, or if the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
+  /** The only table that may be the missing destination table under another name. */
+  readonly renamedTo: TableName | undefined;
   /** Why `merge` cannot be used. */
   readonly mergeFault: IncrepError | undefined;
   /** The name under which its state was found, if that is not `stateName`. */
@@ -211,6 +214,7 @@ async function gatherTogether(
       natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(to),
       unclaimed: undefined,
+      renamedTo: undefined,
       mergeFault: undefined,
       formerStateName: state.formerName,
       hasOthersRows: destination.withOthers.has(to),
@@ -244,13 +248,18 @@ async function gatherTogether(
       .filter(isKnown)
       .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
+  const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
   const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
   return {
     schemas: destination.schemas,
     tables: all.map((table) =>
       isUnknown(table)
         ? table
-        : { ...table, unclaimed: unclaimed.get(table), mergeFault: mergeFaults.get(table) },
+        : {
+            ...table,
+            ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) },
+            mergeFault: mergeFaults.get(table),
+          },
     ),
   };
 }

@@ -25,6 +25,8 @@ export type SavedState =
       readonly warnings: readonly string[];
       /** Whether a state still names the table: it was reset, or it cannot be read. */
       readonly isNamed?: boolean;
+      /** The tables are in a database of another name, and the pipeline has written nothing to this one. */
+      readonly isElsewhere?: boolean;
       /** The generation of the reset record. */
       readonly generation?: number;
       /** The columns of the source at the last sync before the reset. */
@@ -71,7 +73,7 @@ export interface ExpectedState {
 
 export function reconcile(
   file: StateFile,
-  { record: row, rival }: Pick<StateRows, 'record' | 'rival'>,
+  { record: row, rival, isHome }: Pick<StateRows, 'record' | 'rival' | 'isHome'>,
   expected: ExpectedState,
 ): SavedState {
   const inDestination = row === undefined ? undefined : stateRecordSchema.safeParse(row);
@@ -87,7 +89,8 @@ export function reconcile(
   if (rival !== undefined) return rivalry(rival, expected);
   if (inDestination)
     return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
-  if (inFile && !isAbout(inFile, expected.destinationServer)) return ofAnotherDatabase(inFile);
+  if (inFile && !isAbout(inFile, expected.destinationServer))
+    return ofAnotherDatabase(inFile, isHome, expected);
   return inFile && !isSameTable(inFile.destination, expected.destination)
     ? ofAnotherTable(inFile)
     : fromFileAlone(file, expected);
@@ -136,14 +139,28 @@ const ofAnotherTable = ({ destination }: StateRecord): SavedState => ({
   warnings: [`the state file is about ${printName(destination)}, so the table starts as a new one here`],
 });
 
-/** DEST_URL or DEST_DB was changed, or the database was rebuilt. Rows of that database may belong to another program. */
-const ofAnotherDatabase = ({ destinationServer }: StateRecord): SavedState => ({
-  kind: 'none',
-  why: { code: 'state-file-of-another-database', database: destinationServer?.database ?? '' },
-  warnings: [
-    `the state file is about the destination database "${destinationServer?.database ?? ''}", so the table starts as a new one here`,
-  ],
-});
+/**
+ * DEST_URL or DEST_DB was changed, or the database was rebuilt. Rows of that database may belong to another program. A
+ * rebuilt database has the former name, so only another name may be an error.
+ */
+function ofAnotherDatabase(
+  { destinationServer }: StateRecord,
+  isHome: boolean,
+  expected: ExpectedState,
+): SavedState {
+  const former = destinationServer?.database ?? '';
+  const { database } = expected.destinationServer;
+  return {
+    kind: 'none',
+    why: { code: 'state-file-of-another-database', database: former },
+    isElsewhere: former !== database && !isHome,
+    warnings: [
+      former === database
+        ? `the state file is about a database "${former}" of another server, or before it was created again; DEST_URL or DEST_DB names a new one, so the table starts as a new one here`
+        : `the state file is about the destination database "${former}", and DEST_URL or DEST_DB names "${database}", so the table starts as a new one here`,
+    ],
+  };
+}
 
 function fromFileAlone(
   file: StateFile,

@@ -28,6 +28,8 @@ export interface StateRows {
   readonly rival: string | undefined;
   /** Whether another pipeline has a state of the table. */
   readonly isTaken: boolean;
+  /** Whether this pipeline has a state of any table there. */
+  readonly isHome: boolean;
 }
 
 export const stateQuestion = (
@@ -43,12 +45,17 @@ export const stateQuestion = (
         ),
   read: (rows) => {
     const byTable = new Map<string, StateRow[]>();
-    for (const row of z.array(stateRow).parse(rows))
+    const parsed = z.array(stateRow).parse(rows);
+    for (const row of parsed)
       for (const table of new Set([row.name, ownerless(row)])) {
         const key = tableKey({ schema: row.schema, table });
         byTable.set(key, [...(byTable.get(key) ?? []), row]);
       }
-    return (names) => rowsFor(names, pipeline, byTable.get(tableKey(names.destinationName)) ?? []);
+    const isHome = parsed.some((row) => row.pipeline === pipeline);
+    return (names) => ({
+      ...rowsFor(names, pipeline, byTable.get(tableKey(names.destinationName)) ?? []),
+      isHome,
+    });
   },
 });
 
@@ -68,7 +75,7 @@ function rowsFor(
   { destinationName: { table }, stateName }: StateNames,
   pipeline: string,
   rows: readonly StateRow[],
-): StateRows {
+): Omit<StateRows, 'isHome'> {
   const isApart = stateName.table !== table;
   const own = rows.find(({ name }) => name === stateName.table);
   const former = rows.find((row) => row !== own && row.pipeline === pipeline);

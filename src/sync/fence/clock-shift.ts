@@ -1,5 +1,6 @@
 /** Detects that the source was replaced or that its clock was set back. Pure. */
 import { formatSeconds } from '../../format.ts';
+import { secondsAhead, type ServerClock } from '../../postgres/server-clock.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import type { RaisedFence } from './fence.ts';
 
@@ -11,6 +12,11 @@ const TOLERATED_SECONDS = 1;
 interface Source {
   readonly timeline: number | null;
   readonly isStandby: boolean;
+}
+
+interface ClockSides {
+  readonly source: Source;
+  readonly destination: { readonly serverClock: ServerClock };
 }
 
 /**
@@ -40,7 +46,11 @@ export interface ClockShift {
  * fence, the source seems to lag. The window starts lower in any case, but only a lag that the network cannot explain
  * is reported.
  */
-export function clockShift(record: StateRecord, fence: RaisedFence, source: Source): ClockShift {
+export function clockShift(
+  record: StateRecord,
+  fence: RaisedFence,
+  { source, destination }: ClockSides,
+): ClockShift {
   const here = (fence.fencedAt.getTime() - Date.parse(record.fencedAt)) / 1000;
   const atSource = (Date.parse(fence.sourceTime) - Date.parse(record.sourceTime)) / 1000;
   const lag = here - atSource > TOLERATED_SECONDS ? here - atSource : 0;
@@ -50,8 +60,24 @@ export function clockShift(record: StateRecord, fence: RaisedFence, source: Sour
     warnings:
       lag - record.networkSeconds > TOLERATED_SECONDS
         ? [
-            `the source's clock was set back by about ${formatSeconds(lag)} since the last sync (or this machine's clock was set forward), so the window starts that much lower`,
+            `${wrongClock(lag, sourceAhead(fence), secondsAhead(destination.serverClock))}. The window starts that much lower`,
           ]
         : [],
   };
+}
+
+const sourceAhead = ({ sourceTime, fencedAt }: RaisedFence): number =>
+  (Date.parse(sourceTime) - fencedAt.getTime()) / 1000;
+
+/** The clock that differs from the other two now. Both servers are compared with this machine. */
+function wrongClock(lag: number, source: number, destination: number): string {
+  const by = formatSeconds(lag);
+  const agree = (one: number, other: number) => Math.abs(one - other) < lag / 2;
+  if (agree(source, 0))
+    return `the clocks of the source and of this machine were about ${by} apart at the last sync, and now they agree`;
+  if (agree(destination, 0))
+    return `the source's clock was set back by about ${by} since the last sync; the clocks of this machine and of the destination agree`;
+  return agree(source, destination)
+    ? `this machine's clock is wrong: it was set forward by about ${by} since the last sync, and the clocks of source and destination agree`
+    : `the clocks of the source and of this machine moved apart by about ${by} since the last sync, and the destination has a third time`;
 }

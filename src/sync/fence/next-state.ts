@@ -193,7 +193,7 @@ const NO_SHIFT: ClockShift = { seconds: 0, warnings: [] };
 /** The same for times that do not depend on the key. */
 export function clockShiftSince(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
   const record = recordBefore(facts, plan);
-  return record ? clockShift(record, fence, facts.servers.source) : NO_SHIFT;
+  return record ? clockShift(record, fence, facts.servers) : NO_SHIFT;
 }
 
 /**

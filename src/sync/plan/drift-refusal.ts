@@ -5,17 +5,21 @@ import { ONLY_AT_DESTINATION, type Difference } from '../../reasons.ts';
 import { differencesText } from '../../report/shape-texts.ts';
 import { printName } from '../../schema/names.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { renameAdvice } from './renamed-columns.ts';
 
 export function driftRefusal(
-  { sourceName, settings: { name } }: Pick<TableFacts, 'sourceName' | 'settings'>,
+  facts: Pick<TableFacts, 'sourceName' | 'settings' | 'saved' | 'source'>,
   drift: readonly Difference[],
 ): IncrepError {
+  const { sourceName, settings, source: relation } = facts;
+  const { name } = settings;
+  const renamed = relation ? renameAdvice(facts, relation).map((advice) => `${advice}. `) : [];
   const source = printName(sourceName);
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: drift.every(({ code }) => code === 'source-recreated')
       ? `${source} was dropped and created again at the source, for example by a restore. It has the same columns, but may have other rows`
       : `${source} and its destination table differ: ${differencesText(drift)}`,
-    next: `on_schema_change is "fail", so increp leaves the table as it is. ${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}" and then "${tableCommand('sync', name)}".`,
+    next: `on_schema_change is "fail", so increp leaves the table as it is. ${renamed.join('')}${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}" and then "${tableCommand('sync', name)}".`,
   });
 }
 

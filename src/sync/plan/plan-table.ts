@@ -2,6 +2,7 @@
 import { IncrepError } from '../../errors.ts';
 import type { Difference, EvolutionObstacle, Reason } from '../../reasons.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
+import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectsAlike } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
@@ -14,7 +15,7 @@ import { shapeHindrance, lossRefusal } from './reload-guard.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
-import { refusalsOf } from './refusals.ts';
+import { elsewhereRefusal, refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
@@ -32,6 +33,8 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
+  const elsewhere = elsewhereRefusal(now, request);
+  if (elsewhere) return refuse(elsewhere);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
@@ -52,9 +55,11 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   return incremental(now, now.source, request);
 }
 
-function withoutDestination({ saved }: TableFacts): Reason {
+function withoutDestination({ saved, renamedTo }: TableFacts): Reason {
   if (saved.kind === 'record')
-    return { code: saved.isFromFile ? 'destination-without-state' : 'destination-dropped' };
+    return saved.isFromFile
+      ? { code: 'destination-without-state' }
+      : { code: 'destination-dropped', ...(renamedTo && { renamedTo: printName(renamedTo) }) };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
     ? saved.why
     : { code: 'no-destination-table' };

@@ -1,7 +1,8 @@
 /** Reasons that prevent a sync of a table. Pure. */
-import type { IncrepError } from '../../errors.ts';
+import { IncrepError } from '../../errors.ts';
 import { destinationRefusals } from './destination-refusals.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import type { PlanRequest } from './plan.ts';
 import { sourceRefusals } from './source-refusals.ts';
 
 /**
@@ -18,3 +19,18 @@ export function refusalsOf(now: TableFacts): readonly IncrepError[] {
 }
 
 export const refusalOf = (now: TableFacts): IncrepError | undefined => refusalsOf(now)[0];
+
+/** A wrong database name would load all tables into another database. A flag that loads them confirms the name. */
+export function elsewhereRefusal(
+  { saved, servers, unclaimed }: TableFacts,
+  { isFullRefresh, claim }: Pick<PlanRequest, 'isFullRefresh' | 'claim'>,
+): IncrepError | undefined {
+  if (saved.kind !== 'none' || saved.why.code !== 'state-file-of-another-database') return undefined;
+  if (!saved.isElsewhere || unclaimed || isFullRefresh || claim) return undefined;
+  const { database: former } = saved.why;
+  const { database } = servers.destination;
+  return new IncrepError('STATE_MISMATCH', {
+    what: `DEST_URL or DEST_DB names database "${database}", where this pipeline has written nothing yet; its tables are in database "${former}", and a sync would load all of them again into "${database}"`,
+    next: `If the name is wrong, set it to "${former}" again. If the destination moved, run "increp sync --full-refresh", which loads all tables into "${database}".`,
+  });
+}

@@ -5,11 +5,13 @@ import type { TableFacts } from '../facts/facts.ts';
 
 /**
  * How the table can keep the former names, and its rows: a sentence, or none if no column was renamed. A column keeps its number
- * (pg_attribute.attnum) when it is renamed, and no other column ever gets that number.
+ * (pg_attribute.attnum) when it is renamed, and no other column ever gets that number. @param isLost the sync has already removed
+ * the former columns
  */
 export function renameAdvice(
   { saved, settings }: Pick<TableFacts, 'saved' | 'settings'>,
   source: Relation,
+  isLost = false,
 ): string[] {
   if (saved.kind !== 'record' || saved.record.shape.oid !== source.oid) return [];
   const before = saved.record.shape.columns;
@@ -28,7 +30,7 @@ export function renameAdvice(
   const entry = JSON.stringify(Object.fromEntries([...kept, ...renamed]));
   const former = renamed.length === 1 ? 'name' : 'names';
   return [
-    `At the source, column ${names}. To keep the former ${former}, the rows and the views, add to the entry of the table: "rename": ${entry}`,
+    `At the source, column ${names}. To ${isLost ? `have the former ${former} again` : `keep the former ${former}, the rows and the views`}, add to the entry of the table: "rename": ${entry}`,
   ];
 }
 

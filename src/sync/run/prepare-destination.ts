@@ -10,7 +10,8 @@ import { createRunsTable, createStateTable, stateTable, waitForLock } from '../.
 import type { DestinationSchema } from '../facts/describe-destination.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
 import { isClaimed, type Claim } from '../facts/unclaimed.ts';
-import { refusalOf } from '../plan/refusals.ts';
+import { elsewhereRefusal, refusalOf } from '../plan/refusals.ts';
+import type { PlanRequest } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /** What is missing in one schema. */
@@ -27,12 +28,13 @@ interface Lack {
 export async function prepareDestination(
   context: RunContext,
   facts: Facts,
-  request: Claim,
+  request: Claim & Pick<PlanRequest, 'isFullRefresh'>,
 ): Promise<ReadonlyMap<string, IncrepError>> {
   const refusals = new Map<string, IncrepError>();
   // If every table is refused, nothing is created. Each table reports its own reason.
   const isRefused = (table: TableFacts) =>
-    refusalOf(table) !== undefined || (table.unclaimed !== undefined && !isClaimed(table.unclaimed, request));
+    (refusalOf(table) ?? elsewhereRefusal(table, request)) !== undefined ||
+    (table.unclaimed !== undefined && !isClaimed(table.unclaimed, request));
   const workable = facts.tables.filter((table) => table.settings.isEnabled && !isRefused(table));
   if (workable.length === 0) return refusals;
   const home = context.settings.destination.schema;

@@ -10,6 +10,7 @@ import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
+import { renameAdvice } from '../plan/renamed-columns.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { startNow, type Start } from '../context/start.ts';
@@ -42,9 +43,8 @@ function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPl
     names.length === 1
       ? ['column', 'was removed with its', 'that name']
       : ['columns', 'were removed with their', 'these names'];
-  return [
-    `${columns} ${listed(names, LISTED)} ${were} values, because increp copies nothing under ${name} now; "dropped_columns": "keep" keeps such columns`,
-  ];
+  const removed = `${columns} ${listed(names, LISTED)} ${were} values, because increp copies nothing under ${name} now; "dropped_columns": "keep" keeps such columns`;
+  return [[removed, ...renameAdvice(facts, plan.source, true)].join('. ')];
 }
 
 /** Whether a changed `rename` gives the column another name, under which its values are. */

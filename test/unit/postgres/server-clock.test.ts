@@ -4,7 +4,7 @@ import { clockError } from '../../../src/postgres/server-clock.ts';
 const DAY = 86_400_000;
 const here = { now: 10 * DAY, elapsed: 5000 };
 /** Asked two seconds ago. */
-const serverAt = (at: number) => ({ at: at - 2000, receivedAt: 3000 });
+const serverAt = (at: number) => ({ at: at - 2000, hereAt: 0, receivedAt: 3000 });
 
 test.for([
   { what: 'both servers agree', servers: [7 * DAY, 7 * DAY + 400], error: 3 * DAY - 200 },

@@ -226,6 +226,20 @@ test('what ended the run is not told again below the table that it ended', () =>
   expect(formatEnding(ended, ended.tables.length, plain)).toBe('1 table interrupted in 4.2 s\n');
 });
 
+test('after many tables the end counts those without changes, also if their rows were read, and the time of a slow webhook', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `t${index}`);
+  const tables = names.map((name, index) =>
+    outcome({
+      name,
+      ...(index < 8 ? { isQuiet: true as const } : { rowsRead: 5, rowsUnchanged: index === 11 ? 4 : 5 }),
+      rowsUpdated: index === 11 ? 1 : 0,
+    }),
+  );
+  const end = (changes: object) => formatEnding(summary({ tables, ...changes }), 12, plain).trimEnd();
+  expect(end({})).toBe('12 tables ok (11 without changes, 3 of them read again) in 4.2 s');
+  expect(end({ reportSeconds: 30 })).toMatch(/ in 4\.2 s, and 30\.0 s more to report the run$/);
+});
+
 test('the end counts the tables that a stopped run did not start', () => {
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ended = summary({
@@ -358,7 +372,7 @@ test('after many tables the failed ones are named again, with the command that s
     .trimEnd()
     .split('\n');
   expect(lines.slice(-2)).toEqual([
-    '11 tables ok, 1 failed in 4.2 s',
+    '11 tables ok (11 without changes), 1 failed in 4.2 s',
     "    FAILED my table (PRIVILEGE_MISSING): increp status 'my table'",
   ]);
   const few = printed(summary({ status: 'partial', tables: [failed] }), plain);

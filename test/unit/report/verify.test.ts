@@ -58,6 +58,9 @@ test('different counts of an equal table are explained', () => {
   expect(print({ sourceRows: 1_500_004, waiting: 5 })).toContain(
     '\n    not counted as differences: 5 rows of the source that the next sync reads\n',
   );
+  expect(print({ kept: 3, keptBy: 'mode' })).toContain(
+    '\n    not counted as differences: 3 only at the destination, kept ("mode": "incremental-append"): earlier versions of rows, and rows that the source no longer has; no action is needed.',
+  );
   expect(print({ waiting: 1 })).toMatch(/equal as of the last sync: .*\n.*: 1 row of the source that/);
   expect(print({ destinationRows: 1_500_005, kept: 5 })).not.toContain('the next sync reads');
   expect(print({})).not.toContain('not counted');

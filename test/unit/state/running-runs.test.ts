@@ -100,13 +100,38 @@ test('of several jobs, each table that was being synced has a record', async () 
     await endProcess(directory);
     const killed = await killedRuns(directory, 'shop');
     expect(killed).toMatchObject([
-      { table_name: 'events', tables: [], error_message: expect.stringContaining('of events (merge)') },
+      { table_name: 'events', tables: [], error_message: expect.stringContaining('of events (merging)') },
       {
         table_name: 'orders',
         tables: ['others'],
-        error_message: expect.stringContaining('of orders (copy)'),
+        error_message: expect.stringContaining('of orders (copying)'),
       },
     ]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('a killed full refresh names its phase in words, and the sync that would discard it', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'increp-running-'));
+  try {
+    await using mark = markRunning({ directory, destinationNameOf: (table) => table });
+    const run = { runId: '01234567-89ab-cdef-0123-456789abcdef', pipeline: 'shop', tables: ['orders'] };
+    const repeatCommand = 'increp sync --full-refresh';
+    await mark.listener({ type: 'run-started', ...run, startedAt: new Date(), repeatCommand });
+    await mark.listener({
+      ...{ type: 'table-planned', table: 'orders', reasons: [], estimatedRows: undefined },
+      action: 'full-refresh',
+    });
+    await mark.listener({ type: 'phase-started', table: 'orders', phase: 'deletes' });
+    const rewritten = async () => readFile(join(directory, `running.${run.runId}.json`), 'utf8');
+    await expect.poll(rewritten, { timeout: 5000 }).toContain('"phase":"deletes"');
+    await endProcess(directory);
+    const [killed] = await killedRuns(directory, 'shop');
+    expect(killed?.error_message).toContain('the load of orders (comparing keys for deleted rows):');
+    expect(killed?.error_hint).toContain(
+      'Run "increp sync --full-refresh" again. A load in chunks continues after the last complete chunk; run it before the next sync without --full-refresh, which discards this load.',
+    );
   } finally {
     await rm(directory, { recursive: true });
   }

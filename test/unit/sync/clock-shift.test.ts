@@ -20,8 +20,13 @@ const fenceAfter = (sourceSeconds: number, ourSeconds: number): RaisedFence => {
   };
 };
 
+const sides = (timeline: number | null, clockAhead = 0) => ({
+  source: { timeline, isStandby: false },
+  destination: { serverClock: { at: clockAhead * 1000, hereAt: 0, receivedAt: 0 } },
+});
+
 const shiftOf = (sourceSeconds: number, ourSeconds: number, timeline: number | null = 1) =>
-  clockShift(record(), fenceAfter(sourceSeconds, ourSeconds), { timeline, isStandby: false });
+  clockShift(record(), fenceAfter(sourceSeconds, ourSeconds), sides(timeline));
 
 const NONE = { seconds: 0, warnings: [] };
 
@@ -43,9 +48,23 @@ test('a source that lags behind was set back by as much', () => {
   ]);
 });
 
+test('of three clocks, the one that differs from the other two is named', () => {
+  const warningOf = (source: number, here: number, destinationAhead: number) =>
+    clockShift(record(), fenceAfter(source, here), sides(1, destinationAhead)).warnings[0];
+  expect(warningOf(-3540, 60, 0)).toMatch(/^the source's clock was set back by about 1 h 0 min since/);
+  expect(warningOf(60, 3660, -3600)).toMatch(
+    /^this machine's clock is wrong: it was set forward by about 1 h 0 min since/,
+  );
+  expect(warningOf(60, 3660, 9000)).toMatch(/^the clocks of the source and of this machine moved apart/);
+  const ahead = record({ sourceTime: '2026-01-01 13:00:00+00' });
+  expect(clockShift(ahead, fenceAfter(60, 60), sides(1)).warnings[0]).toMatch(
+    /^the clocks of the source and of this machine were about 1 h 0 min apart at the last sync, and now they agree/,
+  );
+});
+
 test('a lag that the network explains moves the window, and is not called a clock that was set back', () => {
   const slowBefore = record({ networkSeconds: 3 });
-  const standing = { timeline: 1, isStandby: false };
+  const standing = sides(1);
   expect(clockShift(slowBefore, fenceAfter(57, 60), standing)).toEqual({ seconds: 3, warnings: [] });
   const { seconds, warnings } = clockShift(slowBefore, fenceAfter(50, 60), standing);
   expect(seconds).toBe(10);
@@ -75,5 +94,5 @@ test('both at once add up', () => {
 test('a timeline that may not be read is no other timeline', () => {
   expect(shiftOf(60, 60, null)).toEqual(NONE);
   const unknown = record({ sourceLife: { systemIdentifier: null, timeline: null, startedAt: '1000' } });
-  expect(clockShift(unknown, fenceAfter(60, 60), { timeline: 2, isStandby: false })).toEqual(NONE);
+  expect(clockShift(unknown, fenceAfter(60, 60), sides(2))).toEqual(NONE);
 });

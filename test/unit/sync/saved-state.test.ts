@@ -23,7 +23,7 @@ const file = (change: Partial<StateRecord> = {}): StateFile => ({
   path: 'orders.json',
 });
 const saved = (from: StateFile, row?: unknown) =>
-  reconcile(from, { record: row, rival: undefined }, EXPECTED);
+  reconcile(from, { record: row, rival: undefined, isHome: false }, EXPECTED);
 
 test('two equal records are used without a word', () => {
   expect(saved(file(), record())).toEqual({ kind: 'record', record: record(), warnings: [] });
@@ -50,13 +50,26 @@ test('the row counts whenever the two differ, and a warning says which way', () 
   expect(saved(NO_FILE, row)).toEqual({ kind: 'record', record: row, warnings: [] });
 });
 
+test('only a database of another name, where the pipeline has written nothing, may be an error', () => {
+  const of = (database: string, isHome = false) =>
+    reconcile(
+      file({ destinationServer: { systemIdentifier: '9', database } }),
+      { record: undefined, rival: undefined, isHome },
+      EXPECTED,
+    );
+  const why = { code: 'state-file-of-another-database', database: 'old' };
+  expect(of('old')).toMatchObject({ why, isElsewhere: true, warnings: [/"old", and .* names "warehouse"/] });
+  expect(of('old', true)).toMatchObject({ why, isElsewhere: false });
+  expect(of('warehouse')).toMatchObject({ isElsewhere: false, warnings: [/"warehouse" of another server/] });
+});
+
 test('the file serves where the destination has no row', () => {
   expect(saved(file())).toMatchObject({ kind: 'record', record: record(), warnings: [/no state row/] });
 });
 
 test('a table that is loaded because it is gone or emptied does not continue from the file', () => {
   const alone = (there: { hasTable: boolean; hasRows: boolean }) =>
-    reconcile(file(), { record: undefined, rival: undefined }, { ...EXPECTED, ...there });
+    reconcile(file(), { record: undefined, rival: undefined, isHome: false }, { ...EXPECTED, ...there });
   expect(alone({ hasTable: false, hasRows: false })).toMatchObject({ isFromFile: true, warnings: [] });
   expect(alone({ hasTable: true, hasRows: false })).toMatchObject({ isFromFile: true, warnings: [] });
 });
@@ -94,7 +107,7 @@ test('if the saved source is the destination now, the sides are swapped, and not
     source: { database: 'warehouse', schema: 'public', table: 'orders' },
     sourceLife: { systemIdentifier: '8', timeline: 1, startedAt: '1000' },
   });
-  expect(reconcile(NO_FILE, { record: was, rival: undefined }, EXPECTED)).toEqual({
+  expect(reconcile(NO_FILE, { record: was, rival: undefined, isHome: false }, EXPECTED)).toEqual({
     kind: 'foreign',
     isSwapped: true,
     what: expect.stringMatching(/^source and destination are swapped/),

@@ -1,0 +1,93 @@
+/** Finds out whether a missing destination table has another name or schema now. No state records its oid. */
+import * as z from 'zod';
+import { destinationOf } from '../../config/tables/table-mapping.ts';
+import { askAll } from '../../postgres/catalog-question.ts';
+import { derivedName, isSameTable, printName, type TableName } from '../../schema/names.ts';
+import { copyKey } from '../../schema/row-identity.ts';
+import { PLAINLY } from '../../schema/state-record.ts';
+import { ident, qualified } from '../../sql/identifiers.ts';
+import { likeFormerTables } from '../../sql/renamed-table.ts';
+import type { RunContext } from '../context/run-context.ts';
+import type { DestinationSchema } from './describe-destination.ts';
+import type { SavedState } from './saved-state.ts';
+import { stateQuestion } from './state-rows.ts';
+
+interface Missing {
+  readonly destinationName: TableName;
+  readonly destination: unknown;
+  readonly saved: SavedState;
+}
+
+/** Of more missing tables, each may be any of the others. */
+const MOST_MISSING = 20;
+
+const foundRow = z.object({ place: z.number(), schema: z.string(), table: z.string() });
+
+/** A table is found only if no other one fits. */
+export async function findRenamed<T extends Missing>(
+  { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
+  schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,
+  tables: readonly T[],
+): Promise<ReadonlyMap<T, TableName>> {
+  const missing = tables.flatMap((table) =>
+    !table.destination && table.saved.kind === 'record' && !table.saved.isFromFile
+      ? [{ table, record: table.saved.record, former: table.destinationName.table }]
+      : [],
+  );
+  if (missing.length === 0 || missing.length > MOST_MISSING) return new Map();
+  const formers = missing.map(({ former, record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
+    columns: shape.columns.map(({ name }) => name),
+    key: copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey }),
+    indexes: [derivedName(former, '_pkey'), derivedName(former, '_increp_key')],
+  }));
+  const own = settings.tables.map((table) => destinationOf(settings.destination, table));
+  const readable = [...schemas].flatMap(([name, { stateTable }]) =>
+    stateTable === 'readable' ? [name] : [],
+  );
+  const found = await destination.withReading(async (client) => {
+    const { rows } = await client.query(likeFormerTables(formers, readable));
+    const names = z
+      .array(foundRow)
+      .parse(rows)
+      .map(({ place, ...name }) => ({
+        ...{ place, destinationName: name, stateName: name },
+      }));
+    const known = names.filter(({ destinationName: { schema } }) => readable.includes(schema));
+    const [stateOf] = await askAll(client, [stateQuestion(settings.pipeline, known)]);
+    return names.filter((each) => {
+      const { record, isTaken } = stateOf(each);
+      return (
+        record === undefined && !isTaken && !own.some((other) => isSameTable(other, each.destinationName))
+      );
+    });
+  });
+  return new Map(
+    missing.flatMap(({ table }, index) => {
+      const [name, ...others] = found.filter(({ place }) => place === index);
+      return name && others.length === 0 ? [[table, name.destinationName]] : [];
+    }),
+  );
+}
+
+/** Afterwards it is too late: the rows that the load read would be missing in the former table. */
+export function renamedTableNote({
+  renamedTo,
+  destinationName,
+}: {
+  readonly renamedTo: TableName | undefined;
+  readonly destinationName: TableName;
+}): string[] {
+  if (!renamedTo) return [];
+  const moved = { ...renamedTo, schema: destinationName.schema };
+  const statements = [
+    ...(renamedTo.schema === destinationName.schema
+      ? []
+      : [`ALTER TABLE ${qualified(renamedTo)} SET SCHEMA ${ident(destinationName.schema)}`]),
+    ...(renamedTo.table === destinationName.table
+      ? []
+      : [`ALTER TABLE ${qualified(moved)} RENAME TO ${ident(destinationName.table)}`]),
+  ];
+  return [
+    `If ${printName(renamedTo)} is the former destination table, rename it back before the next sync. At the destination, run: ${statements.join('; ')}`,
+  ];
+}
