@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import { formatCount, formatSeconds } from '../../format.ts';
 import { hasRole, type Actor } from '../access/roles.ts';
+import type { Blocker } from '../read/pipeline-trouble.ts';
 import type { AttemptRow } from '../read/rows.ts';
 import { LOG_LEVELS, type LogRow } from '../read/logs.ts';
 import type { RunDetails } from '../read/run.ts';
@@ -30,7 +31,7 @@ export interface ShownLog {
 }
 
 export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readonly Html[] {
-  const { now, state, pipeline, error, finishedAt } = run;
+  const { now, state, pipeline, error, finishedAt, blockedBy } = run;
   const mayCancel = hasRole(actor, 'operate') && finishedAt === null;
   return [
     html`<div class="head">
@@ -44,6 +45,7 @@ export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readon
         }
       </div>
       <p>${wordBadge(state)}</p>
+      ${blockedBy ? blockedText(blockedBy) : ''}
       ${error ? html`<div class="alarm failed">${failureText(error)}</div>` : ''} ${about(run)}`,
     ...(run.kind === 'sync'
       ? [section('tables', 'Tables with work', workTable(run, now))]
@@ -51,6 +53,15 @@ export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readon
     section('log', 'Log', logTable(run, log)),
   ];
 }
+
+const blockedText = (blocker: Blocker): Html =>
+  html`<div class="alarm failed">
+    <p>
+      This run
+      waits${blocker.since ? html`. No worker has been able to serve its pipeline since ${utc(blocker.since)}` : ', because no worker can serve its pipeline'}.
+    </p>
+    ${failureText(blocker)}
+  </div>`;
 
 function about(run: RunDetails): Html {
   const { now, pipeline, look, requestedAt, startedAt, finishedAt, quiet, tables, dueAt } = run;
