@@ -26,7 +26,7 @@ export async function failUnservedRuns(session: ControlSession, timing: Timing['
   const { rows } = await session.query(UNSERVED_WITH_RUNS, [silent, patience]);
   for (const row of z.array(troubledPipeline).parse(rows)) {
     const [trouble] = pipelineTroubles(row);
-    if (row.workers === 0 || !trouble) continue;
+    if (!trouble) continue;
     const message = `The run has waited ${formatDuration(patience)}. ${trouble.problem.message}`;
     const error = { ...trouble.problem, message };
     const tables = await session.query(FAIL_WAITING_TABLES, [row.pipeline, patience]);

@@ -54,14 +54,14 @@ export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readon
   ];
 }
 
-const blockedText = (blocker: Blocker): Html =>
-  html`<div class="alarm failed">
-    <p>
-      This run
-      waits${blocker.since ? html`. No worker has been able to serve its pipeline since ${utc(blocker.since)}` : ', because no worker can serve its pipeline'}.
-    </p>
+function blockedText(blocker: Blocker): Html {
+  const since = blocker.since ? html` since ${utc(blocker.since)}` : '';
+  const text = html`This run waits. No worker can serve its pipeline${since}.`;
+  return html`<div class="alarm failed">
+    <p>${text}</p>
     ${failureText(blocker)}
   </div>`;
+}
 
 function about(run: RunDetails): Html {
   const { now, pipeline, look, requestedAt, startedAt, finishedAt, quiet, tables, dueAt } = run;

@@ -25,10 +25,14 @@ export const READ_TROUBLE = /* sql */ `
 /** A run of a preview belongs to no pipeline. */
 const HAS_WAITED = `r.finished_at IS NULL AND r.definition IS NULL AND r.requested_at < now() - make_interval(secs => $2)`;
 
-/** seconds until a silent worker is lost, seconds that a run waits: pipelines with runs that have waited longer. */
+/**
+ * seconds until a silent worker is lost, seconds that a run waits: pipelines with runs that have waited longer, while a worker
+ * was there. After an outage of all workers, the one that serves the pipeline may start later than others.
+ */
 export const UNSERVED_WITH_RUNS = /* sql */ `
   SELECT ${TROUBLE('$1')} FROM ${S}.pipelines p
   WHERE p.removed_at IS NULL AND p.unserved_since < now() - make_interval(secs => $2)
+    AND EXISTS (SELECT FROM ${S}.workers w WHERE ${isWorking('$1')} AND w.started_at < now() - make_interval(secs => $2))
     AND EXISTS (SELECT FROM ${S}.runs r WHERE r.pipeline = p.name AND ${HAS_WAITED}
       AND (r.state = 'queued' OR EXISTS (SELECT FROM ${S}.run_tables t WHERE t.run_id = r.id AND t.state = 'queued')))`;
 
