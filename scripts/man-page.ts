@@ -2,7 +2,8 @@
 import type { Option } from 'commander';
 import { argumentOf, notesOf, type CommandDescription } from '../src/commands/descriptions/description.ts';
 import { globalOptions } from '../src/commands/descriptions/global.ts';
-import { COMMAND_GROUPS, FIRST_STEPS } from '../src/commands/descriptions/groups.ts';
+import { COMMAND_GROUPS } from '../src/command-groups.ts';
+import { FIRST_STEPS } from '../src/commands/descriptions/groups.ts';
 import { commands } from '../src/commands/program/registry.ts';
 import { SERVICE_VARIABLES, VARIABLES, type Variable } from '../src/config/environment/variables.ts';
 import { version } from '../src/version.ts';

@@ -134,6 +134,8 @@ export interface Timing {
     readonly beat: number;
     /** Between two searches for jobs of lost workers. A whole number. */
     readonly monitor: number;
+    /** How long a run waits for a worker if there are workers, but none can serve its pipeline. */
+    readonly unservedRun: number;
     /** Between two looks of a stream of the API for changes. */
     readonly streamPoll: number;
     /** How long a worker that must stop lets its syncs finish, unless --drain sets it. */
@@ -200,6 +202,7 @@ export const DEFAULT_TIMING: Timing = {
     heartbeat: 30,
     beat: 10,
     monitor: 10,
+    unservedRun: 600,
     streamPoll: 2,
     drain: 30,
     idleTransaction: 5,

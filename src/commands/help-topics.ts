@@ -59,14 +59,26 @@ function helpAboutName(pages: readonly DocumentationPage[], word: string, style:
   const sections = pages.flatMap(({ markdown }) => sectionsOf(markdown));
   const section = sections.find(({ heading }) => heading === word);
   if (section) return formatPage(section.markdown, style);
-  const rows = pages
-    .flatMap(({ markdown }) => rowsIn(markdown))
-    .filter((row) => isAbout(word)(row) && !namesPage(row));
-  if (rows.length === 0) return undefined;
-  const text = rows.flatMap((row) => formatRow(row, style));
-  const more = topicsAbout(pages, word).filter((topic) => !text.join(' ').includes(`increp help ${topic}"`));
+  const all = pages
+    .map(({ topic, markdown }) => ({
+      topic,
+      rows: rowsIn(markdown).filter((row) => isAbout(word)(row) && !namesPage(row)),
+    }))
+    .filter(({ rows }) => rows.length > 0);
+  if (all.length === 0) return undefined;
+  const reference = all.filter(({ topic }) => REFERENCE.has(topic));
+  const text = (reference.length > 0 ? reference : all).flatMap(({ rows }) =>
+    rows.flatMap((row) => formatRow(row, style)),
+  );
+  const context = reference.length > 0 ? [] : all.map(({ topic }) => topic);
+  const more = [...new Set([...context, ...topicsAbout(pages, word)])].filter(
+    (topic) => !text.join(' ').includes(`increp help ${topic}"`),
+  );
   return inLines([...text, ...more.map((topic) => `    more: "increp help ${topic}"`)]);
 }
+
+/** Rows of other pages say something about a word in the context of their page. */
+const REFERENCE = new Set(['configuration', 'findings', 'exit-codes']);
 
 /** A row of a list of options and the pages about them. */
 const namesPage = ({ cells: [, second] }: PageRow): boolean => second?.[0] === 'page';

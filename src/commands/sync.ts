@@ -14,7 +14,7 @@ import {
   withWarnings,
 } from '../report/summary.ts';
 import { reportDue } from '../schema/standing-warnings.ts';
-import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
+import { changeReportedWarnings, readReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';
 import { exitCodeOf } from '../sync/run/run.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
@@ -195,8 +195,13 @@ async function withDueWarnings(found: RunSummary, directory: string): Promise<Ru
   const current = warningsIn(summary);
   if (current.length === 0 && known.length === 0) return summary;
   const tables = new Set(summary.tables.map(labelOf));
-  const report = reportDue({ known, current, tables, now: summary.finishedAt });
-  await writeReportedWarnings(directory, report.known);
+  const dueAfter = (before: typeof known) =>
+    reportDue({ known: before, current, tables, now: summary.finishedAt });
+  let report = dueAfter(known);
+  await changeReportedWarnings(directory, (before) => {
+    report = dueAfter(before);
+    return report.known;
+  });
   return withWarnings(summary, report.due);
 }
 

@@ -10,6 +10,8 @@ export interface Problem {
   readonly table?: string | undefined;
   readonly what: string;
   readonly allowed?: string | undefined;
+  /** All names that are allowed, if none of them is near. */
+  readonly names?: readonly string[] | undefined;
   readonly suggestion?: string | undefined;
   /** The path of a file of another user that cannot be read. No change of the configuration helps. */
   readonly unreadable?: string | undefined;
@@ -26,21 +28,43 @@ export interface Contradiction {
 export type ReportProblem = (problem: Problem) => void;
 export type Warn = (message: string) => void;
 
-function problemText([{ where, table, what, allowed, suggestion }, ...others]: ProblemGroup): string {
+function problemText(
+  [{ where, table, what, allowed, names, suggestion }, ...others]: ProblemGroup,
+  index: number,
+  groups: readonly ProblemGroup[],
+): string {
   const first = table === undefined ? where : `${where} (table ${cut(table)})`;
   const place = others.length === 0 ? first : `${first} and ${formatCount(others.length)} more`;
   const parts = [what];
   if (allowed !== undefined) parts.push(`allowed: ${allowed}`);
+  if (names) {
+    const isListed = groups.slice(0, index).some(([earlier]) => earlier.names?.join() === names.join());
+    parts.push(`allowed:${isListed ? ' the names above' : wrapped(names)}`);
+  }
   if (suggestion !== undefined) parts.push(`did you mean ${suggestion}?`);
   return `  - ${place}: ${parts.join('; ')}`;
+}
+
+const LIST_WIDTH = 90;
+
+/** Lines of names below the problem, unless one line is enough. */
+function wrapped(names: readonly string[]): string {
+  const lines = names.reduce<readonly string[]>((before, name) => {
+    const last = before.at(-1);
+    return last === undefined || last.length + name.length > LIST_WIDTH
+      ? [...before, name]
+      : [...before.slice(0, -1), `${last}, ${name}`];
+  }, []);
+  if (lines.length === 1) return ` ${names.join(', ')}`;
+  return lines.map((line) => `\n      ${line}`).join(',');
 }
 
 type ProblemGroup = readonly [Problem, ...Problem[]];
 
 /** The same problem of several entries is one line, because it usually has one cause. */
 function groupsOf(problems: readonly Problem[]): readonly ProblemGroup[] {
-  const kindOf = ({ where, what, allowed, suggestion }: Problem) =>
-    JSON.stringify([where.replace(/\[\d+\]/, ''), what, allowed, suggestion]);
+  const kindOf = ({ where, what, allowed, names, suggestion }: Problem) =>
+    JSON.stringify([where.replace(/\[\d+\]/, ''), what, allowed, names, suggestion]);
   const groups = Map.groupBy(problems, kindOf).values();
   return [...groups].flatMap(([first, ...others]) =>
     first === undefined ? [] : [[first, ...others] as const],

@@ -1,5 +1,6 @@
 /** Text on a terminal: its width, and the removal of characters that must not reach the terminal. */
 import { stripVTControlCharacters } from 'node:util';
+import { COMMAND_GROUPS } from '../command-groups.ts';
 import type { Style } from './style.ts';
 
 /** Made when a text needs it, because that takes milliseconds. */
@@ -47,8 +48,7 @@ export function truncate(text: string, width: number, ellipsis: string): string 
   return width < ellipsis.length ? '' : `${kept}${ellipsis}`;
 }
 
-const VERBS =
-  'check|completion|config|deletes-sql|demo|help|history|init|plan|reset|sequences|serve|status|sync|token|verify|work';
+const VERBS = Object.values(COMMAND_GROUPS).flat().join('|');
 
 /** The start of a command of increp, as `program` and `typedCommand` write it. A path with a space is in quotes. */
 const STARTED = String.raw`(?:npx |'[^'\n]+' |[^\s:"]*\/[^\s"]* )?(?:'[^'\n]*\/increp(?:\.js)?'|(?:\S*\/)?increp(?:\.js)?)(?= (?:-|(?:${VERBS})\b))`;

@@ -75,7 +75,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       while ((await runDueSchedules(control, queue)) > 0) log.recovered();
       log.recovered();
     }),
-    repeat(timing.serve.monitor, () => watchControl({ control, queue, log })),
+    repeat(timing.serve.monitor, () => watchControl({ control, queue, timing, log })),
     repeat(timing.serve.configPoll, renewals(options, door)),
     repeat(HOUR, () => prune(control)),
     options.keepWorker?.(),

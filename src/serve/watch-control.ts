@@ -1,4 +1,4 @@
-/** What `serve` and each worker check in the control database from time to time: lost workers, and a clock that was set back. */
+/** What `serve` and each worker check in the control database from time to time: lost workers, runs that no worker can begin, and a clock that was set back. */
 import * as z from 'zod';
 import type { ControlDatabase, ControlSession } from '../postgres/control-database.ts';
 import { FOLLOW_CLOCK, LATER_CRON_SCHEDULES } from '../sql/control/clock.ts';
@@ -8,18 +8,22 @@ import { dueAfterStepBack } from './next-due.ts';
 import type { Queue } from './queue.ts';
 import type { ServiceLog } from './service-log.ts';
 import { dueRow, scheduleIn } from './trigger.ts';
+import type { Timing } from '../timing.ts';
+import { failUnservedRuns } from './unserved-runs.ts';
 
 interface WatchedControl {
   readonly control: ControlDatabase;
   readonly queue: Queue;
+  readonly timing: Timing;
   readonly log: Pick<ServiceLog, 'lost' | 'clockSetBack'>;
 }
 
-export async function watchControl({ control, queue, log }: WatchedControl): Promise<void> {
+export async function watchControl({ control, queue, timing, log }: WatchedControl): Promise<void> {
   const { wasSetBack, lost } = await control.transaction(async (session) => ({
     wasSetBack: await followClock(session),
     lost: await settleLost(session, queue),
   }));
+  await control.transaction((session) => failUnservedRuns(session, timing.serve));
   if (wasSetBack) log.clockSetBack();
   lost.forEach(log.lost);
 }

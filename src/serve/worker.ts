@@ -98,7 +98,7 @@ export async function work(options: WorkerOptions): Promise<void> {
   const hands = Array.from({ length: options.capacity }, () => repeatClaims(hand));
   const chores = [
     repeat(timing.serve.configPoll, refresh),
-    repeat(timing.serve.monitor, () => watchControl({ control, queue, log })),
+    repeat(timing.serve.monitor, () => watchControl({ control, queue, timing, log })),
   ];
   const draining = drain(options, stop, active);
   await Promise.all([...hands, ...chores]);

@@ -3,7 +3,7 @@
  * refused, so that not each run tries again; and defaults that increp has set, which can have no comment.
  */
 import * as z from 'zod';
-import { readOptional, writeOptional } from './optional-file.ts';
+import { changeOptional, readOptional } from './optional-file.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const COPIED_OBJECTS_FILE = 'copied.objects.json';
@@ -31,8 +31,8 @@ export type CopiedDefault = Readonly<z.infer<typeof defaultSchema>>;
 
 const fileSchema = z.object({
   format: z.literal(1),
-  refused: z.array(refusedSchema),
-  defaults: z.array(defaultSchema),
+  refused: z.array(refusedSchema).readonly(),
+  defaults: z.array(defaultSchema).readonly(),
 });
 
 export interface CopiedObjects {
@@ -40,12 +40,20 @@ export interface CopiedObjects {
   readonly defaults: readonly CopiedDefault[];
 }
 
+const NO_OBJECTS: CopiedObjects = { refused: [], defaults: [] };
+
 /**
  * A file that cannot be read counts as empty. Then a refused object is tried once more than needed, and a default that
  * differs from the source counts as one of a user.
  */
 export const readCopiedObjects = async (directory: string): Promise<CopiedObjects> =>
-  (await readOptional(directory, COPIED_OBJECTS_FILE, fileSchema)) ?? { refused: [], defaults: [] };
+  (await readOptional(directory, COPIED_OBJECTS_FILE, fileSchema)) ?? NO_OBJECTS;
 
-export const writeCopiedObjects = (directory: string, objects: CopiedObjects): Promise<void> =>
-  writeOptional(directory, COPIED_OBJECTS_FILE, { format: 1, ...objects });
+export const changeCopiedObjects = (
+  directory: string,
+  change: (before: CopiedObjects) => CopiedObjects,
+): Promise<void> =>
+  changeOptional({
+    ...{ directory, name: COPIED_OBJECTS_FILE, schema: fileSchema },
+    change: (found) => ({ format: 1 as const, ...change(found ?? NO_OBJECTS) }),
+  });

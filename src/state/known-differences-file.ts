@@ -5,7 +5,7 @@ import {
   type KnownDifference,
   type NotedComparison,
 } from '../schema/known-differences.ts';
-import { readOptional, writeOptional } from './optional-file.ts';
+import { changeOptional, readOptional } from './optional-file.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const KNOWN_DIFFERENCES_FILE = 'known.differences.json';
@@ -19,7 +19,15 @@ export async function noteComparisons(
   results: readonly NotedComparison[],
 ): Promise<readonly KnownDifference[]> {
   const known = await readKnownDifferences(directory);
-  const next = afterComparisons(known, results, new Date());
-  if (next !== known) await writeOptional(directory, KNOWN_DIFFERENCES_FILE, { format: 1, tables: next });
+  const now = new Date();
+  let next = afterComparisons(known, results, now);
+  if (next === known) return known;
+  await changeOptional({
+    ...{ directory, name: KNOWN_DIFFERENCES_FILE, schema: knownDifferencesSchema },
+    change: (found) => {
+      next = afterComparisons(found?.tables ?? [], results, now);
+      return { format: 1 as const, tables: [...next] };
+    },
+  });
   return next;
 }

@@ -1,6 +1,6 @@
 /** `sync-state/reported.warnings.json`: the warnings that quiet runs have reported. */
 import { standingWarningsSchema, type StandingWarning } from '../schema/standing-warnings.ts';
-import { readOptional, writeOptional } from './optional-file.ts';
+import { changeOptional, readOptional } from './optional-file.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const REPORTED_WARNINGS_FILE = 'reported.warnings.json';
@@ -9,7 +9,11 @@ export const REPORTED_WARNINGS_FILE = 'reported.warnings.json';
 export const readReportedWarnings = async (directory: string): Promise<readonly StandingWarning[]> =>
   (await readOptional(directory, REPORTED_WARNINGS_FILE, standingWarningsSchema))?.warnings ?? [];
 
-export const writeReportedWarnings = (
+export const changeReportedWarnings = (
   directory: string,
-  warnings: readonly StandingWarning[],
-): Promise<void> => writeOptional(directory, REPORTED_WARNINGS_FILE, { format: 1, warnings });
+  change: (known: readonly StandingWarning[]) => readonly StandingWarning[],
+): Promise<void> =>
+  changeOptional({
+    ...{ directory, name: REPORTED_WARNINGS_FILE, schema: standingWarningsSchema },
+    change: (found) => ({ format: 1 as const, warnings: [...change(found?.warnings ?? [])] }),
+  });

@@ -28,6 +28,19 @@ describe('tables and columns', () => {
     await expectRefusal(pair, { exitCode: 78, code: 'TABLE_NOT_FOUND', what, next: 'tables-config.json' });
   });
 
+  test('a name with its schema, and the names that were meant', async () => {
+    for (const [name, meant] of [
+      ['public.orders', '"name": "orders"'],
+      ['public.order', '"name": "orders"'],
+      ['shop.items', '"schema": "shop", "name": "items"'],
+    ]) {
+      await tables({ name });
+      const what = [`schema "public" of the source has no table "${name}"`];
+      const next = `replace "name": "${name}" by ${meant}.`;
+      await expectRefusal(pair, { exitCode: 78, code: 'TABLE_NOT_FOUND', what, next });
+    }
+  });
+
   test('a schema that is not there', async () => {
     await pair.setEnv({ SOURCE_SCHEMA: 'shop' });
     const what = ['the source has no schema "shop"'];

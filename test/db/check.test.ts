@@ -41,7 +41,7 @@ async function check(pair: Pair, args = '', options: IncrepOptions = {}) {
 /** Runs the statement that an action prints. */
 async function obey(action: string | null | undefined, pool: pg.Pool): Promise<void> {
   const [, statement] =
-    /(?:At|run at) the (?:source|destination)(?:, run)?: ([^\n]+)/.exec(action ?? '') ?? [];
+    /(?:At|run at) the (?:source|destination)(?:, run(?: as [^:]+)?)?: ([^\n]+)/.exec(action ?? '') ?? [];
   if (statement === undefined) throw new Error(`there is nothing to run in "${action}"`);
   await pool.query(statement);
 }
@@ -551,7 +551,7 @@ slowTest(
     expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
     // The other view is a superuser's, of whom nobody should become a member.
     expect(due.find('DEPENDENT_OBJECTS')?.action).toMatch(
-      /ALTER VIEW public\.roots OWNER TO "writer_.*; GRANT "analyst_/,
+      /run as a superuser: ALTER VIEW public\.roots OWNER TO "writer_.*; GRANT "analyst_/,
     );
     await obey(due.find('DEPENDENT_OBJECTS')?.action, pair.destination);
     const mended = await check(pair);

@@ -166,6 +166,25 @@ test('all tables of swapped sides have the same error, also after a reset', asyn
   );
 });
 
+slowTest(
+  'tables of every batch have the error of swapped sides that the state of one table shows',
+  async () => {
+    const names = Array.from({ length: 120 }, (_, index) => `t${index}`);
+    await using pair = await freshPair({
+      ...ordersPreset,
+      sourceSql: `${String(ordersPreset.sourceSql)}; ${names.map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL)`).join('; ')}`,
+      tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),
+    });
+    await sync(pair, 't119');
+    await pair.setEnv(swappedSides(pair));
+    const { tables } = (await trySync(pair)).summary;
+    expect(tables).toHaveLength(120);
+    expect(new Set(tables.map(({ error }) => error?.message))).toEqual(
+      new Set([expect.stringMatching(/^source and destination are swapped: according to the state in/)]),
+    );
+  },
+);
+
 test('swapped sides say so of a table with another name at the destination, too', async () => {
   await using pair = await freshPair('orders');
   await pair.writeTables([{ ...ORDERS_CONFIG, dest_name: 'w_orders' }]);

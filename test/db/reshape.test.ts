@@ -249,7 +249,7 @@ slowTest('what is in the way is dropped and made again, and then the table takes
   await asBoss(pair, 'CREATE VIEW v AS SELECT total FROM orders');
   await pair.source.query(WIDER);
   expect((await trySync(pair)).table().error?.hint).toMatch(
-    /^The old table stays in use. At the destination, run: ALTER VIEW public.v OWNER TO .*$/,
+    /^The old table stays in use. At the destination, run as a superuser: ALTER VIEW public.v OWNER TO .*$/,
   );
   await asBoss(pair, 'DROP VIEW v');
   await sync(pair);
@@ -480,7 +480,7 @@ slowTest('a table of another owner is not altered, and the statement names the n
   expect(stdout).toContain('would be refused: increp may not alter table public.orders');
   const { error } = (await trySync(pair)).table();
   expect(error?.message).toContain('needs a new shape, but increp may not alter table public.orders');
-  const [, statement = ''] = /run: (.*)$/.exec(error?.hint ?? '') ?? [];
+  const [, statement = ''] = /run as a superuser: (.*)$/.exec(error?.hint ?? '') ?? [];
   await pair.destination.query(statement);
   expect((await sync(pair)).table().action).toBe('reset');
 });

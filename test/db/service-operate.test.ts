@@ -1,5 +1,5 @@
 /** What operators change through the API: runs, pauses, schedules and commands. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -253,4 +253,48 @@ test('a request that cannot be met is refused, or its run fails, with what to do
   await ask('PUT', '/pipelines/shop/schedules/ordres', { every: '1s' });
   await control.until(`SELECT FROM runs WHERE entry = 'ordres' AND state = 'failed'
     AND error ->> 'message' LIKE 'no entry "ordres" in %'`);
+});
+
+test('a run of a pipeline that no worker can read says why it waits, and fails in the end', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await control.add('shop', pair);
+  const save = (entry: object) =>
+    writeFile(join(control.root, 'shop', 'tables-config.json'), JSON.stringify([entry]));
+  const { unique_cols: keys, ...unkeyed } = ORDERS_CONFIG;
+  await save({ ...unkeyed, primary_key: keys });
+  const timing = { ...QUICK, serve: { ...QUICK.serve, unservedRun: 4 } };
+  const serve = control.start('serve --no-worker --listen 127.0.0.1:0', { timing });
+  await control.until('SELECT FROM pipelines WHERE unserved_since IS NOT NULL');
+  const token = await makeToken(control, { role: 'admin' });
+  const { ask, call } = await apiOf(serve, token);
+  const why = { code: 'CONFIG_INVALID', message: expect.stringContaining('did you mean unique_cols?') };
+  const blocked = { ...why, since: expect.stringMatching(/^2/) };
+
+  const asked = await ask('POST', '/pipelines/shop/sync', {});
+  expect(asked).toMatchObject({ status: 202, json: { blocked_by: blocked } });
+  expect((await ask('GET', `/runs/${runIn(asked)}`)).json).toMatchObject({
+    state: 'queued',
+    blocked_by: blocked,
+  });
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/html' };
+  expect((await call(`/runs/${runIn(asked)}`, { headers })).text).toContain('This run waits. No worker');
+  expect((await ask('GET', '/status')).json).toMatchObject({
+    attention: [{ pipeline: 'shop', state: 'not_valid', since: blocked.since }],
+  });
+
+  // Without a worker, the run waits until one starts.
+  control.start('work --drain 0s', { timing });
+  await control.until(
+    `SELECT FROM runs WHERE state = 'failed' AND finished_at > requested_at + interval '3s'`,
+  );
+  expect((await ask('GET', `/runs/${runIn(asked)}`)).json).toMatchObject({
+    error: { ...why, message: expect.stringMatching(/^The run has waited 4s\. .*did you mean unique_cols/s) },
+  });
+  await save(ORDERS_CONFIG);
+  await control.until('SELECT FROM pipelines WHERE problem IS NULL AND unserved_since IS NULL');
+  const again = await ask('POST', '/pipelines/shop/sync', {});
+  expect(Object.keys(again.json)).toEqual(['run']);
+  await control.until(`SELECT FROM runs WHERE id = '${runIn(again)}' AND state = 'ok'`);
+  await expectSameRows(pair, 'orders');
 });

@@ -94,9 +94,9 @@ test('after a sync, each read model shows it', async () => {
   const runs = await readRuns(session, { visible: null, pipeline: 'shop', limit: 100 });
   // Only the first run is sure to have work for both tables.
   const partial = runs.findLast(({ state }) => state === 'partial');
-  const run = await readRun(session, partial?.id ?? '');
+  const run = await readRun(session, partial?.id ?? '', 60);
   expect(run).toMatchObject({ origin: 'schedule', look: { state: 'done' }, work: [{ state: 'failed' }, {}] });
-  expect(await readRun(session, `' OR true`)).toBeUndefined();
+  expect(await readRun(session, `' OR true`, 60)).toBeUndefined();
   expect(await readWorkers(session, 60)).toMatchObject([{ state: 'working', capacity: 4, serves: ['shop'] }]);
   expect(await readQueue(session, null)).toMatchObject({ waiting: expect.any(Number) });
   expect(await readEvents(session, { visible: null, pipeline: null, limit: 10 })).toEqual([]);

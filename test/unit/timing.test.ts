@@ -13,6 +13,7 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   'serve.heartbeat': 30,
   'serve.beat': 10,
   'serve.monitor': 10,
+  'serve.unservedRun': 600,
   'serve.streamPoll': 2,
   'serve.drain': 30,
   'serve.idleTransaction': 5,

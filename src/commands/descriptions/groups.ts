@@ -1,14 +1,5 @@
-/** The commands by purpose, in the order of the help, and the first commands to try. */
-
-export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'Set up': ['init', 'check', 'config', 'deletes-sql'],
-  Run: ['sync', 'plan'],
-  Inspect: ['status', 'history', 'verify'],
-  Repair: ['reset'],
-  Move: ['sequences'],
-  Serve: ['serve', 'work', 'token'],
-  'Try it': ['demo', 'help', 'completion'],
-};
+/** The first commands to try, and the texts around the list of commands. */
+import { COMMAND_GROUPS } from '../../command-groups.ts';
 
 export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 'status'];
 

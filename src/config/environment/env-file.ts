@@ -168,8 +168,13 @@ function checkName(name: string, report: ReportProblem): void {
   }
   const suggestion = nearest(name, NAMES);
   const [prefix = ''] = name.split('_');
-  const family = NAMES.filter((known) => known.startsWith(`${prefix}_`)).join(', ') || undefined;
-  report({ where, what: 'unknown variable', suggestion, allowed: suggestion ? undefined : family });
+  const family = NAMES.filter((known) => known.startsWith(`${prefix}_`));
+  report({
+    where,
+    what: 'unknown variable',
+    suggestion,
+    names: suggestion !== undefined || family.length === 0 ? undefined : family,
+  });
 }
 
 /** Other programs may use such variables too. So only a name that is nearly a variable of increp causes a warning. */

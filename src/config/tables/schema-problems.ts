@@ -3,6 +3,9 @@ import * as z from 'zod';
 import { nearest } from '../../nearest.ts';
 import type { Problem } from '../problems.ts';
 import { alternatives, show } from '../problems.ts';
+import { isObject } from './json.ts';
+import { meantKey } from './other-names.ts';
+import { scheduleSchema } from './schedule-schema.ts';
 
 export const TABLES_FILE = 'tables-config.json';
 
@@ -26,17 +29,40 @@ export function placeInFile(path: Path): string {
   return steps.join('').replace(/^\./, '');
 }
 
+/** Nothing is said about a key that has another name in the file. */
 export function problemsOf(issues: readonly Issue[], checked: CheckedValue): Problem[] {
-  return issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' ? unknownKeys(issue, checked) : [wrongValue(issue, checked)],
-  );
+  const misnamed = misnamedKeys(checked.value, checked.knownKeys);
+  return issues
+    .filter(({ path: [key] }) => key === undefined || !misnamed.includes(key))
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys' ? unknownKeys(issue, checked) : [wrongValue(issue, checked)],
+    );
 }
 
-function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys }: CheckedValue): Problem[] {
+/** The known keys that the unknown keys of the value probably mean. */
+export function misnamedKeys(value: unknown, knownKeys: readonly string[]): readonly PropertyKey[] {
+  const written = isObject(value) ? Object.keys(value) : [];
+  return written
+    .filter((key) => !knownKeys.includes(key))
+    .flatMap((key) => meantKey(key, knownKeys) ?? [])
+    .filter((key) => !written.includes(key));
+}
+
+function unknownKeys(
+  issue: z.core.$ZodIssueUnrecognizedKeys,
+  { value, path, knownKeys: ownKeys }: CheckedValue,
+): Problem[] {
+  // The only object inside an entry whose keys are checked one by one.
+  const knownKeys = issue.path.at(-1) === 'schedule' ? Object.keys(scheduleSchema.shape) : ownKeys;
+  const container = valueAt(value, issue.path);
   return issue.keys.map((key) => {
-    const suggestion = nearest(key, knownKeys);
-    const allowed = suggestion === undefined ? knownKeys.join(', ') : undefined;
-    return { where: placeOf([...path, ...issue.path, key]), what: 'unknown key', suggestion, allowed };
+    const where = placeOf([...path, ...issue.path, key]);
+    const meant = meantKey(key, knownKeys);
+    if (meant === undefined) return { where, what: 'unknown key', names: knownKeys };
+    const written = isObject(container) ? container[key] : undefined;
+    const isName = typeof written === 'string' && LISTS_OF_NAMES.includes(meant);
+    const suggestion = isName ? `"${meant}": ${show(namesIn(written))}` : meant;
+    return { where, what: 'unknown key', suggestion };
   });
 }
 
@@ -51,6 +77,8 @@ const LISTS_OF_NAMES: readonly PropertyKey[] = [
   'metadata_columns',
 ];
 
+const namesIn = (text: string): readonly string[] => text.split(/\s*,\s*/);
+
 function wrongValue(issue: Issue, checked: CheckedValue): Problem {
   const where = placeOf([...checked.path, ...issue.path]);
   const value = valueAt(checked.value, issue.path);
@@ -58,7 +86,7 @@ function wrongValue(issue: Issue, checked: CheckedValue): Problem {
   if (position)
     return { where: `${where}, line ${position.line}, column ${position.column}`, what: issue.message };
   if (typeof value === 'string' && LISTS_OF_NAMES.includes(issue.path.at(-1) ?? ''))
-    return { where, what: `must be an array such as ${show(value.split(/\s*,\s*/))}` };
+    return { where, what: `must be an array such as ${show(namesIn(value))}` };
   const allowed = issue.code === 'invalid_value' ? alternatives(choicesOf(issue)) : issue.message;
   if (value === undefined) return { where, what: 'missing', allowed };
   const suggestion = typeof value === 'string' ? suggestionFor(issue, value) : undefined;

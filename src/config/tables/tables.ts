@@ -8,7 +8,7 @@ import { destinationColumn } from '../../schema/selection.ts';
 import { isObject, parseJson } from './json.ts';
 import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './table-mapping.ts';
 import type { ReportProblem, Warn } from '../problems.ts';
-import { placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
+import { misnamedKeys, placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { DeletionLog, InheritedKey, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
@@ -33,6 +33,8 @@ export interface RawEntry {
   readonly value: unknown;
   readonly path: readonly PropertyKey[];
   readonly defaults: TableOptions;
+  /** The options that unknown keys of the defaults probably mean. */
+  readonly misnamedDefaults: readonly PropertyKey[];
 }
 
 interface Tables {
@@ -133,8 +135,9 @@ function entriesOf(document: unknown, report: ReportProblem): RawEntry[] {
   if (tables.length === 0)
     report({ where: placeOf(isBare ? [] : ['tables']), what: 'there are no tables; add an entry for each' });
   const shared = isObject(defaults) ? readDefaults(defaults, report) : {};
+  const misnamedDefaults = misnamedKeys(defaults, DEFAULTS_KEYS);
   const entryAt = (value: unknown, index: number): RawEntry => {
-    return { value, path: isBare ? [index] : ['tables', index], defaults: shared };
+    return { value, path: isBare ? [index] : ['tables', index], defaults: shared, misnamedDefaults };
   };
   return tables.map(entryAt);
 }
@@ -149,15 +152,16 @@ function readDefaults(defaults: TableOptions, report: ReportProblem): TableOptio
 
 /** Undefined if a problem was reported. */
 function readTable(
-  { value, path, defaults }: RawEntry,
+  { value, path, defaults, misnamedDefaults }: RawEntry,
   homes: DefaultSchemas,
   report: ReportProblem,
 ): TableSettings | TablePattern | undefined {
   const own = isObject(value) ? value : undefined;
   const merged = own ? { ...defaults, ...own } : value;
+  const misnamed = [...misnamedDefaults, ...misnamedKeys(merged, TABLE_KEYS)];
   const { data, error } = tableSchema.safeParse(merged);
   if (data) {
-    if (reportMissing(merged, path, report)) return undefined;
+    if (reportMissing(merged, path, misnamed, report)) return undefined;
     const contradiction = contradictionIn(data, own ?? {});
     if (!contradiction) {
       const inherited = inheritedIn(data, own ?? {});
@@ -180,18 +184,23 @@ function readTable(
   problemsOf(issues, { value: merged, path, knownKeys: TABLE_KEYS }).forEach((problem) =>
     report({ ...problem, table }),
   );
-  reportMissing(merged, path, report);
+  reportMissing(merged, path, misnamed, report);
   return undefined;
 }
 
 /**
- * Reports missing keys, which every mode except full-refresh needs. A default counts. Returns true if a key is
- * missing.
+ * Reports missing keys, which every mode except full-refresh needs. A default counts, and a key with another name was
+ * reported. Returns true if a key is missing.
  */
-function reportMissing(table: unknown, path: readonly PropertyKey[], report: ReportProblem): boolean {
+function reportMissing(
+  table: unknown,
+  path: readonly PropertyKey[],
+  misnamed: readonly PropertyKey[],
+  report: ReportProblem,
+): boolean {
   if (!isObject(table) || table['mode'] === 'full-refresh') return false;
   const missing = NEEDED_KEYS.filter(({ key }) => table[key] === undefined);
-  for (const { key, allowed } of missing)
+  for (const { key, allowed } of missing.filter((each) => !misnamed.includes(each.key)))
     report({
       where: placeOf([...path, key]),
       table: nameOf(table),
@@ -219,12 +228,17 @@ function checkNames(entries: readonly RawEntry[], homes: DefaultSchemas, report:
 
 /** Only a warning, because a table can have such a name. An explicit "schema" ends the warning. */
 function warnOfDottedName({ value, path, defaults }: RawEntry, { source }: DefaultSchemas, warn: Warn): void {
-  const name = nameOf(value);
-  if (!name?.startsWith(`${source.schema}.`) || nameOf(value, 'schema') || nameOf(defaults, 'schema')) return;
-  const table = JSON.stringify(name.slice(source.schema.length + 1));
-  warn(
-    `${placeOf(path)} (table ${name}): "name" is the name without the schema; write "name": ${table}, "schema": ${JSON.stringify(source.schema)}`,
-  );
+  const [name, destination] = [nameOf(value), nameOf(value, 'dest_name')];
+  const hasOwn = (key: string) => nameOf({ ...defaults, ...(value as object) }, key) !== undefined;
+  const say = (key: string, correction: string) =>
+    warn(
+      `${placeOf(path)} (table ${name ?? ''}): "${key}" is the name without the schema; write ${correction}`,
+    );
+  if (name?.startsWith(`${source.schema}.`) && !hasOwn('schema') && !hasOwn('query'))
+    say('name', `"name": ${JSON.stringify(name.slice(source.schema.length + 1))}`);
+  const [, schema, table] = /^([^.*]+)\.([^.]+)$/.exec(destination ?? '') ?? [];
+  if (schema !== undefined && !hasOwn('dest_schema'))
+    say('dest_name', `"dest_schema": ${JSON.stringify(schema)}, "dest_name": ${JSON.stringify(table)}`);
 }
 
 /** Only a warning, because an entry can keep its key while the mode is full-refresh. Defaults are for other tables. */

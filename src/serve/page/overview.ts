@@ -113,7 +113,7 @@ function attention({ actor, overview }: OverviewFacts): Content {
   const rows = [
     ...troubledPipelines
       .flatMap(pipelineTroubles)
-      .map((trouble) => [...troubleCells(trouble), actionLinks(actor, [], trouble)]),
+      .map((trouble) => [...troubleCells(trouble, now), actionLinks(actor, [], trouble)]),
     ...tables.map((row) => attentionCells(row, actor, now)),
   ];
   const more = tablesInTrouble - tables.length;
@@ -133,8 +133,12 @@ function attention({ actor, overview }: OverviewFacts): Content {
   })}${more > 0 ? html`<p class="quiet">${formatCount(more)} more tables are on the pages of their pipelines.</p>` : ''}${morePipelines > 0 ? html`<p class="quiet">${formatCount(morePipelines)} more pipelines need attention.</p>` : ''}`;
 }
 
-const troubleCells = ({ pipeline, state, problem }: PipelineTrouble): readonly Content[] => [
-  ...[problemBadge(state.replace('_', ' ')), pipelineLink(pipeline), NONE, NONE, failureText(problem)],
+const troubleCells = (
+  { pipeline, state, problem, since }: PipelineTrouble,
+  now: Date,
+): readonly Content[] => [
+  ...[problemBadge(state.replace('_', ' ')), pipelineLink(pipeline), since ? ago(since, now) : NONE, NONE],
+  failureText(problem),
 ];
 
 function attentionCells(row: AttentionRow, actor: Actor, now: Date): readonly Content[] {

@@ -29,6 +29,7 @@ import { readAssets } from './assets.ts';
 import { renderScreen } from './layout.ts';
 import { pipelineLink } from './links.ts';
 import { loginContent, refusalContent } from './login.ts';
+import { silentSecondsOf } from '../unserved-runs.ts';
 import { attentionText, overviewContent, PIPELINES_ON_PAGE } from './overview.ts';
 import { pipelineContent, TABLES_ON_PAGE } from './pipeline.ts';
 import { NOTICES } from './questions.ts';
@@ -86,7 +87,7 @@ function addScreens(app: WebApp, parts: WebParts): void {
   app.add({ method: 'get', path: '/runs/:run', access: 'read' }, (context) => runScreen(context, parts));
 }
 
-const silentSeconds = ({ timing }: WebParts): number => timing.serve.heartbeat * 2;
+const silentSeconds = ({ timing }: WebParts): number => silentSecondsOf(timing.serve);
 
 async function overviewScreen(context: WebContext, parts: WebParts): Promise<Response> {
   const actor = actorOf(context);

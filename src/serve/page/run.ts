@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import { formatCount, formatSeconds } from '../../format.ts';
 import { hasRole, type Actor } from '../access/roles.ts';
+import type { Blocker } from '../read/pipeline-trouble.ts';
 import type { AttemptRow } from '../read/rows.ts';
 import { LOG_LEVELS, type LogRow } from '../read/logs.ts';
 import type { RunDetails } from '../read/run.ts';
@@ -30,7 +31,7 @@ export interface ShownLog {
 }
 
 export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readonly Html[] {
-  const { now, state, pipeline, error, finishedAt } = run;
+  const { now, state, pipeline, error, finishedAt, blockedBy } = run;
   const mayCancel = hasRole(actor, 'operate') && finishedAt === null;
   return [
     html`<div class="head">
@@ -44,12 +45,22 @@ export function runContent(run: RunDetails, actor: Actor, log: ShownLog): readon
         }
       </div>
       <p>${wordBadge(state)}</p>
+      ${blockedBy ? blockedText(blockedBy) : ''}
       ${error ? html`<div class="alarm failed">${failureText(error)}</div>` : ''} ${about(run)}`,
     ...(run.kind === 'sync'
       ? [section('tables', 'Tables with work', workTable(run, now))]
       : [commandResult(run)]),
     section('log', 'Log', logTable(run, log)),
   ];
+}
+
+function blockedText(blocker: Blocker): Html {
+  const since = blocker.since ? html` since ${utc(blocker.since)}` : '';
+  const text = html`This run waits. No worker can serve its pipeline${since}.`;
+  return html`<div class="alarm failed">
+    <p>${text}</p>
+    ${failureText(blocker)}
+  </div>`;
 }
 
 function about(run: RunDetails): Html {

@@ -1,11 +1,15 @@
-/** What concerns a whole pipeline and needs attention. Pure. */
+/** What concerns a whole pipeline and needs attention. */
 import * as z from 'zod';
-import { failure, type FailureRow } from './rows.ts';
+import type { ControlSession } from '../../postgres/control-database.ts';
+import { READ_TROUBLE } from '../../sql/control/unserved.ts';
+import { failure, maybeTime, type FailureRow } from './rows.ts';
 
 export const troubledPipeline = z.object({
   pipeline: z.string(),
   /** What is wrong with its tables-config.json. */
   problem: failure.nullable(),
+  /** Since when no worker can serve it. */
+  since: maybeTime.default(null),
   scheduleProblem: z.string().nullable(),
   isServed: z.boolean(),
   /** Working workers, also those that do not know the pipeline. */
@@ -19,6 +23,8 @@ export interface PipelineTrouble {
   readonly pipeline: string;
   readonly state: 'not_valid' | 'no_worker' | 'no_schedule';
   readonly problem: FailureRow;
+  /** Null for a problem that does not stop its runs. */
+  readonly since: Date | null;
 }
 
 /** The rule of `pipelineTroubles`, for a row without the workers. */
@@ -30,18 +36,32 @@ export const isTroubled = ({
   problem !== null || !isServed || scheduleProblem !== null;
 
 export function pipelineTroubles(row: TroubledPipeline): readonly PipelineTrouble[] {
-  const { pipeline, problem, scheduleProblem, isServed } = row;
+  const { pipeline, problem, scheduleProblem, isServed, since } = row;
   const troubles: PipelineTrouble[] = [];
   // If its configuration is not valid, no worker can have it.
-  if (problem) troubles.push({ pipeline, state: 'not_valid', problem });
-  else if (!isServed) troubles.push({ pipeline, state: 'no_worker', problem: noWorker(row) });
+  if (problem) troubles.push({ pipeline, state: 'not_valid', problem, since });
+  else if (!isServed) troubles.push({ pipeline, state: 'no_worker', problem: noWorker(row), since });
   if (scheduleProblem !== null)
     troubles.push({
-      ...{ pipeline, state: 'no_schedule' },
+      ...{ pipeline, state: 'no_schedule', since: null },
       problem: trouble('NO_SCHEDULE', scheduleProblem, 'Correct the schedule of the pipeline.'),
     });
   return troubles;
 }
+
+/** Why a run of the pipeline does not begin. Undefined if a worker serves the pipeline. */
+export async function readBlocker(
+  session: ControlSession,
+  pipeline: string,
+  silentSeconds: number,
+): Promise<Blocker | undefined> {
+  const { rows } = await session.query(READ_TROUBLE, [pipeline, silentSeconds]);
+  const row = troubledPipeline.optional().parse(rows[0]);
+  const [trouble] = row && !row.isServed ? pipelineTroubles(row) : [];
+  return trouble && { ...trouble.problem, since: trouble.since };
+}
+
+export type Blocker = FailureRow & { readonly since: Date | null };
 
 function noWorker({ workers, lacks }: TroubledPipeline): FailureRow {
   const because = (message: string, hint: string) => trouble('NO_WORKER', message, hint);

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { ControlSession } from '../../postgres/control-database.ts';
 import { READ_RUN_ATTEMPTS } from '../../sql/control/read/activity.ts';
 import { READ_RUN, READ_RUN_TABLES, READ_RUNS } from '../../sql/control/read/details.ts';
+import { readBlocker, type Blocker } from './pipeline-trouble.ts';
 import { attempt, failure, maybeTime, time, type AttemptRow, type VisiblePipelines } from './rows.ts';
 
 const run = z.object({
@@ -68,12 +69,18 @@ export interface RunDetails extends z.infer<typeof run> {
   readonly result: Readonly<Record<string, unknown>> | null;
   /** Tables with work, failures first. */
   readonly work: readonly (z.infer<typeof runTable> & { readonly by: AttemptRow | undefined })[];
+  /** Why the run, or the rest of it, does not begin. */
+  readonly blockedBy: Blocker | undefined;
   /** The look for tables with work. */
   readonly look: AttemptRow | undefined;
 }
 
 /** @param id any text of a user */
-export async function readRun(session: ControlSession, id: string): Promise<RunDetails | undefined> {
+export async function readRun(
+  session: ControlSession,
+  id: string,
+  silentSeconds: number,
+): Promise<RunDetails | undefined> {
   if (!z.uuid().safeParse(id).success) return undefined;
   const found = run
     .extend({ now: time, result: z.record(z.string(), z.unknown()).nullable() })
@@ -82,8 +89,12 @@ export async function readRun(session: ControlSession, id: string): Promise<RunD
   if (!found) return undefined;
   const tables = z.array(runTable).parse((await session.query(READ_RUN_TABLES, [id])).rows);
   const attempts = z.array(attempt).parse((await session.query(READ_RUN_ATTEMPTS, [id])).rows);
+  const isWaiting =
+    found.state === 'queued' || (!found.finishedAt && tables.some(({ state }) => state === 'queued'));
+  const mayBeBlocked = isWaiting && found.options['preview'] !== true;
   return {
     ...found,
+    blockedBy: mayBeBlocked ? await readBlocker(session, found.pipeline, silentSeconds) : undefined,
     work: tables.map((each) => ({ ...each, by: attempts.find((one) => one.id === each.attempt) })),
     look: attempts.find((one) => one.table === null),
   };

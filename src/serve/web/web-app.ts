@@ -97,14 +97,11 @@ export class WebApp {
 
   /** The methods that the path of a request accepts. */
   methodsOf(path: string): readonly string[] {
-    const parts = path.split('/');
-    const isIt = (route: WebRoute): boolean => {
-      const own = route.path.split('/');
-      return (
-        own.length === parts.length && own.every((part, at) => part.startsWith(':') || part === parts[at])
-      );
-    };
-    return [...new Set(this.routes.filter(isIt).map(({ method }) => method.toUpperCase()))];
+    const methods = new Set(this.routes.map(({ method }) => method.toUpperCase()));
+    // Middleware matches each method.
+    const accepts = (method: string): boolean =>
+      this.hono.router.match(method, path)[0].some(([[, own]]) => own.method === method);
+    return [...methods].filter(accepts);
   }
 
   get routes(): readonly WebRoute[] {

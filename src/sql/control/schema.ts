@@ -327,6 +327,10 @@ ALTER TABLE ${CONTROL_SCHEMA}.tables
   ADD COLUMN is_waiting_more boolean NOT NULL DEFAULT false,
   ADD COLUMN waiting_at timestamptz;
 `,
+  /* sql */ `
+-- Since then, no worker has the configuration and the connections of the pipeline. Null while one has.
+ALTER TABLE ${CONTROL_SCHEMA}.pipelines ADD COLUMN unserved_since timestamptz;
+`,
 ];
 
 export const CONTROL_VERSION = 1 + MIGRATIONS.length;

@@ -4,7 +4,7 @@ import type { SessionParameters } from '../../config/settings.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
-import { inBatches } from '../../postgres/batches.ts';
+import { batchesOf, inBatches } from '../../postgres/batches.ts';
 import type { SchemaAccess } from '../../postgres/catalog.ts';
 import type { Endpoint } from '../../postgres/endpoint.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
@@ -13,6 +13,7 @@ import type { NativeTypes } from '../../schema/native-types.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
+import { onceOnly } from '../../once-only.ts';
 import { takeCommand } from '../../ownership.ts';
 import { fileFault, hasCode } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
@@ -22,7 +23,7 @@ import { gatherMergeFaults } from './merge-expressions.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
 import { findRenamed } from './renamed-tables.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
-import { reconcile, swappedSides, type SavedState } from './saved-state.ts';
+import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
 import type { Selected, SelectedSource } from './source-selection.ts';
 import type { TableNames } from './table-names.ts';
 import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
@@ -123,8 +124,9 @@ export async function gatherFacts(
 ): Promise<Facts> {
   const schemas = new Map<string, DestinationSchema>();
   const early = await describing;
+  const findProof = onceOnly(() => swappedInAnyFile(context));
   const gathered = await inBatches(tables, async (batch) => {
-    const together = await gatherTogether(context, batch, early);
+    const together = await gatherTogether(context, batch, { early, findProof });
     for (const [name, schema] of together.schemas) schemas.set(name, schema);
     return together.tables;
   });
@@ -164,7 +166,7 @@ interface GatheredBatch {
 async function gatherTogether(
   context: Gathering,
   tables: readonly TableSettings[],
-  early: EarlySides,
+  { early, findProof }: { readonly early: EarlySides; readonly findProof: FindProof },
 ): Promise<GatheredBatch> {
   const named = namedTables(context, tables);
   const known = early.get(tables[0]);
@@ -241,7 +243,7 @@ async function gatherTogether(
       sourceParameters: context.settings.source.parameters,
     };
   });
-  const all = await withSwapped(context, servers, await Promise.all(facts));
+  const all = await withSwapped(context, servers, await Promise.all(facts), findProof);
   const unclaimed = await countUnclaimed(
     context,
     all
@@ -266,20 +268,42 @@ async function gatherTogether(
 
 /**
  * Without a state at the destination, only a state at the source shows that the sides are swapped. It may belong to an opposite
- * pipeline, unless the state of another table shows the same.
+ * pipeline, unless the state of another table shows the same, also a table of another batch.
  */
 async function withSwapped(
   context: Gathering,
   { destination }: Servers,
   tables: readonly (TableFacts | TableFailure)[],
+  findProof: FindProof,
 ): Promise<readonly (TableFacts | TableFailure)[]> {
   const isNew = (table: TableFacts | TableFailure) => isKnown(table) && table.saved.kind === 'none';
   if (!tables.some(isNew) || !(await areSidesSwapped(context))) return tables;
   const proof = tables
     .filter(isKnown)
     .find(({ saved }) => saved.kind === 'foreign' && saved.isSwapped === true);
-  const saved = proof?.saved ?? swappedSides(context.settings.pipeline, destination.database);
+  const saved =
+    proof?.saved ?? (await findProof()) ?? swappedSides(context.settings.pipeline, destination.database);
   return tables.map((table) => (isNew(table) ? { ...table, saved } : table));
+}
+
+type FindProof = () => Promise<SavedState | undefined>;
+
+/** Reads state files of the pipeline until one shows that the sides are swapped. */
+async function swappedInAnyFile(context: Gathering): Promise<SavedState | undefined> {
+  const destinationServer = await context.destination.identity();
+  for (const batch of batchesOf(namedTables(context, context.settings.tables))) {
+    const found = await Promise.all(
+      batch.map(async ({ names: { recordName, destinationName: destination } }) => {
+        const read = await attempt(() => context.stateFiles.read(recordName));
+        return read.kind === 'done'
+          ? swappedByFile(read.value, { destination, destinationServer })
+          : undefined;
+      }),
+    );
+    const proof = found.find((each) => each !== undefined);
+    if (proof) return proof;
+  }
+  return undefined;
 }
 
 /**

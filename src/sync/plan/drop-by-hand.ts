@@ -37,7 +37,9 @@ export function dropByHand(
       : [`Save the ${views.length === 1 ? 'view' : 'views'}: ${pgDump(from, views)}`]),
     ...(others.length === 0 ? [] : [`Save the definition of ${others.map(describeDependent).join(', ')}.`]),
     ...(unnamed.length === 0 ? [] : [`Drop or change ${unnamed.map(describeDependent).join(', ')}.`]),
-    ...(statements.length === 0 ? [] : [`At the destination, run: ${statements.join('; ')}`]),
+    ...(statements.length === 0
+      ? []
+      : [`At the destination, run${asOwner(ordered)}: ${statements.join('; ')}`]),
     `Sync the table: ${tableCommand('sync', from.name)}`,
     ...(views.length === 0
       ? []
@@ -45,13 +47,21 @@ export function dropByHand(
     ...(filled.length === 0
       ? []
       : [
-          `At the destination, run: ${filled.map(({ name }) => `REFRESH MATERIALIZED VIEW ${name}`).join('; ')}`,
+          `At the destination, run${asOwner(filled)}: ${filled.map(({ name }) => `REFRESH MATERIALIZED VIEW ${name}`).join('; ')}`,
         ]),
     ...(identities.length === 0
       ? []
       : [`Create the identity again with what this prints: ${tableCommand('sequences', from.name)}`]),
     ...(others.length === 0 ? [] : ['Create the other objects again.']),
   ]);
+}
+
+/** Only the owner of an object, or a superuser, may drop or refresh it. */
+function asOwner(objects: readonly Dependent[]): string {
+  const others = new Set(objects.flatMap(({ owner, isOurs }) => (owner === null || isOurs ? [] : [owner])));
+  const [owner] = others;
+  if (owner === undefined) return '';
+  return others.size === 1 ? ` as ${owner} or a superuser` : ' as a superuser';
 }
 
 export const isView = ({ kind }: Dependent): boolean => kind === 'view' || kind === 'materialized view';

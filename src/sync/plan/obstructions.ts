@@ -91,5 +91,12 @@ export function ownershipStep(
     const noun = of !== null ? 'TABLE' : kind.toUpperCase();
     return `ALTER ${noun} ${of ?? name} OWNER TO ${ident(role)}`;
   });
-  return statements.length === 0 ? [] : [`At the destination, run: ${[...new Set(statements)].join('; ')}`];
+  const who = owned.some(({ isOwnerSuper }) => isOwnerSuper)
+    ? 'a superuser'
+    : owned.every(isItself)
+      ? 'the owner'
+      : 'a superuser or a role that may grant membership';
+  return statements.length === 0
+    ? []
+    : [`At the destination, run as ${who}: ${[...new Set(statements)].join('; ')}`];
 }

@@ -4,9 +4,10 @@ import { utcTime } from '../../format.ts';
 import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
-import { printName, type TableName } from '../../schema/names.ts';
+import { printName } from '../../schema/names.ts';
 import { tracksVersions } from '../../schema/merged-columns.ts';
 import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
+import { patternOf } from '../../schema/patterns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
@@ -64,11 +65,17 @@ function tableNotFound(now: TableFacts): IncrepError {
     return tableGone(now, `whose last changes increp copied at ${utcTime(saved.record.syncedAt)}`);
   if (saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset')
     return tableGone(now, `which increp synced before the reset of ${utcTime(saved.why.at)}`);
-  const near = withoutSchema(sourceName, otherSourceNames) ?? nearest(sourceName.table, otherSourceNames);
+  const near = nearest(sourceName.table, otherSourceNames);
   if (destination)
     return new IncrepError('TABLE_NOT_FOUND', {
       what: `the source has no table ${printName(sourceName)}, but the destination has ${printName(destination.name)}`,
       next: `Check that source and destination are not swapped. If they are right, correct "name" in tables-config.json${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    });
+  const corrected = withoutSchema(now);
+  if (corrected)
+    return new IncrepError('TABLE_NOT_FOUND', {
+      what: `schema "${sourceName.schema}" of the source has no table "${sourceName.table}"; "name" is the name without the schema`,
+      next: `In tables-config.json, replace "name": ${JSON.stringify(patternOf(sourceName.table))} by ${fieldsOf(corrected)}.`,
     });
   return new IncrepError('TABLE_NOT_FOUND', {
     what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
@@ -76,9 +83,23 @@ function tableNotFound(now: TableFacts): IncrepError {
   });
 }
 
-/** The name may contain the schema, as in psql. */
-const withoutSchema = ({ schema, table }: TableName, others: readonly string[]): string | undefined =>
-  others.find((name) => table === `${schema}.${name}`);
+/** `"schema": "shop", "name": "orders"` */
+const fieldsOf = (entry: object): string =>
+  Object.entries(entry)
+    .map(([key, value]) => `"${key}": ${JSON.stringify(value)}`)
+    .join(', ');
+
+/** The entry of a table whose name contains the schema, as in psql. */
+function withoutSchema(now: TableFacts): { readonly schema?: string; readonly name: string } | undefined {
+  const { sourceName, otherSourceNames } = now;
+  const [, schema, table] = /^([^.]+)\.([^.]+)$/.exec(sourceName.table) ?? [];
+  if (schema === undefined || table === undefined) return undefined;
+  if (schema !== sourceName.schema) return { schema, name: patternOf(table) };
+  const name = patternOf(
+    otherSourceNames.includes(table) ? table : (nearest(table, otherSourceNames) ?? table),
+  );
+  return isOfPipelinesSchema(now) ? { name } : { schema, name };
+}
 
 /** increp synced the table before, so its name is not a typing error. The state of a view has no files. */
 const tableGone = (

@@ -7,7 +7,7 @@ import { objectWarning } from '../../report/object-texts.ts';
 import { tableKey } from '../../schema/names.ts';
 import {
   readCopiedObjects,
-  writeCopiedObjects,
+  changeCopiedObjects,
   type CopiedDefault,
   type RefusedObject,
 } from '../../state/copied-objects-file.ts';
@@ -54,8 +54,10 @@ export async function withoutRefusingObjects(
     if (found.changes.length === 0) break;
     changes.push(...found.changes);
     const { stateDirectory } = context.settings;
-    const before = await readCopiedObjects(stateDirectory);
-    await writeCopiedObjects(stateDirectory, { ...before, refused: [...before.refused, ...found.refused] });
+    await changeCopiedObjects(stateDirectory, (before) => ({
+      ...before,
+      refused: [...before.refused, ...found.refused],
+    }));
     now = await syncAgain();
   }
   return withChanges(context, now, changes);
@@ -149,16 +151,12 @@ async function takeRemembered(
   const { changes, refused, defaults } = await takeSteps(context, table, held);
   const isChanged = ({ column }: CopiedDefault) =>
     changes.some(({ kind, name, change }) => kind === 'default' && name === column && change !== 'refused');
-  const keptDefaults = all.defaults.filter((each) => isOther(each) || !isChanged(each));
-  if (
-    held.length < known.length ||
-    refused.length + defaults.length > 0 ||
-    keptDefaults.length < all.defaults.length
-  )
-    await writeCopiedObjects(stateDirectory, {
-      refused: [...all.refused.filter(isOther), ...held, ...refused],
-      defaults: [...keptDefaults, ...defaults],
-    });
+  const isKept = (each: CopiedDefault) => isOther(each) || !isChanged(each);
+  if (held.length < known.length || refused.length + defaults.length > 0 || !all.defaults.every(isKept))
+    await changeCopiedObjects(stateDirectory, (now) => ({
+      refused: [...now.refused.filter(isOther), ...held, ...refused],
+      defaults: [...now.defaults.filter(isKept), ...defaults],
+    }));
   return changes;
 }
 

@@ -220,7 +220,11 @@ test('a replication key of an entry in mode full-refresh is a warning, and one o
 
 test('a name with the schema is a warning with what to write', async () => {
   const { warnings } = await load([{ ...TABLE, name: 'public.customers' }]);
-  expect(warnings).toEqual([expect.stringMatching(/write "name": "customers", "schema": "public"$/)]);
+  expect(warnings).toEqual([expect.stringMatching(/write "name": "customers"$/)]);
+  const copied = await load([{ ...TABLE, dest_name: 'mart.orders' }]);
+  expect(copied.warnings).toEqual([
+    expect.stringMatching(/"dest_name" is .*; write "dest_schema": "mart", "dest_name": "orders"$/),
+  ]);
   expect((await load([{ ...TABLE, name: 'public.x', schema: 'public' }])).warnings).toEqual([]);
 });
 
@@ -343,8 +347,10 @@ describe('the defaults', () => {
   });
 
   test('cannot name a table', async () => {
-    expect(await problems({ defaults: { name: 'x' }, tables: [TABLE] })).toEqual([
-      expect.stringMatching(/^tables-config.json, defaults.name: unknown key; allowed: replication_key, /),
+    const said = await problems({ defaults: { name: 'x' }, tables: [TABLE] });
+    expect(said.slice(0, 2)).toEqual([
+      'tables-config.json, defaults.name: unknown key; allowed:',
+      expect.stringMatching(/^ {6}replication_key, /),
     ]);
   });
 
@@ -361,10 +367,73 @@ describe('the defaults', () => {
 
 test('the same problem of several tables is one line', async () => {
   const tables = [{ name: 'a' }, { name: 'b' }, { name: 'c' }];
-  expect(await problems({ defaults: { replication_key: 'at', unique_col: ['id'] }, tables })).toEqual([
-    'tables-config.json, defaults.unique_col: unknown key; did you mean unique_cols?',
+  expect(await problems({ defaults: { replication_key: 'at' }, tables })).toEqual([
     expect.stringMatching(/^tables-config.json, tables\[0\].unique_cols \(table a\) and 2 more: missing;/),
   ]);
+});
+
+describe('a key with the name that another program has for it', () => {
+  const { replication_key: column, unique_cols: keys, ...unkeyed } = TABLE;
+
+  test.each([
+    [{ primary_key: keys }, 'primary_key', 'unique_cols'],
+    [{ 'Primary-Keys': keys }, 'Primary-Keys', 'unique_cols'],
+    [{ primaryKey: 'a, b' }, 'primaryKey', '"unique_cols": ["a","b"]'],
+    [{ pk: 'id' }, 'pk', '"unique_cols": ["id"]'],
+    [{ key: 5 }, 'key', 'unique_cols'],
+  ])('%j is one problem, with the key of increp', async (change, key, meant) => {
+    const problem = `${key} (table orders): unknown key; did you mean ${meant}?`;
+    expect(await problems([{ ...unkeyed, replication_key: column, ...change }])).toEqual([
+      `tables-config.json, [0].${problem}`,
+    ]);
+  });
+
+  test.each([
+    ['cursor_field', 'replication_key'],
+    ['cursor', 'replication_key'],
+    ['incremental_key', 'replication_key'],
+    ['updated_at', 'replication_key'],
+    ['updated_at_column', 'replication_key'],
+    ['destination', 'dest_name'],
+    ['dest_table', 'dest_name'],
+    ['target', 'dest_name'],
+    ['table', 'name'],
+    ['exclude', 'exclude_columns'],
+    ['filter', 'where'],
+    ['sync_mode', 'mode'],
+    ['cron', 'schedule'],
+  ])('%s means %s', async (key, meant) => {
+    const { [meant]: _, ...entry }: Record<string, unknown> = TABLE;
+    const said = await problems([{ ...entry, [key]: 5 }]);
+    expect(said).toEqual([expect.stringMatching(new RegExp(`${key}.*: unknown key; did you mean ${meant}`))]);
+  });
+
+  test('in the defaults is one problem, not one of each table', async () => {
+    const tables = [{ name: 'a' }, { name: 'b' }];
+    expect(await problems({ defaults: { replication_key: 'at', primary_key: ['id'] }, tables })).toEqual([
+      'tables-config.json, defaults.primary_key: unknown key; did you mean unique_cols?',
+    ]);
+  });
+
+  test('is looked for among the keys of its object', async () => {
+    const said = await problems({
+      tables: [{ ...TABLE, schedule: { tz: 'UTC', cron: '* * * * *' } }],
+      threads: 2,
+    });
+    expect(said).toEqual([
+      'tables-config.json, threads: unknown key; did you mean jobs?',
+      'tables-config.json, tables[0].schedule.tz (table orders): unknown key; did you mean time_zone?',
+    ]);
+  });
+
+  test('is in one list of all keys if nothing is near', async () => {
+    const said = await problems([{ ...TABLE, zzz: 1, xxx: 2 }]);
+    expect(said[0]).toBe('tables-config.json, [0].zzz (table orders): unknown key; allowed:');
+    expect(said.at(-1)).toBe(
+      'tables-config.json, [0].xxx (table orders): unknown key; allowed: the names above',
+    );
+    expect(Math.max(...said.map((line) => line.length))).toBeLessThan(110);
+  });
 });
 
 test('an entry that is only a name is shown as it should be', async () => {

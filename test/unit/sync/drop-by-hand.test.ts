@@ -28,10 +28,10 @@ test('views are dropped after the views that read them, and pg_dump saves all of
   const unrelated = object('view', 'reports.unrelated');
   expect(dropByHand(FROM, [totals], [totals, unrelated, page, top])).toEqual([
     `1. Save the views: pg_dump -s -h db.example.com -p 5432 -U ann -d wh -t reports.page -t 'reports."Top 10"' -t reports.totals -f views-orders.sql`,
-    '2. At the destination, run: DROP VIEW reports.page; DROP MATERIALIZED VIEW reports."Top 10"; DROP VIEW reports.totals',
+    '2. At the destination, run as ann or a superuser: DROP VIEW reports.page; DROP MATERIALIZED VIEW reports."Top 10"; DROP VIEW reports.totals',
     '3. Sync the table: increp sync orders',
     '4. Edit views-orders.sql where it uses removed or changed columns, and run: psql -h db.example.com -p 5432 -U ann -d wh -1 -v ON_ERROR_STOP=1 -f views-orders.sql',
-    '5. At the destination, run: REFRESH MATERIALIZED VIEW reports."Top 10"',
+    '5. At the destination, run as ann or a superuser: REFRESH MATERIALIZED VIEW reports."Top 10"',
   ]);
 });
 
@@ -59,7 +59,7 @@ test('each kind of object has its statement, and what has none is named', () => 
   ).toEqual([
     '1. Save the definition of trigger stamp, policy own_rows of public.other (owner ann), foreign key items_order of public.items (owner ann), function first_order(integer), column x of log, which has its row type.',
     '2. Drop or change column x of log, which has its row type.',
-    '3. At the destination, run: DROP TRIGGER stamp ON "public"."orders"; DROP POLICY own_rows ON public.other; ALTER TABLE public.items DROP CONSTRAINT items_order; DROP FUNCTION first_order(integer); ALTER TABLE "public"."orders" ALTER COLUMN id DROP IDENTITY',
+    '3. At the destination, run as ann or a superuser: DROP TRIGGER stamp ON "public"."orders"; DROP POLICY own_rows ON public.other; ALTER TABLE public.items DROP CONSTRAINT items_order; DROP FUNCTION first_order(integer); ALTER TABLE "public"."orders" ALTER COLUMN id DROP IDENTITY',
     '4. Sync the table: increp sync orders',
     '5. Create the identity again with what this prints: increp sequences orders',
     '6. Create the other objects again.',

@@ -2,9 +2,12 @@
 import { z } from '@hono/zod-openapi';
 import { ensureMayUse } from '../../access/ensure-may-use.ts';
 import { pause, resume, type PauseScope } from '../../actions/pauses.ts';
-import { cancelRun, pipelineOfRun, requestPipelineRun } from '../../actions/runs.ts';
+import { cancelRun, pipelineOfRun, requestPipelineRun, type RequestedRun } from '../../actions/runs.ts';
 import { removeSchedule, setSchedule } from '../../actions/schedules.ts';
 import type { WebApp, WebParts } from '../web-app.ts';
+import { readBlocker } from '../../read/pipeline-trouble.ts';
+import { inJson } from './in-json.ts';
+import { silentIn } from './status.ts';
 import { declareApi } from './declare.ts';
 import { durationSchema, inPipeline, inTable, nameSchema, requested, tablesSchema } from './schemas.ts';
 
@@ -18,7 +21,13 @@ export function addOperations(app: WebApp, parts: WebParts): void {
   addSchedules(app, parts);
 }
 
-function addRuns(app: WebApp, { control, queue }: WebParts): void {
+function addRuns(app: WebApp, parts: WebParts): void {
+  const { control, queue } = parts;
+  const request = async (order: RequestedRun) => {
+    const run = await requestPipelineRun(control, queue, order);
+    const blockedBy = await readBlocker(control, order.pipeline, silentIn(parts));
+    return { run, ...(blockedBy && { blocked_by: inJson(blockedBy) }) };
+  };
   declareApi(
     app,
     {
@@ -40,7 +49,7 @@ function addRuns(app: WebApp, { control, queue }: WebParts): void {
         ...{ isFullRefresh: full_refresh, areDeletesForced: deletes, isVerified: verify },
         maxSeconds: max_duration,
       };
-      return { run: await requestPipelineRun(control, queue, { pipeline, tables, options, by }) };
+      return request({ pipeline, tables, options, by });
     },
   );
   const commands = { plan: 'operate', check: 'operate', verify: 'operate', reset: 'admin' } as const;
@@ -61,9 +70,8 @@ function addRuns(app: WebApp, { control, queue }: WebParts): void {
         body: z.strictObject({ tables: kind === 'reset' ? tablesSchema : tablesSchema.optional() }),
         result: requested,
       },
-      async ({ params: { pipeline }, body: { tables }, actor: { name: by } }) => ({
-        run: await requestPipelineRun(control, queue, { pipeline, kind, tables, by }),
-      }),
+      async ({ params: { pipeline }, body: { tables }, actor: { name: by } }) =>
+        request({ pipeline, kind, tables, by }),
     );
   declareApi(
     app,

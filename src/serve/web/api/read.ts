@@ -131,7 +131,8 @@ function addPipelines(app: WebApp, parts: WebParts): void {
   );
 }
 
-function addRuns(app: WebApp, { control }: WebParts): void {
+function addRuns(app: WebApp, parts: WebParts): void {
+  const { control } = parts;
   declareApi(
     app,
     {
@@ -154,7 +155,7 @@ function addRuns(app: WebApp, { control }: WebParts): void {
       result: results.runDetails,
     },
     async ({ params, actor }) => {
-      const found = await readRun(control, params.run);
+      const found = await readRun(control, params.run, silentIn(parts));
       if (!found) throw missing(`run ${params.run}`, 'See GET /api/v1/runs.');
       ensureMayUse(actor, found.pipeline);
       return inJson(found);
@@ -168,7 +169,7 @@ function addRuns(app: WebApp, { control }: WebParts): void {
       result: z.object({ events: z.array(results.logLine) }),
     },
     async ({ params, query, actor }) => {
-      const found = await readRun(control, params.run);
+      const found = await readRun(control, params.run, silentIn(parts));
       if (!found) throw missing(`run ${params.run}`, 'See GET /api/v1/runs.');
       ensureMayUse(actor, found.pipeline);
       return inJson({ events: await readRunLog(control, { run: params.run, ...query }) });

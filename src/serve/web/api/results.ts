@@ -1,12 +1,11 @@
 /** What the read routes answer. Objects may get more fields. */
 import { z } from '@hono/zod-openapi';
 import { LOG_LEVELS } from '../../read/logs.ts';
-import { timeSchema } from './schemas.ts';
+import { blocker, failure, timeSchema } from './schemas.ts';
 
 const maybeTime = timeSchema.nullable();
 const maybeNumber = z.number().nullable();
 const maybeText = z.string().nullable();
-const failure = z.looseObject({ code: z.string(), message: z.string(), hint: z.string() });
 
 export const tableState = z
   .enum([
@@ -66,6 +65,7 @@ const pipelineInTrouble = z
     pipeline: z.string(),
     table: z.null(),
     state: z.enum(['not_valid', 'no_worker', 'no_schedule']),
+    since: maybeTime.describe('Since when no worker can serve the pipeline.'),
     problem: failure,
   })
   .openapi('PipelineInTrouble');
@@ -180,6 +180,7 @@ export const runDetails = z.looseObject({
   result: z.looseObject({}).nullable().describe('The output of the command with --json.'),
   work: z.array(z.looseObject({ table: z.string(), state: z.string(), by: attempt.optional() })),
   look: attempt.optional(),
+  blocked_by: blocker.optional(),
 });
 
 export const logLine = z

@@ -14,9 +14,16 @@ const tableSchema = z.string().min(1).max(300);
 export const inTable = inPipeline.extend({ table: tableSchema });
 export const tablesSchema = z.array(tableSchema).min(1).max(10_000);
 
+export const failure = z.looseObject({ code: z.string(), message: z.string(), hint: z.string() });
+
+export const blocker = failure
+  .extend({ since: z.iso.datetime().nullable() })
+  .describe('Why the run waits: no worker can serve its pipeline, since this time.');
+
 /** The answer to a request that a worker does later. */
 export const requested = z.object({
   run: z.uuid().describe('GET /api/v1/runs/{run} shows what becomes of it.'),
+  blocked_by: blocker.optional(),
 });
 
 const LARGEST_PAGE = 500;

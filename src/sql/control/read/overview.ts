@@ -23,7 +23,7 @@ export const READ_OVERVIEW = /* sql */ `
   unscheduled AS MATERIALIZED (
     SELECT pipeline, min(problem) AS problem FROM ${S}.schedules WHERE problem IS NOT NULL GROUP BY 1),
   sums AS (
-    SELECT p.name, p.problem, EXISTS (SELECT FROM served v WHERE v.pipeline = p.name) AS is_served,
+    SELECT p.name, p.problem, p.unserved_since, EXISTS (SELECT FROM served v WHERE v.pipeline = p.name) AS is_served,
       (SELECT u.problem FROM unscheduled u WHERE u.pipeline = p.name) AS schedule_problem, coalesce(sum(c.trouble), 0)::int AS trouble, min(c.worst) AS worst,
       coalesce(sum(c.count), 0)::int AS tables,
       coalesce(json_object_agg(c.state, c.count) FILTER (WHERE c.state IS NOT NULL), '{}') AS states,
@@ -34,7 +34,7 @@ export const READ_OVERVIEW = /* sql */ `
     FROM ${S}.pipelines p LEFT JOIN counts c ON c.pipeline = p.name
     WHERE p.removed_at IS NULL AND ${mayBeSeen('p.name')} GROUP BY p.name),
   troubled AS (
-    SELECT name, problem, is_served, schedule_problem FROM sums
+    SELECT name, problem, unserved_since, is_served, schedule_problem FROM sums
     WHERE problem IS NOT NULL OR NOT is_served OR schedule_problem IS NOT NULL),
   found AS (SELECT * FROM sums WHERE $2 = '' OR strpos(lower(name), lower($2)) > 0),
   page AS (
@@ -62,7 +62,7 @@ export const READ_OVERVIEW = /* sql */ `
       FROM attention a JOIN ${S}.tables t USING (pipeline, table_name)) AS attention,
     (SELECT count(*)::int FROM troubled) AS "pipelinesInTrouble",
     (SELECT coalesce(json_agg(json_build_object('pipeline', name, 'problem', problem, 'isServed', is_served,
-        'scheduleProblem', schedule_problem, 'workers', (SELECT count(*) FROM working),
+        'since', unserved_since, 'scheduleProblem', schedule_problem, 'workers', (SELECT count(*) FROM working),
         'lacks', (SELECT coalesce(json_agg(json_build_object('host', host, 'process', process, 'lacks', lacks ->> name)
           ORDER BY host, process), '[]') FROM working WHERE lacks ? name))
         ORDER BY problem IS NULL, is_served, name), '[]')
