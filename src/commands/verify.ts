@@ -18,7 +18,7 @@ import { nextFacts } from '../sync/run/next-facts.ts';
 import { findEqualTables } from '../verify/equal-tables.ts';
 import { withMissingGrant } from '../sync/run/with-missing-grant.ts';
 import { withLockNeeds } from '../sync/facts/lock-needs.ts';
-import { withHolders } from '../sync/lock/lock-holders.ts';
+import { failureWithHolders, withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { notTaken, repairTable, type Repaired } from '../verify/repair.ts';
 import { repairWhole } from '../verify/repair-keyless.ts';
@@ -189,7 +189,7 @@ async function verdictOn(
   { repair, force }: Pick<VerifyOptions, 'repair' | 'force'>,
 ): Promise<TableVerification> {
   const { name } = facts.settings;
-  if (isUnknown(facts)) return { name, error: facts.error };
+  if (isUnknown(facts)) return { name, error: (await failureWithHolders(runContext, facts)).error };
   const attempted = async <T>(work: () => Promise<T>): Promise<T | { readonly error: IncrepError }> => {
     try {
       return await work();

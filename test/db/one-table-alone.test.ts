@@ -167,7 +167,7 @@ slowTest(
   },
 );
 
-test('plan names the session that locks a partition, or a table below a view or a selection', async () => {
+test('each command names the session that locks a partition, or a table below a view or a selection', async () => {
   const names = ['parts', 'seen', 'part_of'];
   await using pair = await freshPair({
     tables: names.map((name) => ({ ...KEYED, name, ...(name === 'part_of' && { where: 'id > 1' }) })),
@@ -182,13 +182,20 @@ test('plan names the session that locks a partition, or a table below a view or 
   const holder = await pair.source.connect();
   try {
     await holder.query('BEGIN; LOCK TABLE parts_1, part_of');
-    const plan = await told('plan', pair, { timing: { lockTimeout: 0.2 } });
-    for (const [name, held] of [
-      ['parts', 'parts_1'],
-      ['seen', 'part_of'],
-      ['part_of', 'part_of'],
-    ] as const)
-      expect(plan.of(name)?.error?.message).toContain(`with AccessExclusiveLock on ${held} at the source`);
+    const options = { timing: { lockTimeout: 0.1, retryDelay: { base: 0.01, max: 0.01 } } };
+    const synced = await trySync(pair, '', options);
+    const commands = [
+      (await told('plan', pair, options)).of,
+      synced.table,
+      (await told('verify', pair, options)).of,
+    ];
+    for (const of of commands)
+      for (const [name, held] of [
+        ['parts', 'parts_1'],
+        ['seen', 'part_of'],
+        ['part_of', 'part_of'],
+      ] as const)
+        expect(of(name)?.error?.message).toContain(`with AccessExclusiveLock on ${held} at the source`);
   } finally {
     await holder.query('ROLLBACK');
     holder.release();

@@ -68,14 +68,23 @@ export async function withHolders(
   }
 }
 
-/** The same for the tables of a plan or a check. A lock may also prevent the reading of the facts about a table. */
+type Asked = Pick<RunContext, 'settings' | 'source' | 'destination'>;
+
+/** The same if the lock prevents the reading of the facts about a table. */
+export const failureWithHolders = async (
+  context: Asked,
+  { settings, error }: TableFailure,
+): Promise<TableFailure> => ({
+  settings,
+  error: await withHolders(context, tableNames(context, settings), error),
+});
+
 export async function failuresWithHolders(
-  context: Pick<RunContext, 'settings' | 'source' | 'destination'>,
+  context: Asked,
   failures: readonly TableFailure[],
 ): Promise<TableFailure[]> {
   const explained: TableFailure[] = [];
-  for (const { settings, error } of failures)
-    explained.push({ settings, error: await withHolders(context, tableNames(context, settings), error) });
+  for (const failure of failures) explained.push(await failureWithHolders(context, failure));
   return explained;
 }
 

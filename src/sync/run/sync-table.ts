@@ -6,7 +6,7 @@ import { applyPlan, type ApplyRequest } from './apply-plan.ts';
 import { altered, isSameDestination } from '../write/destination-lock.ts';
 import { gatherFacts, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { withLockNeeds } from '../facts/lock-needs.ts';
-import { withHolders } from '../lock/lock-holders.ts';
+import { failureWithHolders, withHolders } from '../lock/lock-holders.ts';
 import { completePlan } from '../plan/complete-plan.ts';
 import type { PlanChange } from '../plan/replan.ts';
 import type { DraftPlan, Plan, PlanRequest } from '../plan/plan.ts';
@@ -171,7 +171,9 @@ export async function syncUnknown(
   const start = startNow();
   if (!settings.isEnabled) return { ...failedUnknown({ settings, error }, start), ...DISABLED };
   const now = error.isTransient ? await gatherAgain(context, settings) : { settings, error };
-  return 'error' in now ? failedUnknown(now, start) : syncTable(context, now, request);
+  return 'error' in now
+    ? failedUnknown(await failureWithHolders(context, now), start)
+    : syncTable(context, now, request);
 }
 
 /** The current facts. If a server cannot be reached, returns the old facts, so that a retry is possible. */
