@@ -1,7 +1,6 @@
 /** Findings about `where`, `transform` and `query`: pure. */
 import { formatCount, listed } from '../format.ts';
-import { misspelt } from '../nearest.ts';
-import { expressionOf, isCopied } from '../schema/selection.ts';
+import { misspeltStep, misspeltText, misspeltTransforms } from '../schema/misspelt-transforms.ts';
 import { calledIn, clockWordsIn } from '../sql/user-sql.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { note, warning, type Finding } from './finding.ts';
@@ -28,25 +27,10 @@ const whereFindings = ({ settings: { name, selection, deletes } }: TableFacts): 
         ),
       ];
 
-/** A misspelt name makes a new column, and the column that was meant is copied as it is. */
-function misspeltFindings({ settings: { name, selection }, sourceColumns = [] }: TableFacts): Finding[] {
-  const plain = sourceColumns.filter(
-    (column) => isCopied(selection, column) && expressionOf(selection, column) === undefined,
+const misspeltFindings = ({ settings: { name, selection }, sourceColumns = [] }: TableFacts): Finding[] =>
+  misspeltTransforms(selection, sourceColumns).map((each) =>
+    warning('TRANSFORM_NAME', name, misspeltText(each), misspeltStep(each)),
   );
-  return selection.transform.flatMap(({ column }) => {
-    const meant = sourceColumns.includes(column) ? undefined : misspelt(column, plain);
-    return meant === undefined
-      ? []
-      : [
-          warning(
-            'TRANSFORM_NAME',
-            name,
-            `"transform" makes a new column "${column}", and "${meant}" is copied as it is`,
-            `If "${meant}" was meant, correct the name in "transform". If "${column}" is a new column, no action is needed.`,
-          ),
-        ];
-  });
-}
 
 /** These return the time of the transaction, so the server considers them stable. */
 const CLOCKS = ['now', 'transaction_timestamp', 'statement_timestamp'];

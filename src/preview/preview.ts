@@ -34,7 +34,7 @@ import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import { listInFlight, type InFlight } from '../sync/fence/fence.ts';
 import { fenceWarnings, wentBack } from '../sync/fence/next-state.ts';
 import { renameAdvice } from '../sync/plan/renamed-columns.ts';
-import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
+import { misspeltWarnings, wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
   readonly name: string;
@@ -335,6 +335,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
         ? renameAdvice(table, source)
         : []),
+      ...misspeltWarnings(table, plan),
       ...renamedTableNote(table),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),

@@ -485,6 +485,21 @@ test('a masked column that is renamed at the source does not arrive', async () =
     `SELECT id, 'hidden', phone, status, password_hash, updated_at FROM public.customers`,
   );
   await pair.writeTables(selecting({ transform: { mial: "'hidden'::text" } }).tables ?? []);
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'COLUMN_NOT_FOUND',
+    message: expect.stringContaining(
+      'has "mial" in place of "mail", so the values of "mail" would be copied',
+    ),
+  });
+  expect((await arrived()).rowCount).toBe(0);
+  // Without a mask before, the new column may be meant. The load says it once, with -q too.
+  await pair.writeTables(selecting({}).tables ?? []);
+  await sync(pair);
+  await pair.writeTables(selecting({ transform: { mial: "'hidden'::text" } }).tables ?? []);
+  const said = expect.stringContaining('makes a new column "mial", and "mail" is copied as it is. If "mail"');
+  expect((await increp('plan --json', pair)).json()).toMatchObject({ tables: [{ warnings: [said] }] });
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', warnings: [said] });
+  expect((await sync(pair)).table().warnings).toEqual([]);
   expect((await increp('check', pair)).stdout).toMatch(
     /new column "mial", and "mail" is .*\[TRANSFORM_NAME\]/s,
   );

@@ -4,6 +4,7 @@ import { utcTime } from '../../format.ts';
 import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
+import { misspeltTransforms } from '../../schema/misspelt-transforms.ts';
 import { printName } from '../../schema/names.ts';
 import { tracksVersions } from '../../schema/merged-columns.ts';
 import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
@@ -200,7 +201,7 @@ function columnRefusals(
 /** A value that the user hides must not arrive because of a migration. */
 function unmasked(now: TableFacts, source: Relation): IncrepError[] {
   const found = unmaskedColumns(now, source);
-  if (found.length === 0) return [];
+  if (found.length === 0) return misspeltMask(now);
   const { name } = now.settings;
   const renamed = found.map((each) => `"${each.column}" is now "${each.now}"`).join(', ');
   const transform = Object.fromEntries(found.map((each) => [each.now, '...']));
@@ -208,9 +209,26 @@ function unmasked(now: TableFacts, source: Relation): IncrepError[] {
   return [
     new IncrepError('COLUMN_NOT_FOUND', {
       what: `the source renamed a column that "transform" of ${printName(now.sourceName)} replaces: ${renamed}, so its values would be copied as they are`,
-      next: `In the entry of table "${name}" in tables-config.json, write the new name: "transform": ${JSON.stringify(transform)}. To keep the former name at the destination, add "rename": ${rename}. To copy the values as they are, remove the column from "transform".`,
+      next: `In the entry of table "${name}" in tables-config.json, write the new name: "transform": ${JSON.stringify(transform)}. To keep the former name at the destination, add "rename": ${rename}. To copy the values as they are, remove the column from "transform". The next sync loads the table again.`,
     }),
   ];
+}
+
+/** The mask of a column was removed, and the name of another one in its place is a typing mistake. */
+function misspeltMask({ saved, settings, sourceName, sourceColumns = [] }: TableFacts): IncrepError[] {
+  const before = saved.kind === 'record' ? saved.record.selection?.transform : undefined;
+  const wasReplaced = (name: string) => before?.some(({ column }) => column === name) === true;
+  const found = misspeltTransforms(settings.selection, sourceColumns).find(
+    ({ column, meant }) => wasReplaced(meant) && !wasReplaced(column),
+  );
+  return found === undefined
+    ? []
+    : [
+        new IncrepError('COLUMN_NOT_FOUND', {
+          what: `"transform" of ${printName(sourceName)} has "${found.column}" in place of "${found.meant}", so the values of "${found.meant}" would be copied as they are`,
+          next: `If "${found.meant}" was meant, correct the name in "transform" of table "${settings.name}" in tables-config.json. If not, run a sync with neither of the two in "transform", and then add "${found.column}".`,
+        }),
+      ];
 }
 
 const unorderedKey = (source: Relation, { name, type }: Column): IncrepError =>

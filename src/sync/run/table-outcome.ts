@@ -4,6 +4,7 @@ import { reworded, type IncrepError } from '../../errors.ts';
 import { NO_ROWS, type Failure, type TableOutcome } from '../../events.ts';
 import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
+import { misspeltStep, misspeltText, misspeltTransforms } from '../../schema/misspelt-transforms.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { EVERYTHING, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
@@ -46,6 +47,14 @@ function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPl
   const removed = `${columns} ${listed(names, LISTED)} ${were} values, because increp copies nothing under ${name} now; "dropped_columns": "keep" keeps such columns`;
   return [[removed, ...renameAdvice(facts, plan.source, true)].join('. ')];
 }
+
+/** Once, when the values arrive. `check` says it later. */
+export const misspeltWarnings = ({ settings, sourceColumns = [] }: TableFacts, plan: Plan): string[] =>
+  plan.kind === 'load' || (plan.kind === 'incremental' && plan.evolution !== undefined)
+    ? misspeltTransforms(settings.selection, sourceColumns).map(
+        (each) => `${misspeltText(each)}. ${misspeltStep(each)}`,
+      )
+    : [];
 
 /** Whether a changed `rename` gives the column another name, under which its values are. */
 function hasNewName({ saved, settings }: TableFacts, source: Relation, name: string): boolean {
@@ -103,7 +112,11 @@ export async function succeeded(
   { transfer, record, unchangedSince }: Applied,
   start: Start,
 ): Promise<TableOutcome> {
-  const warnings = [...removedColumnsWarning(facts, plan), ...transfer.warnings];
+  const warnings = [
+    ...removedColumnsWarning(facts, plan),
+    ...misspeltWarnings(facts, plan),
+    ...transfer.warnings,
+  ];
   for (const message of warnings)
     await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
