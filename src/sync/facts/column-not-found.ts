@@ -11,8 +11,16 @@ interface KeyOption {
   readonly key: string;
   /** Whether the value comes from `defaults`. */
   readonly isInherited?: boolean;
-  /** For a table without an entry of its own: the pattern that matched it, and the names that its entry needs. */
-  readonly pattern?: { readonly text: string; readonly names: object } | undefined;
+  /**
+   * For a table without an entry of its own: the pattern that matched it, and the names and keys that its entry needs. An
+   * entry does not inherit from the pattern.
+   */
+  readonly pattern?: { readonly text: string; readonly names: object; readonly keys?: EntryKeys } | undefined;
+}
+
+interface EntryKeys {
+  readonly replication_key?: string;
+  readonly unique_cols?: readonly string[];
 }
 
 /** The part of `KeyOption` about a table that a pattern matched. */
@@ -31,6 +39,25 @@ export const patternOption = (
             destinationTable !== table && { dest_name: destinationTable }),
         },
       };
+
+/** The keys of an entry for the table, with the nearest columns in place of those that it does not have. */
+export function entryKeys(
+  source: Relation,
+  {
+    replicationKey,
+    mergeKey,
+  }: { readonly replicationKey?: string | undefined; readonly mergeKey: readonly string[] },
+): EntryKeys {
+  const names = source.columns.map(({ name }) => name);
+  const corrected = (wanted: string, near: (word: string) => string | undefined) =>
+    names.includes(wanted) ? wanted : (near(wanted) ?? 'COLUMN');
+  return {
+    ...(replicationKey !== undefined && {
+      replication_key: corrected(replicationKey, (word) => nearKey(word, source)),
+    }),
+    unique_cols: mergeKey.map((each) => corrected(each, (word) => nearest(word, names))),
+  };
+}
 
 /** Another key of changes, not only another spelling: a key of inserts would miss every update. */
 function nearKey(wanted: string, { columns }: Relation): string | undefined {
@@ -59,12 +86,11 @@ function correctionOf({ name: { table } }: Relation, option: KeyOption, near: st
       return `Correct "${key}" in "defaults" of tables-config.json. If other tables have that column, set "${key}" for table "${table}".`;
     return `Set "${key}" for table "${table}" in tables-config.json. If no column fits, read the whole table at each sync: ${fullRefresh({ name: patternOf(table) })}, or leave it out with "enabled": false.`;
   }
-  const { names } = pattern;
+  const { names, keys } = pattern;
   const isMergeKey = key === 'unique_cols';
   if (key !== 'replication_key' && !isMergeKey)
     return `Correct "${key}" of the pattern, or add an entry for the table to tables-config.json: ${JSON.stringify(names)}.`;
-  const column = near ?? 'COLUMN';
-  const another = JSON.stringify({ ...names, [key]: isMergeKey ? [column] : column });
+  const another = JSON.stringify({ ...names, ...keys });
   const whole = `${fullRefresh(names)}, which reads the whole table at each sync`;
   const choices =
     near === undefined

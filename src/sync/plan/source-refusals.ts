@@ -12,7 +12,7 @@ import { patternOf } from '../../schema/patterns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
-import { columnNotFound, patternOption } from '../facts/column-not-found.ts';
+import { columnNotFound, entryKeys, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { unmaskedColumns } from './renamed-columns.ts';
 
@@ -172,21 +172,23 @@ function columnRefusals(
   const sourceNames = source.columns.map(({ name }) => name);
   const replicationKey = source.columns.find(({ name }) => name === keys.replicationKey);
   const unordered = unorderedMergeKey(source, keys.mergeKey, natives);
+  const missing = wanted.filter(([, name]) => !sourceNames.includes(name));
+  const pattern = patternOption(settings, sourceName);
+  // One entry of its own corrects all of them.
+  const named = pattern ? missing.slice(0, 1) : missing;
   return [
-    ...wanted
-      .filter(([, name]) => !sourceNames.includes(name))
-      .map(([key, name]) =>
-        columnNotFound(
-          source,
-          {
-            key,
-            isInherited: settings.inheritedKeys.includes(key),
-            pattern: patternOption(settings, sourceName),
-          },
-          name,
-          lastSeen(saved, name),
-        ),
+    ...named.map(([key, name]) =>
+      columnNotFound(
+        source,
+        {
+          key,
+          isInherited: settings.inheritedKeys.includes(key),
+          pattern: pattern && { ...pattern, keys: entryKeys(source, keys) },
+        },
+        name,
+        lastSeen(saved, name),
       ),
+    ),
     ...(settings.deletes === 'soft' && names.includes(DELETED_AT) ? [takenMark(source)] : []),
     ...(isTracked && names.includes(ROW_VERSION) ? [takenVersion(source)] : []),
     ...(own > 0 && names.length + own > MAX_COLUMNS ? [tooManyColumns(source, own)] : []),

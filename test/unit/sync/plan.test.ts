@@ -201,6 +201,19 @@ test.each([
   expect(next).toContain(entry);
 });
 
+test('a table of a pattern that has neither key gets one entry, which is complete', () => {
+  const columns = [
+    column({ name: 'Id', type: 'bigint', position: 1 }),
+    column({ name: 'Updated At', type: 'timestamp with time zone', position: 2 }),
+  ];
+  const refused = plan({ ...settings({ pattern: '*' }), source: relation({ columns }) });
+  if (refused.kind !== 'refuse') throw new Error(`not refused: ${refused.kind}`);
+  expect(refused.others).toEqual([]);
+  expect(refused.error.next).toContain(
+    '{"name":"orders","replication_key":"Updated At","unique_cols":["Id"]}, or, if no column fits, {"name":"orders","mode":"full-refresh"}',
+  );
+});
+
 test('a scale that the destination does not know is refused by its column', () => {
   const columns = [...ORDERS_COLUMNS, column({ name: 'thousands', type: 'numeric(5,-3)', position: 4 })];
   const [source, destination] = [relation({ columns }), relation({ columns, oid: '2' })];
