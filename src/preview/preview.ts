@@ -110,7 +110,10 @@ export async function previewTables(
   const verdicts = await sweep();
   const estimates = await estimateReading(
     context.source,
-    planned.filter(({ table }) => verdicts.get(table)?.verdict.kind !== 'quiet'),
+    planned.flatMap((each) => {
+      const verdict = verdicts.get(each.table)?.verdict;
+      return verdict?.kind === 'quiet' ? [] : [{ ...each, asksNullKeys: !verdict?.nullKeys }];
+    }),
   );
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(context, reshaped);
@@ -330,6 +333,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     warnings: [
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
+      ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction

@@ -287,7 +287,7 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
       : lastRun.warnings.map((text) => ({
           text,
           lastRun,
-          name: lastRun.table_name === null ? undefined : name,
+          name: lastRun.table_name === null && !lastRun.warned_tables?.[text] ? undefined : name,
         })),
   );
   return [...Map.groupBy(found, ({ text }) => text)].map(([text, same]) => {

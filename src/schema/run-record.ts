@@ -37,6 +37,8 @@ export const runRecordSchema = z.object({
   cursor_before: text,
   cursor_after: text,
   warnings: z.array(z.string()).readonly().default([]),
+  /** Which of `tables` have a warning of `warnings`. A warning that is not in it is about all of them. */
+  warned_tables: z.record(z.string(), z.array(z.string()).readonly()).readonly().nullable().default(null),
   error_code: text,
   error_message: text,
   error_hint: text,
@@ -55,6 +57,15 @@ export const runRecordSchema = z.object({
   was_killed: z.boolean().default(false),
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
+
+/** The record with the warnings of one of its `tables` alone. */
+export const recordFor = (record: RunRecord, table: string): RunRecord =>
+  record.warned_tables === null
+    ? record
+    : { ...record, warnings: record.warnings.filter((warning) => isWarned(record, warning, table)) };
+
+const isWarned = ({ warned_tables: tables }: RunRecord, warning: string, table: string): boolean =>
+  tables?.[warning]?.includes(table) ?? true;
 
 /** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>

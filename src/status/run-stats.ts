@@ -1,6 +1,6 @@
 /** Computes statistics of many runs: pure. */
 import { addConflicts, type ConflictCounts } from '../conflicts.ts';
-import { failureWord, rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { failureWord, recordFor, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 
 /** For one table. */
 export interface Digest {
@@ -35,8 +35,9 @@ export function byTable(records: readonly RunRecord[]): Map<string, RunRecord[]>
   for (const record of records) {
     for (const table of record.table_name === null ? record.tables : [record.table_name]) {
       const list = found.get(table);
-      if (list) list.push(record);
-      else found.set(table, [record]);
+      const own = recordFor(record, table);
+      if (list) list.push(own);
+      else found.set(table, [own]);
     }
   }
   return found;

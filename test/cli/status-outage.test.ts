@@ -112,6 +112,37 @@ test('--local asks no database, and says the same', async () => {
     expect(local.table?.[field], field).toEqual(asked?.[field]);
 });
 
+test('rows without a replication key are in status, plan and history of their table after each run', async () => {
+  await using pair = await freshPair(twoTables);
+  await pair.source.query('ALTER TABLE orders ALTER updated_at DROP NOT NULL');
+  await sync(pair);
+  // A table of an earlier version lacks the column.
+  await pair.destination.query('ALTER TABLE _increp_runs DROP COLUMN warned_tables');
+  for (const rows of [1, 2, 3]) {
+    await pair.source.query(`INSERT INTO orders VALUES (${100 + rows}, 1, 'x', NULL)`);
+    await sync(pair, '--quiet');
+    const text = new RegExp(`^${rows === 1 ? '1 row has' : `${rows} rows have`} no updated_at`);
+    for (const args of ['', '--local']) {
+      const { tables } = (await status(pair, args)).json;
+      expect(tables.map(({ last_run }) => last_run)).toMatchObject([
+        { warnings: [expect.stringMatching(text)] },
+        { warnings: [] },
+      ]);
+    }
+  }
+  expect((await increp('status', pair)).stdout).toMatch(/warning: 3 rows have no updated_at .* \(orders, /);
+  expect((await increp('plan', pair)).stdout).toMatch(/orders .*\n {4}note: 3 rows have no updated_at/);
+  const runs = (await increp('history --json', pair)).json<{
+    runs: { tables: { warnings: string[] }[] }[];
+  }>();
+  expect(runs.runs.at(-1)?.tables.map(({ warnings }) => warnings.length)).toEqual([1, 0]);
+  // Also if the last sync is too old for the question whether the table has changed.
+  await pair.destination.query(
+    `UPDATE _increp_state SET record = jsonb_set(record, '{syncedAt}', '"2020-01-01T00:00:00Z"')`,
+  );
+  expect((await increp('plan', pair)).stdout).toContain('note: 3 rows have no updated_at');
+});
+
 slowTest('a history that is torn, rotated or gone is read as far as it goes', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
