@@ -17,7 +17,7 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { isBeforeReset, type KnownSince, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -171,9 +171,10 @@ const ageOf = (at: string | null): number | undefined => (at === null ? undefine
 
 /** A flag such as --full-refresh may prevent an error that the next sync without it has. */
 const knownSince = (
-  { action }: Preview,
+  table: Preview,
   { fullRefresh, adopt, replace, force = false }: PlanOptions,
-): KnownSince => (action === 'skipped' || fullRefresh || adopt || replace || force ? 'answered' : 'planned');
+): KnownSince =>
+  table.action === 'skipped' || fullRefresh || adopt || replace || force ? 'answered' : plannedSince(table);
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({
   ...table,

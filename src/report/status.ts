@@ -52,7 +52,7 @@ interface Status {
   readonly syncedAt?: Date | undefined;
   /** The run that syncs it now. */
   readonly activeRun?: string | undefined;
-  readonly drift: { readonly what: string; readonly next: string } | undefined;
+  readonly drift: { readonly what: string; readonly next: string; readonly isRefused?: boolean } | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
   readonly difference?:
     | {
@@ -218,12 +218,14 @@ function failureDetails(table: Status, told: ToldFailures, now: Date): string[] 
   ];
 }
 
-/** If a run was refused because of the drift, its error already describes it. */
-function driftOf({ name, drift, lastFailure, condition }: Status) {
-  if (!drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled')
-    return undefined;
+/** If the last run was refused because of the same drift, its error already describes it. */
+function driftOf(table: Status) {
+  const { name, drift, lastFailure, condition } = table;
+  if (!drift || condition === 'disabled') return undefined;
+  if (drift.isRefused === true && lastFailure?.error_message === drift.what) return undefined;
   // The next step of the failure comes first.
-  return { name, code: '', message: drift.what, hint: lastFailure ? '' : drift.next, sqlstate: null };
+  const hint = failureOf(table)?.hint ? '' : drift.next;
+  return { name, code: '', message: drift.what, hint, sqlstate: null };
 }
 
 function driftDetails(table: Status): string[] {

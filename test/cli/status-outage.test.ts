@@ -143,6 +143,30 @@ test('rows without a replication key are in status, plan and history of their ta
   expect((await increp('plan', pair)).stdout).toContain('note: 3 rows have no updated_at');
 });
 
+test('a failure whose cause is gone has no next step', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const expectNoStep = async (sentence: string) => {
+    for (const command of ['plan', 'status', 'check']) {
+      const stdout = (await increp(command, pair)).stdout.replaceAll(/\s+/g, ' ');
+      expect(stdout, command).toContain(sentence);
+      expect(stdout, command).not.toMatch(/DEST_DB|If the table was dropped/);
+    }
+  };
+  const database = pair.login('destination').database;
+  await pair.setEnv({ DEST_DB: 'nowhere' });
+  await trySync(pair);
+  await pair.setEnv({ DEST_DB: database });
+  await expectNoStep('both servers answer now');
+  await pair.source.query('ALTER TABLE orders RENAME TO away');
+  expect((await trySync(pair)).table().error?.code).toBe('TABLE_NOT_FOUND');
+  await pair.source.query('CREATE TABLE orders (LIKE away INCLUDING ALL); INSERT INTO orders TABLE away');
+  await expectNoStep('the cause no longer applies');
+  expect((await increp('status', pair)).stdout).toMatch(
+    /^failing\(2\) [^]*\n {4}drift: [^]*\n {6}next: The next "increp sync" loads the table again/m,
+  );
+});
+
 slowTest('a history that is torn, rotated or gone is read as far as it goes', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
@@ -210,6 +234,7 @@ slowTest('drift: what the source says, what the last run has said, and what wins
       { ...ORDERS_CONFIG, name: 'others' },
     ],
   });
+  await pair.source.query('INSERT INTO others TABLE orders');
   await sync(pair);
   await pair.source.query('ALTER TABLE orders ADD extra int; ALTER TABLE others ADD extra int');
   const drifted = await status(pair, '--exit-code');
@@ -237,9 +262,12 @@ slowTest('drift: what the source says, what the last run has said, and what wins
   expect((await trySync(pair)).exitCode).toBe(3);
   for (const args of ['', '--no-source', '--local'])
     expect((await status(pair, args)).json.tables, args).toMatchObject([
-      { state: 'drift', failures_since_success: 1, last_error: { code: 'SCHEMA_CHANGE_REFUSED' } },
+      { state: 'failing', failures_since_success: 1, last_error: { code: 'SCHEMA_CHANGE_REFUSED' } },
       { state: 'ok' },
     ]);
+  const { stdout } = await increp('status orders', pair);
+  expect(stdout).toMatch(/^failing\(1\) {2}orders /m);
+  expect(stdout.match(/"extra"/g)).toHaveLength(1);
   // Taken back at the source: until a run has succeeded it is failing, and no drift.
   await pair.source.query('ALTER TABLE orders DROP extra');
   expect((await status(pair, 'orders')).table).toMatchObject({ state: 'failing', drift: null });
