@@ -92,9 +92,11 @@ interface StatusStyle {
   readonly now: Date;
   /** Prints cursors with fractions of a second. */
   readonly isVerbose: boolean;
+  /** Why a sync would fail before its first table. */
+  readonly fault?: string | undefined;
 }
 
-export function formatStatus(all: readonly Status[], { style, now, isVerbose }: StatusStyle): string {
+export function formatStatus(all: readonly Status[], { style, now, isVerbose, fault }: StatusStyle): string {
   const tables = all.toSorted((a, b) => Number(a.needsAttention) - Number(b.needsAttention));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
   const colored = painter(style);
@@ -117,7 +119,7 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];
-  return `${[header, ...body, countLine(tables), ...end.flatMap(inWidth(style))].join('\n')}\n`;
+  return `${[header, ...body, ...wrap(countLine(tables, fault), style, INDENT), ...end.flatMap(inWidth(style))].join('\n')}\n`;
 }
 
 /** Whether they are printed together, at the end. */
@@ -301,9 +303,9 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
   });
 }
 
-function countLine(tables: readonly Status[]): string {
+function countLine(tables: readonly Status[], fault: string | undefined): string {
   const counts = new Map<string, number>();
   for (const { condition } of tables) counts.set(condition, (counts.get(condition) ?? 0) + 1);
   const parts = [...counts].map(([condition, count]) => `${formatCount(count)} ${condition}`);
-  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}`;
+  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}${fault === undefined ? '' : `; ${fault}`}`;
 }

@@ -207,9 +207,16 @@ test('a state directory in which the next sync could not write is a 2 with --exi
   await sync(pair);
   expect((await status(pair, '--exit-code')).exitCode).toBe(0);
   await pair.setEnv({ STATE_DIR: join(pair.directory, 'tables-config.json', 'state') });
-  const { table, exitCode, stderr } = await status(pair, '--exit-code');
+  const { table, json, exitCode, stderr } = await status(pair, '--exit-code');
   expect(table).toMatchObject({ state: 'ok' });
   expect(stderr).toContain('would fail: the state directory');
+  expect(json).toMatchObject({ state_directory_error: { code: 'STATE_NOT_WRITABLE' } });
+  expect((await increp('status', pair)).stdout).toMatch(
+    /^1 table: 1 ok; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)$/m,
+  );
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    /Plan: 1 table: 1 quiet; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)\./,
+  );
   expect(exitCode).toBe(2);
 });
 
