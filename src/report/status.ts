@@ -48,6 +48,8 @@ interface Status {
   readonly lastFailure: PrintedFailure | undefined;
   readonly knownSince?: KnownSince | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The newest run that did not fail. */
+  readonly lastOk?: RunRecord | undefined;
   /** The commit of the newest sync. */
   readonly syncedAt?: Date | undefined;
   /** The run that syncs it now. */
@@ -283,20 +285,24 @@ function stoppedDetails({ lastRun, lastFailure, condition, syncedAt }: Status, n
   return [`last run: ${word} (${lastRun.action}, ${age} ago)`, ...hint];
 }
 
-/** Once for all tables that have it. The tables without changes share one record, so its warnings have no table. */
+/**
+ * Once for all tables that have it. The tables without changes share one record, so its warnings may have no table. A run
+ * that failed or met another run does not end what an earlier run has found.
+ */
 function warningsOf(tables: readonly Status[], now: Date): string[] {
-  const found = tables.flatMap(({ name, lastRun, condition }) =>
-    condition === 'disabled' || !lastRun
+  const found = tables.flatMap(({ name, lastRun, lastOk, condition }) => {
+    const run = lastRun?.status === 'failed' && lastRun.warnings.length === 0 ? lastOk : lastRun;
+    return condition === 'disabled' || !run
       ? []
-      : lastRun.warnings.map((text) => ({
+      : run.warnings.map((text) => ({
           text,
-          lastRun,
-          name: lastRun.table_name === null && !lastRun.warned_tables?.[text] ? undefined : name,
-        })),
-  );
+          run,
+          name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name,
+        }));
+  });
   return [...Map.groupBy(found, ({ text }) => text)].map(([text, same]) => {
     const names = same.flatMap(({ name }) => (name === undefined ? [] : printableLine(name)));
-    const times = same.map(({ lastRun }) => Date.parse(lastRun.started_at));
+    const times = same.map(({ run }) => Date.parse(run.started_at));
     const age = formatAge(secondsSince(new Date(Math.max(...times)), now));
     const where = names.length === 0 ? '' : `${listed(names, LISTED)}, `;
     return `warning: ${printableLine(text)} (${where}${age} ago)`;

@@ -26,12 +26,12 @@ const lastQuiet = (schema: string): string => /* sql */ `
 /**
  * $1 a JSON array of `{ table, successAt }`: destination tables, and their last success in other records. $2
  * pipeline. $3 the time from which changed rows are counted. Returns for each table the newest run, the newest
- * success, the newest failure, the number of failures since the success, and the rows. `quietRun` and
+ * success, the newest failure, the newest run that did not fail (`latestOk`, if the newest run failed), the number of failures since the success, and the rows. `quietRun` and
  * `quietAt`: the last run that found no changes. `hasQuietWarnings`: whether the record of that run has warnings.
  */
 export const latestRuns = (schema: string): string => /* sql */ `
   WITH ${lastQuiet(schema)}
-  SELECT t."table", to_json(latest) AS latest, quiet.run_id AS "quietRun", quiet.started_at AS "quietAt", coalesce(quiet."hasWarnings", false) AS "hasQuietWarnings", to_json(failure) AS "lastFailure", success.at AS "lastSuccessAt",
+  SELECT t."table", to_json(latest) AS latest, quiet.run_id AS "quietRun", quiet.started_at AS "quietAt", coalesce(quiet."hasWarnings", false) AS "hasQuietWarnings", to_json(failure) AS "lastFailure", to_json(sound) AS "latestOk", success.at AS "lastSuccessAt",
          (SELECT count(*)::int FROM ${qualified(runsTable(schema))} f
           WHERE f.table_name = t."table" AND f.pipeline = $2 AND ${IS_FAILURE}
             AND f.started_at > coalesce(success.at, '-infinity')) AS failures,
@@ -50,6 +50,9 @@ export const latestRuns = (schema: string): string => /* sql */ `
   LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r
                      WHERE r.table_name = t."table" AND r.pipeline = $2 AND ${IS_FAILURE}
                      ORDER BY r.started_at DESC LIMIT 1) failure ON true
+  LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r
+                     WHERE latest.status = 'failed' AND r.table_name = t."table" AND r.pipeline = $2 AND r.status = 'ok'
+                     ORDER BY r.started_at DESC LIMIT 1) sound ON true
   LEFT JOIN LATERAL (SELECT greatest(t."successAt", quiet.started_at, (
                        SELECT r.started_at FROM ${qualified(runsTable(schema))} r
                        WHERE r.table_name = t."table" AND r.pipeline = $2 AND r.status = 'ok'

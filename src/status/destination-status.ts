@@ -98,6 +98,7 @@ const digestRow = z.object({
   table: z.string(),
   latest: runRecordSchema.nullable(),
   lastFailure: runRecordSchema.nullable(),
+  latestOk: runRecordSchema.nullable(),
   lastSuccessAt: z.date().nullable(),
   quietRun: z.string().nullable(),
   quietAt: z.date().nullable(),
@@ -129,6 +130,11 @@ async function readRuns(
       const there = {
         ...row,
         latest: latestOf({ ...row, table }, settings.pipeline, warned),
+        latestOk: latestOf(
+          { ...row, table, latest: row.latest?.status === 'ok' ? row.latest : row.latestOk },
+          settings.pipeline,
+          warned,
+        ),
         lastFailure: isSince,
         lastSuccessAt: successAt,
       };

@@ -5,6 +5,8 @@ import { failureWord, recordFor, rowsChanged, type RunRecord } from '../schema/r
 /** For one table. */
 export interface Digest {
   readonly latest: RunRecord | undefined;
+  /** The newest that did not fail. */
+  readonly latestOk: RunRecord | undefined;
   readonly lastSuccessAt: Date | undefined;
   /** Failed runs since the last success. */
   readonly failures: number;
@@ -55,6 +57,7 @@ export function digestOf(records: readonly RunRecord[], now: Date, successAt?: D
   const ofLastDay = records.filter((record) => startOf(record) > now.getTime() - DAY_MS);
   return {
     latest: newestOf(records),
+    latestOk: newestOf(records.filter(({ status }) => status === 'ok')),
     lastSuccessAt,
     failures: failures.length,
     lastFailure: newestOf(failures),
@@ -68,6 +71,7 @@ export function digestOf(records: readonly RunRecord[], now: Date, successAt?: D
 /** Combines two histories without overlap. Both must know the newest success of either. */
 export const bothOf = (a: Digest, b: Digest): Digest => ({
   latest: newestOf([a.latest, b.latest]),
+  latestOk: newestOf([a.latestOk, b.latestOk]),
   lastSuccessAt: latestDate(a.lastSuccessAt, b.lastSuccessAt),
   failures: a.failures + b.failures,
   lastFailure: newestOf([a.lastFailure, b.lastFailure]),

@@ -55,6 +55,8 @@ export interface TableStatus {
   /** Undefined if the table does not record conflicts. */
   readonly conflictsLastDay: ConflictCounts | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The newest run that did not fail. */
+  readonly lastOk: RunRecord | undefined;
   /** The commit of the newest sync, which may have begun before the last run. */
   readonly syncedAt: Date | undefined;
   /** The run that syncs it now. */
@@ -208,6 +210,7 @@ function statusOf(
     rowsLastDay: runs.rowsLastDay,
     conflictsLastDay: runs.conflictsLastDay,
     lastRun: runs.latest,
+    lastOk: runs.latestOk,
     syncedAt: record && new Date(record.syncedAt),
     activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,

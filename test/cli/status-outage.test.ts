@@ -136,6 +136,12 @@ test('rows without a replication key are in status, plan and history of their ta
     runs: { tables: { warnings: string[] }[] }[];
   }>();
   expect(runs.runs.at(-1)?.tables.map(({ warnings }) => warnings.length)).toEqual([1, 0]);
+  // A failure does not end it.
+  await pair.setEnv({ SOURCE_PORT: '1' });
+  await trySync(pair);
+  for (const args of ['', '--local'])
+    expect((await increp(`status ${args}`, pair)).stdout).toMatch(/warning: 3 rows have no updated_at/);
+  await pair.setEnv({ SOURCE_PORT: String(pair.login('source').port) });
   // Also if the last sync is too old for the question whether the table has changed.
   await pair.destination.query(
     `UPDATE _increp_state SET record = jsonb_set(record, '{syncedAt}', '"2020-01-01T00:00:00Z"')`,
