@@ -38,8 +38,8 @@ const atTheSource = ({ source, signal }: Stage, statements: readonly string[]) =
     for (const sql of statements) await client.query(sql);
   });
 
-/** What it writes on a terminal, to the byte. */
-async function increpOnTerminal({ directory }: Stage, command: string): Promise<Uint8Array> {
+/** What it writes on a terminal. The servers of the stage have other ports each time, so they get the default one. */
+async function increpOnTerminal({ directory }: Stage, command: string): Promise<string> {
   const program = join(ROOT, 'bin', 'increp.js');
   const { stdout } = await execa(
     'script',
@@ -54,11 +54,10 @@ async function increpOnTerminal({ directory }: Stage, command: string): Promise<
       },
       extendEnv: false,
       stdin: 'ignore',
-      encoding: 'buffer',
       stripFinalNewline: false,
     },
   );
-  return stdout;
+  return stdout.replaceAll(/127\.0\.0\.1:\d+/g, 'localhost:5432');
 }
 
 await execa('node', ['scripts/build.ts'], { cwd: ROOT, preferLocal: true });

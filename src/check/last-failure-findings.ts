@@ -2,7 +2,13 @@
 import { formatAge } from '../report/age.ts';
 import { codesText } from '../report/error.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
-import { failureBefore, failureWord, isBeforeReset, type RunRecord } from '../schema/run-record.ts';
+import {
+  failureBefore,
+  failureWord,
+  isBeforeReset,
+  plannedSince,
+  type RunRecord,
+} from '../schema/run-record.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { note, warning, type Finding } from './finding.ts';
 
@@ -13,11 +19,15 @@ export function lastFailureFindings(
   { findings, now }: { readonly findings: readonly Finding[]; readonly now: Date },
 ): Finding[] {
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
-  return tables.flatMap(({ settings: { name, isEnabled }, recordName, saved }) => {
+  return tables.flatMap(({ settings, recordName, saved }) => {
+    const { name, isEnabled } = settings;
     const run = failures.get(recordName);
     if (!run || isBeforeReset(run, resetAtOf(saved)) || failureWord(run) !== 'failed' || refused.has(name))
       return [];
-    const { code, sqlstate, message, hint } = failureBefore(run, isEnabled ? 'planned' : 'answered');
+    const { code, sqlstate, message, hint } = failureBefore(
+      run,
+      isEnabled ? plannedSince(settings) : 'answered',
+    );
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;
     return [

@@ -17,7 +17,7 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { isBeforeReset, type KnownSince, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -27,7 +27,7 @@ import { eachDestination, ofDestination, type DestinationResults } from './pipel
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
-import { sayRemarks, warnRefused, warnUnwritable } from './pipeline/warn-unreachable.ts';
+import { sayRemarks, unwritableWords, warnRefused, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -54,6 +54,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
     const jobs = options.jobs ?? settings.jobs;
+    const unwritable = await writeFault(settings.stateDirectory);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
@@ -65,6 +66,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
               formatPlan(previews.map(inWordsAt(pipeline, options)), terminal.style, {
                 jobs,
                 isVerbose: options.verbose,
+                fault: unwritableWords(unwritable),
                 direction: {
                   from: addressWords(pipeline.settings.source),
                   to: addressWords(pipeline.settings.destination),
@@ -79,9 +81,9 @@ export async function planCommand(tables: readonly string[], options: PlanOption
         };
       },
     });
-    if (options.json) terminal.out(redactedJson(toJson(result, { unmatched, jobs }), redact));
+    if (options.json) terminal.out(redactedJson(toJson(result, { unmatched, jobs, unwritable }), redact));
     sayRemarks(remarks, context);
-    warnUnwritable(await writeFault(settings.stateDirectory), context);
+    warnUnwritable(unwritable, context);
     return result.exitCode;
   });
 }
@@ -171,9 +173,10 @@ const ageOf = (at: string | null): number | undefined => (at === null ? undefine
 
 /** A flag such as --full-refresh may prevent an error that the next sync without it has. */
 const knownSince = (
-  { action }: Preview,
+  table: Preview,
   { fullRefresh, adopt, replace, force = false }: PlanOptions,
-): KnownSince => (action === 'skipped' || fullRefresh || adopt || replace || force ? 'answered' : 'planned');
+): KnownSince =>
+  table.action === 'skipped' || fullRefresh || adopt || replace || force ? 'answered' : plannedSince(table);
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({
   ...table,
@@ -208,7 +211,15 @@ interface DestinationPlan {
 
 const toJson = (
   { results, json }: DestinationResults<DestinationPlan>,
-  { unmatched, jobs }: { readonly unmatched: readonly string[]; readonly jobs: number },
+  {
+    unmatched,
+    jobs,
+    unwritable,
+  }: {
+    readonly unmatched: readonly string[];
+    readonly jobs: number;
+    readonly unwritable: IncrepError | undefined;
+  },
 ): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
@@ -217,6 +228,7 @@ const toJson = (
     previews.map((table) => ({ name: table.name, ...of, ...tableJson(table) })),
   ),
   refusals: results.flatMap(({ refusal, of }) => (refusal ? [{ ...of, ...errorToJson(refusal) }] : [])),
+  state_directory_error: unwritable ? errorToJson(unwritable) : null,
   unmatched_patterns: unmatched,
   jobs,
 });

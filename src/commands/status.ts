@@ -1,5 +1,6 @@
 /** `increp status`: shows how fresh the destination tables are. */
 import { formatStatus } from '../report/status.ts';
+import type { IncrepError } from '../errors.ts';
 import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
@@ -11,7 +12,7 @@ import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
-import { sayRemarks, warnUnreachable, warnUnwritable } from './pipeline/warn-unreachable.ts';
+import { sayRemarks, unwritableWords, warnUnreachable, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly destination: readonly string[];
@@ -44,7 +45,10 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       run: async (pipeline) => {
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
         const printed = statuses.tables.map((table) => ({ ...table, needsAttention: !isFine(table) }));
-        const how = { style: terminal.style, now: new Date(), isVerbose: options.verbose };
+        const how = {
+          ...{ style: terminal.style, now: new Date(), isVerbose: options.verbose },
+          fault: unwritableWords(unwritable),
+        };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
         if (!options.json) warn(statuses);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
@@ -55,7 +59,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       },
     });
     if (options.json) {
-      terminal.out(redactedJson(toJson(settings.pipeline, result.results), redact));
+      terminal.out(redactedJson(toJson(settings.pipeline, result.results, unwritable), redact));
       for (const { statuses } of result.results) warn(statuses);
     }
     sayRemarks(remarks, context);
@@ -70,8 +74,15 @@ interface DestinationStatuses {
   readonly name: string | undefined;
 }
 
-function toJson(pipeline: string, results: readonly DestinationStatuses[]): object {
-  const head = { type: 'status', format_version: FORMAT_VERSION, pipeline };
+function toJson(
+  pipeline: string,
+  results: readonly DestinationStatuses[],
+  unwritable: IncrepError | undefined,
+): object {
+  const head = {
+    ...{ type: 'status', format_version: FORMAT_VERSION, pipeline },
+    state_directory_error: unwritable ? errorToJson(unwritable) : null,
+  };
   const [only] = results;
   if (only && only.name === undefined) return { ...head, ...statusesJson(only) };
   // With several destinations, each has its own error.

@@ -14,6 +14,7 @@ import { legacyStart } from '../sync/fence/legacy-cursor.ts';
 import type { IncrementalPlan, KeyedLoadPlan, Plan } from '../sync/plan/plan.ts';
 import { knownBefore } from '../sync/fence/next-state.ts';
 import { MOST_COUNTED } from '../sync/fence/waiting-rows.ts';
+import { nullKeyQuestion, nullKeyText } from '../sync/write/null-keys.ts';
 import { isInIndex } from '../sync/fence/window-choice.ts';
 
 export interface Estimate {
@@ -24,6 +25,8 @@ export interface Estimate {
    * undefined.
    */
   readonly window: Volume | undefined;
+  /** A warning of rows without a replication key, which an incremental sync does not read. */
+  readonly nullKeys: readonly string[];
 }
 
 export interface Volume {
@@ -38,6 +41,8 @@ export interface Volume {
 interface EstimateInput {
   readonly table: TableFacts;
   readonly plan: Plan;
+  /** Whether nothing has asked for rows without a replication key. */
+  readonly asksNullKeys: boolean;
 }
 
 interface EstimatedRead {
@@ -61,8 +66,8 @@ export async function estimateReading(
 ): Promise<ReadonlyMap<TableFacts, Attempted<Estimate>>> {
   const { timeZone } = await source.identity();
   // A table that is read in groups of partitions has no estimate, because one statement cannot plan it.
-  const readable = planned.flatMap(({ table, plan }) =>
-    'keyType' in plan && !table.sourceRows.inGroups ? [{ table, plan }] : [],
+  const readable = planned.flatMap(({ plan, ...each }) =>
+    'keyType' in plan && !each.table.sourceRows.inGroups ? [{ ...each, plan }] : [],
   );
   const windows = readable.flatMap(({ table, plan }): EstimatedRead[] => {
     if (plan.kind === 'incremental') return [{ table, plan, window: widest(table, plan) }];
@@ -70,23 +75,34 @@ export async function estimateReading(
     return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
   });
   const countable = windows.filter(({ plan, window }) => isInIndex(plan.source, window));
+  const nulls = readable.flatMap(({ table, plan, asksNullKeys }) =>
+    plan.kind === 'incremental' && asksNullKeys
+      ? nullKeyQuestion(table.sourceRows, table.settings, plan.source).map((question) => ({
+          table,
+          question,
+        }))
+      : [],
+  );
   const answers = await source.readEach([
     ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
     ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, MOST_COUNTED)),
+    ...nulls.map(({ question }) => question),
   ]);
   const answersFrom = (from: number, asked: readonly { readonly table: TableFacts }[]) =>
     new Map(asked.map(({ table }, index) => [table, answers[from + index]]));
   const marks = answersFrom(0, readable);
   const explained = answersFrom(readable.length, windows);
   const counts = answersFrom(readable.length + windows.length, countable);
+  const nullCounts = answersFrom(readable.length + windows.length + countable.length, nulls);
   return new Map(
     readable.map(({ table, plan: { keyType } }) => [
       table,
-      estimateOf(keyType, {
+      estimateOf(table, keyType, {
         mark: marks.get(table),
         explained: explained.get(table),
         counted: counts.get(table),
+        nulls: nullCounts.get(table),
       }),
     ]),
   );
@@ -96,18 +112,20 @@ type QueryAnswer = Attempted<pg.QueryResult> | undefined;
 
 /** An estimate that was not requested is undefined. */
 function estimateOf(
+  { settings }: TableFacts,
   keyType: KeyType,
-  answers: Readonly<Record<'mark' | 'explained' | 'counted', QueryAnswer>>,
+  answers: Readonly<Record<'mark' | 'explained' | 'counted' | 'nulls', QueryAnswer>>,
 ): Attempted<Estimate> {
   const failure = Object.values(answers).find((answer) => answer?.kind === 'failed');
   if (failure) return failure;
   const rowOf = (answer: QueryAnswer): unknown =>
     answer?.kind === 'done' ? answer.value.rows[0] : undefined;
-  const { mark, explained, counted } = answers;
+  const { mark, explained, counted, nulls } = answers;
   const count = counted && countRow.parse(rowOf(counted)).rows;
   return done({
     high: readMark(keyType, rowOf(mark)).high,
     window: explained && volumeOf(rowOf(explained), count),
+    nullKeys: nullKeyText(settings, rowOf(nulls)),
   });
 }
 

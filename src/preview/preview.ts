@@ -1,5 +1,6 @@
 /** Plans with their effects: how much there is to read, and what would prevent the sync. */
 import type { IncrepError } from '../errors.ts';
+import type { TableSettings } from '../config/settings.ts';
 import type { CopyCause, Reason } from '../reasons.ts';
 import { reasonText } from '../report/reasons.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
@@ -85,6 +86,8 @@ export interface Preview {
         readonly log: string | undefined;
       }
     | undefined;
+  /** As configured. */
+  readonly deletionLog: TableSettings['deletionLog'];
   /** Dependent objects of a destination table whose shape would change. */
   readonly dependents: readonly Dependent[];
   /** Why that would be refused, as far as the catalog shows. */
@@ -110,7 +113,10 @@ export async function previewTables(
   const verdicts = await sweep();
   const estimates = await estimateReading(
     context.source,
-    planned.filter(({ table }) => verdicts.get(table)?.verdict.kind !== 'quiet'),
+    planned.flatMap((each) => {
+      const verdict = verdicts.get(each.table)?.verdict;
+      return verdict?.kind === 'quiet' ? [] : [{ ...each, asksNullKeys: !verdict?.nullKeys }];
+    }),
   );
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(context, reshaped);
@@ -220,6 +226,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     hasWork: false,
     removesDeleted: false,
     deletes: undefined,
+    deletionLog: settings.deletionLog,
     dependents: [],
     obstruction: undefined,
     gone: undefined,
@@ -321,6 +328,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
           everySeconds: settings.deletesEverySeconds,
           log: logName(table),
         },
+    deletionLog: settings.deletionLog,
     // The owner of the table itself is in the obstruction.
     dependents: dependents.filter((each) => !isItself(each)),
     obstruction,
@@ -330,6 +338,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     warnings: [
       ...(activeRun === undefined ? [] : [`another run syncs this table now: ${activeRun}`]),
       ...('warnings' in saved ? saved.warnings : []),
+      ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction

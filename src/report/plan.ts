@@ -101,6 +101,8 @@ const DETAIL_INDENT = 4;
 interface PlanFrame {
   readonly isVerbose: boolean;
   readonly jobs: number;
+  /** Why a sync would fail before its first table. */
+  readonly fault?: string | undefined;
   /** The addresses of the source and of the destination. */
   readonly direction: { readonly from: string; readonly to: string };
 }
@@ -112,7 +114,7 @@ interface PlanFrame {
 export function formatPlan(
   tables: readonly PlannedTable[],
   style: Style,
-  { isVerbose, jobs, direction }: PlanFrame,
+  { isVerbose, jobs, fault, direction }: PlanFrame,
 ): string {
   const nameWidth = nameWidthOf(tables, style);
   const printed = isVerbose ? tables : tables.map(withShortCursor);
@@ -142,7 +144,7 @@ export function formatPlan(
     return [...tableLines(shown, nameWidth, style), ...lastLines];
   });
   const { from, to } = direction;
-  const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs)];
+  const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs, fault)];
   const together = alike.flatMap((group) => refusedLines(group, style));
   return `${[...quietLine, ...lines, ...together, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
@@ -327,22 +329,23 @@ function window(table: PlannedTable): string {
   return `${volume === '' ? 'rows' : `${volume},`} from ${start} on`;
 }
 
-function countLine(tables: readonly PlannedTable[], jobs: number): string {
+function countLine(tables: readonly PlannedTable[], jobs: number, fault: string | undefined): string {
   const working = tables.filter(({ obstruction }) => !obstruction);
   const blocked = tables.length - working.length;
   const count = (...actions: string[]) => working.filter(({ action }) => actions.includes(action)).length;
   const failed = tables.filter(({ lastFailure }) => lastFailure).length;
-  const parts = [
-    `${count('initial')} to load`,
-    `${count('reset', 'full-refresh')} to load again`,
-    `${working.filter((table) => isOngoing(table) && table.hasWork).length} with changes`,
-    `${working.filter((table) => isOngoing(table) && !table.hasWork).length} quiet`,
-    ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
-    ...(count('not-planned') > 0 ? [`${count('not-planned')} NOT PLANNED`] : []),
-    ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
-    ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
-    ...(failed > 0 ? [`${failed} FAILED at the last sync`] : []),
+  const counts: readonly (readonly [tables: number, what: string])[] = [
+    [count('refused'), 'REFUSED'],
+    [count('not-planned'), 'NOT PLANNED'],
+    [blocked, 'WOULD BE REFUSED'],
+    [failed, 'FAILED at the last sync'],
+    [count('initial'), 'to load'],
+    [count('reset', 'full-refresh'), 'to load again'],
+    [working.filter((table) => isOngoing(table) && table.hasWork).length, 'with changes'],
+    [working.filter((table) => isOngoing(table) && !table.hasWork).length, 'quiet'],
+    [count('skipped'), 'skipped'],
   ];
+  const parts = counts.filter(([found]) => found > 0).map(([found, what]) => `${found} ${what}`);
   const sum = (of: 'rows' | 'bytes') =>
     working.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
   const unknown = working.filter(
@@ -363,5 +366,5 @@ function countLine(tables: readonly PlannedTable[], jobs: number): string {
     jobs === 1 || tables.length === 1
       ? ''
       : ` ${jobs} jobs: up to ${jobs} tables are synced at the same time.`;
-  return `Plan: ${formatCounted(tables.length, 'table')}: ${parts.join(', ')}${total}.${together}`;
+  return `Plan: ${formatCounted(tables.length, 'table')}: ${parts.length === 0 ? 'nothing to do' : parts.join(', ')}${total}${fault === undefined ? '' : `; ${fault}`}.${together}`;
 }

@@ -1,5 +1,6 @@
 /** One run of a table, or the failure of a run, as the history keeps it. */
 import type { Failure, RunSummary, TableOutcome } from '../events.ts';
+import { MANY_TABLES } from '../format.ts';
 import type { Redact } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { reasonText } from './reasons.ts';
@@ -11,7 +12,8 @@ interface RecordedRun {
 }
 
 /** What a run did to one table, or to the tables without changes. */
-export type TableRecord = Omit<RunRecord, 'tables' | 'was_killed'> & Partial<Pick<RunRecord, 'tables'>>;
+export type TableRecord = Omit<RunRecord, 'tables' | 'warned_tables' | 'was_killed'> &
+  Partial<Pick<RunRecord, 'tables' | 'warned_tables'>>;
 
 /** Where the history of runs is kept. If a store fails, that is a warning, and changes nothing about the run. */
 export interface HistoryStore {
@@ -64,7 +66,20 @@ export function quietRecord(
     durationSeconds,
     warnings,
   };
-  return [{ ...tableRecord(run, shared, null, redact), tables: tables.map(({ name }) => name) }];
+  const record = { ...tableRecord(run, shared, null, redact), tables: tables.map(({ name }) => name) };
+  return [warnings.length === 0 ? record : { ...record, warned_tables: warnedTables(tables, redact) }];
+}
+
+/** A warning about all of many tables has no list. */
+function warnedTables(tables: Parameters<typeof quietRecord>[1], redact: Redact) {
+  const named = tables.flatMap(({ name, outcome }) =>
+    [...new Set(outcome.warnings)].map((text) => ({ name, text: redact(text) })),
+  );
+  return Object.fromEntries(
+    [...Map.groupBy(named, ({ text }) => text)]
+      .filter(([, { length }]) => length <= MANY_TABLES || length < tables.length)
+      .map(([text, same]) => [text, same.map(({ name }) => name)]),
+  );
 }
 
 /** Of the failure of a run itself. */

@@ -48,11 +48,13 @@ interface Status {
   readonly lastFailure: PrintedFailure | undefined;
   readonly knownSince?: KnownSince | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The newest run that did not fail. */
+  readonly lastOk?: RunRecord | undefined;
   /** The commit of the newest sync. */
   readonly syncedAt?: Date | undefined;
   /** The run that syncs it now. */
   readonly activeRun?: string | undefined;
-  readonly drift: { readonly what: string; readonly next: string } | undefined;
+  readonly drift: { readonly what: string; readonly next: string; readonly isRefused?: boolean } | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
   readonly difference?:
     | {
@@ -92,9 +94,11 @@ interface StatusStyle {
   readonly now: Date;
   /** Prints cursors with fractions of a second. */
   readonly isVerbose: boolean;
+  /** Why a sync would fail before its first table. */
+  readonly fault?: string | undefined;
 }
 
-export function formatStatus(all: readonly Status[], { style, now, isVerbose }: StatusStyle): string {
+export function formatStatus(all: readonly Status[], { style, now, isVerbose, fault }: StatusStyle): string {
   const tables = all.toSorted((a, b) => Number(a.needsAttention) - Number(b.needsAttention));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
   const colored = painter(style);
@@ -117,7 +121,7 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];
-  return `${[header, ...body, countLine(tables), ...end.flatMap(inWidth(style))].join('\n')}\n`;
+  return `${[header, ...body, ...wrap(countLine(tables, fault), style, INDENT), ...end.flatMap(inWidth(style))].join('\n')}\n`;
 }
 
 /** Whether they are printed together, at the end. */
@@ -218,12 +222,14 @@ function failureDetails(table: Status, told: ToldFailures, now: Date): string[] 
   ];
 }
 
-/** If a run was refused because of the drift, its error already describes it. */
-function driftOf({ name, drift, lastFailure, condition }: Status) {
-  if (!drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled')
-    return undefined;
+/** If the last run was refused because of the same drift, its error already describes it. */
+function driftOf(table: Status) {
+  const { name, drift, lastFailure, condition } = table;
+  if (!drift || condition === 'disabled') return undefined;
+  if (drift.isRefused === true && lastFailure?.error_message === drift.what) return undefined;
   // The next step of the failure comes first.
-  return { name, code: '', message: drift.what, hint: lastFailure ? '' : drift.next, sqlstate: null };
+  const hint = failureOf(table)?.hint ? '' : drift.next;
+  return { name, code: '', message: drift.what, hint, sqlstate: null };
 }
 
 function driftDetails(table: Status): string[] {
@@ -279,29 +285,33 @@ function stoppedDetails({ lastRun, lastFailure, condition, syncedAt }: Status, n
   return [`last run: ${word} (${lastRun.action}, ${age} ago)`, ...hint];
 }
 
-/** Once for all tables that have it. The tables without changes share one record, so its warnings have no table. */
+/**
+ * Once for all tables that have it. The tables without changes share one record, so its warnings may have no table. A run
+ * that failed or met another run does not end what an earlier run has found.
+ */
 function warningsOf(tables: readonly Status[], now: Date): string[] {
-  const found = tables.flatMap(({ name, lastRun, condition }) =>
-    condition === 'disabled' || !lastRun
+  const found = tables.flatMap(({ name, lastRun, lastOk, condition }) => {
+    const run = lastRun?.status === 'failed' && lastRun.warnings.length === 0 ? lastOk : lastRun;
+    return condition === 'disabled' || !run
       ? []
-      : lastRun.warnings.map((text) => ({
+      : run.warnings.map((text) => ({
           text,
-          lastRun,
-          name: lastRun.table_name === null ? undefined : name,
-        })),
-  );
+          run,
+          name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name,
+        }));
+  });
   return [...Map.groupBy(found, ({ text }) => text)].map(([text, same]) => {
     const names = same.flatMap(({ name }) => (name === undefined ? [] : printableLine(name)));
-    const times = same.map(({ lastRun }) => Date.parse(lastRun.started_at));
+    const times = same.map(({ run }) => Date.parse(run.started_at));
     const age = formatAge(secondsSince(new Date(Math.max(...times)), now));
     const where = names.length === 0 ? '' : `${listed(names, LISTED)}, `;
     return `warning: ${printableLine(text)} (${where}${age} ago)`;
   });
 }
 
-function countLine(tables: readonly Status[]): string {
+function countLine(tables: readonly Status[], fault: string | undefined): string {
   const counts = new Map<string, number>();
   for (const { condition } of tables) counts.set(condition, (counts.get(condition) ?? 0) + 1);
   const parts = [...counts].map(([condition, count]) => `${formatCount(count)} ${condition}`);
-  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}`;
+  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}${fault === undefined ? '' : `; ${fault}`}`;
 }

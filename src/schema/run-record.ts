@@ -37,6 +37,8 @@ export const runRecordSchema = z.object({
   cursor_before: text,
   cursor_after: text,
   warnings: z.array(z.string()).readonly().default([]),
+  /** Which of `tables` have a warning of `warnings`. A warning that is not in it is about all of them. */
+  warned_tables: z.record(z.string(), z.array(z.string()).readonly()).readonly().nullable().default(null),
   error_code: text,
   error_message: text,
   error_hint: text,
@@ -56,9 +58,27 @@ export const runRecordSchema = z.object({
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 
+/** The record with the warnings of one of its `tables` alone. */
+export const recordFor = (record: RunRecord, table: string): RunRecord =>
+  record.warned_tables === null
+    ? record
+    : { ...record, warnings: record.warnings.filter((warning) => isWarned(record, warning, table)) };
+
+const isWarned = ({ warned_tables: tables }: RunRecord, warning: string, table: string): boolean =>
+  tables?.[warning]?.includes(table) ?? true;
+
 /** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>
   record.rows_inserted + record.rows_updated + record.rows_deleted;
+
+/** Sessions that an error named have probably ended, and other sessions may have their numbers. */
+const PAST_HINTS: ReadonlyMap<string, string> = new Map([
+  ['LOCK_TIMEOUT', 'Run the sync again. If the table is still locked, the error names the session.'],
+  ['RUN_LOCKED', 'Run the sync again. If another run still has the table, the error names that run.'],
+]);
+
+/** The next step of an error that was recorded earlier. */
+export const pastHint = (code: string, hint: string): string => PAST_HINTS.get(code) ?? hint;
 
 /** The error of a failed record. */
 export const failureIn = (
@@ -67,7 +87,7 @@ export const failureIn = (
   code: record.error_code ?? '',
   sqlstate: record.sqlstate,
   message: record.error_message ?? '',
-  hint: record.error_hint ?? '',
+  hint: pastHint(record.error_code ?? '', record.error_hint ?? ''),
 });
 
 /** Errors that a plan usually finds, too. */
@@ -82,11 +102,26 @@ const DECIDED: ReadonlySet<string> = new Set([
   ...['SCHEMA_CHANGE_REFUSED', 'STATE_MISMATCH', 'DESTINATION_NOT_OURS', 'KEY_TYPE_UNSUPPORTED'],
 ]);
 
+/** A plan decides these for the table itself, but not for a deletion log. */
+const NOT_FOUND: ReadonlySet<string> = new Set(['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND']);
+
+const CONNECTING: ReadonlySet<string> = new Set([
+  ...['CONNECTION_FAILED', 'SSH_FAILED', 'TLS_FAILED', 'AUTHENTICATION_FAILED', 'TOO_MANY_CONNECTIONS'],
+  'NOT_POSTGRES',
+]);
+
+/** The server is starting or stopping. */
+const CANNOT_CONNECT_NOW = '57P03';
+
 /**
- * What is known since the failure: a plan of the table has no error, both servers answer for the table, or the files of
- * the configuration changed.
+ * What is known since the failure: a plan of the table has no error, or has none but did not read the deletion log; both
+ * servers answer for the table, or only for others; or the files of the configuration changed.
  */
-export type KnownSince = 'planned' | 'answered' | 'reconfigured';
+export type KnownSince = 'planned' | 'planned-without-log' | 'answered' | 'connected' | 'reconfigured';
+
+/** For a plan of the table without an error. */
+export const plannedSince = ({ deletionLog }: { readonly deletionLog: unknown }): KnownSince =>
+  deletionLog === undefined ? 'planned' : 'planned-without-log';
 
 /** The failure, with what is known since. */
 export function failureBefore(
@@ -94,6 +129,7 @@ export function failureBefore(
   known: KnownSince = 'answered',
 ): ReturnType<typeof failureIn> {
   const failure = failureIn(record);
+  const { code, sqlstate } = failure;
   const since = (sentence: string, hint = failure.hint) => ({
     ...failure,
     message: /[.?]$/.test(failure.message)
@@ -101,12 +137,16 @@ export function failureBefore(
       : `${failure.message}; ${sentence}`,
     hint,
   });
-  if (known === 'planned' && DECIDED.has(failure.code))
+  const isPlanned = known === 'planned' || known === 'planned-without-log';
+  if ((isPlanned && DECIDED.has(code)) || (known === 'planned' && NOT_FOUND.has(code)))
     return since('the cause no longer applies, so the next sync continues', '');
-  if (!FORESEEN.has(failure.code)) return failure;
-  return known === 'reconfigured'
-    ? since('the configuration changed after this failure, so the cause may be fixed since')
-    : since('the cause may be fixed since');
+  if (known === 'reconfigured')
+    return FORESEEN.has(code)
+      ? since('the configuration changed after this failure, so the cause may be fixed since')
+      : failure;
+  if (CONNECTING.has(code) || sqlstate === CANNOT_CONNECT_NOW) return since('both servers answer now', '');
+  if (known === 'connected') return failure;
+  return FORESEEN.has(code) || code === 'LOCK_TIMEOUT' ? since('the cause may be fixed since') : failure;
 }
 
 /** Whether the table was reset after the failure, which answers it. */

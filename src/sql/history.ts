@@ -17,8 +17,8 @@ const tablesOf = (row: string): string => `(to_jsonb(${row}) -> 'tables')`;
 
 const lastQuiet = (schema: string): string => /* sql */ `
   quiet AS MATERIALIZED (
-    SELECT DISTINCT ON (name) name, q.run_id, q.started_at FROM (
-      SELECT r.run_id, r.started_at, ${tablesOf('r')} AS tables FROM ${qualified(runsTable(schema))} r
+    SELECT DISTINCT ON (name) name, q.run_id, q.started_at, q."hasWarnings" FROM (
+      SELECT r.run_id, r.started_at, ${tablesOf('r')} AS tables, r.warnings <> '{}' AS "hasWarnings" FROM ${qualified(runsTable(schema))} r
       WHERE r.table_name = '' AND r.pipeline = $2 AND r.status = 'ok'
       ORDER BY r.started_at DESC LIMIT ${QUIET_RECORDS}) q, jsonb_array_elements_text(q.tables) name
     ORDER BY name, q.started_at DESC)`;
@@ -26,12 +26,12 @@ const lastQuiet = (schema: string): string => /* sql */ `
 /**
  * $1 a JSON array of `{ table, successAt }`: destination tables, and their last success in other records. $2
  * pipeline. $3 the time from which changed rows are counted. Returns for each table the newest run, the newest
- * success, the newest failure, the number of failures since the success, and the rows. `quietRun` and
- * `quietAt`: the last run that found no changes.
+ * success, the newest failure, the newest run that did not fail (`latestOk`, if the newest run failed), the number of failures since the success, and the rows. `quietRun` and
+ * `quietAt`: the last run that found no changes. `hasQuietWarnings`: whether the record of that run has warnings.
  */
 export const latestRuns = (schema: string): string => /* sql */ `
   WITH ${lastQuiet(schema)}
-  SELECT t."table", to_json(latest) AS latest, quiet.run_id AS "quietRun", quiet.started_at AS "quietAt", to_json(failure) AS "lastFailure", success.at AS "lastSuccessAt",
+  SELECT t."table", to_json(latest) AS latest, quiet.run_id AS "quietRun", quiet.started_at AS "quietAt", coalesce(quiet."hasWarnings", false) AS "hasQuietWarnings", to_json(failure) AS "lastFailure", to_json(sound) AS "latestOk", success.at AS "lastSuccessAt",
          (SELECT count(*)::int FROM ${qualified(runsTable(schema))} f
           WHERE f.table_name = t."table" AND f.pipeline = $2 AND ${IS_FAILURE}
             AND f.started_at > coalesce(success.at, '-infinity')) AS failures,
@@ -50,6 +50,9 @@ export const latestRuns = (schema: string): string => /* sql */ `
   LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r
                      WHERE r.table_name = t."table" AND r.pipeline = $2 AND ${IS_FAILURE}
                      ORDER BY r.started_at DESC LIMIT 1) failure ON true
+  LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r
+                     WHERE latest.status = 'failed' AND r.table_name = t."table" AND r.pipeline = $2 AND r.status = 'ok'
+                     ORDER BY r.started_at DESC LIMIT 1) sound ON true
   LEFT JOIN LATERAL (SELECT greatest(t."successAt", quiet.started_at, (
                        SELECT r.started_at FROM ${qualified(runsTable(schema))} r
                        WHERE r.table_name = t."table" AND r.pipeline = $2 AND r.status = 'ok'
@@ -76,6 +79,10 @@ export const newestRuns = (schema: string): string => /* sql */ `
     ORDER BY r.started_at DESC LIMIT $5) runs
   WHERE $1::text[] IS NULL OR known.name = '' OR known.name = ANY ($1::text[])
   GROUP BY runs.run_id ORDER BY max(runs.started_at) DESC LIMIT $5`;
+
+/** $1 run ids. The records of their tables without changes. */
+export const readQuietRuns = (schema: string): string => /* sql */ `
+  SELECT to_json(r) AS record FROM ${qualified(runsTable(schema))} r WHERE r.run_id = ANY ($1::text[]) AND r.table_name = ''`;
 
 /** $1 run ids, $2 destination tables, or null for all. */
 export const readRuns = (schema: string): string => /* sql */ `

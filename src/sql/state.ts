@@ -102,6 +102,7 @@ const RUN_COLUMNS = [
   ['rows_newer', 'bigint'],
   ['tables', 'text[]'],
   ['conflicts', 'jsonb'],
+  ['warned_tables', 'jsonb'],
 ] as const;
 
 type RunColumn = (typeof RUN_COLUMNS)[number][0];
@@ -116,6 +117,7 @@ const MAY_BE_NULL: readonly RunColumn[] = [
   'rows_newer',
   'tables',
   'conflicts',
+  'warned_tables',
 ];
 
 export const createRunsTable = (schema: string): string => /* sql */ `
@@ -127,7 +129,7 @@ export const createRunsTable = (schema: string): string => /* sql */ `
 
 /** Columns that tables of earlier versions lack. */
 export const addRunColumns = (schema: string): string =>
-  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint, ADD COLUMN IF NOT EXISTS tables text[], ADD COLUMN IF NOT EXISTS conflicts jsonb`;
+  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint, ADD COLUMN IF NOT EXISTS tables text[], ADD COLUMN IF NOT EXISTS conflicts jsonb, ADD COLUMN IF NOT EXISTS warned_tables jsonb`;
 
 /**
  * The states of these destination tables, if the schema has a state table. Includes the names of

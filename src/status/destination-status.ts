@@ -9,9 +9,9 @@ import { askAll } from '../postgres/catalog-question.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable } from '../schema/relations.ts';
-import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { recordFor, runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
-import { latestRuns, missingRuns } from '../sql/history.ts';
+import { latestRuns, missingRuns, readQuietRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
 import { runsTable, stateTable } from '../sql/state.ts';
 import { loadsQuestion } from '../sync/facts/pending-loads.ts';
@@ -98,9 +98,11 @@ const digestRow = z.object({
   table: z.string(),
   latest: runRecordSchema.nullable(),
   lastFailure: runRecordSchema.nullable(),
+  latestOk: runRecordSchema.nullable(),
   lastSuccessAt: z.date().nullable(),
   quietRun: z.string().nullable(),
   quietAt: z.date().nullable(),
+  hasQuietWarnings: z.boolean(),
   failures: z.number(),
   rowsLastDay: z.number(),
   conflictsLastDay: conflictCountsSchema.nullable().transform((counts) => counts ?? undefined),
@@ -118,32 +120,57 @@ async function readRuns(
   const asked = names.map((table) => ({ table, successAt: localDigests.get(table)?.lastSuccessAt ?? null }));
   const since = new Date(now.getTime() - DAY_MS);
   const { rows } = await client.query(latestRuns(schema), [JSON.stringify(asked), settings.pipeline, since]);
+  const digests = z.array(digestRow).parse(rows);
   const missing = await localOnly(client, schema, names, local, localDigests, since);
+  const warned = await readWarned(client, schema, digests);
   return new Map(
-    z
-      .array(digestRow)
-      .parse(rows)
-      .map(({ table, lastSuccessAt, ...row }) => {
-        const successAt = lastSuccessAt ?? undefined;
-        const isSince = row.failures > 0 ? (row.lastFailure ?? undefined) : undefined;
-        const there = {
-          ...row,
-          latest: latestOf(row, settings.pipeline),
-          lastFailure: isSince,
-          lastSuccessAt: successAt,
-        };
-        return [table, bothOf(there, digestOf(missing.get(table) ?? [], now, successAt))];
-      }),
+    digests.map(({ table, lastSuccessAt, ...row }) => {
+      const successAt = lastSuccessAt ?? undefined;
+      const isSince = row.failures > 0 ? (row.lastFailure ?? undefined) : undefined;
+      const there = {
+        ...row,
+        latest: latestOf({ ...row, table }, settings.pipeline, warned),
+        latestOk: latestOf(
+          { ...row, table, latest: row.latest?.status === 'ok' ? row.latest : row.latestOk },
+          settings.pipeline,
+          warned,
+        ),
+        lastFailure: isSince,
+        lastSuccessAt: successAt,
+      };
+      return [table, bothOf(there, digestOf(missing.get(table) ?? [], now, successAt))];
+    }),
   );
 }
 
+/** The records of runs without changes that have warnings, by their run. */
+async function readWarned(
+  client: pg.ClientBase,
+  schema: string,
+  digests: readonly QuietRow[],
+): Promise<ReadonlyMap<string, RunRecord>> {
+  const runs = new Set(digests.flatMap((row) => (row.hasQuietWarnings ? (row.quietRun ?? []) : [])));
+  if (runs.size === 0) return new Map();
+  const { rows } = await client.query(readQuietRuns(schema), [[...runs]]);
+  const records = z.array(z.object({ record: runRecordSchema })).parse(rows);
+  return new Map(records.map(({ record }) => [record.run_id, record]));
+}
+
+type QuietRow = Pick<
+  z.infer<typeof digestRow>,
+  'table' | 'latest' | 'quietRun' | 'quietAt' | 'hasQuietWarnings'
+>;
+
 /** If a run has found the table without changes, that run has no record of the table alone. */
 function latestOf(
-  { latest, quietRun, quietAt }: Pick<z.infer<typeof digestRow>, 'latest' | 'quietRun' | 'quietAt'>,
+  { table, latest, quietRun, quietAt }: QuietRow,
   pipeline: string,
+  warned: ReadonlyMap<string, RunRecord>,
 ): RunRecord | undefined {
   if (quietRun === null || quietAt === null) return latest ?? undefined;
   if (latest && startOf(latest) >= quietAt.getTime()) return latest;
+  const shared = warned.get(quietRun);
+  if (shared) return recordFor(shared, table);
   return runRecordSchema.parse({ run_id: quietRun, pipeline, started_at: quietAt.toISOString() });
 }
 

@@ -18,6 +18,8 @@ import type { RunContext } from '../sync/context/run-context.ts';
 export interface Drift {
   readonly what: string;
   readonly next: string;
+  /** Whether the next sync refuses it. */
+  readonly isRefused: boolean;
 }
 
 export interface Drifts {
@@ -95,10 +97,11 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
     return {
       what: reasonText(plan.reasons),
       next: `The next "increp sync" loads the table again.${limitNote(table)}`,
+      isRefused: false,
     };
   if (plan.kind === 'incremental' && plan.evolution)
-    return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' };
+    return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.', isRefused: false };
   return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
-    ? { what: plan.error.message, next: plan.error.next }
+    ? { what: plan.error.message, next: plan.error.next, isRefused: true }
     : undefined;
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
-import { resultOf, runRecordSchema, type RunRecord } from '../schema/run-record.ts';
+import { recordFor, resultOf, runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { newestRuns, readRuns } from '../sql/history.ts';
 import { runsTable } from '../sql/state.ts';
 import { readLocalRuns } from './local-run-history.ts';
@@ -122,9 +122,10 @@ const eachTable = (record: RunRecord, wanted: readonly string[] | undefined): Ru
     : record.tables
         .filter((table) => !wanted || wanted.includes(table))
         .map((table, _, { length }) => ({
-          ...record,
+          ...recordFor(record, table),
           table_name: table,
           tables: [],
+          warned_tables: null,
           duration_s: record.duration_s / length,
         }));
 

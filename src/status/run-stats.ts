@@ -1,10 +1,12 @@
 /** Computes statistics of many runs: pure. */
 import { addConflicts, type ConflictCounts } from '../conflicts.ts';
-import { failureWord, rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { failureWord, recordFor, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 
 /** For one table. */
 export interface Digest {
   readonly latest: RunRecord | undefined;
+  /** The newest that did not fail. */
+  readonly latestOk: RunRecord | undefined;
   readonly lastSuccessAt: Date | undefined;
   /** Failed runs since the last success. */
   readonly failures: number;
@@ -35,8 +37,9 @@ export function byTable(records: readonly RunRecord[]): Map<string, RunRecord[]>
   for (const record of records) {
     for (const table of record.table_name === null ? record.tables : [record.table_name]) {
       const list = found.get(table);
-      if (list) list.push(record);
-      else found.set(table, [record]);
+      const own = recordFor(record, table);
+      if (list) list.push(own);
+      else found.set(table, [own]);
     }
   }
   return found;
@@ -54,6 +57,7 @@ export function digestOf(records: readonly RunRecord[], now: Date, successAt?: D
   const ofLastDay = records.filter((record) => startOf(record) > now.getTime() - DAY_MS);
   return {
     latest: newestOf(records),
+    latestOk: newestOf(records.filter(({ status }) => status === 'ok')),
     lastSuccessAt,
     failures: failures.length,
     lastFailure: newestOf(failures),
@@ -67,6 +71,7 @@ export function digestOf(records: readonly RunRecord[], now: Date, successAt?: D
 /** Combines two histories without overlap. Both must know the newest success of either. */
 export const bothOf = (a: Digest, b: Digest): Digest => ({
   latest: newestOf([a.latest, b.latest]),
+  latestOk: newestOf([a.latestOk, b.latestOk]),
   lastSuccessAt: latestDate(a.lastSuccessAt, b.lastSuccessAt),
   failures: a.failures + b.failures,
   lastFailure: newestOf([a.lastFailure, b.lastFailure]),

@@ -11,7 +11,7 @@ import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
-import { isBeforeReset, type KnownSince, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import { readKnownDifferences } from '../state/known-differences-file.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
@@ -55,6 +55,8 @@ export interface TableStatus {
   /** Undefined if the table does not record conflicts. */
   readonly conflictsLastDay: ConflictCounts | undefined;
   readonly lastRun: RunRecord | undefined;
+  /** The newest run that did not fail. */
+  readonly lastOk: RunRecord | undefined;
   /** The commit of the newest sync, which may have begun before the last run. */
   readonly syncedAt: Date | undefined;
   /** The run that syncs it now. */
@@ -208,6 +210,7 @@ function statusOf(
     rowsLastDay: runs.rowsLastDay,
     conflictsLastDay: runs.conflictsLastDay,
     lastRun: runs.latest,
+    lastOk: runs.latestOk,
     syncedAt: record && new Date(record.syncedAt),
     activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,
@@ -225,14 +228,16 @@ function statusOf(
 
 /** The plan of a table without an error shows more than the time of a file. */
 function knownSince(
-  { name, isEnabled }: TableSettings,
+  table: TableSettings,
   { started_at }: RunRecord,
   { found, refusals, failures }: Drifts,
   configuredAt: Date | undefined,
 ): KnownSince | undefined {
+  const { name, isEnabled } = table;
   const isUnread = found === undefined || failures.some(({ settings }) => settings.name === name);
   if (isUnread) return configuredAt && configuredAt > new Date(started_at) ? 'reconfigured' : undefined;
-  return isEnabled && !refusals.has(name) && !found.has(name) ? 'planned' : undefined;
+  if (!isEnabled || refusals.has(name) || found.get(name)?.isRefused === true) return 'connected';
+  return plannedSince(table);
 }
 
 /** When the files of the configuration last changed. The pipeline of a service may have none. */
@@ -271,11 +276,8 @@ function conditionOf(
   if (!table.isEnabled) return 'disabled';
   if (activeRun !== undefined) return 'running';
   if (resetAt && runs.failures === 0 && !refusals.has(table.name)) return 'reset';
-  const isRefused = runs.lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED';
-  // If the source was not queried, the result of the last run counts.
-  const hasDrift = found ? found.has(table.name) : isRefused;
-  if (hasDrift && (runs.failures === 0 || isRefused)) return 'drift';
   if (runs.failures > 0) return 'failing';
+  if (found?.has(table.name) === true) return 'drift';
   if (refusals.has(table.name)) return 'refused';
   if (!lastSuccessAt) return problem ? 'unknown' : 'never synced';
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;

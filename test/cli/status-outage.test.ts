@@ -112,6 +112,67 @@ test('--local asks no database, and says the same', async () => {
     expect(local.table?.[field], field).toEqual(asked?.[field]);
 });
 
+test('rows without a replication key are in status, plan and history of their table after each run', async () => {
+  await using pair = await freshPair(twoTables);
+  await pair.source.query('ALTER TABLE orders ALTER updated_at DROP NOT NULL');
+  await sync(pair);
+  // A table of an earlier version lacks the column.
+  await pair.destination.query('ALTER TABLE _increp_runs DROP COLUMN warned_tables');
+  for (const rows of [1, 2, 3]) {
+    await pair.source.query(`INSERT INTO orders VALUES (${100 + rows}, 1, 'x', NULL)`);
+    await sync(pair, '--quiet');
+    const text = new RegExp(`^${rows === 1 ? '1 row has' : `${rows} rows have`} no updated_at`);
+    for (const args of ['', '--local']) {
+      const { tables } = (await status(pair, args)).json;
+      expect(tables.map(({ last_run }) => last_run)).toMatchObject([
+        { warnings: [expect.stringMatching(text)] },
+        { warnings: [] },
+      ]);
+    }
+  }
+  expect((await increp('status', pair)).stdout).toMatch(/warning: 3 rows have no updated_at .* \(orders, /);
+  expect((await increp('plan', pair)).stdout).toMatch(/orders .*\n {4}note: 3 rows have no updated_at/);
+  const runs = (await increp('history --json', pair)).json<{
+    runs: { tables: { warnings: string[] }[] }[];
+  }>();
+  expect(runs.runs.at(-1)?.tables.map(({ warnings }) => warnings.length)).toEqual([1, 0]);
+  // A failure does not end it.
+  await pair.setEnv({ SOURCE_PORT: '1' });
+  await trySync(pair);
+  for (const args of ['', '--local'])
+    expect((await increp(`status ${args}`, pair)).stdout).toMatch(/warning: 3 rows have no updated_at/);
+  await pair.setEnv({ SOURCE_PORT: String(pair.login('source').port) });
+  // Also if the last sync is too old for the question whether the table has changed.
+  await pair.destination.query(
+    `UPDATE _increp_state SET record = jsonb_set(record, '{syncedAt}', '"2020-01-01T00:00:00Z"')`,
+  );
+  expect((await increp('plan', pair)).stdout).toContain('note: 3 rows have no updated_at');
+});
+
+test('a failure whose cause is gone has no next step', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const expectNoStep = async (sentence: string) => {
+    for (const command of ['plan', 'status', 'check']) {
+      const stdout = (await increp(command, pair)).stdout.replaceAll(/\s+/g, ' ');
+      expect(stdout, command).toContain(sentence);
+      expect(stdout, command).not.toMatch(/DEST_DB|If the table was dropped/);
+    }
+  };
+  const database = pair.login('destination').database;
+  await pair.setEnv({ DEST_DB: 'nowhere' });
+  await trySync(pair);
+  await pair.setEnv({ DEST_DB: database });
+  await expectNoStep('both servers answer now');
+  await pair.source.query('ALTER TABLE orders RENAME TO away');
+  expect((await trySync(pair)).table().error?.code).toBe('TABLE_NOT_FOUND');
+  await pair.source.query('CREATE TABLE orders (LIKE away INCLUDING ALL); INSERT INTO orders TABLE away');
+  await expectNoStep('the cause no longer applies');
+  expect((await increp('status', pair)).stdout).toMatch(
+    /^failing\(2\) [^]*\n {4}drift: [^]*\n {6}next: The next "increp sync" loads the table again/m,
+  );
+});
+
 slowTest('a history that is torn, rotated or gone is read as far as it goes', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
@@ -152,9 +213,16 @@ test('a state directory in which the next sync could not write is a 2 with --exi
   await sync(pair);
   expect((await status(pair, '--exit-code')).exitCode).toBe(0);
   await pair.setEnv({ STATE_DIR: join(pair.directory, 'tables-config.json', 'state') });
-  const { table, exitCode, stderr } = await status(pair, '--exit-code');
+  const { table, json, exitCode, stderr } = await status(pair, '--exit-code');
   expect(table).toMatchObject({ state: 'ok' });
   expect(stderr).toContain('would fail: the state directory');
+  expect(json).toMatchObject({ state_directory_error: { code: 'STATE_NOT_WRITABLE' } });
+  expect((await increp('status', pair)).stdout).toMatch(
+    /^1 table: 1 ok; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)$/m,
+  );
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    /Plan: 1 table: 1 quiet; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)\./,
+  );
   expect(exitCode).toBe(2);
 });
 
@@ -179,6 +247,7 @@ slowTest('drift: what the source says, what the last run has said, and what wins
       { ...ORDERS_CONFIG, name: 'others' },
     ],
   });
+  await pair.source.query('INSERT INTO others TABLE orders');
   await sync(pair);
   await pair.source.query('ALTER TABLE orders ADD extra int; ALTER TABLE others ADD extra int');
   const drifted = await status(pair, '--exit-code');
@@ -206,9 +275,12 @@ slowTest('drift: what the source says, what the last run has said, and what wins
   expect((await trySync(pair)).exitCode).toBe(3);
   for (const args of ['', '--no-source', '--local'])
     expect((await status(pair, args)).json.tables, args).toMatchObject([
-      { state: 'drift', failures_since_success: 1, last_error: { code: 'SCHEMA_CHANGE_REFUSED' } },
+      { state: 'failing', failures_since_success: 1, last_error: { code: 'SCHEMA_CHANGE_REFUSED' } },
       { state: 'ok' },
     ]);
+  const { stdout } = await increp('status orders', pair);
+  expect(stdout).toMatch(/^failing\(1\) {2}orders /m);
+  expect(stdout.match(/"extra"/g)).toHaveLength(1);
   // Taken back at the source: until a run has succeeded it is failing, and no drift.
   await pair.source.query('ALTER TABLE orders DROP extra');
   expect((await status(pair, 'orders')).table).toMatchObject({ state: 'failing', drift: null });

@@ -271,6 +271,12 @@ test('who holds the table is named, at either side', async () => {
   await altering.query('COMMIT');
   updating.release();
   altering.release();
+  // The sessions have ended, and other sessions may have their numbers.
+  for (const command of ['status', 'plan', 'check', 'status --json', 'plan --json']) {
+    const { stdout } = await increp(command, pair);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('the error names the session');
+    if (!command.startsWith('status --json')) expect(stdout).not.toContain('pg_terminate_backend');
+  }
   await sync(pair);
   for (const table of ['orders', 'others']) await expectSameRows(pair, table);
 });

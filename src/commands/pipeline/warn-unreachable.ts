@@ -27,10 +27,16 @@ export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
   for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
 }
 
+/** In the last line of a command that only reads. */
+export const unwritableWords = (fault: IncrepError | undefined): string | undefined =>
+  fault && `${wouldFail()} (${fault.code})`;
+
+const wouldFail = (): string => `a sync by user "${userName()}" would fail`;
+
 /** A command that only reads works with a state directory that a sync could not write. */
 export function warnUnwritable(fault: IncrepError | undefined, speaker: Speaker): void {
   if (!fault) return;
-  const text = `warning: a sync by user "${userName()}" would fail: ${fault.message}. Failures that only the state directory has recorded may be missing here\n  next: ${fault.next}\n`;
+  const text = `warning: ${wouldFail()}: ${fault.message}. Failures that only the state directory has recorded may be missing here\n  next: ${fault.next}\n`;
   sayText(speaker, text);
 }
 

@@ -11,6 +11,7 @@ import {
 import { formatDuration } from '../../duration.ts';
 import { addConflicts, type ConflictCounts } from '../../conflicts.ts';
 import { formatAge } from '../../report/age.ts';
+import { pastHint } from '../../schema/run-record.ts';
 import type {
   AttemptRow,
   FailureRow,
@@ -63,7 +64,7 @@ export function waitingText(
 export const failureText = ({ code, message, hint }: FailureRow): Html =>
   html`<div class="cause">
     <p>${message}</p>
-    <p class="quiet">${hint} <code>${code}</code></p>
+    <p class="quiet">${pastHint(code, hint)} <code>${code}</code></p>
   </div>`;
 
 /** The first error of a table at its destinations. */

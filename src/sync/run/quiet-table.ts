@@ -43,7 +43,10 @@ export interface QuietQuestion extends Parts<readonly Statement[]> {
   ) => QuietVerdict;
 }
 
-export type QuietVerdict =
+export type QuietVerdict = {
+  /** What is known about rows without a replication key. Undefined if it was not asked. */
+  readonly nullKeys?: readonly string[];
+} & (
   | {
       readonly kind: 'quiet';
       /** The largest plausible key. */
@@ -54,7 +57,8 @@ export type QuietVerdict =
       readonly kind: 'may-have-changed';
       /** Whether a row was found that the last sync has not read. */
       readonly hasNewRows: boolean;
-    };
+    }
+);
 
 /** Transactions. A row shows only the lower 32 bits of its transaction ID, so the saved ID must stay near. */
 const RENEWED_AFTER = 100_000_000n;
@@ -84,6 +88,7 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
     logged: logQuestion(facts, source),
     probe,
     verdictOf: ({ origin, mark, nulls, logged, probe: found }, { at, inFlight, origin: copied }) => {
+      const nullKeys = nullKeyText(settings, nulls?.rows[0]);
       const { at: sourceTime, oldestXid, nextXid } = clockRow.parse(mark?.rows[0]);
       const originFound = origin?.rows[0] ?? copied;
       const fence: RaisedFence = {
@@ -108,14 +113,12 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
         (logged === undefined || clockShiftSince(facts, plan, fence).seconds === 0);
       const hasNewRows = !hasNoRows(found) || hasEntries(logged);
       if (!isAsBefore || isOutdated(since, nextXid, stillOpen) || hasNewRows)
-        return { kind: 'may-have-changed', hasNewRows };
+        return { kind: 'may-have-changed', hasNewRows, nullKeys };
       return {
         kind: 'quiet',
         high: fence.high,
-        warnings: [
-          ...nullKeyText(settings, nulls?.rows[0]),
-          ...fenceWarnings(facts, { ...fence, remaining: stillOpen }),
-        ],
+        nullKeys,
+        warnings: [...nullKeys, ...fenceWarnings(facts, { ...fence, remaining: stillOpen })],
       };
     },
   };

@@ -33,8 +33,7 @@ test('many tables without news share a line, and the last line counts those whos
 
 from  source
 to    destination
-Plan: 14 tables: 0 to load, 0 to load again, 0 with changes, 14 quiet, 1 FAILED
-    at the last sync.
+Plan: 14 tables: 1 FAILED at the last sync, 14 quiet.
 `);
 });
 
@@ -79,7 +78,7 @@ x 4 tables refused: a, b, c, d
 
 from  source
 to    destination
-Plan: 5 tables: 0 to load, 0 to load again, 0 with changes, 1 quiet, 4 REFUSED.
+Plan: 5 tables: 4 REFUSED, 1 quiet.
 `);
   expect(formatPlan(refused, narrow, { ...FRAME, isVerbose: true }).match(/next: /g)).toHaveLength(4);
 });
@@ -111,7 +110,12 @@ test('a table that a dependent object stops is marked as refused, and counted on
   });
   const text = formatPlan([blocked], narrow, FRAME);
   expect(text).toMatch(/^x customers {2}initial /);
-  expect(text.replaceAll(/\s+/g, ' ')).toContain(
-    'Plan: 1 table: 0 to load, 0 to load again, 0 with changes, 0 quiet, 1 WOULD BE REFUSED.',
+  expect(text.replaceAll(/\s+/g, ' ')).toContain('Plan: 1 table: 1 WOULD BE REFUSED.');
+});
+
+test('without tables there is nothing to do, and the last line says why a sync would fail', () => {
+  expect(formatPlan([], narrow, FRAME)).toMatch(/^Plan: 0 tables: nothing to do\.$/m);
+  expect(formatPlan([quiet('a')], narrow, { ...FRAME, fault: 'a sync would fail' })).toMatch(
+    /^Plan: 1 table: 1 quiet; a sync would fail\.$/m,
   );
 });

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { failureBefore, plannedSince, type KnownSince } from '../../../src/schema/run-record.ts';
+
+const recorded = (code: string, sqlstate: string | null = null) => ({
+  error_code: code,
+  error_message: 'It failed',
+  error_hint: 'Do this.',
+  sqlstate,
+});
+
+const GONE = { message: 'It failed; the cause no longer applies, so the next sync continues', hint: '' };
+const ANSWERED = { message: 'It failed; both servers answer now', hint: '' };
+const MAYBE = { message: 'It failed; the cause may be fixed since', hint: 'Do this.' };
+const SAME = { message: 'It failed', hint: 'Do this.' };
+
+test.each<[code: string, known: KnownSince, failure: { message: string; hint: string }]>([
+  ['SCHEMA_CHANGE_REFUSED', 'planned', GONE],
+  ['SCHEMA_CHANGE_REFUSED', 'planned-without-log', GONE],
+  ['SCHEMA_CHANGE_REFUSED', 'connected', SAME],
+  ['TABLE_NOT_FOUND', 'planned', GONE],
+  ['TABLE_NOT_FOUND', 'planned-without-log', MAYBE],
+  ['COLUMN_NOT_FOUND', 'planned', GONE],
+  ['COLUMN_NOT_FOUND', 'answered', MAYBE],
+  ['CONNECTION_FAILED', 'planned', ANSWERED],
+  ['AUTHENTICATION_FAILED', 'connected', ANSWERED],
+  ['TOO_MANY_CONNECTIONS', 'answered', ANSWERED],
+  ['CONSTRAINT_VIOLATED', 'planned', SAME],
+])('%s, if the table is %s', (code, known, failure) => {
+  expect(failureBefore(recorded(code), known)).toMatchObject(failure);
+});
+
+test('a server that was starting has answered since, but a lost connection may be lost again', () => {
+  expect(failureBefore(recorded('CONNECTION_LOST', '57P03'))).toMatchObject(ANSWERED);
+  expect(failureBefore(recorded('CONNECTION_LOST'))).toMatchObject(SAME);
+});
+
+test('a changed configuration is no reason to forget the step', () => {
+  expect(failureBefore(recorded('CONNECTION_FAILED'), 'reconfigured')).toMatchObject({
+    message: 'It failed; the configuration changed after this failure, so the cause may be fixed since',
+    hint: 'Do this.',
+  });
+});
+
+test('the step of an old lock names no session', () => {
+  for (const known of ['planned', 'connected', 'reconfigured'] as const)
+    expect(failureBefore(recorded('LOCK_TIMEOUT'), known).hint).toContain('the error names the session');
+});
+
+test('a plan without an error does not show whether a deletion log is there', () => {
+  expect(plannedSince({ deletionLog: undefined })).toBe('planned');
+  expect(plannedSince({ deletionLog: { table: 'log' } })).toBe('planned-without-log');
+});
