@@ -1,6 +1,7 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
+import { formatCount } from '../format.ts';
 import { differencesIn, formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
@@ -170,12 +171,16 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
           ...{ kind: 'different', table, cursor, foundBy: 'verify' },
           message: differencesIn(verified),
           only: isBeyondRepair(verified) ? 'duplicated-at-source' : isOnlyExtra(verified) ? 'extra' : null,
+          duplicates:
+            verified.duplicatedAtSource === 0
+              ? null
+              : `${formatCount(verified.duplicatedAtSource)} duplicated`,
         },
   ];
 }
 
-const isOnlyExtra = ({ missing, extra, changed, duplicated }: Verified): boolean =>
-  extra > 0 && missing + changed + duplicated === 0;
+const isOnlyExtra = ({ missing, extra, changed, duplicated, duplicatedAtSource }: Verified): boolean =>
+  extra > 0 && missing + changed === 0 && duplicated === duplicatedAtSource;
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {

@@ -58,6 +58,7 @@ export async function loadTable(request: TableJob<LoadPlan>): Promise<TableTrans
     bytes: copied.bytes,
     warnings: [...warnings, ...goneWarning(facts, placed.deleted)],
     areDeletesDone: counts?.refusal === undefined,
+    hasUniqueKeys: older === 0,
     refusal: counts?.refusal,
     contents: counts?.refusal ? undefined : contents,
     ...countsOf(placed, distinctRows),
