@@ -165,7 +165,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'The destination table belongs to another role.',
     ],
     steps: [
-      'Run the statement from the message, as the owner of the table or a superuser.',
+      'Run the statement from the message, as the role that the message names. Only a superuser can give the table of another role to the role of increp.',
       'If you do not need a column, leave it out with `exclude_columns`.',
       'For tables of the future: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO increp_reader;`',
       'Check all privileges at once: `increp check`',
