@@ -3,6 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
 import { formatCount } from '../format.ts';
 import { differencesIn, formatVerification, formatVerificationEnding } from '../report/verify.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
@@ -149,7 +150,10 @@ async function compareTables(
       const verdict =
         'error' in judged || !failed || isBeforeReset(failed, known && resetAtOf(known.saved))
           ? judged
-          : { ...judged, lastFailure: { ...agedFailure(failed), run: failed } };
+          : {
+              ...judged,
+              lastFailure: { ...agedFailure(failed), ...limitStep(judged.verified, failed), run: failed },
+            };
       verdicts.push(verdict);
       compared.push(...comparedIn(verdict, recordName, known ? cursorBefore(known) : null));
       progress?.end(name);
@@ -160,6 +164,10 @@ async function compareTables(
   }
   return verdicts;
 }
+
+/** The comparison knows whether the removal of rows that a sync refused is still over the limit. The last line has the step then. */
+const limitStep = ({ name, isOverLimit }: Verified, { error_code: code }: RunRecord) =>
+  code === 'DELETE_LIMIT_EXCEEDED' ? { hint: isOverLimit ? '' : `Run "${tableCommand('sync', name)}".` } : {};
 
 function comparedIn(verdict: TableVerification, table: string, cursor: string | null): NotedComparison[] {
   if ('error' in verdict) return [];
@@ -248,6 +256,9 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
         isBeyondRepair: isBeyondRepair(verdict.verified),
+        overLimit: verdict.verified.isOverLimit
+          ? { gone: verdict.verified.extra, of: verdict.verified.destinationRows }
+          : undefined,
         error: undefined,
         refusal: verdict.refusal,
         lastFailure: verdict.lastFailure,
