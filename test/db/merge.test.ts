@@ -1,5 +1,6 @@
 /** Staging table into table: what is written, what is left alone, and what identifies a row. */
 import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { columnsOf, expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, TableConfig } from '../support/pair.ts';
@@ -48,6 +49,11 @@ test('a staging table keeps no space after a large sync', async () => {
     );
   await insertFrom(1);
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 3000 });
+  expect(await size()).toEqual({ size: '0' });
+
+  await pair.destination.query('DELETE FROM items');
+  await pair.destination.query(`INSERT INTO items SELECT 1, 'x', now()`);
+  await increp('verify --repair --force', pair);
   expect(await size()).toEqual({ size: '0' });
 
   await pair.destination.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS

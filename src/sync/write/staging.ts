@@ -69,7 +69,11 @@ async function removeRows(client: pg.ClientBase, table: TableName): Promise<void
 const KEPT_BYTES = 1_000_000;
 
 /** Frees the space of a staging table after the merge, unless another session uses the table, such as a backup. */
-export async function freeStaging(client: pg.ClientBase, table: TableName, bytes: number): Promise<void> {
+export async function freeStaging(
+  client: pg.ClientBase,
+  table: TableName,
+  bytes = KEPT_BYTES,
+): Promise<void> {
   if (bytes < KEPT_BYTES) return;
   try {
     await client.query(
