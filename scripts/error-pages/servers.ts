@@ -165,7 +165,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'The destination table belongs to another role.',
     ],
     steps: [
-      'Run the statement from the message, as the owner of the table or a superuser.',
+      'Run the statement from the message, as the role that the message names. Only a superuser can give the table of another role to the role of increp.',
       'If you do not need a column, leave it out with `exclude_columns`.',
       'For tables of the future: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO increp_reader;`',
       'Check all privileges at once: `increp check`',
@@ -220,7 +220,7 @@ psql -c 'SELECT slot_name, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), 
 du -xsh /var/lib/postgresql
 \`\`\``,
       'If the path begins with `pg_tblspc`, the number after it is the oid of a tablespace: `SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = 17140;`',
-      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done, and its staging table needs their space until the load is complete.',
+      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done, and its staging table needs their space until the load is complete. Other loads and incremental syncs keep nothing: after them, the staging tables (`<table>_stg`) have less than 1 MB.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: could not extend file "base/16401/16438": No space left on device (DISK_FULL, SQLSTATE 53100)',

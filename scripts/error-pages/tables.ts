@@ -272,8 +272,8 @@ WHERE l.relation = 'public.orders'::regclass;
       'To allow more at each sync, raise `delete_limit`. In mode `full-refresh`, 1 lets a sync empty the table.',
     ],
     example: [
-      'error: public.orders has more than 5 rows that the source no longer has, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
-      '  next: All other changes were synced. If the source is right, run "increp sync orders --deletes --force".',
+      'error: public.orders has at least 8 of 10 rows that the source no longer has, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
+      '  next: All other changes were synced. To see these rows, run "increp verify orders". If the source is right, run "increp sync orders --deletes --force".',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -141,7 +141,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners, quiet }: Ins
   const { settings, destination, destinationName, destinationSchema: access, saved } = table;
   if (!destination) return [];
   const owner = owners.get(destination.oid);
-  const give = `At the destination, run as the owner: ${giveTableTo(destinationName, access.role)}`;
+  const give = `At the destination, run as a superuser: ${giveTableTo(destinationName, access.role)}`;
   if (owner && !owner.isOurs && !owner.canWrite)
     return [
       refused(

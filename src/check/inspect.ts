@@ -263,7 +263,7 @@ async function knownDuplicates(
   { tables }: Facts,
 ): Promise<ReadonlySet<TableFacts>> {
   const known = await readKnownDifferences(stateDirectory);
-  const names = new Set(known.flatMap(({ table, only }) => (only === 'duplicated-at-source' ? [table] : [])));
+  const names = new Set(known.flatMap(({ table, duplicates }) => (duplicates === null ? [] : [table])));
   return new Set(tables.filter(({ recordName }) => names.has(recordName)));
 }
 

@@ -52,7 +52,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         } finally {
           const gone = results.length === 0 ? NONE : await goneAtSource(runContext, chosen);
           const textOf = ({ name, result }: { readonly name: string; readonly result: Forgotten }) =>
-            gone.has(name) ? goneText(name) : textOfReset(result);
+            gone.has(name) ? `${doneText(result)} ${goneText(name)}` : textOfReset(result);
           const goneText = (name: string) =>
             chosen.some((table) => table.name === name && table.pattern !== undefined)
               ? GONE_FROM_PATTERN
@@ -74,10 +74,13 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
 const NONE: ReadonlySet<string> = new Set();
 
 const GONE_FROM_PATTERN =
-  'the source no longer has a table of this name, so no sync looks for it. The destination table stays as it is.';
+  'The source no longer has a table of this name, so no sync looks for it. The destination table stays as it is.';
 
 const GONE =
-  'the source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. "increp check" says what to do.';
+  'The source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. "increp check" says what to do.';
+
+const doneText = ({ kind }: Forgotten): string =>
+  kind === 'state' || kind === 'state-only' ? 'reset.' : 'there was no saved state.';
 
 const textOfReset = ({ kind, takenFrom }: Forgotten): string =>
   takenFrom === undefined

@@ -1,7 +1,9 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, exitCodeOfTables, IncrepError } from '../errors.ts';
+import { formatCount } from '../format.ts';
 import { differencesIn, formatVerification, formatVerificationEnding } from '../report/verify.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
@@ -148,7 +150,10 @@ async function compareTables(
       const verdict =
         'error' in judged || !failed || isBeforeReset(failed, known && resetAtOf(known.saved))
           ? judged
-          : { ...judged, lastFailure: { ...agedFailure(failed), run: failed } };
+          : {
+              ...judged,
+              lastFailure: { ...agedFailure(failed), ...limitStep(judged.verified, failed), run: failed },
+            };
       verdicts.push(verdict);
       compared.push(...comparedIn(verdict, recordName, known ? cursorBefore(known) : null));
       progress?.end(name);
@@ -160,6 +165,10 @@ async function compareTables(
   return verdicts;
 }
 
+/** The comparison knows whether the removal of rows that a sync refused is still over the limit. The last line has the step then. */
+const limitStep = ({ name, isOverLimit }: Verified, { error_code: code }: RunRecord) =>
+  code === 'DELETE_LIMIT_EXCEEDED' ? { hint: isOverLimit ? '' : `Run "${tableCommand('sync', name)}".` } : {};
+
 function comparedIn(verdict: TableVerification, table: string, cursor: string | null): NotedComparison[] {
   if ('error' in verdict) return [];
   const { verified } = verdict;
@@ -170,12 +179,16 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
           ...{ kind: 'different', table, cursor, foundBy: 'verify' },
           message: differencesIn(verified),
           only: isBeyondRepair(verified) ? 'duplicated-at-source' : isOnlyExtra(verified) ? 'extra' : null,
+          duplicates:
+            verified.duplicatedAtSource === 0
+              ? null
+              : `${formatCount(verified.duplicatedAtSource)} duplicated`,
         },
   ];
 }
 
-const isOnlyExtra = ({ missing, extra, changed, duplicated }: Verified): boolean =>
-  extra > 0 && missing + changed + duplicated === 0;
+const isOnlyExtra = ({ missing, extra, changed, duplicated, duplicatedAtSource }: Verified): boolean =>
+  extra > 0 && missing + changed === 0 && duplicated === duplicatedAtSource;
 
 /** What a destination needs is a command for this destination. */
 function stepsAt(destination: string | undefined, verdict: TableVerification): TableVerification {
@@ -243,6 +256,9 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
         isBeyondRepair: isBeyondRepair(verdict.verified),
+        overLimit: verdict.verified.isOverLimit
+          ? { gone: verdict.verified.extra, of: verdict.verified.destinationRows }
+          : undefined,
         error: undefined,
         refusal: verdict.refusal,
         lastFailure: verdict.lastFailure,

@@ -34,11 +34,32 @@ export async function noteDifferences(
 }
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
-  const { action, status, error, cursorBefore: cursor, areDeletesDone = false } = outcome;
+  const { action, status, error, cursorBefore: cursor } = outcome;
+  const { areDeletesDone = false, hasUniqueKeys = false } = outcome;
   if (error?.code === 'VERIFY_FAILED')
-    return [{ kind: 'different', table, cursor, foundBy: 'sync', message: error.message, only: null }];
+    return [
+      {
+        kind: 'different',
+        table,
+        cursor,
+        foundBy: 'sync',
+        message: error.message,
+        only: null,
+        duplicates: null,
+      },
+    ];
   if (status !== 'ok') return [];
   const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
   const isRead = action !== 'skipped';
-  return [{ kind: 'synced', table, cursor, isLoad, isVerified: isVerified && isRead, areDeletesDone }];
+  return [
+    {
+      kind: 'synced',
+      table,
+      cursor,
+      isLoad,
+      isVerified: isVerified && isRead,
+      areDeletesDone,
+      hasUniqueKeys,
+    },
+  ];
 }

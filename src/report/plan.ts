@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES } from '../format.ts';
+import { tableCommand } from '../shell-word.ts';
 import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
 import { lastFailureLines, type LastFailure } from './last-failure.ts';
@@ -286,7 +287,12 @@ function deletesLines(table: PlannedTable): string[] {
       ? 'no comparison has finished yet'
       : `${hasFailed ? 'the last comparison failed' : 'last compared'} ${formatAge(ageSeconds)} ago`;
   const every = formatDuration(deletes.everySeconds);
-  const comparison = `${removesDeleted ? 'due now' : 'not due'} (${last}, every ${every})`;
+  const count = hasFailed
+    ? '; it compares all keys again, and fails again if the cause is the same'
+    : `; "${tableCommand('verify', table.name)}" counts the rows to remove`;
+  const comparison = removesDeleted
+    ? `due now (${last}, every ${every})${count}`
+    : `not due (${last}, every ${every})`;
   return deletes.log === undefined
     ? [comparison]
     : [`at each sync from ${deletes.log}; comparison ${comparison}`];

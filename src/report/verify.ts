@@ -147,6 +147,8 @@ interface EndedTable {
   readonly isRepaired: boolean;
   /** Whether all its differences are rows of the source with the same unique key, which a repair cannot fix. */
   readonly isBeyondRepair?: boolean;
+  /** The rows that a repair removes, if `delete_limit` does not allow it. */
+  readonly overLimit?: { readonly gone: number; readonly of: number } | undefined;
   /** Why it could not be compared. */
   readonly error: PrintedError | undefined;
   /** Why its differences were not repaired. */
@@ -203,9 +205,7 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
       : [
           `${INDENT}DIFFERENT ${listed(beyond.map(labelFor), LISTED)}: rows of the source with the same unique key; correct them at the source, or set other unique_cols`,
         ]),
-    ...[...Map.groupBy(repairable, ({ destination }) => destination).values()].map((group) =>
-      differentLine(group, words),
-    ),
+    ...[...Map.groupBy(repairable, repairOf).values()].map((group) => differentLine(group, words)),
   ]
     .flatMap((line) => wrap(line, style, `${INDENT}  `))
     .map((line) => `${line}\n`)
@@ -239,16 +239,29 @@ function failedLines(word: string, group: readonly EndedFailure[], isFarAway: bo
   const names = listed(group.map(labelFor), LISTED);
   return [
     `${INDENT}${word} ${names} (${codesText(first.code, first.sqlstate)})`,
-    ...(isFarAway ? [`${INDENT}  next: ${printableLine(first.hint)}`] : []),
+    ...(isFarAway && first.hint !== '' ? [`${INDENT}  next: ${printableLine(first.hint)}`] : []),
   ];
 }
+
+const repairOf = ({ destination = '', overLimit }: EndedTable): string =>
+  `${overLimit === undefined ? '' : 'forced'} ${destination}`;
 
 function differentLine(group: readonly EndedTable[], words: readonly string[]): string {
   const names = listed(group.map(labelFor), LISTED);
   const typed = group.length > LISTED ? words : group.map(({ name }) => name);
   const { destination } = group[0] ?? {};
   const where = destination === undefined ? [] : ['--destination', shellWord(destination)];
-  return `${INDENT}DIFFERENT ${names}: ${tablesCommand('verify', typed, [...where, '--repair'])}`;
+  const removed = group.flatMap(({ overLimit }) => overLimit ?? []);
+  const flags = [...where, '--repair', ...(removed.length > 0 ? ['--force'] : [])];
+  return `${INDENT}DIFFERENT ${names}: ${limitWords(removed)}${tablesCommand('verify', typed, flags)}`;
+}
+
+function limitWords(removed: readonly { readonly gone: number; readonly of: number }[]): string {
+  if (removed.length === 0) return '';
+  const [gone, of] = (['gone', 'of'] as const).map((kind) =>
+    removed.reduce((sum, each) => sum + each[kind], 0),
+  );
+  return `a repair removes ${formatCount(gone ?? 0)} of ${formatCounted(of ?? 0, 'row')}, which is over delete_limit. If the source is right: `;
 }
 
 /** The comparison is about the rows of the last sync, so the numbers of rows may differ. */

@@ -9,6 +9,8 @@ const differenceSchema = z.object({
   message: z.string(),
   /** Set if all differences are rows without a row of the source, or rows of the source with the same unique key. */
   only: z.enum(['extra', 'duplicated-at-source']).nullable().default(null),
+  /** The rows of the source with the same unique key, in words. No load or removal fixes them. */
+  duplicates: z.string().nullable().default(null),
   /** RFC 3339. */
   since: z.string(),
   /** The cursor of the table when they were found. */
@@ -24,7 +26,7 @@ export const knownDifferencesSchema = z.object({
 /** What `verify` or a sync says about the differences of a table. */
 export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
   (
-    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only'>)
+    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only' | 'duplicates'>)
     /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. */
     | { readonly kind: 'equal'; readonly hasMore: boolean }
     /** The sync has written rows. `cursor` is that from before. */
@@ -34,6 +36,8 @@ export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
         readonly isVerified: boolean;
         /** It has compared the keys of both sides, and no row is left that the source no longer has. */
         readonly areDeletesDone: boolean;
+        /** It has read all rows of the source, and no two have the same unique key. */
+        readonly hasUniqueKeys: boolean;
       }
   );
 
@@ -48,13 +52,37 @@ export function afterComparisons(
     const { table, cursor } = result;
     const before = next.get(table);
     if (result.kind === 'different') {
-      const { foundBy, message, only } = result;
-      next.set(table, { table, foundBy, since: now.toISOString(), cursor, ...before, message, only });
-    } else if (before && answers(result, before)) next.delete(table);
+      const { foundBy, message, only, duplicates } = result;
+      next.set(table, {
+        table,
+        foundBy,
+        since: now.toISOString(),
+        cursor,
+        ...before,
+        message,
+        only,
+        duplicates,
+      });
+    } else if (before && answers(result, before)) {
+      const left = duplicatesLeft(result, before);
+      if (left) next.set(table, left);
+      else next.delete(table);
+    }
   }
   return next.size === known.length && known.every((each) => next.get(each.table) === each)
     ? known
     : [...next.values()];
+}
+
+function duplicatesLeft(
+  result: Exclude<NotedComparison, { kind: 'different' }>,
+  found: KnownDifference,
+): KnownDifference | undefined {
+  const { only, duplicates } = found;
+  if (duplicates === null || result.kind === 'equal' || result.hasUniqueKeys) return undefined;
+  return only === 'duplicated-at-source'
+    ? found
+    : { ...found, message: duplicates, only: 'duplicated-at-source' };
 }
 
 function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found: KnownDifference): boolean {

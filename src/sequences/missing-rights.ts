@@ -59,7 +59,7 @@ export async function withMissingRights(
       ? error
       : reworded(error, {
           what: `role "${first.role}" may not set the sequence ${printName(sequence)}: ${error.message}`,
-          next: `As the owner, run at the destination: ${statements.join('; ')}`,
+          next: `As ${rights.some((each) => mustBeGiven(each, createdFor)) ? 'a superuser' : 'the owner'}, run at the destination: ${statements.join('; ')}`,
           cause: error,
         });
   } catch {
@@ -73,13 +73,12 @@ export function neededStatements(
   rights: readonly Rights[],
   createdFor: TableName | undefined,
 ): readonly string[] {
-  const isCreatedFor = ({ name }: Rights) =>
-    createdFor !== undefined && tableKey(name) === tableKey(createdFor);
+  const isCreatedFor = (each: Rights) => isTable(each, createdFor);
   return [
     ...new Set(
       rights.flatMap((each) => [
         ...schemaStatements(each, isCreatedFor(each)),
-        ...(each.isSequence ? sequenceStatements(each) : tableStatements(each, isCreatedFor(each))),
+        ...(each.isSequence ? sequenceStatements(each) : tableStatements(each, createdFor)),
       ]),
     ),
   ];
@@ -98,7 +97,14 @@ function schemaStatements(
 const sequenceStatements = ({ name, canSelect, canUpdate, role }: Rights): readonly string[] =>
   canSelect && canUpdate ? [] : [`GRANT SELECT, UPDATE ON SEQUENCE ${qualified(name)} TO ${ident(role)}`];
 
-function tableStatements({ name, canSelect, isOwner, role }: Rights, isCreating: boolean): readonly string[] {
-  if (isCreating && !isOwner) return [giveTableTo(name, role)];
+const isTable = ({ name }: Rights, table: TableName | undefined): boolean =>
+  table !== undefined && tableKey(name) === tableKey(table);
+
+const mustBeGiven = (each: Rights, createdFor: TableName | undefined): boolean =>
+  !each.isSequence && !each.isOwner && isTable(each, createdFor);
+
+function tableStatements(each: Rights, createdFor: TableName | undefined): readonly string[] {
+  const { name, canSelect, role } = each;
+  if (mustBeGiven(each, createdFor)) return [giveTableTo(name, role)];
   return canSelect ? [] : [`GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`];
 }

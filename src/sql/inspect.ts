@@ -119,6 +119,7 @@ export const createReader = (schemas: readonly string[]): string =>
 export const grantCreate = (schema: string, role: string): string =>
   /* sql */ `GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(role)}`;
 
+/** The owner may not run it, unless the owner is a member of the role. */
 export const giveTableTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;
 

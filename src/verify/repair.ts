@@ -9,7 +9,7 @@ import type { TableFacts } from '../sync/facts/facts.ts';
 import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
 import { dropOlderVersions, mergeOf } from '../sync/write/merge-staging.ts';
 import { mergeInto } from '../sync/write/merge-into.ts';
-import { emptyStaging } from '../sync/write/staging.ts';
+import { emptyStaging, freeStaging } from '../sync/write/staging.ts';
 import { addMetadataColumns } from '../sync/write/add-metadata-columns.ts';
 import { addMissingLabels } from '../sync/write/create-types.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
@@ -69,6 +69,7 @@ export async function repairTable(
       share: 'few',
       isRemovalOver: true,
     });
+    await freeStaging(destination, facts.stagingName);
     return { inserted, updated, removed };
   });
 }

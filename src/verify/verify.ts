@@ -22,6 +22,7 @@ import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { pendingAtSource, writersQuestion } from '../sync/fence/pending-rows.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { nullKeysAtSource } from '../sync/write/null-keys.ts';
+import { isWithin } from '../sync/load/removed-rows.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
 import { stateQuestion, type StateRows } from '../sync/facts/state-rows.ts';
@@ -56,6 +57,8 @@ export interface Verified {
    * key.
    */
   readonly keys: Readonly<Record<RowDifference['kind'] | 'kept', readonly string[]>>;
+  /** Whether a repair would remove more rows than `delete_limit` allows. */
+  readonly isOverLimit: boolean;
   /** Columns that hold values of both sides and were not compared, at the destination. */
   readonly mergedColumns: readonly string[];
   /** Remarks about the counts. */
@@ -73,13 +76,20 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
   return verified(facts, { ...compared, durationSeconds: (performance.now() - startedAt) / 1000 });
 }
 
-const verified = (
-  { settings }: TableFacts,
-  compared: Omit<Verified, 'name' | 'keptBy' | 'mergedColumns'>,
-): Verified => ({
+/** Known from the settings and the counts. */
+type Derived = 'name' | 'keptBy' | 'isOverLimit' | 'mergedColumns';
+
+const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): Verified => ({
   name: settings.name,
   ...compared,
   keptBy: keptBy(settings),
+  isOverLimit:
+    compared.extra > 0 &&
+    !isWithin(settings, {
+      gone: compared.extra,
+      of: compared.destinationRows,
+      left: compared.sourceRows,
+    }),
   mergedColumns: settings.merge.map((column) => column.name),
 });
 
@@ -108,7 +118,7 @@ export const equalRows = (facts: TableFacts, rows: number, durationSeconds: numb
 async function compareTable(
   context: RunContext,
   facts: TableFacts,
-): Promise<Omit<Verified, 'name' | 'keptBy' | 'mergedColumns' | 'durationSeconds'>> {
+): Promise<Omit<Verified, Derived | 'durationSeconds'>> {
   const { relation, known } = comparableTable(facts);
   const state = facts.stateTable === 'readable' ? stateQuestion(facts.pipeline, [facts]) : undefined;
   const first = state?.statement === undefined ? [] : [state.statement];

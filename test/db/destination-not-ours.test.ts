@@ -89,6 +89,31 @@ slowTest('a state file of another database does not make it ours, nor does a res
   expect((await sync(pair, '', there)).table()).toMatchObject({ action: 'incremental' });
 });
 
+test('a new table is not loaded into a database that is wrong for the others', async () => {
+  const items = { name: 'items', replication_key: 'at', unique_cols: ['id'] };
+  await using pair = await freshPair({
+    tables: [ORDERS_CONFIG, items],
+    sourceSql: `${ORDERS_SQL}; CREATE TABLE items (id int PRIMARY KEY, at timestamptz DEFAULT now())`,
+  });
+  await sync(pair, 'orders');
+  await using other = await freshPair({});
+  const { host, port, database, user, password } = other.login('destination', 'increp');
+  const env = {
+    ...{ DEST_HOST: host, DEST_PORT: String(port), DEST_DB: database },
+    ...{ DEST_USERNAME: user, DEST_PASSWORD: password },
+  };
+  const plan = await increp('plan', pair, { env });
+  expect(plan.stdout).toContain('2 tables: 0 to load');
+  const refused = await trySync(pair, '', { env });
+  expect(refused.summary.tables.map(({ error }) => error?.code)).toEqual([
+    'STATE_MISMATCH',
+    'STATE_MISMATCH',
+  ]);
+  const { rows } = await other.destination.query(`SELECT to_regclass('_increp_state') AS state`);
+  expect(rows).toEqual([{ state: null }]);
+  expect((await sync(pair, '--full-refresh', { env })).table('items')).toMatchObject({ action: 'initial' });
+});
+
 /** The variables of a pair whose source and destination are exchanged. */
 function swappedSides(pair: Pair): Record<string, string> {
   const variables = (

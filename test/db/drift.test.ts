@@ -332,7 +332,7 @@ test('a table that is gone after a sync is no typing error: at the source, and a
   );
   // A reset does not turn it into a typing error.
   const reset = await increp('reset orders', pair);
-  expect(reset.stdout).toMatch(/^orders: the source no longer has a table of this name/);
+  expect(reset.stdout).toMatch(/^orders: reset\. The source no longer has a table of this name/);
   const after = (await trySync(pair)).table().error;
   expect(after?.message).toMatch(
     /^the source no longer has public\.orders, which increp synced before the reset of 20\S+Z; its destination table public\.orders is kept$/,

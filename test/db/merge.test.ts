@@ -1,10 +1,11 @@
 /** Staging table into table: what is written, what is left alone, and what identifies a row. */
 import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { columnsOf, expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, TableConfig } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
-import { sync } from '../support/sync.ts';
+import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
 
 const items = (columns: string, unique: readonly string[] = ['id'], more: object = {}) => ({
@@ -35,6 +36,35 @@ test('a row changed several times between runs arrives once, in its latest form'
   }
   expect((await sync(pair)).table()).toMatchObject({ rows_updated: 1, rows_inserted: 0 });
   await expectSameRows(pair, 'orders');
+});
+
+test('a staging table keeps no space after a large sync', async () => {
+  await using pair = await freshPair(items('id int PRIMARY KEY, note text'));
+  await sync(pair);
+  const size = async () =>
+    (await pair.destination.query<{ size: string }>(`SELECT pg_relation_size('items_stg') AS size`)).rows[0];
+  const insertFrom = (first: number) =>
+    pair.source.query(
+      `INSERT INTO items SELECT i, repeat('x', 500) FROM generate_series(${first}, ${first + 2999}) i`,
+    );
+  await insertFrom(1);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 3000 });
+  expect(await size()).toEqual({ size: '0' });
+
+  await pair.destination.query('DELETE FROM items');
+  await pair.destination.query(`INSERT INTO items SELECT 1, 'x', now()`);
+  await increp('verify --repair --force', pair);
+  expect(await size()).toEqual({ size: '0' });
+
+  await pair.destination.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END$$;
+    CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()`);
+  await insertFrom(10_000);
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'DISK_FULL',
+    hint: expect.stringMatching(/ increp has emptied public\.items_stg, so nothing/) as string,
+  });
+  expect(await size()).toEqual({ size: '0' });
 });
 
 slowTest('rows that are written again as they were may be read twenty times without a write', async () => {

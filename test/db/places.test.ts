@@ -286,7 +286,7 @@ slowTest('status, history, metrics and reset tell two tables of one name apart',
     expect(valueOf(series, 'increp_table_lag_seconds', { table })).toBeLessThan(120);
 
   expect((await increp('reset billing.orders', pair)).stdout).toContain(
-    'billing.orders: the source no longer has a table of this name',
+    'billing.orders: reset. The source no longer has a table of this name',
   );
   const states = await pair.destination.query(
     `SELECT table_name, record -> 'reset' IS NOT NULL AS is_reset FROM _increp_state

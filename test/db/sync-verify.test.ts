@@ -93,6 +93,23 @@ test('rows only at the destination are no known difference after a sync has remo
   expect((await increp('status --exit-code', pair)).exitCode).toBe(0);
 });
 
+test('duplicates of the source stay a known difference until a load or a comparison finds none', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'items', replication_key: 'at', unique_cols: ['a'] }],
+    sourceSql: `CREATE TABLE items (a int, at timestamptz); INSERT INTO items VALUES (1, now()), (1, now()), (2, now())`,
+  });
+  await sync(pair);
+  expect((await increp('verify', pair)).exitCode).toBe(2);
+  const reload = async () => {
+    await increp('reset items', pair);
+    await sync(pair);
+    return (await increp('status', pair)).stdout;
+  };
+  expect(await reload()).toMatch(/^different {2}items .*\n {4}a comparison found .* ago: 1 duplicated/m);
+  await pair.source.query('DELETE FROM items WHERE ctid = (SELECT min(ctid) FROM items WHERE a = 1)');
+  expect(await reload()).toMatch(/^ok +items /m);
+});
+
 test('a difference that a plain sync commits stays known until a comparison finds the table equal', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

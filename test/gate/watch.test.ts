@@ -147,7 +147,7 @@ slowTest('Ctrl-C in a run says what happens', async () => {
   terminal.type('\u0003');
   expect(await terminal.wait()).toBe(130);
   const told = terminal.screen.lines().join('\n');
-  expect(told).toMatch(/^stopping: unfinished work is rolled back/m);
+  expect(told).toMatch(/^stopping: uncommitted work is rolled back/m);
   expect(told).not.toContain('next run');
 });
 

@@ -7,7 +7,7 @@ const WITH_OWN_TEXT = ['sync', 'demo', 'init'];
 function nextAfterSignal(command: string, options: object): string | undefined {
   if (WITH_OWN_TEXT.includes(command)) return undefined;
   const isWriting = command === 'reset' || ('repair' in options && options.repair === true);
-  return `${isWriting ? 'Unfinished work was rolled back' : 'Nothing was changed'}. Run the command again.`;
+  return `${isWriting ? 'Work that was not committed was rolled back' : 'Nothing was changed'}. Run the command again.`;
 }
 
 /** Returns any other error unchanged. */

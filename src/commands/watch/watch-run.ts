@@ -133,7 +133,7 @@ function progressOn({ terminal: { screen }, redact, signal, listen }: Context): 
     redact,
     ...(screen.isStdout && { above: redactedLines(() => screen.style, redact) }),
   });
-  let work = 'unfinished work is rolled back';
+  let work = 'uncommitted work is rolled back';
   listen(({ type }) => {
     if (type === 'run-finished') work = 'all tables are finished, and only messages about the run are left';
   });

@@ -130,11 +130,13 @@ export async function gatherFacts(
     for (const [name, schema] of together.schemas) schemas.set(name, schema);
     return together.tables;
   });
-  const all = tables.flatMap((settings, index): (TableFacts | TableFailure)[] => {
-    const result = gathered[index];
-    if (!result) return [];
-    return [result.kind === 'done' ? result.value : { settings, error: result.error }];
-  });
+  const all = withElsewhere(
+    tables.flatMap((settings, index): (TableFacts | TableFailure)[] => {
+      const result = gathered[index];
+      if (!result) return [];
+      return [result.kind === 'done' ? result.value : { settings, error: result.error }];
+    }),
+  );
   return {
     servers: await serversOf(context),
     schemas,
@@ -264,6 +266,26 @@ async function gatherTogether(
           },
     ),
   };
+}
+
+/**
+ * A new table of the pipeline must not be loaded into a wrong database. Its state there would make the database look right
+ * for all other tables.
+ */
+function withElsewhere(
+  tables: readonly (TableFacts | TableFailure)[],
+): readonly (TableFacts | TableFailure)[] {
+  const elsewhereOf = ({ saved }: TableFacts) => (saved.kind === 'none' ? saved.elsewhere : undefined);
+  const elsewhere = tables
+    .filter(isKnown)
+    .map(elsewhereOf)
+    .find((database) => database !== undefined);
+  if (elsewhere === undefined) return tables;
+  return tables.map((table) =>
+    isKnown(table) && table.saved.kind === 'none'
+      ? { ...table, saved: { ...table.saved, elsewhere } }
+      : table,
+  );
 }
 
 /**

@@ -25,8 +25,8 @@ export type SavedState =
       readonly warnings: readonly string[];
       /** Whether a state still names the table: it was reset, or it cannot be read. */
       readonly isNamed?: boolean;
-      /** The tables are in a database of another name, and the pipeline has written nothing to this one. */
-      readonly isElsewhere?: boolean;
+      /** The database of another name that has the tables, if the pipeline has written nothing to this one. */
+      readonly elsewhere?: string | undefined;
       /** The generation of the reset record. */
       readonly generation?: number;
       /** The columns of the source at the last sync before the reset. */
@@ -153,7 +153,7 @@ function ofAnotherDatabase(
   return {
     kind: 'none',
     why: { code: 'state-file-of-another-database', database: former },
-    isElsewhere: former !== database && !isHome,
+    elsewhere: former !== database && !isHome ? former : undefined,
     warnings: [
       former === database
         ? `the state file is about a database "${former}" of another server, or before it was created again; DEST_URL or DEST_DB names a new one, so the table starts as a new one here`

@@ -30,7 +30,7 @@ import type { TableJob } from '../plan/table-job.ts';
 import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { removeLogged, type LoggedRemoval } from './remove-logged.ts';
-import { emptyStaging } from '../write/staging.ts';
+import { emptyStaging, freeStaging } from '../write/staging.ts';
 import {
   clockShiftSince,
   comparisonDue,
@@ -70,6 +70,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   );
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
   const untaken = copied.rows === 0 ? [] : await untakenWarning(destination, facts, plan.source);
+  await freeStaging(destination, facts.stagingName, copied.bytes);
   const back = wentBack(plan, fence.high);
   // Otherwise a comparison removes the rows that are gone, or the settings keep them.
   const isAlarm = facts.settings.deletes === 'ignore';

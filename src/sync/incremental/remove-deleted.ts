@@ -1,6 +1,6 @@
 /** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
-import { formatCounted } from '../../format.ts';
+import { formatCount, formatCounted } from '../../format.ts';
 import { IncrepError } from '../../errors.ts';
 import { askTogether, queryUsually } from '../../postgres/user-search-path.ts';
 import { onTables } from '../../sql/search-path.ts';
@@ -32,10 +32,15 @@ export interface Removing extends BothSides {
 export async function removeDeleted(removing: Removing): Promise<Removal> {
   const { facts, destination } = removing;
   await destination.query(`SAVEPOINT increp_deletes; ${CHECK_CONSTRAINTS}`);
-  const { deleted, missing, limit, stuck } = await removeInBatches(removing);
+  const { deleted, missing, rows, stuck } = await removeInBatches(removing);
+  const limit = limitOf(facts, rows.of);
   if (deleted > limit && !removing.isForced) {
     await destination.query('ROLLBACK TO SAVEPOINT increp_deletes');
-    return { deleted: 0, missing: 0, refusal: limitExceeded(facts, limit) };
+    return {
+      deleted: 0,
+      missing: 0,
+      refusal: limitExceeded(facts, { gone: Math.max(deleted, rows.of - rows.left), of: rows.of }),
+    };
   }
   await destination.query('RELEASE SAVEPOINT increp_deletes');
   return { deleted, missing, refusal: stuck };
@@ -49,7 +54,12 @@ async function removeInBatches({
   source,
   destination,
   isForced,
-}: Removing): Promise<{ deleted: number; missing: number; limit: number; stuck: IncrepError | undefined }> {
+}: Removing): Promise<{
+  deleted: number;
+  missing: number;
+  rows: { of: number; left: number };
+  stuck: IncrepError | undefined;
+}> {
   const { settings, destinationName } = facts;
   const sides = sidesOf(facts, {
     relation,
@@ -62,7 +72,7 @@ async function removeInBatches({
     { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  const limit = comparison.destinationRows * (settings.deleteLimit ?? 1);
+  const limit = limitOf(facts, comparison.destinationRows);
   const remover = removerFor(facts, relation, destination);
   const { keys: remove } = remover;
   let restored = 0;
@@ -77,7 +87,8 @@ async function removeInBatches({
   }
   const { stuck, left } = await remover.finish();
   await restore.flush();
-  return { deleted: remove.count() - left, missing: restore.count() - restored, limit, stuck };
+  const rows = { of: comparison.destinationRows, left: comparison.sourceRows };
+  return { deleted: remove.count() - left, missing: restore.count() - restored, rows, stuck };
 }
 
 /** Removes or marks the rows of the destination table whose keys are added to `keys`. */
@@ -145,8 +156,14 @@ async function tryToRemove(
   }
 }
 
-export const limitExceeded = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>
+const limitOf = ({ settings: { deleteLimit = 1 } }: CopyFacts, rows: number): number => rows * deleteLimit;
+
+/** `gone` may be a part of the rows, because the comparison ends when the limit is exceeded. */
+export const limitExceeded = (
+  { settings: { name, deleteLimit }, destinationName }: CopyFacts,
+  { gone, of }: { readonly gone: number; readonly of: number },
+): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `${printName(destinationName)} has more than ${formatCounted(Math.floor(limit), 'row')} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); none was removed`,
-    next: `All other changes were synced. If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}".`,
+    what: `${printName(destinationName)} has ${gone === of ? '' : 'at least '}${formatCount(gone)} of ${formatCounted(of, 'row')} that the source no longer has, which is over delete_limit (${deleteLimit}); none was removed`,
+    next: `All other changes were synced. To see these rows, run "${tableCommand('verify', name)}". If the source is right, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
   });

@@ -81,10 +81,10 @@ async function removeNamed(
   await source.query(closeRows(CURSOR));
   const { stuck } = await remover.finish();
   const deleted = remover.removed();
-  const limit = isForced ? Infinity : await limitOf(facts, destination, deleted);
-  if (deleted > limit) {
+  const of = isForced ? undefined : await limitedRows(facts, destination, deleted);
+  if (of !== undefined && deleted > of * (facts.settings.deleteLimit ?? 1)) {
     await destination.query('ROLLBACK TO SAVEPOINT increp_logged');
-    return { deleted: 0, refusal: limitExceeded(facts, limit) };
+    return { deleted: 0, refusal: limitExceeded(facts, { gone: deleted, of }) };
   }
   await destination.query('RELEASE SAVEPOINT increp_logged');
   return { deleted, refusal: stuck };
@@ -99,19 +99,19 @@ const countRow = z.object({ rows: z.number() });
 /** The rows of a table of this size are counted within a second. Of a larger table the estimate of the planner counts. */
 const COUNTED_ROWS = 1_000_000;
 
-/** `delete_limit` as a number of rows, before the removal. The rows are counted only if the limit may be exceeded. */
-async function limitOf(
+/** The rows before the removal. They are counted only if `delete_limit` may be exceeded. */
+async function limitedRows(
   { settings, destination, destinationName }: CopyFacts,
   client: pg.ClientBase,
   deleted: number,
-): Promise<number> {
+): Promise<number | undefined> {
   const estimated = destination?.estimatedRows;
   const { deleteLimit = 1 } = settings;
-  if (deleted === 0 || deleteLimit === 1) return Infinity;
-  if (estimated !== undefined && estimated > COUNTED_ROWS) return estimated * deleteLimit;
+  if (deleted === 0 || deleteLimit === 1) return undefined;
+  if (estimated !== undefined && estimated > COUNTED_ROWS) return Math.round(estimated);
   // The savepoint does not hide the removal from this statement, so the removed rows are added.
   const { rows } = countRow.parse((await ask(client, countRows(destinationName, []))).rows[0]);
-  return (rows + (settings.deletes === 'soft' ? 0 : deleted)) * deleteLimit;
+  return rows + (settings.deletes === 'soft' ? 0 : deleted);
 }
 
 /** Names the option in an error of the server. */

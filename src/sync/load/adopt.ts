@@ -14,7 +14,7 @@ import { dropOlderVersions, mergeOf } from '../write/merge-staging.ts';
 import type { LoadPlan } from '../plan/plan.ts';
 import type { TableJob } from '../plan/table-job.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
-import { emptyStaging } from '../write/staging.ts';
+import { emptyStaging, freeStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
 import { applyDifferences } from '../compare/apply-differences.ts';
 import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
@@ -88,6 +88,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
       table: facts.destinationName,
       where: 'true',
     });
+  await freeStaging(destination, facts.stagingName);
   return {
     loader: undefined,
     rowsRead: merged.inserted + merged.updated + merged.newer + older,

@@ -11,7 +11,7 @@ import { nullKeyWarning } from '../write/null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { madeEarly } from '../write/publications.ts';
 import { readWhole } from '../read/read-window.ts';
-import { makeStaging } from '../write/staging.ts';
+import { freeStaging, makeStaging } from '../write/staging.ts';
 import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { type Placing, type Load, choosePlacing, becomesTable } from './choose-placing.ts';
 import { mergeWhole, verifyLoaded, putInPlace } from './put-in-place.ts';
@@ -44,7 +44,8 @@ export async function loadTable(request: TableJob<LoadPlan>): Promise<TableTrans
   const { older, warnings, counts, contents } = early.settled ?? (await settleRows(load, copied.rows));
   const exchanged = counts ? undefined : await putInPlace(load);
   // The staging table would take as much space as the table until the next run.
-  if (counts && !isKeyedPlan(plan)) await destination.query(dropTable(facts.stagingName));
+  if (counts && isKeyedPlan(plan)) await freeStaging(destination, facts.stagingName, copied.bytes);
+  else if (counts) await destination.query(dropTable(facts.stagingName));
   const distinctRows = copied.rows - older;
   const placed = counts ?? {
     ...NO_COUNTS,
@@ -58,6 +59,7 @@ export async function loadTable(request: TableJob<LoadPlan>): Promise<TableTrans
     bytes: copied.bytes,
     warnings: [...warnings, ...goneWarning(facts, placed.deleted)],
     areDeletesDone: counts?.refusal === undefined,
+    hasUniqueKeys: older === 0,
     refusal: counts?.refusal,
     contents: counts?.refusal ? undefined : contents,
     ...countsOf(placed, distinctRows),

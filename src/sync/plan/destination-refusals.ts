@@ -139,6 +139,8 @@ export function unfitDestination(
   if (isReadableTable(destination)) return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
     what: `role "${role}" may not read ${destination.canSelect ? 'all of ' : ''}${printName(destination.name)} at the destination${destination.owner === role ? '' : `, whose owner is "${destination.owner}"`}`,
-    next: isOurs ? `At the destination, run as its owner: ${giveTableTo(destination.name, role)}` : NOT_OURS,
+    next: isOurs
+      ? `At the destination, run as a superuser: ${giveTableTo(destination.name, role)}`
+      : NOT_OURS,
   });
 }

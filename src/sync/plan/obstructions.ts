@@ -91,11 +91,10 @@ export function ownershipStep(
     const noun = of !== null ? 'TABLE' : kind.toUpperCase();
     return `ALTER ${noun} ${of ?? name} OWNER TO ${ident(role)}`;
   });
-  const who = owned.some(({ isOwnerSuper }) => isOwnerSuper)
+  // Only a member of the new owner can give its table away.
+  const who = owned.some((each) => each.isOwnerSuper || isItself(each))
     ? 'a superuser'
-    : owned.every(isItself)
-      ? 'the owner'
-      : 'a superuser or a role that may grant membership';
+    : 'a superuser or a role that may grant membership';
   return statements.length === 0
     ? []
     : [`At the destination, run as ${who}: ${[...new Set(statements)].join('; ')}`];

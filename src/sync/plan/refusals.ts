@@ -25,9 +25,9 @@ export function elsewhereRefusal(
   { saved, servers, unclaimed }: TableFacts,
   { isFullRefresh, claim }: Pick<PlanRequest, 'isFullRefresh' | 'claim'>,
 ): IncrepError | undefined {
-  if (saved.kind !== 'none' || saved.why.code !== 'state-file-of-another-database') return undefined;
-  if (!saved.isElsewhere || unclaimed || isFullRefresh || claim) return undefined;
-  const { database: former } = saved.why;
+  if (saved.kind !== 'none' || saved.elsewhere === undefined) return undefined;
+  if (unclaimed || isFullRefresh || claim) return undefined;
+  const { elsewhere: former } = saved;
   const { database } = servers.destination;
   return new IncrepError('STATE_MISMATCH', {
     what: `DEST_URL or DEST_DB names database "${database}", where this pipeline has written nothing yet; its tables are in database "${former}", and a sync would load all of them again into "${database}"`,

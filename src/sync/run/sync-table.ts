@@ -22,6 +22,7 @@ import {
   failedUnknown,
 } from './table-outcome.ts';
 import { withMissingGrant } from './with-missing-grant.ts';
+import { withStagingSpace } from './with-staging-space.ts';
 import { withObstruction } from './with-obstruction.ts';
 import { waitBeforeNext, givenUp, pause } from './retries.ts';
 
@@ -107,7 +108,8 @@ async function attemptSync(
     const seen = await orAltered(context, facts, asIncrepError(thrown));
     const held = await withLockNeeds(context, facts, await withHolders(context, facts, seen));
     const granted = await withMissingGrant(context, facts, held);
-    const error = await withObstruction(context, facts, granted);
+    const explained = await withObstruction(context, facts, granted);
+    const error = await withStagingSpace(context, facts, plan, explained);
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
       ? finished(

@@ -17,10 +17,10 @@ const ALL = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const;
 
 type OwnTables = Pick<TableFacts, 'destinationName' | 'stagingName' | 'destinationSchema'>;
 
-const runAsOwner = (error: IncrepError, statement: string): IncrepError =>
+const runAs = (who: 'a superuser' | 'the owner', error: IncrepError, statement: string): IncrepError =>
   reworded(error, {
     what: error.message,
-    next: `At the destination, run as the owner: ${statement}`,
+    next: `At the destination, run as ${who}: ${statement}`,
     cause: error.cause,
   });
 
@@ -45,7 +45,7 @@ export async function withMissingGrant(
   error: IncrepError,
 ): Promise<IncrepError> {
   const own = tableToOwn(facts, error);
-  if (own) return runAsOwner(error, giveTableTo(own, facts.destinationSchema.role));
+  if (own) return runAs('a superuser', error, giveTableTo(own, facts.destinationSchema.role));
   const refused = refusedTable(error);
   if (refused === undefined) return error;
   try {
@@ -56,11 +56,9 @@ export async function withMissingGrant(
     if (!found || others.length > 0) return error;
     const { schema, role, privileges } = found;
     const name = { schema, table: refused.table };
-    const statement =
-      tableKey(name) === tableKey(facts.destinationName)
-        ? giveTableTo(name, role)
-        : `GRANT ${privileges.join(', ')} ON ${qualified(name)} TO ${ident(role)}`;
-    return runAsOwner(error, statement);
+    return tableKey(name) === tableKey(facts.destinationName)
+      ? runAs('a superuser', error, giveTableTo(name, role))
+      : runAs('the owner', error, `GRANT ${privileges.join(', ')} ON ${qualified(name)} TO ${ident(role)}`);
   } catch {
     // The original error matters more than a failed search for the statement.
     return error;

@@ -65,6 +65,28 @@ async function removeRows(client: pg.ClientBase, table: TableName): Promise<void
   }
 }
 
+/** Fewer bytes may stay until the next sync, because each round trip costs on a slow network. */
+const KEPT_BYTES = 1_000_000;
+
+/** Frees the space of a staging table after the merge, unless another session uses the table, such as a backup. */
+export async function freeStaging(
+  client: pg.ClientBase,
+  table: TableName,
+  bytes = KEPT_BYTES,
+): Promise<void> {
+  if (bytes < KEPT_BYTES) return;
+  try {
+    await client.query(
+      ['SAVEPOINT increp_free', lockAloneNow(table), truncate(table), 'RELEASE SAVEPOINT increp_free'].join(
+        '; ',
+      ),
+    );
+  } catch (error) {
+    if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT increp_free');
+  }
+}
+
 /** `isLogged`: set if the staging table will become the destination table or must survive a crash of the server. */
 export async function makeStaging(
   client: pg.ClientBase,

@@ -15,6 +15,8 @@ export interface TableTransfer extends RowCounts {
   readonly warnings: readonly string[];
   /** Whether the destination table certainly holds no row that is gone from the source. */
   readonly areDeletesDone: boolean;
+  /** Set by a load of all rows: whether no two rows of the source have the same unique key. */
+  readonly hasUniqueKeys?: boolean;
   /** The deletion log, if all rows in it were removed. */
   readonly readLog?: { readonly oid: string | null } | undefined;
   /** Why deleted rows were not removed although all other changes were written. */

@@ -363,12 +363,12 @@ test('Ctrl-C leaves a clean line and a cursor, and what comes then still has its
   pass(3);
   // The terminal's own doing.
   write('^C');
-  progress.stop('stopping: unfinished work is rolled back\n');
+  progress.stop('stopping: uncommitted work is rolled back\n');
   emit({ type: 'table-finished', outcome: outcome({ status: 'failed', error: failure() }) });
   pass(10);
   const lines = screen.lines();
   expect(lines.slice(0, 2)).toEqual([
-    'stopping: unfinished work is rolled back',
+    'stopping: uncommitted work is rolled back',
     '✗ FAILED   orders  incremental   0.4 s',
   ]);
   expect(screen.cursor()).toEqual({ x: 0, y: 4, isVisible: true });

@@ -93,6 +93,14 @@ test('a key of a row that differs stays on one line', () => {
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
 });
 
+test('a table whose repair is over delete_limit has a line of its own', () => {
+  const over = (gone: number) => ({ ...different, overLimit: { gone, of: 2000 } });
+  expect(ending([ended('a', over(1500)), ended('b', different), ended('c', over(600))])).toContain(
+    `    DIFFERENT a, c: a repair removes 2,100 of 4,000 rows, which is over delete_limit. If the source is right: increp verify a c --repair --force
+    DIFFERENT b: increp verify b --repair\n`,
+  );
+});
+
 test('the last lines count the tables, and name those that differ with the next command', () => {
   expect(ending([ended('a'), ended('b')])).toBe('2 tables: 2 equal in 4.2 s\n');
   expect(ending([ended('a'), ended('b', different), ended('my table', different)])).toBe(

@@ -4,7 +4,7 @@ import { afterComparisons, type NotedComparison } from '../../../src/schema/know
 const NOW = new Date('2026-11-30T12:00:00Z');
 
 const foundBy = (by: 'verify' | 'sync', cursor = '5', message = '1 changed'): NotedComparison => ({
-  ...{ kind: 'different', table: 'orders', cursor, foundBy: by, message, only: null },
+  ...{ kind: 'different', table: 'orders', cursor, foundBy: by, message, only: null, duplicates: null },
 });
 const onlyExtra: NotedComparison = {
   ...{
@@ -14,16 +14,29 @@ const onlyExtra: NotedComparison = {
     foundBy: 'verify',
     message: '2 extra',
     only: 'extra',
+    duplicates: null,
   },
 };
 const equal = (hasMore: boolean, cursor = '5'): NotedComparison => ({
   ...{ kind: 'equal', table: 'orders', cursor, hasMore },
 });
-const synced = (isLoad: boolean, isVerified: boolean, cursor = '5'): NotedComparison => ({
+const synced = (
+  isLoad: boolean,
+  isVerified: boolean,
+  cursor = '5',
+  hasUniqueKeys = false,
+): NotedComparison => ({
   ...{ kind: 'synced', table: 'orders', cursor, isLoad, isVerified, areDeletesDone: false },
+  hasUniqueKeys,
 });
 const removed: NotedComparison = {
   ...{ kind: 'synced', table: 'orders', cursor: '5', isLoad: false, isVerified: false, areDeletesDone: true },
+  hasUniqueKeys: false,
+};
+
+const twice: NotedComparison = {
+  ...{ kind: 'different', table: 'orders', cursor: '5', foundBy: 'verify' },
+  ...{ message: '3 missing, 2 duplicated', only: null, duplicates: '2 duplicated' },
 };
 
 const areLeft = (...results: readonly NotedComparison[]): boolean =>
@@ -43,6 +56,9 @@ test.each<[string, boolean, readonly NotedComparison[]]>([
   ['a sync without a comparison removes no rows', true, [onlyExtra, synced(false, false)]],
   ['a sync has removed the rows that are gone', false, [onlyExtra, removed]],
   ['a removal of rows leaves changed rows as they are', true, [foundBy('verify'), removed]],
+  ['a load reads the same duplicates of the source', true, [twice, synced(true, false)]],
+  ['a load finds no duplicates any more', false, [twice, synced(true, false, '5', true)]],
+  ['verify finds no duplicates any more', false, [twice, equal(false)]],
   ['verify finds no difference', false, [foundBy('verify'), equal(true)]],
 ])('%s: known to differ: %s', (_, isLeft, results) => {
   expect(areLeft(...results)).toBe(isLeft);
@@ -54,4 +70,10 @@ test('a difference keeps its first time and its newest text', () => {
   const later = afterComparisons(known, [foundBy('sync', '6', '2 missing')], new Date());
   expect(later).toEqual([{ ...first, message: '2 missing' }]);
   expect(afterComparisons(known, [synced(false, false)], NOW)).toBe(known);
+});
+
+test('after a load, the duplicates of the source are what is left', () => {
+  const left = afterComparisons([], [twice, synced(true, false)], NOW);
+  expect(left).toMatchObject([{ message: '2 duplicated', only: 'duplicated-at-source' }]);
+  expect(afterComparisons(left, [synced(true, false), removed], NOW)).toBe(left);
 });

@@ -11,7 +11,14 @@ import {
 test('processes that write at the same time lose no difference, and no lock stays', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'increp-differences-'));
   const tables = Array.from({ length: 20 }, (_, index) => `t${index}`);
-  const found = { kind: 'different', foundBy: 'verify', message: 'm', only: null, cursor: null } as const;
+  const found = {
+    kind: 'different',
+    foundBy: 'verify',
+    message: 'm',
+    only: null,
+    duplicates: null,
+    cursor: null,
+  } as const;
   await Promise.all(tables.map((table) => noteComparisons(directory, [{ ...found, table }])));
   const known = async () => (await readKnownDifferences(directory)).map(({ table }) => table).toSorted();
   expect(await known()).toEqual(tables.toSorted());

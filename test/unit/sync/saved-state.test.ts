@@ -58,9 +58,12 @@ test('only a database of another name, where the pipeline has written nothing, m
       EXPECTED,
     );
   const why = { code: 'state-file-of-another-database', database: 'old' };
-  expect(of('old')).toMatchObject({ why, isElsewhere: true, warnings: [/"old", and .* names "warehouse"/] });
-  expect(of('old', true)).toMatchObject({ why, isElsewhere: false });
-  expect(of('warehouse')).toMatchObject({ isElsewhere: false, warnings: [/"warehouse" of another server/] });
+  expect(of('old')).toMatchObject({ why, elsewhere: 'old', warnings: [/"old", and .* names "warehouse"/] });
+  expect(of('old', true)).toMatchObject({ why, elsewhere: undefined });
+  expect(of('warehouse')).toMatchObject({
+    elsewhere: undefined,
+    warnings: [/"warehouse" of another server/],
+  });
 });
 
 test('the file serves where the destination has no row', () => {

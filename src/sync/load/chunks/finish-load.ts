@@ -79,6 +79,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     }),
     transfer: transferOf({
       copied,
+      older,
       caught,
       counts: counts.merged ?? {
         ...NO_COUNTS,
@@ -140,11 +141,13 @@ async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Re
 
 function transferOf({
   copied,
+  older,
   caught,
   counts,
   warnings,
 }: {
   readonly copied: { readonly rows: number; readonly bytes: number };
+  readonly older: number;
   readonly caught: CaughtUp;
   readonly counts: MergedInto;
   readonly warnings: readonly string[];
@@ -155,6 +158,7 @@ function transferOf({
     bytes: copied.bytes + caught.read.bytes,
     warnings: [...warnings, ...caught.warnings],
     areDeletesDone: counts.refusal === undefined,
+    hasUniqueKeys: older === 0,
     refusal: counts.refusal,
     ...countsOf(counts, caught.rows),
   };
