@@ -247,15 +247,17 @@ export const tryLock = (table: TableName): string => /* sql */ `
 /** The holder of the lock. pg_locks shows an advisory lock on one bigint as classid and objid, with objsubid 1. */
 export const lockHolder = (table: TableName): string => /* sql */ `
   SELECT ${RUN_SESSION},
-         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby",
-         (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
-          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) AND b.pid <> pg_backend_pid() ORDER BY b.backend_start LIMIT 1) AS blocker
+         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE ${holdsLock(table)}`;
 
-/** The session of a run, from pg_locks l and pg_stat_activity a. */
+/** The session of a run, and a session that it waits for, from pg_locks l and pg_stat_activity a. */
 const RUN_SESSION = /* sql */ `l.pid, a.application_name AS application, host(a.client_addr) AS host,
-         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds`;
+         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+         extract(epoch FROM clock_timestamp() - a.backend_start)::float8 AS "connectedSeconds",
+         pg_backend_pid() AS "ownPid",
+         (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
+          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) AND b.pid <> pg_backend_pid() ORDER BY b.backend_start LIMIT 1) AS blocker`;
 
 const holdsLock = (table: TableName): string => holdsKey(lockKey(table));
 

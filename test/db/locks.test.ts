@@ -55,7 +55,7 @@ test('of two runs at once the second gives way with exit code 75 and names the f
   expect(error).toMatchObject({ code: 'RUN_LOCKED', hint: expect.stringContaining('--wait-lock') });
   expect(error?.message).toMatch(
     new RegExp(
-      `public\\.orders is being synced by another run: process ${first.pid} on host \\S+ \\(pipeline \\w+\\), for \\d`,
+      `public\\.orders is being synced by another run: process ${first.pid} on host \\S+ \\(pipeline \\w+\\), connected for \\d`,
     ),
   );
   await letGo();
@@ -99,8 +99,12 @@ test('of two runs the second names the session that the first one waits for', as
   await untilOneWaits(pair);
   const { error } = (await trySync(pair, '', { timing: IMPATIENT })).table();
   expect(error?.message).toMatch(
-    new RegExp(`another run: .*; that run waits for pid ${rows[0]?.pid} \\(nightly_report\\)`),
+    new RegExp(`another run: .*; that run waits for a lock of pid ${rows[0]?.pid} \\(nightly_report\\)`),
   );
+  for (const command of ['status', 'plan'])
+    expect((await increp(command, pair)).stdout, command).toContain(
+      `waits for a lock of pid ${rows[0]?.pid} (`,
+    );
   expect(error?.hint).toContain(`SELECT pg_terminate_backend(${rows[0]?.pid})`);
   await report.query('COMMIT');
   report.release();

@@ -7,6 +7,7 @@ import { hasNoProcess } from '../../process-here.ts';
 import { sleep } from '../../backoff.ts';
 import { formatSeconds } from '../../format.ts';
 import type { Transaction } from '../../postgres/database.ts';
+import { backendOf } from '../../postgres/driver.ts';
 import { printName } from '../../schema/names.ts';
 import { endLostHolder, lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
 import type { Timing } from '../../timing.ts';
@@ -75,41 +76,51 @@ export async function lockTable(
   }
 }
 
+const blockerRow = z.object({
+  pid: z.number(),
+  application: z.string().nullable(),
+  user: z.string().nullable(),
+});
+
 /** The session of a run. */
 export const runSession = z.object({
   pid: z.number().nullable(),
   application: z.string().nullable(),
   host: z.string().nullable(),
-  /** Since its transaction began. */
+  /** Since its transaction began. Each attempt of a run begins one. */
   seconds: z.number().nullable(),
+  connectedSeconds: z.number().nullable(),
+  /** The backend that answers. */
+  ownPid: z.number(),
+  /** A session that its session waits for. */
+  blocker: blockerRow.nullable(),
 });
+export type RunSession = Readonly<z.infer<typeof runSession>>;
 
 const holderRow = runSession.extend({
   /** Its commit waits for the confirmation of a synchronous standby. */
   waitsForStandby: z.boolean(),
-  /** A session that its session waits for. */
-  blocker: z
-    .object({ pid: z.number(), application: z.string().nullable(), user: z.string().nullable() })
-    .nullable(),
 });
-type RunHolder = z.infer<typeof holderRow>;
 
-interface NamedHolder {
+interface NamedHolder extends Readonly<z.infer<typeof holderRow>> {
   readonly text: string;
   /** How to end the run. */
   readonly end: string;
-  readonly seconds: number | null;
-  readonly waitsForStandby: boolean;
-  readonly blocker: RunHolder['blocker'];
 }
+
+/** A session of a pooler is older than the run. */
+export const ofRun = <T extends RunSession>(client: pg.ClientBase, session: T): T =>
+  session.ownPid === backendOf(client) ? session : { ...session, connectedSeconds: null };
 
 /** Undefined if the other run has just ended. */
 async function holderOf(
   client: pg.ClientBase,
   table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
-  const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  return holder && { ...describeRun(holder), ...holder };
+  const row = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
+  if (!row) return undefined;
+  const holder = ofRun(client, row);
+  return { ...describeRun(holder), ...holder };
 }
 
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
@@ -127,26 +138,26 @@ const NEW_RUN = 60;
 
 /** Ending a run that waits for another session would not help. */
 function lockedByRun(table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError {
-  const { text, end = '', seconds, blocker } = holder ?? {};
-  const run = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
+  const { text, end = '', seconds = null, connectedSeconds = null, blocker } = holder ?? {};
+  const what = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
+  if (blocker)
+    return new IncrepError('RUN_LOCKED', {
+      what,
+      next: `Wait for pid ${blocker.pid}; a sync with --wait-lock 5m does so. Or end that session; run at the destination: SELECT pg_terminate_backend(${blocker.pid})`,
+    });
   const wait = 'Wait for that run; a sync with --wait-lock 5m does so.';
   // A run that has just begun does not hang.
-  const isNew = typeof seconds === 'number' && seconds < NEW_RUN;
-  if (!blocker)
-    return new IncrepError('RUN_LOCKED', {
-      what: run,
-      next: isNew ? wait : `${wait} If that run hangs, end it${end}.`,
-    });
-  const { pid, application, user } = blocker;
-  const named = [
-    `pid ${pid}`,
-    ...(application ? [`(${application})`] : []),
-    ...(user === null ? [] : [`of ${user}`]),
-  ];
+  const age = connectedSeconds ?? seconds;
+  const isNew = age !== null && age < NEW_RUN;
   return new IncrepError('RUN_LOCKED', {
-    what: `${run}; that run waits for ${named.join(' ')} at the destination`,
-    next: `${wait} Or end the session that it waits for; run at the destination: SELECT pg_terminate_backend(${pid})`,
+    what,
+    next: isNew ? wait : `${wait} If that run hangs, end it${end}.`,
   });
+}
+
+function describeBlocker({ pid, application, user }: z.infer<typeof blockerRow>): string {
+  const who = [...(application ? [`(${application})`] : []), ...(user === null ? [] : [`of ${user}`])];
+  return ['; that run waits for a lock of', `pid ${pid}`, ...who, 'at the destination'].join(' ');
 }
 
 async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
@@ -160,13 +171,19 @@ export function describeRun({
   application,
   host,
   seconds,
-}: z.infer<typeof runSession>): Pick<NamedHolder, 'text' | 'end'> {
+  connectedSeconds,
+  blocker,
+}: Omit<RunSession, 'ownPid'>): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const isGone = machine === hostname() && hasNoProcess(Number(process));
-  const details = [
-    ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
-    `backend ${pid ?? 'unknown'} of the destination`,
-  ].join(', ');
+  const age =
+    connectedSeconds !== null
+      ? [`connected for ${formatSeconds(connectedSeconds)}`]
+      : seconds !== null
+        ? [`in its transaction for ${formatSeconds(seconds)}`]
+        : [];
+  const waits = blocker ? describeBlocker(blocker) : '';
+  const details = `${[...age, `backend ${pid ?? 'unknown'} of the destination`].join(', ')}${waits}`;
   const terminate = pid === null ? '' : `run at the destination: SELECT pg_terminate_backend(${pid})`;
   const terminateOnly = terminate === '' ? '' : `; ${terminate}`;
   if (pipeline === undefined)
