@@ -55,7 +55,7 @@ test('of two runs at once the second gives way with exit code 75 and names the f
   expect(error).toMatchObject({ code: 'RUN_LOCKED', hint: expect.stringContaining('--wait-lock') });
   expect(error?.message).toMatch(
     new RegExp(
-      `public\\.orders is being synced by another run: process ${first.pid} on host \\S+ \\(pipeline \\w+\\), connected for \\d`,
+      `public\\.orders is being synced by another run: process ${first.pid} on host \\S+ \\(pipeline \\w+\\), started \\d`,
     ),
   );
   await letGo();

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { lockedAmong } from '../../sql/state.ts';
-import { describeRun, ofRun, runSession } from './table-lock.ts';
+import { describeRun, runSession } from './table-lock.ts';
 
 const runRow = runSession.extend({ schema: z.string(), table: z.string() });
 
@@ -18,6 +18,6 @@ export async function runsAt(
     z
       .array(runRow)
       .parse(rows)
-      .map((run) => [tableKey(run), describeRun(ofRun(client, run)).text]),
+      .map((run) => [tableKey(run), describeRun(run).text]),
   );
 }

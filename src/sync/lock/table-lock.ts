@@ -7,7 +7,6 @@ import { hasNoProcess } from '../../process-here.ts';
 import { sleep } from '../../backoff.ts';
 import { formatSeconds } from '../../format.ts';
 import type { Transaction } from '../../postgres/database.ts';
-import { backendOf } from '../../postgres/driver.ts';
 import { printName } from '../../schema/names.ts';
 import { endLostHolder, lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
 import type { Timing } from '../../timing.ts';
@@ -21,6 +20,8 @@ export interface LockWait {
   /** The limit of all waits. It also limits the grace for a holder that is about to end. */
   readonly atMostSeconds?: number;
   readonly signal: AbortSignal | undefined;
+  /** When the run started (a time of `performance.now`). Other runs can read it as long as the lock is held. */
+  readonly startedAt: number;
   /** The programs of earlier runs that were lost, such as a frozen worker. Their sessions must not hold the table any more. */
   readonly lostPrograms?: readonly string[] | undefined;
   /** Called once, if there is a wait, with a description of the other run. */
@@ -28,10 +29,12 @@ export interface LockWait {
 }
 
 /** Statements for the message with BEGIN. They take the lock and read whether the facts still hold. */
-export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>): string[] => [
-  tryLock(stateName),
-  readGeneration(stateName),
-];
+export const lockingStatements = (
+  { stateName }: Pick<TableFacts, 'stateName'>,
+  { startedAt }: Pick<LockWait, 'startedAt'>,
+): string[] => [tryLock(stateName, secondsSince(startedAt)), readGeneration(stateName)];
+
+const secondsSince = (startedAt: number): number => (performance.now() - startedAt) / 1000;
 
 /**
  * Continues with the answers to the locking statements, which began the transaction. Returns false if another run had the
@@ -68,7 +71,7 @@ export async function lockTable(
   const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
   for (let isReported = false; ; isReported = true) {
-    if (isTaken(await client.query(tryLock(stateName)))) return;
+    if (isTaken(await client.query(tryLock(stateName, secondsSince(lockWait.startedAt))))) return;
     if (lostPrograms.length > 0) await client.query(endLostHolder(stateName, stagingName, lostPrograms));
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
     if (!isReported) await lockWait.onWait?.(await otherRun(client, stateName));
@@ -89,13 +92,12 @@ export const runSession = z.object({
   host: z.string().nullable(),
   /** Since its transaction began. Each attempt of a run begins one. */
   seconds: z.number().nullable(),
-  connectedSeconds: z.number().nullable(),
-  /** The backend that answers. */
-  ownPid: z.number(),
+  /** Since the run started. Null for other programs. */
+  runSeconds: z.number().nullable(),
   /** A session that its session waits for. */
   blocker: blockerRow.nullable(),
 });
-export type RunSession = Readonly<z.infer<typeof runSession>>;
+type RunSession = Readonly<z.infer<typeof runSession>>;
 
 const holderRow = runSession.extend({
   /** Its commit waits for the confirmation of a synchronous standby. */
@@ -108,19 +110,13 @@ interface NamedHolder extends Readonly<z.infer<typeof holderRow>> {
   readonly end: string;
 }
 
-/** A session of a pooler is older than the run. */
-export const ofRun = <T extends RunSession>(client: pg.ClientBase, session: T): T =>
-  session.ownPid === backendOf(client) ? session : { ...session, connectedSeconds: null };
-
 /** Undefined if the other run has just ended. */
 async function holderOf(
   client: pg.ClientBase,
   table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
-  const row = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  if (!row) return undefined;
-  const holder = ofRun(client, row);
-  return { ...describeRun(holder), ...holder };
+  const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
+  return holder && { ...describeRun(holder), ...holder };
 }
 
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
@@ -138,7 +134,7 @@ const NEW_RUN = 60;
 
 /** Ending a run that waits for another session would not help. */
 function lockedByRun(table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError {
-  const { text, end = '', seconds = null, connectedSeconds = null, blocker } = holder ?? {};
+  const { text, end = '', seconds = null, runSeconds = null, blocker } = holder ?? {};
   const what = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
   if (blocker)
     return new IncrepError('RUN_LOCKED', {
@@ -147,7 +143,7 @@ function lockedByRun(table: TableFacts['stateName'], holder: NamedHolder | undef
     });
   const wait = 'Wait for that run; a sync with --wait-lock 5m does so.';
   // A run that has just begun does not hang.
-  const age = connectedSeconds ?? seconds;
+  const age = runSeconds ?? seconds;
   const isNew = age !== null && age < NEW_RUN;
   return new IncrepError('RUN_LOCKED', {
     what,
@@ -171,14 +167,14 @@ export function describeRun({
   application,
   host,
   seconds,
-  connectedSeconds,
+  runSeconds,
   blocker,
-}: Omit<RunSession, 'ownPid'>): Pick<NamedHolder, 'text' | 'end'> {
+}: RunSession): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const isGone = machine === hostname() && hasNoProcess(Number(process));
   const age =
-    connectedSeconds !== null
-      ? [`connected for ${formatSeconds(connectedSeconds)}`]
+    runSeconds !== null
+      ? [`started ${formatSeconds(runSeconds)} ago`]
       : seconds !== null
         ? [`in its transaction for ${formatSeconds(seconds)}`]
         : [];
