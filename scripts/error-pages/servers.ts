@@ -192,12 +192,14 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     about: 'increp stops before it reads the source.',
     causes: [
       '`DEST_HOST` is a standby, or became a standby in a failover.',
+      'The server is being restored from a backup, and recovery has not ended.',
       'The hosting provider made the database read-only because its disk is full.',
       '`default_transaction_read_only` is on for the role, the database or the server.',
     ],
     steps: [
       'At the destination, check both: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
       'If it is a standby, set `DEST_HOST` to the primary.',
+      'If it is being restored, wait for the end of recovery. If it has `standby.signal` and no primary, promote it: `SELECT pg_promote();`',
       'If the setting is on, the message says where it was set, and the statement that resets it.',
     ],
     example: [

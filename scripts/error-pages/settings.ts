@@ -99,9 +99,11 @@ export const settings = {
       'The name is misspelt, or its capitals are wrong. Postgres stores unquoted names in lower case.',
       'The table is not in `SOURCE_SCHEMA`, and its entry has no `schema`.',
       'The table was renamed or dropped at the source.',
+      'All tables are missing: the database is not the right one, or a restore is running there.',
     ],
     steps: [
       "List the tables of a schema: `psql -h HOST -U USER -d DB -c '\\dt SCHEMA.*'`",
+      'If the message says that all tables are missing, check `SOURCE_DB` and `SOURCE_SCHEMA`, or wait for the end of the restore. Keep the entries.',
       'If the table was dropped, remove its entry or set `"enabled": false`. The destination table stays.',
     ],
     example: [

@@ -17,7 +17,7 @@ import { matching, selectTables } from '../pipeline/select-tables.ts';
 import { warnUnreachable } from './pipeline/warn-unreachable.ts';
 
 export interface HistoryOptions extends GlobalOptions {
-  readonly limit: number;
+  readonly limit: number | undefined;
   /** Seconds. */
   readonly since: number | undefined;
   readonly failed: boolean;
@@ -58,26 +58,37 @@ async function historyOf(
 ): Promise<{ readonly shown: PastRuns; readonly text: string }> {
   const { style } = options;
   const [only, ...others] = names;
+  const { limit = DEFAULT_LIMIT } = options;
+  // Without --limit, the chart has older runs than the list.
+  const charted = options.limit ?? runsThatFit(style);
   const isCharted = only !== undefined && others.length === 0 && !options.json;
   const found = await runHistory(runContext, {
     tables: names.length === 0 ? undefined : names.map(recordNameIn(settings)),
     since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
     isFailedOnly: options.failed,
     // One more tells whether there are older runs.
-    limit: Math.max(options.limit + 1, isCharted ? runsThatFit(style) : 0),
+    limit: Math.max(limit + 1, isCharted ? charted : 0),
     isLocal: options.local,
   });
   ensureKnown(names, found.runs, settings);
-  const runs = found.runs.slice(-options.limit);
+  const runs = found.runs.slice(-limit);
   const format = () => {
     if (runs.length === 0 && isNarrowed(options)) return 'no matching runs are recorded\n';
     const list = { runs, isMore: found.runs.length > runs.length };
     return isCharted
-      ? formatTableRuns(list, found.runs.slice(-runsThatFit(style)), style, nameIn(settings))
+      ? formatTableRuns(
+          list,
+          found.runs.slice(-Math.min(charted, runsThatFit(style))),
+          style,
+          nameIn(settings),
+        )
       : formatRuns(list, style, nameIn(settings));
   };
   return { shown: { ...found, runs }, text: options.json ? '' : format() };
 }
+
+/** Runs of the list without --limit. */
+const DEFAULT_LIMIT = 20;
 
 const isNarrowed = ({ since, failed }: HistoryOptions): boolean => since !== undefined || failed;
 

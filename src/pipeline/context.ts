@@ -100,6 +100,7 @@ export async function withPipeline<T>(
     waitBudget: new WaitBudget(options.waitTransactionsSeconds ?? timing.transactionWait, timeLimit),
     timeLimit,
     runId,
+    startedAt: performance.now(),
     signal,
     destinations: new KnownDestinations(),
   };

@@ -12,6 +12,7 @@ import { cannotBeReached } from '../report/error.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { tableCommand } from '../shell-word.ts';
 import { findTables, goneTables, rememberedTables } from '../sync/facts/find-tables.ts';
+import { CHECK_DATABASE } from '../sync/plan/source-refusals.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
 import type { PipelineContext } from './context.ts';
 
@@ -62,7 +63,7 @@ export async function expandTables<C extends PipelineContext>(
     remarks: [
       ...idle.map(unmatchedRemark),
       ...(problem ? [rememberedRemark(problem)] : []),
-      ...gone.map((record) => goneRemark(record, configured)),
+      ...(tables.length > 0 ? gone.map((record) => goneRemark(record, configured)) : []),
       ...leftOut,
     ],
     noTables:
@@ -71,7 +72,7 @@ export async function expandTables<C extends PipelineContext>(
         : (problem ??
           noTable(
             configured.patterns.map(({ name }) => name),
-            isKnown,
+            { isKnown, wereSynced: gone.length > 0 },
           )),
   };
 }
@@ -126,14 +127,19 @@ const goneRemark = ({ source, destination, syncedAt }: StateRecord, settings: Se
 const rememberedRemark = (error: IncrepError): string =>
   `increp uses the tables of earlier syncs for patterns, because ${cannotBeReached('source', error)}: ${error.message}`;
 
-const noTable = (patterns: readonly string[], isKnown: boolean): IncrepError => {
+const noTable = (
+  patterns: readonly string[],
+  { isKnown, wereSynced }: { readonly isKnown: boolean; readonly wereSynced: boolean },
+): IncrepError => {
   const which = patterns.map((pattern) => `"${pattern}"`).join(', ');
   return new IncrepError(isKnown ? 'TABLE_NOT_FOUND' : 'NOT_SYNCED', {
     what: isKnown
       ? `no table of the source matches ${which} of tables-config.json`
       : `no table that matches ${which} of tables-config.json was synced before`,
-    next: isKnown
-      ? 'Correct "name" in tables-config.json. Write it as Postgres stores it; * stands for any characters.'
-      : 'Run "increp sync" first.',
+    next: wereSynced
+      ? CHECK_DATABASE
+      : isKnown
+        ? 'Correct "name" in tables-config.json. Write it as Postgres stores it; * stands for any characters.'
+        : 'Run "increp sync" first.',
   });
 };

@@ -187,7 +187,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   [SQLSTATE.readOnlyTransaction]: {
     code: 'READ_ONLY',
     next: () =>
-      'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there: "increp check" says where it was set. Then run increp again.',
+      'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there: "increp check" says where it was set. If the server is being restored, wait for the end of recovery. Then run increp again.',
   },
   '22021': unwritableText,
   '22P05': unwritableText,

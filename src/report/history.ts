@@ -70,7 +70,7 @@ const runCells = (run: Run): string[] => [
   formatBytes(sumOf(run.tables, ({ bytes }) => bytes)),
 ];
 
-/** `charted` contains the runs of the chart, which has room for more runs than the list. */
+/** `charted` contains the runs of the chart. Without --limit, it has room for more runs than the list. */
 export function formatTableRuns(
   shown: ListedRuns,
   charted: readonly Run[],

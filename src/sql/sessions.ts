@@ -28,15 +28,19 @@ const LOCKED_RELATIONS = /* sql */ `
 
 /**
  * $1 schema, $2 names of relations, $3 modes that block nobody. Sessions that hold another lock on one of them, the
- * oldest transaction first, and sessions that wait themselves last. Postgres shows the pid and the program of sessions of other roles to every role.
+ * oldest transaction first, and sessions that wait themselves last. If readers alone are blocked, a session that waits for an exclusive
+ * lock counts too, because they queue behind it. Postgres shows the pid and the program of sessions of other roles to every role.
  */
 export const LOCK_HOLDERS = /* sql */ `
   ${LOCKED_RELATIONS}
   SELECT l.pid, min(a.application_name) AS application, min(a.usename) AS "user", min(a.xact_start) AS since,
-         (array_agg(format('%s on %s', l.mode, c.relname) ORDER BY array_position(${textArray(STRONGEST_FIRST)}, l.mode), c.relname))[1] AS lock
+         (array_agg(format('%s on %s', l.mode, c.relname) ORDER BY array_position(${textArray(STRONGEST_FIRST)}, l.mode), c.relname))[1] AS lock,
+         NOT bool_or(l.granted) AS waits,
+         (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
+          FROM pg_stat_activity b WHERE NOT bool_or(l.granted) AND b.pid = ANY (pg_blocking_pids(l.pid)) ORDER BY b.backend_start LIMIT 1) AS blocker
   FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+  WHERE (l.granted OR cardinality($3::text[]) > 0 AND l.mode = 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM pg_backend_pid()
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.relation IN (SELECT oid FROM locked) AND l.mode <> ALL ($3::text[])
   GROUP BY l.pid ORDER BY bool_or(EXISTS (SELECT FROM pg_locks w WHERE w.pid = l.pid AND NOT w.granted)), since NULLS LAST, l.pid`;

@@ -243,21 +243,31 @@ export const pruneRuns = (
  * The lock of one destination table, or of the rows of one pipeline in it, by the name of its state. It is held until
  * the transaction ends. `taken` is false if another session holds it.
  */
-export const tryLock = (table: TableName): string => /* sql */ `
-  SELECT pg_try_advisory_xact_lock(${lockKey(table)}) AS taken`;
+export const tryLock = (table: TableName, runSeconds?: number): string => /* sql */ `
+  SELECT pg_try_advisory_xact_lock(${lockKey(table)}) AS taken${runSeconds === undefined ? '' : `, ${markStart(runSeconds)}`}`;
+
+/** "incs" in ASCII. The shared lock with this first key says in its second key when the run of a session started. */
+const START_MARK = 0x69_6e_63_73;
+/** A second key has 31 bits without a sign: seconds since 2020. */
+const MARK_EPOCH = 1_577_836_800;
+
+const markStart = (runSeconds: number): string =>
+  `pg_try_advisory_xact_lock_shared(${START_MARK}, (extract(epoch FROM clock_timestamp()) - ${MARK_EPOCH + Math.round(runSeconds)})::int)`;
 
 /** The holder of the lock. pg_locks shows an advisory lock on one bigint as classid and objid, with objsubid 1. */
 export const lockHolder = (table: TableName): string => /* sql */ `
   SELECT ${RUN_SESSION},
-         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby",
-         (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
-          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) AND b.pid <> pg_backend_pid() ORDER BY b.backend_start LIMIT 1) AS blocker
+         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE ${holdsLock(table)}`;
 
-/** The session of a run, from pg_locks l and pg_stat_activity a. */
+/** The session of a run, and a session that it waits for, from pg_locks l and pg_stat_activity a. */
 const RUN_SESSION = /* sql */ `l.pid, a.application_name AS application, host(a.client_addr) AS host,
-         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds`;
+         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+         (SELECT greatest(extract(epoch FROM clock_timestamp()) - ${MARK_EPOCH} - m.objid::bigint, 0)::float8 FROM pg_locks m
+          WHERE m.pid = l.pid AND m.locktype = 'advisory' AND m.classid = ${START_MARK} AND m.objsubid = 2 LIMIT 1) AS "runSeconds",
+         (SELECT json_build_object('pid', b.pid, 'application', b.application_name, 'user', b.usename)
+          FROM pg_stat_activity b WHERE b.pid = ANY (pg_blocking_pids(l.pid)) AND b.pid <> pg_backend_pid() ORDER BY b.backend_start LIMIT 1) AS blocker`;
 
 const holdsLock = (table: TableName): string => holdsKey(lockKey(table));
 

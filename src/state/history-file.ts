@@ -83,15 +83,8 @@ const DEFAULTS = new Map<string, unknown>(
   Object.entries(runRecordSchema.parse({ run_id: '', pipeline: '', started_at: '' })),
 );
 
-/** Fields that are left out if a table had no changes, to save space. */
-const OMITTED_WHEN_QUIET = new Set([
-  'reason',
-  'rows_read',
-  'rows_unchanged',
-  'bytes',
-  'cursor_before',
-  'cursor_after',
-]);
+/** Fields that are left out if a table had no changes, to save space. `history` prints the numbers, so they stay. */
+const OMITTED_WHEN_QUIET = new Set(['reason', 'cursor_before', 'cursor_after']);
 
 /** Shortens a record: most lines in the file are about tables without changes. */
 function shortened(record: NewRecord): object {

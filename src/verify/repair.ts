@@ -40,7 +40,8 @@ export async function repairTable(
 ): Promise<Repaired> {
   const { relation, known } = comparableTable(reported);
   await addMissingLabels(context, reported);
-  const lockWait = { waitSeconds: 0, timing: context.timing, signal: context.signal };
+  const { timing, signal, startedAt } = context;
+  const lockWait = { waitSeconds: 0, timing, signal, startedAt };
   const facts = await addMetadataColumns(context, reported, lockWait);
   return context.destination.withWriting([], async (destination) => {
     await lockTable(destination, facts, lockWait);

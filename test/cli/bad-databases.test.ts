@@ -47,6 +47,26 @@ describe('tables and columns', () => {
     await expectRefusal(pair, { exitCode: 78, code: 'TABLE_NOT_FOUND', what, next: 'SOURCE_SCHEMA' });
   });
 
+  test('a source that has none of the tables that increp synced before', async () => {
+    await pair.source.query('CREATE TABLE more AS SELECT * FROM orders');
+    await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'more' }]);
+    expect((await increp('sync', pair)).exitCode).toBe(0);
+    const refusal = { exitCode: 78, code: 'TABLE_NOT_FOUND', next: 'If a restore is running there, wait' };
+    await pair.source.query('DROP TABLE more; ALTER TABLE orders RENAME TO other');
+    await expectRefusal(pair, {
+      ...refusal,
+      what: [/no longer has public\.(orders|more) or any other table/],
+    });
+    await pair.source.query('DROP TABLE other');
+    for (const command of ['sync', 'plan', 'check', 'verify']) {
+      const { stdout, stderr } = await increp(command, pair);
+      expect(stdout + stderr).toMatch(/schema "public" of the source database "\w+" has no tables/);
+      expect(stdout + stderr).not.toContain('tables-config.json');
+    }
+    await pair.writeTables([{ ...ORDERS_CONFIG, name: 'o*' }]);
+    await expectRefusal(pair, { ...refusal, what: ['no table of the source matches "o*"'] });
+  });
+
   test.each(
     oneIn(2, [
       ['replication_key', { replication_key: 'update_at' }, 'update_at', 'updated_at'],

@@ -137,7 +137,7 @@ test('running, while a sync holds the lock, and complete only up to open transac
     await using running = startIncrep('sync -v --wait-transactions 40s', pair);
     await running.waitForPhase('fence');
     expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'running' } });
-    const name = `process ${running.pid} on host \\S+ \\(pipeline \\w+\\), for \\d`;
+    const name = `process ${running.pid} on host \\S+ \\(pipeline \\w+\\), started \\d`;
     expect((await increp('status', pair)).stdout).toMatch(new RegExp(`\n    running: ${name}`));
     expect((await increp('plan', pair)).stdout).toMatch(
       new RegExp(`\n    note: another run syncs this table now: ${name}`),

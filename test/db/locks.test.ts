@@ -21,9 +21,14 @@ const several = (...names: string[]) => ({
     .join('; ')}`,
 });
 
-const untilOneSession = (pair: Pair, what: string, condition: string) =>
+const untilOneSession = (
+  pair: Pair,
+  what: string,
+  condition: string,
+  side: 'source' | 'destination' = 'destination',
+) =>
   waitUntil(what, async () => {
-    const { rowCount } = await pair.destination.query(
+    const { rowCount } = await pair[side].query(
       `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`,
     );
     return rowCount === 1;
@@ -55,7 +60,7 @@ test('of two runs at once the second gives way with exit code 75 and names the f
   expect(error).toMatchObject({ code: 'RUN_LOCKED', hint: expect.stringContaining('--wait-lock') });
   expect(error?.message).toMatch(
     new RegExp(
-      `public\\.orders is being synced by another run: process ${first.pid} on host \\S+ \\(pipeline \\w+\\), for \\d`,
+      `public\\.orders is being synced by another run: process ${first.pid} on host \\S+ \\(pipeline \\w+\\), started \\d`,
     ),
   );
   await letGo();
@@ -99,8 +104,12 @@ test('of two runs the second names the session that the first one waits for', as
   await untilOneWaits(pair);
   const { error } = (await trySync(pair, '', { timing: IMPATIENT })).table();
   expect(error?.message).toMatch(
-    new RegExp(`another run: .*; that run waits for pid ${rows[0]?.pid} \\(nightly_report\\)`),
+    new RegExp(`another run: .*; that run waits for a lock of pid ${rows[0]?.pid} \\(nightly_report\\)`),
   );
+  for (const command of ['status', 'plan'])
+    expect((await increp(command, pair)).stdout, command).toContain(
+      `waits for a lock of pid ${rows[0]?.pid} (`,
+    );
   expect(error?.hint).toContain(`SELECT pg_terminate_backend(${rows[0]?.pid})`);
   await report.query('COMMIT');
   report.release();
@@ -299,4 +308,27 @@ slowTest('a backup that reads every table of the destination for hours stops no 
   await backup.query('COMMIT');
   backup.release();
   await expectSameRows(pair, 'orders');
+});
+
+test('a plan names the session that waits for a lock, and the one before it, because readers queue behind them', async () => {
+  await using pair = await freshPair('orders');
+  await pair.writeTables([{ ...ORDERS_CONFIG, chunk: '4 rows', initial_load: 'copy' }]);
+  const [reader, owner] = [await pair.source.connect(), await pair.source.connect()];
+  await reader.query(`SET application_name = 'reporter'; BEGIN; SELECT FROM orders LIMIT 1`);
+  await owner.query(`SET application_name = 'migration'`);
+  const altered = owner.query('ALTER TABLE orders ADD COLUMN more int');
+  await untilOneSession(
+    pair,
+    'the migration waits',
+    `application_name = 'migration' AND wait_event_type = 'Lock'`,
+    'source',
+  );
+  const { stdout } = await increp('plan', pair, { timing: { lockTimeout: 0.2 } });
+  expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    /lock timeout; blocked by pid \d+ \(migration\) of \w+ .*that waits for AccessExclusiveLock on orders at the source behind pid \d+ \(reporter\) of \w+ next:/,
+  );
+  await reader.query('ROLLBACK');
+  await altered;
+  reader.release();
+  owner.release();
 });

@@ -1,6 +1,6 @@
 /** A table that a server, or the state directory, refuses to speak of: it is named, and every other table is told and synced. */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { describeTables } from '../../src/postgres/catalog.ts';
@@ -256,7 +256,7 @@ describe('a state file that cannot be read', () => {
     expect(table('c')).toMatchObject({ status: 'ok', rows_inserted: 1 });
   });
 
-  slowTest('is replaced where the destination has the state row, with a warning that names it', async () => {
+  slowTest('is replaced where the destination has the state row, with a warning', async () => {
     await using made = await make({ hasRow: true });
     const { pair, path } = made;
     expect(await errorsOf(pair)).toEqual([]);
@@ -265,7 +265,11 @@ describe('a state file that cannot be read', () => {
     expect(table('b')).toMatchObject({
       action: 'incremental',
       rows_inserted: 1,
-      warnings: [`increp ignores the state file ${path}: it is a directory, not a file`],
+      warnings: [
+        expect.stringContaining(
+          `increp ignores the state file of this table in ${dirname(path)}, because it is a directory, not a file`,
+        ),
+      ],
     });
     expect((await stat(path)).isFile()).toBe(true);
     expect((await trySync(pair)).table('b').warnings).toEqual([]);

@@ -165,7 +165,9 @@ test('a standby as the destination is refused with where to point to', async () 
     code: 'READ_ONLY',
     hint: expect.stringContaining('primary') as string,
   });
-  expect((await increp('check', pair)).stdout).toContain('is a standby, which accepts no writes');
+  expect((await increp('check', pair)).stdout).toContain(
+    'is in recovery (a standby, or a restore), so it accepts no writes',
+  );
 });
 
 /** The last: from here on there is no standby any more. */

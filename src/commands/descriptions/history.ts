@@ -9,7 +9,7 @@ export const history = (): CommandDescription => ({
   tables: 'only these tables, also tables that are no longer configured',
   options: {
     Filters: [
-      new Option('--limit <n>', 'show at most this many runs').default(20, '20').argParser(countArgument),
+      new Option('--limit <n>', 'show at most this many runs instead of 20').argParser(countArgument),
       duration('--since <duration>', 'show runs since then: 24h, 7d'),
       flag('--failed', 'show only runs in which a table failed'),
     ],

@@ -25,6 +25,8 @@ export interface RunContext {
   readonly waitBudget: WaitBudget;
   readonly timeLimit: TimeLimit;
   readonly runId: string;
+  /** A time of `performance.now`. */
+  readonly startedAt: number;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
   /** Destinations of the pipeline. Each run adds its own. */

@@ -100,6 +100,7 @@ async function describeSource(
     const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
     const namesIn = (schema: string) =>
       names.filter((name) => name.schema === schema).map(({ table }) => table);
+    const lacksAll = wanted.length > 1 && lacking.length === wanted.length;
     const selectables = tables.map(({ settings, names: { sourceName } }) => ({
       settings,
       name: sourceName,
@@ -107,6 +108,6 @@ async function describeSource(
     }));
     const described = await describeSources(client, selectables, true);
     const selected = new Map(described.map((each, index) => [tables[index]?.settings, each]));
-    return { server, accessOf, relations, selected, namesIn };
+    return { server, accessOf, relations, selected, namesIn, lacksAll };
   });
 }

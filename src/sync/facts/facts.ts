@@ -81,6 +81,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly stateTable: 'none' | 'unreadable' | 'readable';
   /** Relations of the source's schema, if the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
+  /** Whether the source lacks this table and all others that were asked for with it. */
+  readonly lacksAllTables: boolean;
   /** For commands in messages. */
   readonly destinationEndpoint: Endpoint;
   readonly sourcePassword: string | undefined;
@@ -240,6 +242,7 @@ async function gatherTogether(
       destinationSchema: schema.access,
       stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
+      lacksAllTables: source.lacksAll,
       destinationEndpoint: context.destination.endpoint,
       sourcePassword: context.settings.source.credential.known,
       sourceParameters: context.settings.source.parameters,

@@ -183,7 +183,7 @@ function fromFileAlone(
       return {
         kind: 'none',
         why: { code: 'state-file-unusable', message: file.why },
-        warnings: [unreadable(file)],
+        warnings: [unreadable(file, 'the destination has no state of the table')],
         isNamed: true,
       };
     case 'none':
@@ -193,11 +193,11 @@ function fromFileAlone(
 
 /** The row was committed together with the data, so it counts if the two differ. */
 function disagreement(row: StateRecord, file: StateFile): string[] {
-  if (file.kind === 'unreadable') return [unreadable(file)];
+  if (file.kind === 'unreadable') return [unreadable(file, 'increp uses the state at the destination')];
   if (file.kind !== 'record') return [];
   if (file.record.pipeline !== row.pipeline)
     return [
-      `increp ignores the state file ${file.path}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. The next sync replaces the file`,
+      `increp ignores the state file of this table in ${dirname(file.path)}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. The next sync replaces the file`,
     ];
   if (file.record.generation > row.generation) {
     return [
@@ -214,9 +214,11 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
     : ['the state file was edited; increp uses the state at the destination'];
 }
 
-/** The same fault of many files is one warning. */
-const unreadable = ({ path, why, isShared }: Extract<StateFile, { kind: 'unreadable' }>): string =>
-  `increp ignores the state file ${isShared ? `of this table in ${dirname(path)}` : path}: ${why}`;
+/** The same fault of many files is one warning, so it names no file. */
+const unreadable = ({ path, why, isShared }: Extract<StateFile, { kind: 'unreadable' }>, used: string) =>
+  isShared
+    ? `increp ignores the state file of this table in ${dirname(path)}, and ${used}: ${why}`
+    : `increp ignores the state file of this table in ${dirname(path)}, because ${why}; ${used}. A sync renames the file to *.unreadable-TIME and writes a new one`;
 
 const unreadableRow = ({ label, destination }: ExpectedState): SavedState => ({
   kind: 'foreign',

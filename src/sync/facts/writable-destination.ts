@@ -14,8 +14,8 @@ export function writeRefusal(
 ): IncrepError | undefined {
   if (destination.isStandby)
     return readOnly(
-      `${endpoint.address} is a standby, which accepts no writes`,
-      'Set DEST_HOST (or the host in DEST_URL) to the primary.',
+      `${endpoint.address} is in recovery (a standby, or a restore), so it accepts no writes`,
+      'Set DEST_HOST (or the host in DEST_URL) to the primary. If the server is being restored, wait for the end of recovery, or promote it: SELECT pg_promote()',
     );
   if (destination.readOnlyFrom !== null) {
     const { place, reset } = whereSet(destination.readOnlyFrom, {

@@ -16,13 +16,20 @@ import type { Phase } from '../../events.ts';
 
 const NAMED = 3;
 
-const holderRow = z.object({
+const sessionFields = {
   pid: z.number().nullable(),
   application: z.string().nullable(),
   user: z.string().nullable(),
+};
+const holderRow = z.object({
+  ...sessionFields,
   since: z.date().nullable(),
   /** The strongest one. */
   lock: z.string(),
+  /** It does not have the lock yet, and others queue behind it. */
+  waits: z.boolean(),
+  /** Another session that it waits for. */
+  blocker: z.object(sessionFields).nullable(),
 });
 type Holder = Readonly<z.infer<typeof holderRow> & Pick<Endpoint, 'side'>>;
 
@@ -137,19 +144,25 @@ async function usersOf(
   return `${describeHolder(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
-const describeHolder = ({ pid, application, user, since, lock, side }: Holder): string =>
+const describeHolder = ({ since, lock, side, waits, blocker, ...session }: Holder): string =>
+  [
+    describeSession(session),
+    ...(since === null ? [] : [`since ${utcTime(since)}`]),
+    `${waits ? 'that waits for' : 'with'} ${lock}`,
+    `at the ${side}`,
+    ...(blocker === null ? [] : [`behind ${describeSession(blocker)}`]),
+  ].join(' ');
+
+const describeSession = ({ pid, application, user }: Pick<Holder, 'pid' | 'application' | 'user'>): string =>
   [
     pid === null ? 'a prepared transaction' : `pid ${pid}`,
     ...(application === null || application === '' ? [] : [`(${application})`]),
     ...(user === null ? [] : [`of ${user}`]),
-    ...(since === null ? [] : [`since ${utcTime(since)}`]),
-    `with ${lock}`,
-    `at the ${side}`,
   ].join(' ');
 
 const named = (error: IncrepError, holders: readonly Holder[]): IncrepError =>
   reworded(error, {
-    what: `${error.message}; held by ${holders.slice(0, NAMED).map(describeHolder).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
+    what: `${error.message}; ${holders.every(({ waits }) => waits) ? 'blocked' : 'held'} by ${holders.slice(0, NAMED).map(describeHolder).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
     next: holders.every(isOfIncrep)
       ? 'Nothing was changed. Another run of increp works with the table. Wait for it, then run increp again.'
       : `Nothing was changed. Wait for ${holders.length === 1 ? 'that session' : 'these sessions'}${wayToEnd(holders)}, then run increp again.`,

@@ -20,6 +20,8 @@ export interface LockWait {
   /** The limit of all waits. It also limits the grace for a holder that is about to end. */
   readonly atMostSeconds?: number;
   readonly signal: AbortSignal | undefined;
+  /** When the run started (a time of `performance.now`). Other runs can read it as long as the lock is held. */
+  readonly startedAt: number;
   /** The programs of earlier runs that were lost, such as a frozen worker. Their sessions must not hold the table any more. */
   readonly lostPrograms?: readonly string[] | undefined;
   /** Called once, if there is a wait, with a description of the other run. */
@@ -27,10 +29,12 @@ export interface LockWait {
 }
 
 /** Statements for the message with BEGIN. They take the lock and read whether the facts still hold. */
-export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>): string[] => [
-  tryLock(stateName),
-  readGeneration(stateName),
-];
+export const lockingStatements = (
+  { stateName }: Pick<TableFacts, 'stateName'>,
+  { startedAt }: Pick<LockWait, 'startedAt'>,
+): string[] => [tryLock(stateName, secondsSince(startedAt)), readGeneration(stateName)];
+
+const secondsSince = (startedAt: number): number => (performance.now() - startedAt) / 1000;
 
 /**
  * Continues with the answers to the locking statements, which began the transaction. Returns false if another run had the
@@ -67,7 +71,7 @@ export async function lockTable(
   const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
   for (let isReported = false; ; isReported = true) {
-    if (isTaken(await client.query(tryLock(stateName)))) return;
+    if (isTaken(await client.query(tryLock(stateName, secondsSince(lockWait.startedAt))))) return;
     if (lostPrograms.length > 0) await client.query(endLostHolder(stateName, stagingName, lostPrograms));
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
     if (!isReported) await lockWait.onWait?.(await otherRun(client, stateName));
@@ -75,32 +79,35 @@ export async function lockTable(
   }
 }
 
+const blockerRow = z.object({
+  pid: z.number(),
+  application: z.string().nullable(),
+  user: z.string().nullable(),
+});
+
 /** The session of a run. */
 export const runSession = z.object({
   pid: z.number().nullable(),
   application: z.string().nullable(),
   host: z.string().nullable(),
-  /** Since its transaction began. */
+  /** Since its transaction began. Each attempt of a run begins one. */
   seconds: z.number().nullable(),
+  /** Since the run started. Null for other programs. */
+  runSeconds: z.number().nullable(),
+  /** A session that its session waits for. */
+  blocker: blockerRow.nullable(),
 });
+type RunSession = Readonly<z.infer<typeof runSession>>;
 
 const holderRow = runSession.extend({
   /** Its commit waits for the confirmation of a synchronous standby. */
   waitsForStandby: z.boolean(),
-  /** A session that its session waits for. */
-  blocker: z
-    .object({ pid: z.number(), application: z.string().nullable(), user: z.string().nullable() })
-    .nullable(),
 });
-type RunHolder = z.infer<typeof holderRow>;
 
-interface NamedHolder {
+interface NamedHolder extends Readonly<z.infer<typeof holderRow>> {
   readonly text: string;
   /** How to end the run. */
   readonly end: string;
-  readonly seconds: number | null;
-  readonly waitsForStandby: boolean;
-  readonly blocker: RunHolder['blocker'];
 }
 
 /** Undefined if the other run has just ended. */
@@ -127,26 +134,26 @@ const NEW_RUN = 60;
 
 /** Ending a run that waits for another session would not help. */
 function lockedByRun(table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError {
-  const { text, end = '', seconds, blocker } = holder ?? {};
-  const run = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
+  const { text, end = '', seconds = null, runSeconds = null, blocker } = holder ?? {};
+  const what = `${printName(table)} is being synced by another run${text === undefined ? '' : `: ${text}`}`;
+  if (blocker)
+    return new IncrepError('RUN_LOCKED', {
+      what,
+      next: `Wait for pid ${blocker.pid}; a sync with --wait-lock 5m does so. Or end that session; run at the destination: SELECT pg_terminate_backend(${blocker.pid})`,
+    });
   const wait = 'Wait for that run; a sync with --wait-lock 5m does so.';
   // A run that has just begun does not hang.
-  const isNew = typeof seconds === 'number' && seconds < NEW_RUN;
-  if (!blocker)
-    return new IncrepError('RUN_LOCKED', {
-      what: run,
-      next: isNew ? wait : `${wait} If that run hangs, end it${end}.`,
-    });
-  const { pid, application, user } = blocker;
-  const named = [
-    `pid ${pid}`,
-    ...(application ? [`(${application})`] : []),
-    ...(user === null ? [] : [`of ${user}`]),
-  ];
+  const age = runSeconds ?? seconds;
+  const isNew = age !== null && age < NEW_RUN;
   return new IncrepError('RUN_LOCKED', {
-    what: `${run}; that run waits for ${named.join(' ')} at the destination`,
-    next: `${wait} Or end the session that it waits for; run at the destination: SELECT pg_terminate_backend(${pid})`,
+    what,
+    next: isNew ? wait : `${wait} If that run hangs, end it${end}.`,
   });
+}
+
+function describeBlocker({ pid, application, user }: z.infer<typeof blockerRow>): string {
+  const who = [...(application ? [`(${application})`] : []), ...(user === null ? [] : [`of ${user}`])];
+  return ['; that run waits for a lock of', `pid ${pid}`, ...who, 'at the destination'].join(' ');
 }
 
 async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
@@ -160,13 +167,19 @@ export function describeRun({
   application,
   host,
   seconds,
-}: z.infer<typeof runSession>): Pick<NamedHolder, 'text' | 'end'> {
+  runSeconds,
+  blocker,
+}: RunSession): Pick<NamedHolder, 'text' | 'end'> {
   const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
   const isGone = machine === hostname() && hasNoProcess(Number(process));
-  const details = [
-    ...(seconds === null ? [] : [`for ${formatSeconds(seconds)}`]),
-    `backend ${pid ?? 'unknown'} of the destination`,
-  ].join(', ');
+  const age =
+    runSeconds !== null
+      ? [`started ${formatSeconds(runSeconds)} ago`]
+      : seconds !== null
+        ? [`in its transaction for ${formatSeconds(seconds)}`]
+        : [];
+  const waits = blocker ? describeBlocker(blocker) : '';
+  const details = `${[...age, `backend ${pid ?? 'unknown'} of the destination`].join(', ')}${waits}`;
   const terminate = pid === null ? '' : `run at the destination: SELECT pg_terminate_backend(${pid})`;
   const terminateOnly = terminate === '' ? '' : `; ${terminate}`;
   if (pipeline === undefined)

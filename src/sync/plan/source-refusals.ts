@@ -52,20 +52,44 @@ const conflicting = ({ sourceName, settings }: TableFacts, why: string): IncrepE
 const isOfPipelinesSchema = ({ settings: { name }, sourceName }: TableFacts): boolean =>
   name === sourceName.table;
 
-const schemaNotFound = (now: TableFacts): IncrepError =>
-  new IncrepError('TABLE_NOT_FOUND', {
-    what: `the source has no schema "${now.sourceName.schema}" (${isOfPipelinesSchema(now) ? 'SOURCE_SCHEMA' : '"schema" of the table'})`,
+function schemaNotFound(now: TableFacts): IncrepError {
+  const { schema } = now.sourceName;
+  if (now.saved.kind === 'record')
+    return wrongDatabase(
+      `the source database "${now.servers.source.database}" no longer has schema "${schema}"`,
+    );
+  return new IncrepError('TABLE_NOT_FOUND', {
+    what: `the source has no schema "${schema}" (${isOfPipelinesSchema(now) ? 'SOURCE_SCHEMA' : '"schema" of the table'})`,
     next: isOfPipelinesSchema(now)
       ? 'Set SOURCE_SCHEMA to the schema that holds the tables, spelled as Postgres stores it.'
       : 'Correct "schema" in tables-config.json: use the name as Postgres stores it, including capital letters.',
   });
+}
+
+/** During a restore, tables are missing for a while. A change of the configuration would be wrong. */
+export const CHECK_DATABASE =
+  'Check that the SOURCE settings name the right database and schema. If a restore is running there, wait for its end. Then run increp again.';
+
+const wrongDatabase = (what: string, otherwise = ''): IncrepError =>
+  new IncrepError('TABLE_NOT_FOUND', {
+    what,
+    next: `${CHECK_DATABASE}${otherwise}`,
+  });
 
 function tableNotFound(now: TableFacts): IncrepError {
   const { sourceName, otherSourceNames, saved, destination } = now;
+  const { database } = now.servers.source;
+  if (otherSourceNames.length === 0)
+    return wrongDatabase(`schema "${sourceName.schema}" of the source database "${database}" has no tables`);
+  const wasReset = saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset';
+  if (now.lacksAllTables && (saved.kind === 'record' || wasReset))
+    return wrongDatabase(
+      `the source database "${database}" no longer has ${printName(sourceName)} or any other table that increp asked for`,
+      ' For tables that were dropped or renamed, see "increp help schema-changes".',
+    );
   if (saved.kind === 'record')
     return tableGone(now, `whose last changes increp copied at ${utcTime(saved.record.syncedAt)}`);
-  if (saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset')
-    return tableGone(now, `which increp synced before the reset of ${utcTime(saved.why.at)}`);
+  if (wasReset) return tableGone(now, `which increp synced before the reset of ${utcTime(saved.why.at)}`);
   const near = nearest(sourceName.table, otherSourceNames);
   if (destination)
     return new IncrepError('TABLE_NOT_FOUND', {

@@ -84,6 +84,7 @@ export async function applyPlan(
     waitSeconds: request.waitLockSeconds,
     atMostSeconds: context.timeLimit.remainingSeconds,
     signal: context.signal,
+    startedAt: context.startedAt,
     lostPrograms: request.lostPrograms,
     onWait: (waitsFor: string) => {
       context.group?.leave();
@@ -98,7 +99,7 @@ export async function applyPlan(
   let hasBegun = false;
   const inTransaction = (alsoAsked: readonly Statement[]) =>
     context.destination.withWriting(
-      [...lockingStatements(facts), ...alsoAsked],
+      [...lockingStatements(facts, context), ...alsoAsked],
       async (destination, transaction) => {
         hasBegun = true;
         const staging = alsoAsked.length === 0 ? undefined : transaction.answers.at(-1);
@@ -269,8 +270,7 @@ async function hasCommitted(
 ): Promise<boolean> {
   if (asIncrepError(error).code !== 'CONNECTION_LOST') return false;
   return context.destination.withWriting([], async (client) => {
-    const { timing, signal } = context;
-    await lockTable(client, facts, { waitSeconds: timing.ownLockWait, timing, signal });
+    await lockTable(client, facts, { ...context, waitSeconds: context.timing.ownLockWait });
     const { rows } = await client.query<{ generation: string; runId: string }>(
       readGeneration(facts.stateName),
     );

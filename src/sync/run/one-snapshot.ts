@@ -94,15 +94,17 @@ async function removeGone(
   { isForced }: TableRequest,
 ): Promise<number> {
   if (facts.settings.deletes !== 'hard' || facts.settings.mergeKey.length === 0) return 0;
-  const { timing, signal } = context;
-  return context.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
-    await holdTable(destination, facts, transaction, { timing, waitSeconds: 0, signal });
-    await enterPhase(context, facts, 'deletes');
-    return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
-      view.afterCopy(async (source) => {
-        const removing = { context, facts, relation: plan.source, source, destination, isForced };
-        return (await removeDeleted(removing)).deleted;
-      }),
-    );
-  });
+  return context.destination.withWriting(
+    lockingStatements(facts, context),
+    async (destination, transaction) => {
+      await holdTable(destination, facts, transaction, { ...context, waitSeconds: 0 });
+      await enterPhase(context, facts, 'deletes');
+      return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
+        view.afterCopy(async (source) => {
+          const removing = { context, facts, relation: plan.source, source, destination, isForced };
+          return (await removeDeleted(removing)).deleted;
+        }),
+      );
+    },
+  );
 }

@@ -40,12 +40,12 @@ test('what was written is read, oldest first, and only its owner may read it', a
   expect((await stat(join(directory, 'history.jsonl'))).mode & 0o777).toBe(0o600);
 });
 
-test('a table without news takes one short line', async () => {
+test('a table without news takes one short line, with the numbers of the destination', async () => {
   const directory = await newDirectory();
   const dull = { rows_read: 1, rows_unchanged: 1, bytes: 140, cursor_before: '1', cursor_after: '1' };
   await appendHistory(directory, [record(1, { ...dull, reason: 'the cursor is known' })]);
   expect(await readFile(join(directory, 'history.jsonl'), 'utf8')).toBe(
-    '{"run_id":"run-1","pipeline":"shop","table_name":"orders","started_at":"1970-01-01T00:00:01.000Z","duration_s":0.5}\n',
+    '{"run_id":"run-1","pipeline":"shop","table_name":"orders","started_at":"1970-01-01T00:00:01.000Z","duration_s":0.5,"rows_read":1,"rows_unchanged":1,"bytes":140}\n',
   );
 });
 

@@ -164,6 +164,31 @@ test('a disabled table is skipped, and nothing about it can be wrong', () => {
   expect(plan({ ...settings({ isEnabled: false }), source: undefined })).toMatchObject({ kind: 'skip' });
 });
 
+test('a source without any table of the pipeline may be the wrong database, so the entries are not to blame', () => {
+  const errorOf = (change: Partial<TableFacts>) => {
+    const planned = plan({ source: undefined, ...change });
+    return planned.kind === 'refuse' ? planned.error : undefined;
+  };
+  const next = expect.stringMatching(
+    /^Check that the SOURCE settings .*restore is running(?!.*tables-config)/,
+  );
+  const code = 'TABLE_NOT_FOUND';
+  for (const saved of [none, facts().saved])
+    expect(errorOf({ otherSourceNames: [], saved })).toMatchObject({
+      ...{ code, next },
+      message: 'schema "public" of the source database "live" has no tables',
+    });
+  expect(errorOf({ lacksAllTables: true })).toMatchObject({ code, next });
+  expect(errorOf({ sourceSchema: { ...facts().sourceSchema, exists: false } })).toMatchObject({
+    ...{ code, next },
+    message: 'the source database "live" no longer has schema "public"',
+  });
+  expect(errorOf({ lacksAllTables: true, saved: none, destination: undefined })?.next).toContain(
+    'Correct "name"',
+  );
+  expect(errorOf({})?.next).toContain('If the table was dropped');
+});
+
 test('what must not be touched is refused with its own code', () => {
   const codeOf = (change: Partial<TableFacts>) => {
     const planned = plan(change);

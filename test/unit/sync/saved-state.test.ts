@@ -37,9 +37,12 @@ test('the row counts whenever the two differ, and a warning says which way', () 
     [file({ ...row, cursor: '2026-01-06 00:00:00+00' }), /was edited/],
     [
       file({ pipeline: 'other' }),
-      /^increp ignores the state file orders\.json, which belongs to pipeline "other"/,
+      /^increp ignores the state file of this table in \., which belongs to pipeline "other"/,
     ],
-    [TORN, /^increp ignores the state file .*: it is not JSON/],
+    [
+      TORN,
+      /^increp ignores the state file of this table in \., because it is not JSON; increp uses the state at the destination\./,
+    ],
   ] as const) {
     expect(saved(other, row)).toEqual({
       kind: 'record',

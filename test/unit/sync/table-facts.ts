@@ -158,7 +158,8 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   sourceSchema: access,
   destinationSchema: access,
   stateTable: 'readable',
-  otherSourceNames: [],
+  otherSourceNames: ['items'],
+  lacksAllTables: false,
   destinationEndpoint: endpointFor({
     ...{ side: 'destination', host: 'wh', port: 5432 },
     ...{ user: 'loader', database: 'wh' },
