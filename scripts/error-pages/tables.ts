@@ -19,8 +19,8 @@ export const tables = {
       'To make systemd accept this exit code, set `SuccessExitStatus=75`.',
     ],
     example: [
-      'busy: public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop), backend 4242 of the destination (RUN_LOCKED)',
-      '  next: Wait for that run; a sync with --wait-lock 5m does so.',
+      'busy: public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop), started 2 h 0 min ago, backend 4242 of the destination (RUN_LOCKED)',
+      '  next: Wait for that run; a sync with --wait-lock 5m does so. If that run hangs, end it: kill 1 on host worker-1. If that process is gone, run at the destination: SELECT pg_terminate_backend(4242).',
     ],
   },
   LOCK_TIMEOUT: {
@@ -77,7 +77,8 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source conflicts with the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
-      '  next: If that row is deleted or changed at the source, run "increp verify users --repair", or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows.',
+      '  next: If the source has both rows, it does not keep the value unique: drop the constraint. Run at the destination: DROP INDEX public.users_email',
+      '        If that row is gone or changed at the source, run "increp verify users --repair", or delete it at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows.',
     ],
   },
   SCHEMA_CHANGED: {
@@ -161,7 +162,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders needs a new shape, but view public.order_notes uses column "note", which increp has to remove (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
-      '  next: The old table stays in use. To keep the column, set "dropped_columns": "keep" for the table. Otherwise:',
+      '  next: The old table stays in use. To keep the old column with its values, set "dropped_columns": "keep" for the table. Or, to lose it:',
       '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views-orders.sql',
       '        2. At the destination, run: DROP VIEW public.order_notes',
       '        3. Sync the table: increp sync orders',

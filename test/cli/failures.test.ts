@@ -292,7 +292,7 @@ const FAILURES: readonly Failure[] = [
       await hold(
         provoked,
         'destination',
-        `SET application_name = 'increp shop 1@worker-1'; ${tryLock({ schema: 'public', table: 'orders' })}`,
+        `SET application_name = 'increp shop 1@worker-1'; ${tryLock({ schema: 'public', table: 'orders' }, 7200)}`,
       );
     },
     says: ['public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop)'],
@@ -355,7 +355,7 @@ const FAILURES: readonly Failure[] = [
     title: 'a table with rows that nothing is known of',
     provoke: async ({ pair }) => {
       await pair.destination.query(
-        'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1); GRANT SELECT ON orders TO PUBLIC',
+        'CREATE TABLE orders (id bigint, total numeric(12,2), note text, updated_at timestamptz); INSERT INTO orders VALUES (1); GRANT SELECT ON orders TO PUBLIC',
       );
     },
     says: ['public.orders at the destination has 1 row, and increp has no state of it'],
@@ -416,7 +416,7 @@ const FAILURES: readonly Failure[] = [
       await pair.source.query('ALTER TABLE orders DROP COLUMN note');
     },
     sqlstate: '2BP01',
-    says: ['public.orders needs a new shape', 'view public.order_notes depends on column note'],
+    says: ['public.orders needs a new shape', 'view public.order_notes uses column "note"'],
     next: 'DROP VIEW public.order_notes',
   },
   {
