@@ -6,6 +6,7 @@ import { canLock, type Relation } from '../schema/relations.ts';
 import { isAppend } from '../schema/row-identity.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { askAll } from '../postgres/catalog-question.ts';
+import { rowsFrom } from '../schema/selection.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { reasonText } from '../report/reasons.ts';
@@ -58,6 +59,7 @@ export interface Verified {
   readonly keys: Readonly<Record<RowDifference['kind'] | 'kept', readonly string[]>>;
   /** Columns that hold values of both sides and were not compared, at the destination. */
   readonly mergedColumns: readonly string[];
+  readonly rowsFrom: 'where' | 'query' | undefined;
   /** Remarks about the counts. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -75,12 +77,13 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 
 const verified = (
   { settings }: TableFacts,
-  compared: Omit<Verified, 'name' | 'keptBy' | 'mergedColumns'>,
+  compared: Omit<Verified, 'name' | 'keptBy' | 'mergedColumns' | 'rowsFrom'>,
 ): Verified => ({
   name: settings.name,
   ...compared,
   keptBy: keptBy(settings),
   mergedColumns: settings.merge.map((column) => column.name),
+  rowsFrom: rowsFrom(settings.selection),
 });
 
 function keptBy(settings: TableSettings): Verified['keptBy'] {
@@ -108,7 +111,7 @@ export const equalRows = (facts: TableFacts, rows: number, durationSeconds: numb
 async function compareTable(
   context: RunContext,
   facts: TableFacts,
-): Promise<Omit<Verified, 'name' | 'keptBy' | 'mergedColumns' | 'durationSeconds'>> {
+): Promise<Omit<Verified, 'name' | 'keptBy' | 'mergedColumns' | 'rowsFrom' | 'durationSeconds'>> {
   const { relation, known } = comparableTable(facts);
   const state = facts.stateTable === 'readable' ? stateQuestion(facts.pipeline, [facts]) : undefined;
   const first = state?.statement === undefined ? [] : [state.statement];

@@ -5,7 +5,7 @@ import { NO_ROWS, type Failure, type TableOutcome } from '../../events.ts';
 import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { EVERYTHING, sourceColumn } from '../../schema/selection.ts';
+import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
@@ -78,7 +78,7 @@ export const outcomeOf = (
 ): TableOutcome => outcomeFor(facts.settings, cursorBefore(facts), plan, start);
 
 const outcomeFor = (
-  { name }: TableSettings,
+  { name, selection }: TableSettings,
   cursor: string | null,
   { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
   start: Start,
@@ -86,6 +86,7 @@ const outcomeFor = (
   name,
   status: 'skipped',
   action,
+  rowsFrom: rowsFrom(selection),
   reasons,
   ...NO_ROWS,
   durationSeconds: (performance.now() - start.ticks) / 1000,

@@ -115,3 +115,23 @@ test('a table that a dependent object stops is marked as refused, and counted on
     'Plan: 1 table: 0 to load, 0 to load again, 0 with changes, 0 quiet, 1 WOULD BE REFUSED.',
   );
 });
+
+test('a selection without rows is not taken for an empty table', () => {
+  const empty = { cursor: null, high: null };
+  const tables = [quiet('a', { ...empty, rowsFrom: 'where' }), quiet('b', { ...empty, rowsFrom: 'query' })];
+  const text = formatPlan([...tables, quiet('c', empty)], narrow, FRAME);
+  expect(text).toContain('~ a  incremental   no rows match where\n');
+  expect(text).toContain('~ b  incremental   the query returns no rows\n');
+  expect(text).toContain('~ c  incremental   no rows at the source\n');
+});
+
+test('a note of several tables is printed once, after the tables', () => {
+  const schema = 'the destination has no schema "shop" yet, and the sync creates it';
+  const tables = ['a', 'b', 'c'].map((name) => quiet(name, { warnings: [schema, `only ${name}`] }));
+  const text = formatPlan([...tables, quiet('d')], { ...narrow, width: Infinity }, FRAME);
+  expect(text.match(/no schema "shop"/g)).toHaveLength(1);
+  expect(text).toContain(
+    `note: only c\n~ d  incremental   nothing newer than 7\n\nnote: ${schema} (a, b, c)\nfrom  source\n`,
+  );
+  expect(formatPlan(tables, narrow, { ...FRAME, isVerbose: true }).match(/no schema/g)).toHaveLength(3);
+});
