@@ -366,6 +366,8 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   await dialogue.answer('not a connection URL', `\u0015reader@db${ENTER}`);
   for (const line of dialogue.seen().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   expect(dialogue.seen()).toMatch(/^└ {2}not a connection URL of the form/m);
+  await dialogue.answer('This is not a host', `\u0015db:6402/shop${ENTER}`);
+  await dialogue.answer('This contains a port', `\u0015db/shop${ENTER}`);
   await dialogue.answer('This is not a host', `\u0015here${ENTER}`);
   await dialogue.answer('Port', ENTER);
   await dialogue.answer('Database', `${url}${ENTER}`);
