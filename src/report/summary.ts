@@ -338,7 +338,10 @@ const BEGINNING = 60;
 function beginningOf(text: string): string {
   if (text.length <= BEGINNING) return text;
   const end = text.lastIndexOf(' ', BEGINNING);
-  return `${text.slice(0, end === -1 ? BEGINNING : end)} ...`;
+  const cut = text.slice(0, end === -1 ? BEGINNING : end);
+  const bracket = cut.lastIndexOf(' (');
+  // An open bracket would enclose what follows.
+  return `${bracket > cut.lastIndexOf(')') ? cut.slice(0, bracket) : cut} ...`;
 }
 
 /** Seconds. A webhook that answers takes less. */

@@ -349,6 +349,14 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
   expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
 });
 
+test('a warning that is cut has no open bracket', () => {
+  const warning = `1 transaction is open at the source (pid 31812, user postgres, since ${'x'.repeat(60)})`;
+  const tables = ['a', 'b'].map((name) => outcome({ name, warnings: [warning] }));
+  expect(printed(summary({ tables }), plain)).toContain(
+    'warning: 1 transaction is open at the source ... (also b)\n',
+  );
+});
+
 test('of hundreds of tables only the first are named', () => {
   const warned = Array.from({ length: 300 }, (_, place) =>
     outcome({ name: `t${place}`, warnings: ['slow'] }),
