@@ -5,6 +5,7 @@ import { parse } from 'dotenv';
 import { expect, test } from 'vitest';
 import { CTRL_C, CTRL_D, DOWN, ENTER, ESC, startDialogue, TAB, UP } from '../support/dialogue.ts';
 import { increp } from '../support/increp.ts';
+import { waitUntil } from '../support/activity.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
 import { ordersPreset } from '../support/shop.ts';
@@ -355,6 +356,17 @@ slowTest('going back keeps every answer, also the password', async () => {
     SOURCE_USERNAME: user,
     SOURCE_PASSWORD: passwordOf(pair, 'source'),
   });
+});
+
+test('a destination schema that is the source is asked for again', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const env = { ...settled(pair), DEST_URL: pair.sourceUrl('increp'), DEST_SCHEMA: undefined };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('Schema of the destination tables', ENTER);
+  await waitUntil('the advice', () =>
+    dialogue.seen().includes('next: Enter another schema, or press Esc to change the connection.'),
+  );
+  expect(dialogue.seen()).not.toContain('Give DEST_URL');
 });
 
 test('a pasted URL is hidden, and its encryption is corrected alone', async () => {
