@@ -65,6 +65,8 @@ export interface TableOutcome extends RowCounts {
   readonly destination?: string;
   readonly status: 'ok' | 'failed' | 'skipped';
   readonly action: Action;
+  /** The option that chooses rows. Undefined for all rows of a table. */
+  readonly rowsFrom?: 'where' | 'query' | undefined;
   /** The reasons for this action. */
   readonly reasons: readonly Reason[];
   /** The loader of the staging table, if a whole table was loaded. */
@@ -141,6 +143,8 @@ export type RunEvent =
       readonly pipeline: string;
       readonly startedAt: Date;
       readonly tables: readonly string[];
+      /** Whether a table may be loaded again because of its mode or of a flag. */
+      readonly hasFullRefresh?: boolean;
       /** The names, if there are several destinations. Each destination gets all tables. */
       readonly destinations?: readonly string[];
       /** The command of the run, if a sync without its flags does less. */

@@ -139,3 +139,11 @@ export function firstLine(text: string): string {
 /** In messages, which JSON and other machines repeat: `2026-01-31T12:00:00Z`. */
 export const utcTime = (time: string | number | Date): string =>
   new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** For a source without rows to copy. If an option chooses rows, the table itself may have rows. */
+export const noRowsText = (rowsFrom: 'where' | 'query' | undefined, ofTable: string): string =>
+  rowsFrom === undefined
+    ? ofTable
+    : rowsFrom === 'where'
+      ? 'no rows match where'
+      : 'the query returns no rows';

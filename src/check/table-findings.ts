@@ -2,6 +2,7 @@
 import { formatBytes } from '../format.ts';
 import { unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
+import type { TableSettings } from '../config/settings.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
@@ -299,7 +300,7 @@ function mergeKeyFindings(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
           unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) }),
-          isDuplicated ? duplicatesStep(source, settings.mergeKey) : mergeKeyStep(source, settings.mergeKey),
+          isDuplicated ? duplicatesStep(source, settings.mergeKey) : mergeKeyStep(source, settings),
         ),
       ];
 }
@@ -313,11 +314,14 @@ function duplicatesStep(source: Relation, mergeKey: readonly string[]): string {
 }
 
 /** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
-function mergeKeyStep(source: Relation, mergeKey: readonly string[]): string {
+function mergeKeyStep(
+  source: Relation,
+  { mergeKey, replicationKey }: Pick<TableSettings, 'mergeKey' | 'replicationKey'>,
+): string {
   const { kind, name, partitions } = source;
   if (kind === 'materialized view' && uniqueIndexOn(source, mergeKey))
     return 'The columns have a unique index. If no row has NULL there, no action is needed.';
-  if (kind !== 'table' && kind !== 'partitioned table') return CHOOSE_KEY;
+  if (kind !== 'table' && kind !== 'partitioned table') return IF_UNIQUE;
   if (kind === 'table' && source.hasChildren)
     return `No index covers both a table and its child tables. ${IF_UNIQUE}`;
   if (uniqueIndexOn(source, mergeKey))
@@ -326,7 +330,7 @@ function mergeKeyStep(source: Relation, mergeKey: readonly string[]): string {
   if (missing.includes(null) || (kind === 'partitioned table' && source.hasForeignRows))
     return `Postgres has no unique index for a table with ${missing.includes(null) ? 'an expression as its partition key' : 'partitions on other servers'}. ${IF_UNIQUE}`;
   if (missing.length > 0)
-    return `Postgres can enforce uniqueness of a partitioned table only with its partition columns. If no two rows have the same key and none has NULL there, no action is needed. Otherwise, add ${missing.map((column) => `"${column}"`).join(' and ')} to unique_cols.`;
+    return `Postgres can enforce uniqueness of a partitioned table only with its partition columns. If no two rows have the same key and none has NULL there, no action is needed. Otherwise, add ${missing.map((column) => `"${column}"`).join(' and ')} to unique_cols${replicationKey !== undefined && missing.includes(replicationKey) ? '; then each update of a row adds a row' : ''}.`;
   return source.keptBy === null
     ? `Make the columns NOT NULL and unique, or choose other unique_cols. This query shows keys that several rows have: ${duplicatesIn(source, mergeKey)};\nIf it shows none, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
     : `Make the columns NOT NULL and unique, or choose other unique_cols. A unique index must contain the columns by which ${source.keptBy} divides the table.`;

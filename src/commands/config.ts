@@ -12,7 +12,7 @@ import { redactedJson, redactor } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { version } from '../version.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { ensureKnown } from '../pipeline/select-tables.ts';
+import { tablesMeant } from '../pipeline/select-tables.ts';
 
 export interface ConfigOptions extends GlobalOptions {
   readonly json: boolean;
@@ -46,7 +46,7 @@ function effectiveConfiguration(
   names: readonly string[],
 ): Effective {
   const tables = effectiveTables(configuration);
-  for (const name of names) ensureKnown(tables, name);
+  const chosen = names.flatMap((name) => tablesMeant(tables, name));
   const settings = effectiveSettings(configuration, directory);
   const state = settings.find(({ name }) => name === 'STATE_DIR')?.value ?? '';
   const tablesFile = join(directory, 'tables-config.json');
@@ -68,7 +68,7 @@ function effectiveConfiguration(
     ],
     settings,
     destinations: effectiveDestinations(configuration),
-    tables: tables.filter(({ name }) => names.length === 0 || names.includes(name)),
+    tables: tables.filter((table) => names.length === 0 || chosen.includes(table)),
     warnings: configuration.warnings,
     notes: notesOf(configuration),
   };

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import * as z from 'zod';
 import { redactor, type Redact } from '../redact.ts';
 import type { TableName } from '../schema/names.ts';
+import { ADDRESS } from './connection/destinations.ts';
 import { serverNames } from './connection/servers.ts';
 import { parseConnectionUrl } from './connection/connection-url.ts';
 import type { Configuration } from './load.ts';
@@ -31,6 +32,7 @@ export interface EffectiveOption {
 
 export interface EffectiveTable {
   readonly name: string;
+  readonly source: TableName;
   readonly options: readonly EffectiveOption[];
 }
 
@@ -38,12 +40,15 @@ const MASK = '***';
 
 export function effectiveSettings(configuration: Configuration, directory: string): EffectiveSetting[] {
   const redact = redactor(configuration.secrets);
+  // Each destination has an address of its own.
+  const hasSeveral =
+    configuration.values.has('DEST_URLS') || (configuration.connections?.destinations ?? []).length > 0;
   const variables = VARIABLES.map((variable) => {
     const { value, from } =
       written(configuration, variable) ??
       ofUrl(configuration, variable) ??
       ofElsewhere(configuration, variable.name, directory) ??
-      ofDefault(variable);
+      (hasSeveral && ADDRESS.includes(variable.name) ? NOT_SET : ofDefault(variable));
     const shown = value === null ? null : masked(variable, value, redact);
     return { name: variable.name, value: shown, from };
   });
@@ -61,6 +66,8 @@ export function effectiveSettings(configuration: Configuration, directory: strin
 }
 
 type UnnamedSetting = Omit<EffectiveSetting, 'name'>;
+
+const NOT_SET: UnnamedSetting = { value: null, from: null };
 
 /** Masks the whole secret, including its length. A URL in the wrong variable may also contain a password. */
 const masked = ({ isSecret }: Variable, value: string, redact: Redact): string =>
@@ -144,16 +151,16 @@ export function effectiveTables({ entries, homes }: Configuration): EffectiveTab
       typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
     const name = own['name'];
     if (typeof name !== 'string') return [];
-    const { name: label = name, destination } = namesOf(entry, homes);
+    const asWritten = { schema: homes.source.schema, table: name };
+    const { name: label = name, source = asWritten, destination } = namesOf(entry, homes);
     const options = known.map(([key, builtIn]) =>
       optionOf(key, {
         own,
         defaults,
-        builtIn:
-          elsewhere(key, homes, name, destination) ?? ofOthers(key, { ...defaults, ...own }) ?? of(builtIn),
+        builtIn: elsewhere(key, homes, destination) ?? ofOthers(key, { ...defaults, ...own }) ?? of(builtIn),
       }),
     );
-    return [{ name: label, options }];
+    return [{ name: label, source, options }];
   });
 }
 
@@ -165,10 +172,9 @@ const of = (value: unknown): Unsaid => ({ value, from: 'built in' });
 function elsewhere(
   key: string,
   { source, destination }: DefaultSchemas,
-  name: string,
   copy: TableName | undefined,
 ): Unsaid | undefined {
-  if (key === 'dest_name') return of(name);
+  if (key === 'dest_name') return of(copy?.table);
   if (key === 'schema') return { value: source.schema, from: 'SOURCE_SCHEMA' };
   if (key !== 'dest_schema') return undefined;
   return { value: copy?.schema, from: destination.isSchemaGiven ? 'DEST_SCHEMA' : 'the schema of the table' };

@@ -88,19 +88,27 @@ export function configError(
   {
     pipeline = basename(directory ?? ''),
     alsoForeign = [],
-  }: { readonly pipeline?: string | undefined; readonly alsoForeign?: readonly string[] } = {},
+    file = 'the configuration',
+    next = 'Fix the configuration, then run the command again.',
+  }: {
+    readonly pipeline?: string | undefined;
+    readonly alsoForeign?: readonly string[];
+    /** What was read. */
+    readonly file?: string;
+    readonly next?: string | undefined;
+  } = {},
 ): IncrepError {
   const unreadable = problems.flatMap((problem) => problem.unreadable ?? []);
   const groups = groupsOf(problems);
   return new IncrepError('CONFIG_INVALID', {
     what: [
-      `${formatCounted(groups.length, 'problem')} in the configuration of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`}${directory === undefined ? '' : ` in ${directory}`}:`,
+      `${formatCounted(groups.length, 'problem')} in ${file} of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`}${directory === undefined ? '' : ` in ${directory}`}:`,
       ...groups.map(problemText),
     ].join('\n'),
     next:
       unreadable.length > 0
         ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}Give the files to the user that runs increp, then run the command again; ${takeCommand(placesOf([...unreadable, ...alsoForeign], directory))}`
-        : 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
+        : `${next} "increp help configuration" describes every setting.`,
   });
 }
 

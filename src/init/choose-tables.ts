@@ -47,6 +47,8 @@ export interface TableWishes {
   readonly mergeKeys: readonly KeyWish[];
   /** Tables in mode full-refresh. */
   readonly whole: readonly string[];
+  /** The partitioned tables, by partition. */
+  readonly partitions: ReadonlyMap<string, string>;
 }
 
 /** `COLUMN` or `TABLE=COLUMN`. A unique key may have several columns, separated by commas. */
@@ -72,7 +74,7 @@ export function chooseTables(options: readonly TableProposal[], wishes: TableWis
     ...wishes.whole,
   ];
   const unknown = named.find((name) => !names.includes(name));
-  if (unknown !== undefined) throw unknownTable(unknown, names);
+  if (unknown !== undefined) throw unknownTable(unknown, names, wishes.partitions.get(unknown));
   const wanted = options.filter(({ name }) => !wishes.tables || wishes.tables.includes(name));
   const judged = wanted.map((option) => judge(option, wishes));
   const chosen = judged.flatMap((each) => ('mergeKey' in each ? [each] : []));
@@ -197,7 +199,12 @@ function reasonOf({ name, keys, mergeKey }: TableProposal): Obstacle {
       };
 }
 
-function unknownTable(name: string, names: readonly string[]): IncrepError {
+function unknownTable(name: string, names: readonly string[], root: string | undefined): IncrepError {
+  if (root !== undefined)
+    return new IncrepError('USAGE', {
+      what: `table "${name}" of the source is a partition of "${root}"`,
+      next: `Name "${root}". increp copies a partitioned table with all its partitions.`,
+    });
   const near = nearest(name, names);
   return new IncrepError('USAGE', {
     what: `the source has no table "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,

@@ -1,6 +1,6 @@
 /** Cautions about the keys of tables that `init` is about to configure: pure. */
 import { listed } from '../format.ts';
-import { isVersioned, versionedStep } from '../schema/key-candidates.ts';
+import { isVersioned, UNENFORCED, versionedStep } from '../schema/key-candidates.ts';
 import { isKeyed, type ChosenTable } from './choose-tables.ts';
 import type { TableProposal } from './propose-options.ts';
 
@@ -52,6 +52,6 @@ export function versionCaution(
   const step =
     others.length === 0
       ? versionedStep(first.replicationKey, first.mergeKey)
-      : 'If rows are updated, set "unique_cols" to columns that do not change and that identify a row. Or set "deletes": "hard", which removes the earlier rows.';
+      : `If rows are updated, set "unique_cols" to columns that do not change and that identify a row. ${UNENFORCED} Or set "deletes": "hard", which removes the earlier rows.`;
   return `The replication key is in the unique key of ${names}, so each update of a row adds a row at the destination and leaves the earlier one. ${step}`;
 }

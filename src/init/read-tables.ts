@@ -5,7 +5,7 @@ import { describeRelations, describeSchema, relationNames } from '../postgres/ca
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
+import { PARTITIONS, SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
 import { readSourceStates, type SourceStates } from '../sync/facts/swapped-sides.ts';
 import { WITHOUT_UPDATE_TRIGGER, WRITABLE_TABLES } from '../sql/inspect.ts';
@@ -26,6 +26,8 @@ export const readSchemas = (source: Database): Promise<SchemaSummary[]> =>
 export interface SourceTables {
   /** By name. */
   readonly tables: readonly TableProposal[];
+  /** The partitioned tables, by partition. */
+  readonly partitions: ReadonlyMap<string, string>;
   readonly role: string;
   /** Tables that the role of increp could write to. It never needs to. */
   readonly writable: readonly string[];
@@ -79,6 +81,7 @@ export async function readTables(source: Database): Promise<SourceTables | undef
     const writable = writableRows.parse((await client.query(WRITABLE_TABLES, [oids])).rows);
     return {
       role,
+      partitions: await readPartitions(client, schema),
       writable: writable.map(({ table }) => table),
       writers: await readWriters(client, found.get(stateTable(schema).table)),
       states: await readSourceStates(client),
@@ -100,6 +103,13 @@ export async function readTables(source: Database): Promise<SourceTables | undef
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     };
   });
+}
+
+const partitionRows = z.array(z.object({ name: z.string(), root: z.string() }));
+
+async function readPartitions(client: pg.ClientBase, schema: string): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await client.query(PARTITIONS, [schema]);
+  return new Map(partitionRows.parse(rows).map(({ name, root }) => [name, root]));
 }
 
 const writerRows = z.array(z.object({ table: z.string(), pipeline: z.string() }));

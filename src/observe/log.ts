@@ -53,7 +53,7 @@ function changed(line: string, change: (text: string, key: string) => string): s
 }
 
 /** pino-pretty as a plain function. Without a worker or a stream, each line is written before the call returns. */
-async function prettyPrinter(color: boolean): Promise<(line: string) => string> {
+async function prettyPrinter({ color, base }: LoggerOptions): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty');
   const print = prettyFactory({
     colorize: color,
@@ -61,9 +61,11 @@ async function prettyPrinter(color: boolean): Promise<(line: string) => string> 
     translateTime: false,
     // A person reads sentences. The other fields are for JSON.
     hideObject: true,
-    messageFormat: ({ destination, table, code, sqlstate, reason, ...record }, messageKey) => {
+    messageFormat: ({ pipeline, destination, table, code, sqlstate, reason, ...record }, messageKey) => {
       const isText = (value: unknown): value is string => typeof value === 'string';
-      const place = [destination, table].filter(isText).map((name) => `${name}: `);
+      // The log of a service has lines of several pipelines, and that of a run has lines of one.
+      const inLine = 'pipeline' in base ? undefined : pipeline;
+      const place = [inLine, destination, table].filter(isText).map((name) => `${name}: `);
       const codes = [code, isText(sqlstate) ? `SQLSTATE ${sqlstate}` : undefined].filter(isText);
       const why = isText(reason) && !isText(code) ? `; ${reason}` : '';
       const end = codes.length > 0 ? ` (${codes.join(', ')})` : '';
@@ -81,7 +83,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   const { pino } = await import('pino');
   const isPretty = hasPrettyLines(options);
   const width = isPretty ? (options.width ?? Infinity) : Infinity;
-  const print = isPretty ? await prettyPrinter(options.color) : (line: string) => line;
+  const print = isPretty ? await prettyPrinter(options) : (line: string) => line;
   const hide = inFields((text) => redact(withTypedCommands(text, typedCommand)));
   const change = isPretty ? (text: string, key: string) => printable(hide(text, key)) : hide;
   return pino(

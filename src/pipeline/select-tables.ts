@@ -7,6 +7,8 @@ import { isMatch, readPattern, starsOf } from '../schema/patterns.ts';
 
 const CONFIGURED = 'tables-config.json';
 
+type SelectableTable = Pick<TableSettings, 'name' | 'source'>;
+
 interface TableChoice {
   /** Empty means all tables. Otherwise names, or patterns of names. */
   readonly names: readonly string[];
@@ -42,11 +44,8 @@ const isPattern = (word: string): boolean => starsOf(readPattern(word)) > 0;
  * Matches a name with or without its schema, or a pattern. A full match of a name with a star comes before the
  * pattern.
  */
-export function matching(tables: readonly TableSettings[], word: string): TableSettings[] {
-  for (const isIt of [
-    ({ name }: TableSettings) => name === word,
-    ({ source }: TableSettings) => printName(source) === word,
-  ]) {
+export function matching<T extends SelectableTable>(tables: readonly T[], word: string): T[] {
+  for (const isIt of [({ name }: T) => name === word, ({ source }: T) => printName(source) === word]) {
     const found = tables.find(isIt);
     if (found) return [found];
   }
@@ -54,19 +53,18 @@ export function matching(tables: readonly TableSettings[], word: string): TableS
   return tables.filter(({ name, source }) => isMatch(pattern, name) || isMatch(pattern, printName(source)));
 }
 
-/** @throws IncrepError USAGE */
-function tablesMeant(tables: readonly TableSettings[], word: string, place: string): TableSettings[] {
+/** @throws IncrepError USAGE, with the name that was probably meant */
+export function tablesMeant<T extends SelectableTable>(
+  tables: readonly T[],
+  word: string,
+  place: string = CONFIGURED,
+): T[] {
   const found = matching(tables, word);
   if (found.length === 0) throw unknown(tables, word, place);
   return found;
 }
 
-/** @throws IncrepError USAGE, with the name that was probably meant */
-export function ensureKnown(tables: readonly Pick<TableSettings, 'name'>[], name: string): void {
-  if (!tables.some((table) => table.name === name)) throw unknown(tables, name, CONFIGURED);
-}
-
-function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string, place: string): IncrepError {
+function unknown(tables: readonly SelectableTable[], name: string, place: string): IncrepError {
   const names = tables.map((table) => table.name);
   const near = isPattern(name) ? undefined : nearest(name, names);
   return new IncrepError('USAGE', {

@@ -9,6 +9,7 @@ import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { printName, tableKey, type TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
+import { rowsFrom } from '../schema/selection.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
@@ -48,6 +49,7 @@ export interface Preview {
   readonly pattern: string | undefined;
   /** The selected part of the source, as text; undefined if everything is copied. */
   readonly selects: string | undefined;
+  readonly rowsFrom: 'where' | 'query' | undefined;
   readonly copy: TableName;
   /** The name of the destination table in files and histories. */
   readonly recordName: string;
@@ -209,6 +211,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     reasons: [],
     pattern: settings.pattern,
     selects: undefined,
+    rowsFrom: rowsFrom(settings.selection),
     copy: destinationName,
     recordName,
     typeChanges: [],
@@ -303,6 +306,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     reasons: plan.reasons,
     pattern: settings.pattern,
     selects: selectionWords(table),
+    rowsFrom: rowsFrom(settings.selection),
     copy: table.destinationName,
     recordName: table.recordName,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges.map((change) => reasonText([change])) : [],

@@ -1,5 +1,5 @@
 import { formatDuration } from '../duration.ts';
-import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES } from '../format.ts';
+import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES, noRowsText } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
 import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
@@ -31,6 +31,7 @@ interface PlannedTable {
   /** Undefined if the table has its own entry. */
   readonly pattern: string | undefined;
   readonly selects: string | undefined;
+  readonly rowsFrom?: 'where' | 'query' | undefined;
   /** The destination table, if its name differs. */
   readonly copy: string | undefined;
   readonly typeChanges: readonly string[];
@@ -119,7 +120,11 @@ export function formatPlan(
 ): string {
   const nameWidth = nameWidthOf(tables, style);
   const printed = isVerbose ? tables : tables.map(withShortCursor);
-  const sorted = printed.toSorted((a, b) => trouble(a) - trouble(b));
+  const notes = isVerbose ? [] : sharedNotes(printed);
+  const toldNotes = new Set(notes.map(([note]) => note));
+  const sorted = printed
+    .map((table) => ({ ...table, warnings: table.warnings.filter((note) => !toldNotes.has(note)) }))
+    .toSorted((a, b) => trouble(a) - trouble(b));
   const told: ToldFailures = new Map();
   const isMany = tables.filter(({ action }) => action === 'initial').length > MANY_TABLES;
   const quiet = isVerbose ? [] : sorted.filter((table) => isWithoutNews(table, style));
@@ -147,8 +152,23 @@ export function formatPlan(
   const { from, to } = direction;
   const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs, fault)];
   const together = alike.flatMap((group) => refusedLines(group, style));
-  return `${[...quietLine, ...lines, ...together, '', ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
+  const noteLines = notes.flatMap(([note, names]) => {
+    const of = names.length === tables.length ? '' : ` (${listed(names.map(printableLine), LISTED)})`;
+    return wrapped('note: ', `${printable(note)}${of}`, DETAIL_INDENT, style);
+  });
+  return `${[...quietLine, ...lines, ...together, '', ...noteLines, ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
 }
+
+/** Notes of many tables, with their names. */
+const sharedNotes = (
+  tables: readonly PlannedTable[],
+): (readonly [note: string, names: readonly string[]])[] =>
+  [
+    ...Map.groupBy(
+      tables.flatMap(({ name, warnings }) => warnings.map((note) => ({ name, note }))),
+      ({ note }) => note,
+    ),
+  ].flatMap(([note, all]) => (all.length < ALIKE ? [] : [[note, all.map(({ name }) => name)] as const]));
 
 const nameWidthOf = (tables: readonly PlannedTable[], { width }: Style): number => {
   const most = width - ACTION_WIDTH - 6 - EFFECT_ROOM;
@@ -324,7 +344,7 @@ function window(table: PlannedTable): string {
   const { cursor, estimated, readAgain } = table;
   const lookback = table.lookbackSeconds ? formatDuration(table.lookbackSeconds) : undefined;
   if (isQuiet(table)) {
-    if (cursor === null) return 'no rows at the source';
+    if (cursor === null) return noRowsText(table.rowsFrom, 'no rows at the source');
     const again = readAgain?.rows ? volumeWords(readAgain) : undefined;
     if (again === undefined) return `nothing newer than ${cursor}`;
     return `nothing newer than ${cursor}; the sync reads ${lookback === undefined ? `${again} again` : `the ${lookback} before it again: ${again}`}`;

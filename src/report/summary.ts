@@ -1,5 +1,5 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
-import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import type { Action, Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
 import { localTime } from './local-time.ts';
 import {
@@ -191,18 +191,22 @@ export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =
 export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
   const said = { warnings: new Set<string>(), failures: new Map() };
   let names: readonly string[] = [];
+  let longestAction: Action = 'incremental';
   const linesOf = (outcome: TableOutcome): string => {
     const style = lookNow();
     const hasNews = outcome.warnings.some((warning) => !said.warnings.has(warning));
     if (names.length > MANY_TABLES && !hasNews && (outcome.isQuiet || failsLike(said.failures, outcome)))
       return '';
-    const columns: Columns = columnsFor(names, style);
+    const columns: Columns = columnsFor(names, longestAction, style);
     const lines = tableLines(outcome, said, columns, style);
     for (const warning of outcome.warnings) said.warnings.add(warning);
     return asText(lines);
   };
   return (event) => {
-    if (event.type === 'run-started') names = labelsOf(event);
+    if (event.type === 'run-started') {
+      names = labelsOf(event);
+      longestAction = event.hasFullRefresh === true ? 'full-refresh' : 'incremental';
+    }
     return event.type === 'table-finished' ? linesOf(event.outcome) : undefined;
   };
 }
@@ -334,7 +338,10 @@ const BEGINNING = 60;
 function beginningOf(text: string): string {
   if (text.length <= BEGINNING) return text;
   const end = text.lastIndexOf(' ', BEGINNING);
-  return `${text.slice(0, end === -1 ? BEGINNING : end)} ...`;
+  const cut = text.slice(0, end === -1 ? BEGINNING : end);
+  const bracket = cut.lastIndexOf(' (');
+  // An open bracket would enclose what follows.
+  return `${bracket > cut.lastIndexOf(')') ? cut.slice(0, bracket) : cut} ...`;
 }
 
 /** Seconds. A webhook that answers takes less. */

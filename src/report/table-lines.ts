@@ -1,5 +1,5 @@
 /** Formats the result of one table: a line in columns, and details below it. */
-import type { Failure, TableOutcome } from '../events.ts';
+import type { Action, Failure, TableOutcome } from '../events.ts';
 import {
   formatBytes,
   formatCount,
@@ -8,6 +8,7 @@ import {
   outcomeWord,
   type OutcomeWord,
   formatConflicts,
+  noRowsText,
 } from '../format.ts';
 import { totalConflicts } from '../conflicts.ts';
 import { glyphsOf, painter, type Style, type Paint } from './style.ts';
@@ -63,7 +64,9 @@ function rowsText(outcome: TableOutcome): string {
   ];
   if (said.length > 0) return said.join(', ');
   if (outcome.status !== 'ok') return '';
-  return ['initial', 'reset'].includes(outcome.action) ? 'no rows' : QUIET;
+  const isWhole = ['initial', 'reset', 'full-refresh'].includes(outcome.action);
+  const ofTable = isWhole ? 'no rows' : QUIET;
+  return isWhole || outcome.cursor === null ? noRowsText(outcome.rowsFrom, ofTable) : ofTable;
 }
 
 const actionOf = ({ action }: TableOutcome): string => (action === 'skipped' ? '' : action);
@@ -107,12 +110,12 @@ export const columnsOf = (tables: readonly TableOutcome[], style: Style): Column
   );
 
 /** For lines that are printed one by one, when only the names are known. */
-export const columnsFor = (names: readonly string[], style: Style): Columns =>
+export const columnsFor = (names: readonly string[], longestAction: Action, style: Style): Columns =>
   fitted(
     {
       status: widest(['ok', 'failed', 'skipped'].map((word) => wordWithSymbol(word as OutcomeWord, style))),
       name: widest(names.map(printableLine)),
-      action: 'incremental'.length,
+      action: longestAction.length,
       seconds: '59.9 s'.length,
       bytes: '999.9 MB'.length,
     },

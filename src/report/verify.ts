@@ -1,4 +1,12 @@
-import { formatCount, formatCounted, formatSeconds, LISTED, listed, MANY_TABLES } from '../format.ts';
+import {
+  formatCount,
+  formatCounted,
+  formatSeconds,
+  LISTED,
+  listed,
+  MANY_TABLES,
+  noRowsText,
+} from '../format.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { codesText, formatError, type PrintedError } from './error.ts';
 import { lastFailureLines, type LastFailure } from './last-failure.ts';
@@ -25,6 +33,7 @@ interface Counts {
   readonly keptBy?: keyof typeof KEPT_BY | undefined;
   /** Columns that were left out, because they hold values of both sides. */
   readonly mergedColumns?: readonly string[];
+  readonly rowsFrom?: 'where' | 'query' | undefined;
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -99,7 +108,9 @@ export function formatVerification(
   const differences = (['missing', 'extra', 'changed', 'duplicated'] as const).filter(
     (kind) => counts[kind] > 0,
   );
-  const rows = `${formatCounted(counts.sourceRows, 'row')} at the source, ${formatCount(counts.destinationRows)} at the destination`;
+  const rowsAtSource = `${formatCounted(counts.sourceRows, 'row')} at the source`;
+  const atSource = counts.sourceRows > 0 ? rowsAtSource : noRowsText(counts.rowsFrom, rowsAtSource);
+  const rows = `${atSource}, ${formatCount(counts.destinationRows)} at the destination`;
   const notes = counts.notes
     .map((note) => `${wrap(`    note: ${note}`, style, ' '.repeat(10)).join('\n')}\n`)
     .join('');

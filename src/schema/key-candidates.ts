@@ -248,9 +248,13 @@ export const isVersioned = (
 ): boolean =>
   mergeKey.includes(key) && candidates.some(({ column, sees }) => column === key && sees === 'changes');
 
+/** Otherwise, each of the two keys would have a warning that recommends the other one. */
+export const UNENFORCED =
+  'If "check" then warns that no constraint keeps them unique (MERGE_KEY_NOT_ENFORCED), no action is needed.';
+
 /** What to do about a versioned table, if the earlier forms of a row are not wanted. */
 export function versionedStep(key: string, mergeKey: readonly string[]): string {
   const others = mergeKey.filter((name) => name !== key);
   const fix = others.length === 0 ? 'the columns of the primary key' : JSON.stringify(others);
-  return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.`;
+  return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. ${UNENFORCED} Or set "deletes": "hard", which removes the earlier rows.`;
 }

@@ -60,6 +60,10 @@ export const recordedSelection = (selection: Selection): Selection | null =>
 export const hasSql = ({ where, transform, query }: Selection): boolean =>
   where !== null || transform.length > 0 || query !== null;
 
+/** The option that decides which rows are copied. Undefined for all rows of a table. */
+export const rowsFrom = ({ where, query }: Selection): 'where' | 'query' | undefined =>
+  where !== null ? 'where' : query !== null ? 'query' : undefined;
+
 /** Whether it has columns that are in no catalog. */
 export const hasMadeColumns = ({ transform, query }: Selection): boolean =>
   transform.length > 0 || query !== null;

@@ -86,7 +86,10 @@ export async function serviceLog({
     commanded: (claim, { isOk, error }) => {
       const fields = { ...of(claim), run: claim.run };
       if (isOk) logger.info(fields, `${claim.command} has finished`);
-      else logger.warn({ ...fields, ...error }, `${claim.command} has failed`);
+      else {
+        const { message, ...why } = error ?? { message: 'the result of the run says why' };
+        logger.warn({ ...fields, ...why }, `${claim.command} has failed: ${message}`);
+      }
     },
     failed: (claim, { code, message, next }) =>
       logger.error({ ...of(claim), code, hint: next }, `the job was given back: ${message}`),

@@ -101,8 +101,7 @@ export interface CommandResult {
   readonly isOk: boolean;
   /** What the command printed with --json. */
   readonly document: object | null;
-  /** As in JSON. */
-  readonly error: object | null;
+  readonly error: ErrorJson | null;
 }
 
 export async function settleCommand(

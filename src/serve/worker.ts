@@ -323,9 +323,10 @@ async function describePipelines(
 function sayPipelines(log: ServiceLog, before: OwnPipelines | undefined, now: OwnPipelines): void {
   for (const [name, why] of now.lacks)
     if (before?.lacks.get(name) !== why)
-      log.warn(`this worker cannot sync pipeline ${name} and leaves it to others: ${why}`, {
-        pipeline: name,
-      });
-  for (const name of now.serves.keys())
-    if (!before?.serves.has(name)) log.info(`this worker serves pipeline ${name}`, { pipeline: name });
+      log.warn(`this worker cannot sync the pipeline and leaves it to others: ${why}`, { pipeline: name });
+  for (const [name, { listing }] of now.serves)
+    if (!before?.serves.has(name)) {
+      const unscheduled = listing.schedules.length === 0 ? '; its configuration has no "schedule"' : '';
+      log.info(`this worker serves the pipeline${unscheduled}`, { pipeline: name });
+    }
 }

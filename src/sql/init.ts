@@ -12,6 +12,13 @@ export const SCHEMAS = /* sql */ `
     AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'USAGE')
   GROUP BY n.nspname ORDER BY n.nspname = 'public' DESC, count(c.oid) DESC, n.nspname`;
 
+/** $1 schema. With the table that each divides. */
+export const PARTITIONS = /* sql */ `
+  SELECT c.relname AS name, r.relname AS root
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.relnamespace = c.relnamespace
+  WHERE n.nspname = $1 AND c.relispartition AND c.relkind IN ('r', 'p', 'f')`;
+
 /**
  * $1 oids. tgtype: 1 row, 2 before, 16 update. A table that was never analyzed has no page count in the catalog, so
  * its files are read. For other tables this would only wait for locks. A table under an exclusive lock counts as empty.

@@ -6,6 +6,7 @@ import { canLock, type Relation } from '../schema/relations.ts';
 import { isAppend } from '../schema/row-identity.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { askAll } from '../postgres/catalog-question.ts';
+import { rowsFrom } from '../schema/selection.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { reasonText } from '../report/reasons.ts';
@@ -61,6 +62,7 @@ export interface Verified {
   readonly isOverLimit: boolean;
   /** Columns that hold values of both sides and were not compared, at the destination. */
   readonly mergedColumns: readonly string[];
+  readonly rowsFrom: 'where' | 'query' | undefined;
   /** Remarks about the counts. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -77,7 +79,7 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 }
 
 /** Known from the settings and the counts. */
-type Derived = 'name' | 'keptBy' | 'isOverLimit' | 'mergedColumns';
+type Derived = 'name' | 'keptBy' | 'isOverLimit' | 'mergedColumns' | 'rowsFrom';
 
 const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): Verified => ({
   name: settings.name,
@@ -91,6 +93,7 @@ const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): 
       left: compared.sourceRows,
     }),
   mergedColumns: settings.merge.map((column) => column.name),
+  rowsFrom: rowsFrom(settings.selection),
 });
 
 function keptBy(settings: TableSettings): Verified['keptBy'] {

@@ -117,6 +117,27 @@ test('what is wrong is told after what could be read', async () => {
   expect(json.json<Config>().error?.code).toBe('CONFIG_INVALID');
 });
 
+test('a pattern chooses tables, and dest_name is the name without escapes', async () => {
+  await using pair = await freshPair('orders');
+  const mode = 'full-refresh';
+  await pair.writeTables(['t_1', 't_2', 'a\\*b', 'orders'].map((name) => ({ name, mode })));
+  const { tables } = (await increp(['config', '--json', 't_*', 'a*b'], pair)).json<Config>();
+  expect(tables.map(({ name }) => name)).toEqual(['t_1', 't_2', 'a*b']);
+  expect(tables[2]?.options['dest_name']).toEqual({ value: 'a*b', from: 'built in' });
+  const none = await increp(['config', 'x*'], pair);
+  expect(none.stderr).toContain('no table in tables-config.json matches "x*"');
+});
+
+test('with several destinations, the address of a single one has no default', async () => {
+  await using pair = await freshPair('orders');
+  const single = ['HOST', 'PORT', 'USERNAME', 'PASSWORD', 'DB'].map((name) => [`DEST_${name}`, undefined]);
+  const DEST_URLS = 'a=postgres://w@a.invalid/x b=postgres://w@b.invalid/x';
+  await pair.setEnv({ ...Object.fromEntries(single), DEST_URLS });
+  const { settings } = (await increp('config --json', pair)).json<Config>();
+  expect(settings['DEST_PORT']).toEqual({ value: null, from: null });
+  expect(settings['SOURCE_PORT']?.value).not.toBeNull();
+});
+
 test('a table that is not there, an empty directory, and one that is no directory', async () => {
   await using pair = await freshPair('orders');
   const misspelt = await increp('config ordes', pair);

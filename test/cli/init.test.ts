@@ -146,6 +146,7 @@ describe('what the source has', () => {
 
   test.each([
     ['--tables ordrs', 'the source has no table "ordrs"', 'The tables of the source schema are'],
+    ['--tables parted_2020', 'table "parted_2020" of the source is a partition of "parted"', 'Name "parted"'],
     ['--tables nmed', 'did you mean "named"?', 'The tables of the source schema are'],
     ['--tables log,secret,filtered', '2 tables cannot be replicated as asked', 'GRANT SELECT'],
     [

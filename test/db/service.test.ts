@@ -90,7 +90,7 @@ slowTest(
     await pair.setEnv({ SOURCE_HOST: undefined });
     await knownShop(control, pair);
     const without = control.start(WORK);
-    await without.waitForLog('this worker cannot sync pipeline shop');
+    await without.waitForLog('this worker cannot sync the pipeline');
     await control.until(`SELECT lacks ? 'shop' AND serves = '{}' AS leaves FROM workers`);
     await pair.setEnv({
       ...{

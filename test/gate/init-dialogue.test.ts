@@ -5,6 +5,7 @@ import { parse } from 'dotenv';
 import { expect, test } from 'vitest';
 import { CTRL_C, CTRL_D, DOWN, ENTER, ESC, startDialogue, TAB, UP } from '../support/dialogue.ts';
 import { increp } from '../support/increp.ts';
+import { waitUntil } from '../support/activity.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
 import { ordersPreset } from '../support/shop.ts';
@@ -357,6 +358,17 @@ slowTest('going back keeps every answer, also the password', async () => {
   });
 });
 
+test('a destination schema that is the source is asked for again', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const env = { ...settled(pair), DEST_URL: pair.sourceUrl('increp'), DEST_SCHEMA: undefined };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('Schema of the destination tables', ENTER);
+  await waitUntil('the advice', () =>
+    dialogue.seen().includes('next: Enter another schema, or press Esc to change the connection.'),
+  );
+  expect(dialogue.seen()).not.toContain('Give DEST_URL');
+});
+
 test('a pasted URL is hidden, and its encryption is corrected alone', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   const url = `${pair.sourceUrl('increp')}?sslmode=require&application_name=etl`;
@@ -366,6 +378,8 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   await dialogue.answer('not a connection URL', `\u0015reader@db${ENTER}`);
   for (const line of dialogue.seen().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   expect(dialogue.seen()).toMatch(/^└ {2}not a connection URL of the form/m);
+  await dialogue.answer('This is not a host', `\u0015db:6402/shop${ENTER}`);
+  await dialogue.answer('This contains a port', `\u0015db/shop${ENTER}`);
   await dialogue.answer('This is not a host', `\u0015here${ENTER}`);
   await dialogue.answer('Port', ENTER);
   await dialogue.answer('Database', `${url}${ENTER}`);

@@ -38,7 +38,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('an idle service ends by %s with its w
   await using serve = startIncrep(`serve --pipelines ${control.root} --listen 127.0.0.1:0`, pair, {
     env: { SERVE_DATABASE_URL: control.url, ...env },
   });
-  await serve.waitForStderr('this worker serves pipeline');
+  await serve.waitForStderr('this worker serves the pipeline');
   serve.kill(signal);
   expect((await serve.wait()).exitCode).toBe(0);
   expect(await processes(`work --pipelines ${control.root}`)).toEqual([]);

@@ -11,6 +11,7 @@ import {
 } from '../../config/answers.ts';
 import { NO_BASTION, readBastionAddress, throughWords } from '../../config/connection/bastion.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
+import { hostFault } from '../../config/connection/connection.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
@@ -57,6 +58,7 @@ export async function askConnection<T>(
 function adviceOf({ code, sqlstate, message, next }: IncrepError): string {
   if (sqlstate === SQLSTATE.invalidCatalogName)
     return 'Correct the database here, or create it on that server.';
+  if (code === 'CONFIG_INVALID') return 'Correct the setting here.';
   if (code === 'CONNECTION_FAILED')
     return 'Correct the host or the port here. Check that the server is running, and that this machine can reach it.';
   if (code === 'TLS_FAILED') return 'Change the encryption or the trusted authorities here.';
@@ -199,11 +201,17 @@ const isName = (text: string): string | undefined =>
 const isHost = (text: string): string | undefined =>
   isConninfo(pastedConnection(text))
     ? faultsOfUrl(text)
-    : /[\s=@]/.test(text.trim()) && !text.startsWith('/')
-      ? NO_HOST
-      : /^[^:/]+:\d+$/.test(text.trim())
-        ? 'This contains a port. Enter the host alone; the next question is about the port.'
-        : isName(text);
+    : (isName(text) ?? text.split(',').map(faultOfHost).find(Boolean));
+
+/** The same rule as for the variable. */
+function faultOfHost(text: string): string | undefined {
+  const host = text.trim();
+  const fault = host.includes('=') && !host.startsWith('/') ? 'other' : hostFault(host);
+  if (fault === undefined) return undefined;
+  if (fault === 'port' || /^[^:/]+:\d+\//.test(host))
+    return 'This contains a port. Enter the host alone; the next questions are about the port and the database.';
+  return NO_HOST;
+}
 
 const NO_HOST =
   'This is not a host. increp accepts a name, an address, the directory of a socket, a URL, host=... dbname=..., or a psql command with a URL or -h.';
@@ -271,6 +279,8 @@ const QUESTIONS: Readonly<Record<AskedField, AskForField>> = {
     }),
 };
 
+const OTHER_SCHEMA = 'Enter another schema, or press Esc to change the connection.';
+
 /** Asks for a schema until one works. The next question starts from the last answer. */
 export async function askSchema<T>(
   dialogue: Dialogue,
@@ -289,7 +299,8 @@ export async function askSchema<T>(
       return { answers, connection, side: await dialogue.once(() => visit(current, connection)) };
     } catch (error) {
       ensureMendable(error);
-      dialogue.warn(`${error.message}\n  next: ${error.next}`);
+      const next = error.code === 'SAME_DATABASE' ? OTHER_SCHEMA : error.next;
+      dialogue.warn(`${error.message}\n  next: ${next}`);
       answers = await asked(answers);
     }
   }

@@ -23,12 +23,13 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     destination: (await visitDestination(destination, how)).identity,
   };
   await visitDestinationSchema({ source, destination }, servers, how);
-  const { tables, writable, writers, states } = await visitSourceSchema(source, how);
+  const { tables, partitions, writable, writers, states } = await visitSourceSchema(source, how);
   const { chosen, leftOut } = chooseTables(tables, {
     tables: options.allTables ? undefined : options.tables,
     replicationKeys: options.replicationKey.map(parseKeyWish),
     mergeKeys: options.uniqueCols.map(parseKeyWish),
     whole: options.fullRefresh,
+    partitions,
   });
   const sides = { answers, source, destination, chosen, writers };
   const existing = await existingAmong({ ...sides, tables, sourceServer: servers.source }, how);

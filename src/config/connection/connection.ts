@@ -206,21 +206,29 @@ function checkAddress(
 /** A URL in the wrong variable may contain a password, so no message shows it. */
 const looksLikeUrl = (text: string) => text.includes('://') || text.includes('@');
 
+/** Undefined for a host, an address or the directory of a socket. */
+export function hostFault(host: string): 'URL' | 'port' | 'other' | undefined {
+  if (host.startsWith('/')) return undefined;
+  if (looksLikeUrl(host)) return 'URL';
+  if (/^[^:]*:\d*$/.test(host)) return 'port';
+  return host === '' || /[\s/,]/.test(host) ? 'other' : undefined;
+}
+
 function checkHost(
   reading: SettingsReading,
   name: VariableName,
   host: string | undefined,
 ): string | undefined {
-  if (host === undefined || host.startsWith('/')) return host;
-  if (looksLikeUrl(host)) {
+  const fault = host === undefined ? undefined : hostFault(host);
+  if (fault === undefined) return host;
+  if (fault === 'URL') {
     return refuse(reading, name, { what: 'looks like a URL; set it to the host alone' });
   }
-  if (/^[^:]*:\d*$/.test(host)) {
+  if (fault === 'port') {
     return refuse(reading, name, {
       what: `${show(host)} contains a port; move it to the variable for the port`,
     });
   }
-  if (host !== '' && !/[\s/,]/.test(host)) return host;
   const allowed =
     'a host name, an address or the absolute path of a socket directory; or several, separated by commas';
   return refuse(reading, name, { what: `${show(host)} is not a host`, allowed });

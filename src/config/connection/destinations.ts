@@ -39,7 +39,13 @@ interface WrittenDestination {
 }
 
 /** The settings that differ between destinations. */
-const ADDRESS: readonly VariableName[] = ['DEST_URL', 'DEST_HOST', 'DEST_PORT', 'DEST_USERNAME', 'DEST_DB'];
+export const ADDRESS: readonly VariableName[] = [
+  'DEST_URL',
+  'DEST_HOST',
+  'DEST_PORT',
+  'DEST_USERNAME',
+  'DEST_DB',
+];
 
 /** A password of one destination must not reach the server of another one. */
 const PASSWORD: readonly VariableName[] = ['DEST_PASSWORD', 'DEST_PASSWORD_COMMAND', 'DEST_PASSWORD_TTL'];

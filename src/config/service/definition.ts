@@ -64,7 +64,7 @@ export function outlineOfDefinition(name: string, definition: PipelineDefinition
     file: { document: { value: config }, destinations: undefined },
     homes: homesOf(definition),
     problems: refused,
-    place: { pipeline: name },
+    place: { pipeline: name, next: 'Correct the definition, then send it again.' },
     placeOf: inConfig,
   });
 }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { SyncSchedule } from '../../schema/schedule.ts';
 import { configError, type Problem } from '../problems.ts';
 import type { IncrepError } from '../../errors.ts';
+import { TABLES_FILE } from '../tables/schema-problems.ts';
 import { readTables, readTablesFile, type DefaultSchemas, type TablesFile } from '../tables/tables.ts';
 import { scheduleOf, scheduleSchema } from '../tables/schedule-schema.ts';
 
@@ -25,12 +26,20 @@ const HOMES = {
   destination: { schema: 'public', isSchemaGiven: false },
 } as const;
 
+const READ_AGAIN = 'Fix the file. increp serve reads it again within seconds.';
+
 const scheduled = z.object({ name: z.string().default(''), schedule: scheduleSchema });
 
 export async function readOutline(directory: string): Promise<PipelineOutline> {
   const problems: Problem[] = [];
   const file = await readTablesFile(directory, (problem) => void problems.push(problem));
-  return outlineOf({ file, homes: HOMES, problems, place: { directory }, placeOf: (where) => where });
+  return outlineOf({
+    file,
+    homes: HOMES,
+    problems,
+    place: { directory, file: TABLES_FILE, next: READ_AGAIN },
+    placeOf: (where) => where,
+  });
 }
 
 interface WrittenPipeline {
@@ -39,7 +48,12 @@ interface WrittenPipeline {
   /** What is known to be wrong. */
   readonly problems: readonly Problem[];
   /** For the message about problems. */
-  readonly place: { readonly directory?: string; readonly pipeline?: string };
+  readonly place: {
+    readonly directory?: string;
+    readonly pipeline?: string;
+    readonly file?: string;
+    readonly next: string;
+  };
   /** Where a problem is, in words of its author. */
   readonly placeOf: (where: string) => string;
 }

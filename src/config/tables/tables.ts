@@ -10,6 +10,7 @@ import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './tabl
 import type { ReportProblem, Warn } from '../problems.ts';
 import { misnamedKeys, placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { DeletionLog, InheritedKey, TablePattern, TableSettings } from '../settings.ts';
+import type { TableName } from '../../schema/names.ts';
 import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
 import { neverDrops } from './writing-contradictions.ts';
@@ -257,7 +258,10 @@ function warnOfIdleKeys(entries: readonly RawEntry[], warn: Warn): void {
   );
 }
 
-export function namesOf({ value, path, defaults }: RawEntry, homes: DefaultSchemas): NamedTable {
+export function namesOf(
+  { value, path, defaults }: RawEntry,
+  homes: DefaultSchemas,
+): NamedTable & { readonly source?: TableName } {
   const where = placeInFile(path);
   const written = nameOf(value);
   if (written === undefined) return { where, name: undefined, destination: undefined, recordName: undefined };
@@ -274,6 +278,7 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: DefaultSchem
   };
   return {
     where,
+    source,
     name: labelOf(source, homes.source),
     ...(isPattern(written) && { isPattern: true }),
     destination: destinationOf(homes.destination, placed),

@@ -10,7 +10,7 @@ import {
 } from '../../events.ts';
 import { onlyAtDestination } from '../../shell-word.ts';
 import { run } from './run.ts';
-import type { RunRequest } from './run-request.ts';
+import { hasFullRefresh, type RunRequest } from './run-request.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -47,6 +47,7 @@ export async function runSeveral(
     startedAt,
     tables,
     destinations: names,
+    hasFullRefresh: hasFullRefresh(request),
     ...(request.jobs > 1 && { jobs: request.jobs }),
   });
   await using sharing = new Sharing({ names, openSource, signal, timing });

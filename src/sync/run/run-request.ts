@@ -19,3 +19,7 @@ export interface RunRequest extends TableRequest {
   /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
 }
+
+/** Whether a table may be loaded again because of its mode or of a flag. */
+export const hasFullRefresh = ({ isFullRefresh, tables }: RunRequest): boolean =>
+  isFullRefresh || tables.some(({ isEnabled, mode }) => isEnabled && mode === 'full-refresh');

@@ -9,7 +9,7 @@ import { copiesObjects } from '../objects/copied-table.ts';
 import { copyObjectsOfAll } from './copy-objects.ts';
 import { connections, parentsFirst, parentsIn, waitsForOthers } from './foreign-keys.ts';
 import { isOutline, syncAgain, syncNext, syncWithoutForeignKeys, type RunPass } from './run-pass.ts';
-import type { RunRequest } from './run-request.ts';
+import { hasFullRefresh, type RunRequest } from './run-request.ts';
 import { syncSeveral } from './several-jobs.ts';
 import { prepareTables, type Prepared } from './prepare-tables.ts';
 import { nextFacts } from './next-facts.ts';
@@ -29,6 +29,7 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
     startedAt,
     tables: request.tables.map(({ name }) => name),
     repeatCommand: request.repeatCommand,
+    hasFullRefresh: hasFullRefresh(request),
     ...(request.jobs > 1 && { jobs: request.jobs }),
   });
   const outcomes: TableOutcome[] = [];

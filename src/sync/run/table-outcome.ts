@@ -6,7 +6,7 @@ import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import { misspeltStep, misspeltText, misspeltTransforms } from '../../schema/misspelt-transforms.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { EVERYTHING, sourceColumn } from '../../schema/selection.ts';
+import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
@@ -87,7 +87,7 @@ export const outcomeOf = (
 ): TableOutcome => outcomeFor(facts.settings, cursorBefore(facts), plan, start);
 
 const outcomeFor = (
-  { name }: TableSettings,
+  { name, selection }: TableSettings,
   cursor: string | null,
   { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
   start: Start,
@@ -95,6 +95,7 @@ const outcomeFor = (
   name,
   status: 'skipped',
   action,
+  rowsFrom: rowsFrom(selection),
   reasons,
   ...NO_ROWS,
   durationSeconds: (performance.now() - start.ticks) / 1000,

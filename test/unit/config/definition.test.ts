@@ -134,6 +134,7 @@ test('the configuration of a pipeline is checked like a file, and problems have 
   });
   const text = wrong.problem?.message ?? '';
   expect(text).toContain('4 problems in the configuration of pipeline shop:');
+  expect(wrong.problem?.next).toContain('Correct the definition, then send it again.');
   expect(text).toContain('config.$schema: names a file');
   expect(text).toContain('config.destinations: names URLs, variables or SSH servers');
   expect(text).toContain('config.jobs: 0 is not allowed');

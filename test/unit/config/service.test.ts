@@ -98,6 +98,8 @@ test.each([
     'tables-config.json': JSON.stringify({ schedule, tables: [table('orders')] }),
   });
   const { problem } = await readOutline(place.root);
+  expect(problem?.message).toMatch(/^\d problems? in tables-config\.json of pipeline /);
+  expect(problem?.next).toContain('Fix the file. increp serve reads it again within seconds.');
   expect(problem?.message).toContain('tables-config.json, schedule');
   expect(problem?.message).toContain(allowed);
 });

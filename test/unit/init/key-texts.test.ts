@@ -37,7 +37,7 @@ test('a replication key in the unique key is named with the columns to use inste
   expect(note({ ...usual, lacksUpdateTrigger: true })).toContain('No trigger sets updated_at of usual.');
   expect(caution(usual)).toBeUndefined();
   expect(caution(usual, parted)).toBe(
-    'The replication key is in the unique key of parted (id, updated_at), so each update of a row adds a row at the destination and leaves the earlier one. If rows are updated, set "unique_cols" to ["id"], provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.',
+    'The replication key is in the unique key of parted (id, updated_at), so each update of a row adds a row at the destination and leaves the earlier one. If rows are updated, set "unique_cols" to ["id"], provided that they identify a row. If "check" then warns that no constraint keeps them unique (MERGE_KEY_NOT_ENFORCED), no action is needed. Or set "deletes": "hard", which removes the earlier rows.',
   );
   const other = { ...asItIs(parted), name: 'other' };
   expect(versionCaution([asItIs(parted), other], [parted, { ...parted, name: 'other' }])).toContain(

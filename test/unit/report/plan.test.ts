@@ -119,3 +119,23 @@ test('without tables there is nothing to do, and the last line says why a sync w
     /^Plan: 1 table: 1 quiet; a sync would fail\.$/m,
   );
 });
+
+test('a selection without rows is not taken for an empty table', () => {
+  const empty = { cursor: null, high: null };
+  const tables = [quiet('a', { ...empty, rowsFrom: 'where' }), quiet('b', { ...empty, rowsFrom: 'query' })];
+  const text = formatPlan([...tables, quiet('c', empty)], narrow, FRAME);
+  expect(text).toContain('~ a  incremental   no rows match where\n');
+  expect(text).toContain('~ b  incremental   the query returns no rows\n');
+  expect(text).toContain('~ c  incremental   no rows at the source\n');
+});
+
+test('a note of several tables is printed once, after the tables', () => {
+  const schema = 'the destination has no schema "shop" yet, and the sync creates it';
+  const tables = ['a', 'b', 'c'].map((name) => quiet(name, { warnings: [schema, `only ${name}`] }));
+  const text = formatPlan([...tables, quiet('d')], { ...narrow, width: Infinity }, FRAME);
+  expect(text.match(/no schema "shop"/g)).toHaveLength(1);
+  expect(text).toContain(
+    `note: only c\n~ d  incremental   nothing newer than 7\n\nnote: ${schema} (a, b, c)\nfrom  source\n`,
+  );
+  expect(formatPlan(tables, narrow, { ...FRAME, isVerbose: true }).match(/no schema/g)).toHaveLength(3);
+});

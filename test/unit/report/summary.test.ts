@@ -13,7 +13,7 @@ import {
   withWarnings,
 } from '../../../src/report/summary.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
-import { failure, outcome, summary } from './outcomes.ts';
+import { failure, outcome, STARTED, summary } from './outcomes.ts';
 
 /** All that a run prints. */
 function printed(ended: RunSummary, style: Style): string {
@@ -349,6 +349,14 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
   expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
 });
 
+test('a warning that is cut has no open bracket', () => {
+  const warning = `1 transaction is open at the source (pid 31812, user postgres, since ${'x'.repeat(60)})`;
+  const tables = ['a', 'b'].map((name) => outcome({ name, warnings: [warning] }));
+  expect(printed(summary({ tables }), plain)).toContain(
+    'warning: 1 transaction is open at the source ... (also b)\n',
+  );
+});
+
 test('of hundreds of tables only the first are named', () => {
   const warned = Array.from({ length: 300 }, (_, place) =>
     outcome({ name: `t${place}`, warnings: ['slow'] }),
@@ -430,4 +438,27 @@ test('a table that another run still holds is reported like a standing warning, 
     tables: [{ name: 'bad' }],
     error: { code: 'PRIVILEGE_MISSING' },
   });
+});
+
+test('an empty selection names the option that chooses rows, and a table that was loaded again has no rows', () => {
+  const line = (changes: Partial<TableOutcome>) =>
+    printed(summary({ tables: [outcome(changes)] }), plain).split('\n')[0];
+  const loaded = { action: 'initial', reasons: [{ code: 'no-destination-table' }] } as const;
+  expect(line({ ...loaded, rowsFrom: 'where' })).toMatch(/ no rows match where$/);
+  expect(line({ ...loaded, rowsFrom: 'query' })).toMatch(/ the query returns no rows$/);
+  expect(line({ rowsFrom: 'where', cursor: null })).toMatch(/ no rows match where$/);
+  expect(line({ rowsFrom: 'where' })).toMatch(/ no new rows$/);
+  expect(line({ action: 'full-refresh', cursor: null })).toMatch(/ no rows$/);
+});
+
+test('the columns are as wide as the longest action of the run', () => {
+  const tell = summaryByTable(() => plain);
+  tell({
+    ...{ type: 'run-started', runId: 'r', pipeline: 'p', startedAt: STARTED },
+    ...{ tables: ['a', 'b'], hasFullRefresh: true },
+  });
+  const [a = '', b = ''] = (['incremental', 'full-refresh'] as const).map((action) =>
+    tell({ type: 'table-finished', outcome: outcome({ name: action.slice(0, 1), action, bytes: 5 }) }),
+  );
+  expect(a.indexOf('0.4 s')).toBe(b.indexOf('0.4 s'));
 });

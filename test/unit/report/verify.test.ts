@@ -185,3 +185,13 @@ test('differences that were not repaired are differences, with the reason', () =
 `,
   );
 });
+
+test('a selection without rows is not taken for an empty table', () => {
+  const print = (rowsFrom: 'where' | 'query') =>
+    formatVerification(
+      { verified: counts({ sourceRows: 0, destinationRows: 0, rowsFrom }), repaired: undefined },
+      { names: ['orders'], style: plain, told: new Map() },
+    );
+  expect(print('where')).toContain('equal: no rows match where, 0 at the destination');
+  expect(print('query')).toContain('equal: the query returns no rows, 0 at the destination');
+});
