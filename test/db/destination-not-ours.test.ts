@@ -103,7 +103,7 @@ test('a new table is not loaded into a database that is wrong for the others', a
     ...{ DEST_USERNAME: user, DEST_PASSWORD: password },
   };
   const plan = await increp('plan', pair, { env });
-  expect(plan.stdout).toContain('2 tables: 0 to load');
+  expect(plan.stdout).toContain('2 tables: 2 REFUSED');
   const refused = await trySync(pair, '', { env });
   expect(refused.summary.tables.map(({ error }) => error?.code)).toEqual([
     'STATE_MISMATCH',

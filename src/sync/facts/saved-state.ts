@@ -150,10 +150,12 @@ function ofAnotherDatabase(
 ): SavedState {
   const former = destinationServer?.database ?? '';
   const { database } = expected.destinationServer;
+  const why = { code: 'state-file-of-another-database', database: former } as const;
+  // The refusal says it, or a flag has confirmed it.
+  if (former !== database && !isHome) return { kind: 'none', why, elsewhere: former, warnings: [] };
   return {
     kind: 'none',
-    why: { code: 'state-file-of-another-database', database: former },
-    elsewhere: former !== database && !isHome ? former : undefined,
+    why,
     warnings: [
       former === database
         ? `the state file is about a database "${former}" of another server, or before it was created again; DEST_URL or DEST_DB names a new one, so the table starts as a new one here`
