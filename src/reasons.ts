@@ -247,8 +247,7 @@ export type Reason =
   | { readonly code: 'no-destination-table' }
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
-  /** It was there at the last sync. */
-  /** `renamedTo`: the table that it may be now. */
+  /** It was there at the last sync. `renamedTo`: the names of tables that may be it. */
   | { readonly code: 'destination-dropped'; readonly renamedTo?: string }
   | { readonly code: 'destination-without-state' }
   | { readonly code: 'full-refresh-requested' }

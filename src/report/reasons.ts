@@ -129,7 +129,7 @@ const REASONS: Texts<Reason> = {
   'destination-dropped': ({ renamedTo }) =>
     renamedTo === undefined
       ? 'the destination table was dropped'
-      : `the destination table was dropped, or renamed to ${renamedTo}, which has its columns`,
+      : `the destination table was dropped, or renamed to ${renamedTo}, with the same columns`,
   'destination-without-state': () =>
     'the destination has neither the table nor its state: both were dropped, or DEST_URL or DEST_DB names another database',
   'full-refresh-requested': () => 'a full refresh was requested',

@@ -125,6 +125,8 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   if (status !== 'ok') return [];
   return reasons.flatMap((reason) => {
     // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
+    if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
+      return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
     if (reason.code !== 'drift' || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
     const cause = causeOf(reason.differences);
     if (cause === undefined) return [];

@@ -6,8 +6,6 @@ export interface FormerTable {
   readonly columns: readonly string[];
   /** The columns of its unique index. Empty if it had none. */
   readonly key: readonly string[];
-  /** The names that increp may have given that index. A renamed table keeps it. */
-  readonly indexes: readonly string[];
 }
 
 /**
@@ -19,7 +17,7 @@ export const likeFormerTables = (
   schemas: readonly string[],
 ): string => /* sql */ `
   WITH wanted AS (
-    SELECT ordinality - 1 AS place, value -> 'columns' AS columns, value -> 'key' AS key, value -> 'indexes' AS indexes
+    SELECT ordinality - 1 AS place, value -> 'columns' AS columns, value -> 'key' AS key
     FROM jsonb_array_elements(${literal(JSON.stringify(formers))}::jsonb) WITH ORDINALITY
   ), found AS MATERIALIZED (
     SELECT c.oid, n.nspname, c.relname,
@@ -33,6 +31,7 @@ export const likeFormerTables = (
   )
   SELECT place::int, nspname AS schema, relname AS "table" FROM wanted JOIN found ON found.columns @> wanted.columns
   WHERE key = '[]' OR EXISTS (
-    SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid AND indexes ? x.relname, LATERAL (
+    SELECT FROM pg_index i, LATERAL (
       SELECT jsonb_agg(attname) AS columns FROM pg_attribute WHERE attrelid = i.indrelid AND attnum = ANY (i.indkey::int2[])
-    ) k WHERE i.indrelid = found.oid AND i.indisunique AND i.indpred IS NULL AND k.columns @> key AND k.columns <@ key)`;
+    ) k WHERE i.indrelid = found.oid AND i.indisunique AND i.indpred IS NULL AND k.columns @> key AND k.columns <@ key)
+  ORDER BY place, nspname, relname`;

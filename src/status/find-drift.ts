@@ -7,6 +7,7 @@ import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
+import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
@@ -96,7 +97,10 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
     return {
       what: reasonText(plan.reasons),
-      next: `The next "increp sync" loads the table again.${limitNote(table)}`,
+      next: [
+        ...renamedTableNote(table),
+        `The next "increp sync" loads the table again.${limitNote(table)}`,
+      ].join('. '),
       isRefused: false,
     };
   if (plan.kind === 'incremental' && plan.evolution)

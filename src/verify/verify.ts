@@ -84,6 +84,14 @@ type Derived = 'name' | 'keptBy' | 'isOverLimit' | 'mergedColumns' | 'rowsFrom';
 const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): Verified => ({
   name: settings.name,
   ...compared,
+  notes: [
+    ...compared.notes,
+    ...(compared.extra > 0 && settings.deletes === 'ignore' && settings.mode !== 'full-refresh'
+      ? [
+          'no sync removes rows that are deleted at the source, because "deletes" is "ignore"; with "hard", a sync removes them',
+        ]
+      : []),
+  ],
   keptBy: keptBy(settings),
   isOverLimit:
     compared.extra > 0 &&

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import { ORDERS_CONFIG } from '../support/shop.ts';
+import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
@@ -306,10 +306,37 @@ test('a destination table that was renamed is named, and continues when it is re
   await pair.destination.query(statement);
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
   await pair.destination.query('ALTER TABLE orders RENAME TO "Former"');
+  const status = (await increp('status', pair)).stdout.replaceAll(/\s+/g, ' ');
+  expect(status).toContain('run: ALTER TABLE "public"."Former" RENAME TO "orders"');
   expect((await sync(pair)).table()).toMatchObject({
     action: 'initial',
-    reason: 'the destination table was dropped, or renamed to public.Former, which has its columns',
+    reason: 'the destination table was dropped, or renamed to public.Former, with the same columns',
   });
+});
+
+test('a table that may hold rows of its own under another name is not loaded again', async () => {
+  await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'keep' }] });
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id = 1');
+  await pair.destination.query(
+    'CREATE TABLE former (LIKE orders INCLUDING ALL); ALTER TABLE orders RENAME TO kept',
+  );
+  const refused = (await trySync(pair)).table().error;
+  expect(refused).toMatchObject({
+    code: 'SCHEMA_CHANGE_REFUSED',
+    message: expect.stringContaining(
+      'was dropped, or renamed to public.former or public.kept, with the same',
+    ),
+    hint: expect.stringMatching(
+      /rename it back to public\.orders .* run "increp sync orders --full-refresh"/,
+    ),
+  });
+  await pair.destination.query('ALTER TABLE kept RENAME TO orders');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+  await pair.destination.query('DROP TABLE orders');
+  expect((await sync(pair, '--full-refresh')).table()).toMatchObject({ rows_inserted: 9 });
+  await pair.destination.query('DROP TABLE orders, former');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 9 });
 });
 
 test('a table that is gone after a sync is no typing error: at the source, and at the destination', async () => {

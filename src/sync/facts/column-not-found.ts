@@ -78,12 +78,19 @@ function nearKey(wanted: string, { columns }: Relation): string | undefined {
 const fullRefresh = (names: object): string => JSON.stringify({ ...names, mode: 'full-refresh' });
 
 /** Other tables need the value in `defaults` or in the pattern. */
-function correctionOf({ name: { table } }: Relation, option: KeyOption, near: string | undefined): string {
+function correctionOf(
+  { name: { table } }: Relation,
+  option: KeyOption,
+  { wanted, near }: { readonly wanted: string; readonly near: string | undefined },
+): string {
   const { key, isInherited = false, pattern } = option;
   if (!pattern) {
     if (!isInherited) return `Correct "${key}" of table "${table}" in tables-config.json.`;
-    if (near !== undefined)
-      return `Correct "${key}" in "defaults" of tables-config.json. If other tables have that column, set "${key}" for table "${table}".`;
+    if (near !== undefined) {
+      const entry =
+        key === 'replication_key' ? `: ${JSON.stringify({ name: patternOf(table), [key]: near })}` : '';
+      return `Set "${key}" for table "${table}" in tables-config.json${entry}. If no table has column "${wanted}", correct "${key}" in "defaults" instead.`;
+    }
     return `Set "${key}" for table "${table}" in tables-config.json. If no column fits, read the whole table at each sync: ${fullRefresh({ name: patternOf(table) })}, or leave it out with "enabled": false.`;
   }
   const { names, keys } = pattern;
@@ -114,6 +121,6 @@ export function columnNotFound(
   const near = option.key === 'replication_key' ? nearKey(wanted, source) : nearest(wanted, names);
   return new IncrepError('COLUMN_NOT_FOUND', {
     what: `${describeSource(source)} ${lastSeen === undefined ? 'has no' : 'no longer has the'} column "${wanted}" (${originOf(option)})${lastSeen === undefined ? '' : `, which increp last read at ${lastSeen}`}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `${correctionOf(source, option, near)} Its columns: ${names.join(', ')}.`,
+    next: `${correctionOf(source, option, { wanted, near })} Its columns: ${names.join(', ')}.`,
   });
 }

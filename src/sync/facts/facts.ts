@@ -64,8 +64,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly destinationHasRows: boolean;
   /** The rows of a table without a state of increp. Undefined if there is a state, or if the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
-  /** The only table that may be the missing destination table under another name. */
-  readonly renamedTo: TableName | undefined;
+  /** The tables that may be the missing destination table under another name. */
+  readonly renamedTo: readonly TableName[];
   /** Why `merge` cannot be used. */
   readonly mergeFault: IncrepError | undefined;
   /** The name under which its state was found, if that is not `stateName`. */
@@ -220,7 +220,7 @@ async function gatherTogether(
       natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(to),
       unclaimed: undefined,
-      renamedTo: undefined,
+      renamedTo: [],
       mergeFault: undefined,
       formerStateName: state.formerName,
       hasOthersRows: destination.withOthers.has(to),
@@ -264,7 +264,7 @@ async function gatherTogether(
         ? table
         : {
             ...table,
-            ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) },
+            ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
             mergeFault: mergeFaults.get(table),
           },
     ),

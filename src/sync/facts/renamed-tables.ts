@@ -1,8 +1,10 @@
 /** Finds out whether a missing destination table has another name or schema now. No state records its oid. */
 import * as z from 'zod';
+import type { TableSettings } from '../../config/settings.ts';
+import { tableCommand } from '../../shell-word.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { askAll } from '../../postgres/catalog-question.ts';
-import { derivedName, isSameTable, printName, type TableName } from '../../schema/names.ts';
+import { isSameTable, printName, type TableName } from '../../schema/names.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import { PLAINLY } from '../../schema/state-record.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
@@ -21,24 +23,26 @@ interface Missing {
 /** Of more missing tables, each may be any of the others. */
 const MOST_MISSING = 20;
 
+/** More tables that are alike are not former names of one. */
+const MOST_ALIKE = 3;
+
 const foundRow = z.object({ place: z.number(), schema: z.string(), table: z.string() });
 
-/** A table is found only if no other one fits. */
+/** The tables that may be a missing destination table. No state records its oid, so a copy with the same key may be among them. */
 export async function findRenamed<T extends Missing>(
   { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
   schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,
   tables: readonly T[],
-): Promise<ReadonlyMap<T, TableName>> {
+): Promise<ReadonlyMap<T, readonly TableName[]>> {
   const missing = tables.flatMap((table) =>
     !table.destination && table.saved.kind === 'record' && !table.saved.isFromFile
-      ? [{ table, record: table.saved.record, former: table.destinationName.table }]
+      ? [{ table, record: table.saved.record }]
       : [],
   );
   if (missing.length === 0 || missing.length > MOST_MISSING) return new Map();
-  const formers = missing.map(({ former, record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
+  const formers = missing.map(({ record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
     columns: shape.columns.map(({ name }) => name),
     key: copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey }),
-    indexes: [derivedName(former, '_pkey'), derivedName(former, '_increp_key')],
   }));
   const own = settings.tables.map((table) => destinationOf(settings.destination, table));
   const readable = [...schemas].flatMap(([name, { stateTable }]) =>
@@ -63,21 +67,36 @@ export async function findRenamed<T extends Missing>(
   });
   return new Map(
     missing.flatMap(({ table }, index) => {
-      const [name, ...others] = found.filter(({ place }) => place === index);
-      return name && others.length === 0 ? [[table, name.destinationName]] : [];
+      const alike = found.filter(({ place }) => place === index);
+      return alike.length === 0 || alike.length > MOST_ALIKE
+        ? []
+        : [[table, alike.map(({ destinationName }) => destinationName)] as const];
     }),
   );
 }
 
-/** Afterwards it is too late: the rows that the load read would be missing in the former table. */
-export function renamedTableNote({
-  renamedTo,
-  destinationName,
-}: {
-  readonly renamedTo: TableName | undefined;
+interface Renamed {
+  /** Empty if no table may be the missing one. */
+  readonly renamedTo: readonly TableName[];
   readonly destinationName: TableName;
-}): string[] {
-  if (!renamedTo) return [];
+  readonly settings: Pick<TableSettings, 'name'>;
+}
+
+/** Afterwards it is too late: the rows that the load read would be missing in the former table. */
+export function renamedTableNote({ renamedTo, destinationName, settings }: Renamed): string[] {
+  const [first, ...others] = renamedTo;
+  if (!first) return [];
+  const compare = `Then compare it: ${tableCommand('verify', settings.name)}`;
+  return others.length > 0
+    ? [
+        `If one of these tables is the former destination table, rename it back to ${printName(destinationName)} before the next sync. ${compare}`,
+      ]
+    : [
+        `If ${printName(first)} is the former destination table, rename it back before the next sync. At the destination, run: ${renamedBack(first, destinationName)}. ${compare}`,
+      ];
+}
+
+function renamedBack(renamedTo: TableName, destinationName: TableName): string {
   const moved = { ...renamedTo, schema: destinationName.schema };
   const statements = [
     ...(renamedTo.schema === destinationName.schema
@@ -87,7 +106,8 @@ export function renamedTableNote({
       ? []
       : [`ALTER TABLE ${qualified(moved)} RENAME TO ${ident(destinationName.table)}`]),
   ];
-  return [
-    `If ${printName(renamedTo)} is the former destination table, rename it back before the next sync. At the destination, run: ${statements.join('; ')}`,
-  ];
+  return statements.join('; ');
 }
+
+export const renamedNames = ({ renamedTo }: Pick<Renamed, 'renamedTo'>): string =>
+  renamedTo.map(printName).join(' or ');

@@ -2,7 +2,6 @@
 import { IncrepError } from '../../errors.ts';
 import type { Difference, EvolutionObstacle, Reason } from '../../reasons.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
-import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectsAlike } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
@@ -11,12 +10,13 @@ import { adopt, adoptionMisfit, incremental, load } from './build-plan.ts';
 import { driftRefusal } from './drift-refusal.ts';
 import { driftOf, settingsDrift } from './table-drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { shapeHindrance, lossRefusal } from './reload-guard.ts';
+import { shapeHindrance, lossRefusal, renamedRefusal } from './reload-guard.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { elsewhereRefusal, refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-changes.ts';
+import { renamedNames } from '../facts/renamed-tables.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
 export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
@@ -35,6 +35,8 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
   const elsewhere = elsewhereRefusal(now, request);
   if (elsewhere) return refuse(elsewhere);
+  const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
+  if (renamed) return refuse(renamed);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
@@ -55,11 +57,14 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   return incremental(now, now.source, request);
 }
 
-function withoutDestination({ saved, renamedTo }: TableFacts): Reason {
+function withoutDestination({ saved, renamedTo }: Pick<TableFacts, 'saved' | 'renamedTo'>): Reason {
   if (saved.kind === 'record')
     return saved.isFromFile
       ? { code: 'destination-without-state' }
-      : { code: 'destination-dropped', ...(renamedTo && { renamedTo: printName(renamedTo) }) };
+      : {
+          code: 'destination-dropped',
+          ...(renamedTo.length > 0 && { renamedTo: renamedNames({ renamedTo }) }),
+        };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
     ? saved.why
     : { code: 'no-destination-table' };

@@ -17,6 +17,7 @@ import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { renamedNames, renamedTableNote } from '../facts/renamed-tables.ts';
 import { formerColumns } from '../facts/saved-state.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { columnsToDrop } from './alteration.ts';
@@ -127,6 +128,17 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
         indexRefusal(now))) ??
     returnedColumnRefusal(now, source, destination)
   );
+}
+
+/** The destination table is missing, and a table with its columns may hold the rows that the source cannot give again. */
+export function renamedRefusal(now: TableFacts): IncrepError | undefined {
+  const { destination, renamedTo, destinationName, settings } = now;
+  const hindrance = reloadHindrance(settings);
+  if (destination || renamedTo.length === 0 || !hindrance) return undefined;
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
+    what: `${printName(destinationName)} at the destination was dropped, or renamed to ${renamedNames(now)}, with the same columns, and increp cannot load it again: ${hindranceText(hindrance)}`,
+    next: `${renamedTableNote(now).join(' ')}. If it was dropped, run "${tableCommand('sync', settings.name, '--full-refresh')}", which loads the rows that the source has.`,
+  });
 }
 
 const again = ({ destinationName, settings }: TableFacts): string =>

@@ -147,7 +147,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   natives: NO_NATIVE_TYPES,
   destinationHasRows: true,
   unclaimed: undefined,
-  renamedTo: undefined,
+  renamedTo: [],
   mergeFault: undefined,
   formerStateName: undefined,
   hasOthersRows: false,
