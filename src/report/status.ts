@@ -305,7 +305,7 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
     const times = same.map(({ run }) => Date.parse(run.started_at));
     const age = formatAge(secondsSince(new Date(Math.max(...times)), now));
     const where = names.length === 0 ? '' : `${listed(names, LISTED)}, `;
-    return `warning: ${printableLine(text)} (${where}${age} ago)`;
+    return `warning (${where}${age} ago): ${printableLine(text)}`;
   });
 }
 

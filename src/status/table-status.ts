@@ -106,7 +106,7 @@ export async function tableStatuses(
   const known = await readKnownDifferences(context.settings.stateDirectory);
   const differences = new Map(known.map((each) => [each.table, each]));
   const configuredAt = await configurationTime(context.settings.directory);
-  const statusFrom = (table: TableSettings, found: Observed, drifts: Drifts) =>
+  const statusFrom = (table: TableSettings, found: Omit<Known, 'difference'>, drifts: Drifts) =>
     statusOf(
       table,
       { ...found, difference: differences.get(recordNameOf(context.settings, table)) },
@@ -115,7 +115,10 @@ export async function tableStatuses(
     );
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
-      tables.map(async (table) => statusFrom(table, await askFiles(context, table, runs, now), NO_DRIFTS)),
+      tables.map(async (table) => {
+        const found = await askFiles(context, table, runs, now);
+        return statusFrom(table, { ...found, isUnreachable: unreachable !== undefined }, NO_DRIFTS);
+      }),
     ),
     unreachable,
     sourceError: undefined,
@@ -176,7 +179,8 @@ async function askFiles(
   };
 }
 
-type Known = Observed & Pick<TableStatus, 'difference'>;
+/** `isUnreachable`: the destination, which may know more than this machine. */
+type Known = Observed & Pick<TableStatus, 'difference'> & { readonly isUnreachable?: boolean };
 
 interface Times {
   readonly now: Date;
@@ -268,7 +272,7 @@ const sinceReset = ({ runs, resetAt }: Observed): Observed['runs'] =>
 
 function conditionOf(
   table: TableSettings,
-  { runs, activeRun, problem, resetAt, difference }: Known,
+  { runs, activeRun, problem, resetAt, difference, isUnreachable = false }: Known,
   lastSuccessAt: Date | undefined,
   { found, refusals }: Drifts,
   now: Date,
@@ -279,7 +283,7 @@ function conditionOf(
   if (runs.failures > 0) return 'failing';
   if (found?.has(table.name) === true) return 'drift';
   if (refusals.has(table.name)) return 'refused';
-  if (!lastSuccessAt) return problem ? 'unknown' : 'never synced';
+  if (!lastSuccessAt) return problem || isUnreachable ? 'unknown' : 'never synced';
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
   if (isOver(table.maxStalenessSeconds)) return 'stale';

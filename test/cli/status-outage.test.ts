@@ -29,6 +29,14 @@ const twoTables = {
   sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE others (LIKE orders INCLUDING ALL)`,
 };
 
+test('without the destination and its own files, status does not say that a table was never synced', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  await pair.setEnv({ DEST_PORT: '1' });
+  expect((await status(pair)).table).toMatchObject({ state: 'unknown', last_success_at: null });
+});
+
 slowTest('failures are counted across an outage of the destination, and known while it lasts', async () => {
   await using pair = await freshPair(twoTables);
   await sync(pair, 'orders');
@@ -130,7 +138,7 @@ test('rows without a replication key are in status, plan and history of their ta
       ]);
     }
   }
-  expect((await increp('status', pair)).stdout).toMatch(/warning: 3 rows have no updated_at .* \(orders, /);
+  expect((await increp('status', pair)).stdout).toMatch(/warning \(orders, .* ago\): 3 rows have no updated_at/);
   expect((await increp('plan', pair)).stdout).toMatch(/orders .*\n {4}note: 3 rows have no updated_at/);
   const runs = (await increp('history --json', pair)).json<{
     runs: { tables: { warnings: string[] }[] }[];
@@ -140,7 +148,7 @@ test('rows without a replication key are in status, plan and history of their ta
   await pair.setEnv({ SOURCE_PORT: '1' });
   await trySync(pair);
   for (const args of ['', '--local'])
-    expect((await increp(`status ${args}`, pair)).stdout).toMatch(/warning: 3 rows have no updated_at/);
+    expect((await increp(`status ${args}`, pair)).stdout).toMatch(/warning \(.* ago\): 3 rows have no updated_at/);
   await pair.setEnv({ SOURCE_PORT: String(pair.login('source').port) });
   // Also if the last sync is too old for the question whether the table has changed.
   await pair.destination.query(

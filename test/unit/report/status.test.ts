@@ -79,10 +79,10 @@ test('the warnings of the last runs follow once, with their tables; those of a s
     fine('a', { lastRun: run({ warnings }) }),
     fine('b', { lastRun: run({ table_name: 'b', warnings }) }),
   );
-  expect(alone.at(-1)).toBe('    warning: 3 rows have no updated_at (NULL) (a, b, 2 min ago)');
+  expect(alone.at(-1)).toBe('    warning (a, b, 2 min ago): 3 rows have no updated_at (NULL)');
   const shared = run({ table_name: null, tables: ['a', 'b'], warnings });
   expect(printed(fine('a', { lastRun: shared }), fine('b', { lastRun: shared })).at(-1)).toBe(
-    '    warning: 3 rows have no updated_at (NULL) (2 min ago)',
+    '    warning (2 min ago): 3 rows have no updated_at (NULL)',
   );
 });
 
