@@ -1,7 +1,7 @@
 /** `increp check`. An unreachable server ends the check early; all other problems are found in one run. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
-import { formatCount } from '../format.ts';
+import { formatCount, formatCounted } from '../format.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
 import { gatherFacts, serversOf, type Facts } from '../sync/facts/facts.ts';
@@ -9,7 +9,7 @@ import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { lastFailureFindings } from './last-failure-findings.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
-import { failureFinding, warning, type Finding } from './finding.ts';
+import { failureFinding, note, warning, type Finding } from './finding.ts';
 import { buildFindings } from './build-findings.ts';
 import { inspect } from './inspect.ts';
 import { webhookFinding } from './webhook-finding.ts';
@@ -56,7 +56,7 @@ export async function check(context: RunContext, request: CheckRequest): Promise
       findings: built,
       now: new Date(),
     });
-    return [...findings, ...last, ...built];
+    return [...findings, ...last, ...built, ...(isFirst ? deletedRowsFindings(tables) : [])];
   }
   const failure = failureFinding(facts.error);
   return findings.some(({ code }) => code === failure.code) ? findings : [...findings, failure];
@@ -70,6 +70,23 @@ function swappedFinding({ tables }: Facts): Finding | undefined {
   return failureFinding(
     new IncrepError('STATE_MISMATCH', { what: `${first.what}${others}`, next: first.next }),
   );
+}
+
+/** The default, which a copy of a table makes nobody expect. */
+function deletedRowsFindings(tables: readonly TableSettings[]): Finding[] {
+  const ignoring = tables.filter(
+    ({ mode, deletes, isEnabled }) => isEnabled && deletes === 'ignore' && mode === 'incremental-deduped',
+  );
+  return ignoring.length === 0
+    ? []
+    : [
+        note(
+          'DELETED_ROWS',
+          undefined,
+          `rows that are deleted at the source stay at the destination (${formatCounted(ignoring.length, 'table')}), because "deletes" is "ignore"`,
+          'If they should go, set "deletes" to "hard", or to "soft" to mark them, in "defaults" or for a table. If no rows are deleted, no action is needed.',
+        ),
+      ];
 }
 
 /** If the source cannot be queried, its error is the only finding about patterns. */

@@ -72,6 +72,7 @@ export const FINDING_CODES = [
   'VOLATILE_SQL',
   'WEBHOOK',
   'WEBHOOK_FAILED',
+  'DELETED_ROWS',
   'WHERE_LEAVES_ROWS',
 ] as const;
 

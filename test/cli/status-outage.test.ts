@@ -138,7 +138,9 @@ test('rows without a replication key are in status, plan and history of their ta
       ]);
     }
   }
-  expect((await increp('status', pair)).stdout).toMatch(/warning \(orders, .* ago\): 3 rows have no updated_at/);
+  expect((await increp('status', pair)).stdout).toMatch(
+    /warning \(orders, .* ago\): 3 rows have no updated_at/,
+  );
   expect((await increp('plan', pair)).stdout).toMatch(/orders .*\n {4}note: 3 rows have no updated_at/);
   const runs = (await increp('history --json', pair)).json<{
     runs: { tables: { warnings: string[] }[] }[];
@@ -148,7 +150,9 @@ test('rows without a replication key are in status, plan and history of their ta
   await pair.setEnv({ SOURCE_PORT: '1' });
   await trySync(pair);
   for (const args of ['', '--local'])
-    expect((await increp(`status ${args}`, pair)).stdout).toMatch(/warning \(.* ago\): 3 rows have no updated_at/);
+    expect((await increp(`status ${args}`, pair)).stdout).toMatch(
+      /warning \(.* ago\): 3 rows have no updated_at/,
+    );
   await pair.setEnv({ SOURCE_PORT: String(pair.login('source').port) });
   // Also if the last sync is too old for the question whether the table has changed.
   await pair.destination.query(

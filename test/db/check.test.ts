@@ -57,14 +57,14 @@ test('where all is well it says so, before and after the first sync', async () =
     exitCode: 0,
     errors: [],
     warnings: [],
-    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'DELETED_ROWS'],
   });
   await sync(pair);
   expect(await check(pair)).toMatchObject({
     exitCode: 0,
     errors: [],
     warnings: [],
-    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'DELETED_ROWS'],
   });
   const { stdout, exitCode } = await increp('check', pair);
   expect(exitCode).toBe(0);
@@ -168,7 +168,14 @@ slowTest(
     expect(found).toMatchObject({
       exitCode: 0,
       warnings: ['SOURCE_ROLE_CAN_WRITE', 'NULL_KEYS', 'FUTURE_KEYS'],
-      notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_NOT_INDEXED', 'KEY_WITHOUT_TRIGGER', 'LOCAL_TIME'],
+      notes: [
+        'SERVER_INFO',
+        'PG_DUMP',
+        'KEY_NOT_INDEXED',
+        'KEY_WITHOUT_TRIGGER',
+        'LOCAL_TIME',
+        'DELETED_ROWS',
+      ],
     });
     expect(found.find('SOURCE_ROLE_CAN_WRITE')?.message).toBe('the source role may write to items');
     expect(found.find('NULL_KEYS')?.message).toMatch(/^more than 1000 rows have no at/);
@@ -191,7 +198,7 @@ slowTest(
     expect(await check(pair)).toMatchObject({
       exitCode: 0,
       warnings: [],
-      notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER'],
+      notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'DELETED_ROWS'],
     });
   },
 );
@@ -284,7 +291,7 @@ slowTest('a name that is misspelt, a column that is, and a key of a type that or
   expect({ exitCode, errors, notes }).toEqual({
     exitCode: 78,
     errors: ['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED'],
-    notes: ['SERVER_INFO', 'PG_DUMP', 'DISABLED'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'DISABLED', 'DELETED_ROWS'],
   });
   expect(find('TABLE_NOT_FOUND')).toMatchObject({
     table: 'order',
@@ -310,7 +317,7 @@ slowTest(
     expect(taken).toMatchObject({
       exitCode: 3,
       errors: ['STAGING_NAME_CONFLICT'],
-      notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'NAME_TRUNCATED'],
+      notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'NAME_TRUNCATED', 'DELETED_ROWS'],
     });
     await pair.destination.query('DROP TABLE orders_stg');
     expect((await check(pair)).warnings).toEqual(['TABLE_NOT_MANAGED']);

@@ -66,7 +66,9 @@ test('one entry for many tables; a new one is found by the next run, and one tha
   // It has a state still, which can be forgotten.
   const checked = (await increp('check', pair)).stdout.replaceAll(/\s+/g, ' ');
   expect(checked).toContain('belong to no table of tables-config.json: events_2.json');
-  expect((await increp('reset events_2', pair)).stdout).toContain('events_2: reset. The source no longer has');
+  expect((await increp('reset events_2', pair)).stdout).toContain(
+    'events_2: reset. The source no longer has',
+  );
   expect((await sync(pair)).summary.warnings).toEqual([]);
 });
 
