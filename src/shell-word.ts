@@ -24,7 +24,7 @@ const escaped = (character: string): string =>
   NAMED[character] ??
   [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 
-type TableCommand = 'deletes-sql' | 'plan' | 'reset' | 'sequences' | 'status' | 'sync' | 'verify';
+type TableCommand = 'check' | 'deletes-sql' | 'plan' | 'reset' | 'sequences' | 'status' | 'sync' | 'verify';
 
 /** A command of increp for these tables. A name that begins with a dash is not read as an option. */
 export function tablesCommand(

@@ -14,7 +14,7 @@ import {
   outcomeWord,
   formatCounted,
 } from '../format.ts';
-import { tableCommand } from '../shell-word.ts';
+import { tableCommand, tablesCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
 import {
@@ -271,10 +271,20 @@ function failedLines(group: readonly LabeledFailure[], style: Style, { withCause
       : [
           `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
           ...(withCause ? [`  ${printableLine(message)}`] : []),
-          `  next: ${sharedHint(group.map(({ next }) => ({ hint: next }))) ?? 'increp check -v'}`,
+          `  next: ${sharedHint(group.map(({ next }) => ({ hint: next }))) ?? eachStep(group)}`,
         ];
   return lines.flatMap((line) => wrap(`${INDENT}${line}`, style, `${INDENT}    `));
 }
+
+/** The steps differ, and `check` prints them all. With `-v` it prints the step of each table of a large group, too. */
+const eachStep = (group: readonly LabeledFailure[]): string =>
+  group.length > LISTED
+    ? 'increp check -v'
+    : tablesCommand(
+        'check',
+        group.map(({ name }) => name),
+        [],
+      );
 
 const isSame = (one: Failure, other: Failure): boolean =>
   failureKey({ ...one, name: '' }) === failureKey({ ...other, name: '' });
