@@ -182,7 +182,9 @@ export type LeftOutReason =
   /** The default that a user has set at the destination. */
   | { readonly code: 'default-differs'; readonly at: string }
   /** The definition of the constraint. */
-  | { readonly code: 'exclusion' | 'actions'; readonly definition: string };
+  | { readonly code: 'exclusion'; readonly definition: string }
+  /** Only the actions of the constraint are left out, such as ON DELETE CASCADE. */
+  | { readonly code: 'actions'; readonly actions: string; readonly definition: string };
 
 /** In place of a name: each object of this kind. */
 export const ANY = '*';

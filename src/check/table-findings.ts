@@ -19,6 +19,7 @@ import { OWN_WRITES } from '../sync/fence/fence.ts';
 import { MANY, NO_SEQUENCES, type Inspection, type KeyInspection } from './inspect.ts';
 import { lowKeyFindings } from './low-key-findings.ts';
 import { modeFindings } from './mode-findings.ts';
+import { readAgainFindings } from './read-again-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
@@ -34,6 +35,7 @@ export function sourceTableFindings(table: TableFacts, plan: Workable, found: In
     ...(isKeyedPlan(plan)
       ? [
           ...lateFindings(there, plan),
+          ...readAgainFindings(table, plan),
           ...keyFindings(
             there,
             { ...plan, source, replicationKey: sourceColumn(settings.selection, plan.replicationKey) },

@@ -27,6 +27,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
     const { settings, terminal, redact, pipelines } = context;
     const chosen = noTables ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
     const enabled = chosen.filter(({ isEnabled }) => isEnabled).length;
+    const told = new Set<string>();
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
@@ -41,7 +42,10 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
         const findings = found.map((finding) => ({
           ...finding,
           action: finding.action && onlyAtDestination(finding.action, pipeline.name),
+          // The source has its findings at each destination. The errors of a destination stay together.
+          isTold: finding.level !== 'error' && told.has(JSON.stringify(finding)),
         }));
+        for (const finding of found) told.add(JSON.stringify(finding));
         if (!options.json) {
           const how = { tables: enabled, isVerbose: options.verbose };
           terminal.out(redact(formatFindings(findings, terminal.style, how)));

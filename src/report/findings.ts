@@ -1,4 +1,4 @@
-import { LISTED, listed } from '../format.ts';
+import { formatCounted, LISTED, listed } from '../format.ts';
 import { ALIKE, exampleText, sameFailures, sharedHint } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, printableLine, wrapped } from './text.ts';
@@ -10,6 +10,8 @@ interface PrintedFinding {
   readonly message: string;
   readonly action: string | undefined;
   readonly stopsSync?: boolean | undefined;
+  /** Whether it was printed for an earlier destination, word for word. */
+  readonly isTold?: boolean | undefined;
 }
 
 const STYLES = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
@@ -41,7 +43,8 @@ export function formatFindings(
   { tables, isVerbose = false }: Printing = {},
 ): string {
   const paint = painter(style);
-  const printed = isVerbose ? findings : withoutRepeats(findings);
+  const news = isVerbose ? findings : findings.filter(({ isTold }) => isTold !== true);
+  const printed = isVerbose ? news : withoutRepeats(news);
   const groups = [...Map.groupBy(printed, ({ table }) => table)].map(([table, found]) => ({
     table,
     found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
@@ -55,7 +58,12 @@ export function formatFindings(
     ...found.flatMap((finding) => findingLines(finding, style, paint)),
     '',
   ]);
-  return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style)].join('\n')}\n`;
+  const told = findings.length - news.length;
+  const toldLines =
+    told === 0
+      ? []
+      : [...wrapped('', `${formatCounted(told, 'finding')} as above (-v prints each)`, 2, style), ''];
+  return `${[...toldLines, ...lines, ...wrapped('', countLine(findings, tables), 0, style)].join('\n')}\n`;
 }
 
 function withoutRepeats(findings: readonly PrintedFinding[]): readonly GroupedFinding[] {

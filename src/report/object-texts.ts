@@ -32,7 +32,7 @@ const LEFT_OUT: Texts<LeftOutReason> = {
   'default-differs': ({ at }) => `the destination has another default, which increp did not set: ${at}`,
   'unknown-form': () => 'the source prints its definition in a form that increp does not know',
   actions: ({ definition }) =>
-    `it is copied without its actions, which would change rows that the source still has; its whole definition is ${definition}`,
+    `an action would change rows that the source still has, so the foreign key is copied without it; the whole definition is ${definition}`,
   exclusion: ({ definition }) =>
     `increp creates no exclusion constraints, because each would lock the table while it is built: ${definition}`,
 };
@@ -63,8 +63,11 @@ export function plannedObjectLines(
 }
 
 /** Such as: index "a": the destination table has no column "b". */
-export const leftOutLine = (object: NamedObject & { readonly reason: LeftOutReason }): string =>
-  `${objectText(object)}: ${leftOutText(object.reason)}`;
+export function leftOutLine(object: NamedObject & { readonly reason: LeftOutReason }): string {
+  const { reason } = object;
+  const part = reason.code === 'actions' ? `${reason.actions} of ` : '';
+  return `${part}${objectText(object)}: ${leftOutText(reason)}`;
+}
 
 /** Refused objects are warnings, because the copy is not as the settings ask. */
 export function objectWarning(change: ObjectChange): string[] {

@@ -355,32 +355,47 @@ function window(table: PlannedTable): string {
   return `${volume === '' ? 'rows' : `${volume},`} from ${start} on`;
 }
 
+const isReadAgain = ({ hasWork, readAgain }: PlannedTable): boolean => !hasWork && Boolean(readAgain?.rows);
+
+function totalOf(volumes: readonly (Estimated | undefined)[]): {
+  readonly rows: number;
+  readonly bytes: number;
+} {
+  const sum = (of: 'rows' | 'bytes') => volumes.reduce((total, volume) => total + (volume?.[of] ?? 0), 0);
+  return { rows: sum('rows'), bytes: sum('bytes') };
+}
+
 function countLine(tables: readonly PlannedTable[], jobs: number, fault: string | undefined): string {
   const working = tables.filter(({ obstruction }) => !obstruction);
   const blocked = tables.length - working.length;
   const count = (...actions: string[]) => working.filter(({ action }) => actions.includes(action)).length;
   const failed = tables.filter(({ lastFailure }) => lastFailure).length;
+  const ongoing = working.filter(isOngoing);
+  const again = ongoing.filter(isReadAgain);
+  const read = totalOf(working.map(({ estimated, readAgain }) => estimated ?? readAgain));
+  const readAgain = totalOf(again.map((table) => table.readAgain));
+  const share = readAgain.rows === read.rows ? '' : ` (${volumeWords(readAgain)})`;
   const counts: readonly (readonly [tables: number, what: string])[] = [
     [count('refused'), 'REFUSED'],
     [count('not-planned'), 'NOT PLANNED'],
     [blocked, 'WOULD BE REFUSED'],
     [failed, 'FAILED at the last sync'],
     [count('initial'), 'to load'],
-    [count('reset', 'full-refresh'), 'to load again'],
-    [working.filter((table) => isOngoing(table) && table.hasWork).length, 'with changes'],
-    [working.filter((table) => isOngoing(table) && !table.hasWork).length, 'quiet'],
+    [count('reset'), 'to load again'],
+    [count('full-refresh'), 'full-refresh'],
+    [ongoing.filter(({ hasWork }) => hasWork).length, 'with changes'],
+    [ongoing.filter((table) => !table.hasWork && !isReadAgain(table)).length, 'quiet'],
+    [again.length, `quiet but read again${share}`],
     [count('skipped'), 'skipped'],
   ];
   const parts = counts.filter(([found]) => found > 0).map(([found, what]) => `${found} ${what}`);
-  const sum = (of: 'rows' | 'bytes') =>
-    working.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
   const unknown = working.filter(
     (table) => table.hasWork && !isOngoing(table) && table.estimated?.rows === undefined,
   );
   const small = unknown.filter(({ isSmall }) => isSmall).length;
   const large = unknown.length - small;
   const volume = [
-    ...(sum('rows') + sum('bytes') === 0 ? [] : [volumeWords({ rows: sum('rows'), bytes: sum('bytes') })]),
+    ...(read.rows + read.bytes === 0 ? [] : [volumeWords(read)]),
     // There are no statistics, but a load has asked whether the table is small.
     ...(small === 0 ? [] : [formatCounted(small, 'small table')]),
     ...(large === 0 ? [] : [`${formatCounted(large, 'table')} of unknown size`]),

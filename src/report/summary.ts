@@ -383,7 +383,7 @@ function unchangedText(tables: readonly TableOutcome[]): string {
   const unchanged = tables.filter(isUnchanged);
   if (unchanged.length === 0) return '';
   const read = unchanged.filter(({ rowsRead }) => rowsRead > 0).length;
-  return ` (${formatCount(unchanged.length)} without changes${read > 0 ? `, ${formatCount(read)} of them read again` : ''})`;
+  return ` (${formatCount(unchanged.length)} without changes${read > 0 ? `, of which ${formatCount(read)} ${read === 1 ? 'was' : 'were'} read again` : ''})`;
 }
 
 const isUnchanged = (table: TableOutcome): boolean =>

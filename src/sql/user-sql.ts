@@ -3,6 +3,8 @@
  * it cannot end its place in the statement, and finds the functions that it calls.
  */
 
+import { ident } from './identifiers.ts';
+
 export interface SqlFault {
   readonly what: string;
   /** Offset in the text. */
@@ -134,6 +136,20 @@ export function calledIn(text: string): string[] {
       : [],
   );
   return [...new Set(called)];
+}
+
+/** The same SQL with other names of columns. Functions keep their names. */
+export function withNames(text: string, names: ReadonlyMap<string, string>): string {
+  const tokens = [...tokensOf(text)];
+  return tokens
+    .map((token, index) => {
+      const isName = token.kind === 'word' || token.kind === 'quoted name';
+      const next = tokens.slice(index + 1).find(({ kind }) => kind !== 'blank');
+      const name = isName && next?.text !== '(' ? names.get(unquoted(token)) : undefined;
+      if (name === undefined) return token.text;
+      return token.kind === 'word' && /^[a-z_][a-z0-9_]*$/.test(name) ? name : ident(name);
+    })
+    .join('');
 }
 
 /** Words whose result can change without a function call: other rows, the clock, the session. */

@@ -41,6 +41,10 @@ slowTest('plan, check, status, history and verify tell of each of them, under a 
     expect(stdout.split('destination two')[1], command).toMatch(/orders|1 run|0 errors/);
     expect(exitCode, command + stdout + stderr).toBe(0);
   }
+  const printed = async (command: string) =>
+    (await increp(command, pair)).stdout.match(/\[SERVER_INFO\]|\d+ findings? as above/g);
+  expect(await printed('check')).toEqual(['[SERVER_INFO]', expect.stringMatching(/findings? as above$/)]);
+  expect(await printed('check -v')).toEqual(['[SERVER_INFO]', '[SERVER_INFO]']);
 });
 
 slowTest('as JSON each of them names the destination of each table', async () => {

@@ -8,7 +8,10 @@ export const check = (): CommandDescription => ({
   options: {
     Options: [destination(), flag('--webhook', 'send a test message to WEBHOOK_URL and print the response')],
     Output: [
-      flag('-v, --verbose', 'print a problem of many tables for each table, with its statement'),
+      flag(
+        '-v, --verbose',
+        'print a problem of many tables or destinations for each one, with its statement',
+      ),
       json(),
     ],
   },

@@ -64,7 +64,8 @@ export const wantedForeignKeys = (facts: ObjectFacts): (WantedConstraint | LeftO
       ...{ parent: destinationName, hash: definitionHash(kind, definition) },
     };
     if (rest === whole) return wanted;
-    const reason = { code: 'actions', definition: head + whole } as const;
+    const actions = (whole.match(ACTION) ?? []).map((action) => action.trim()).join(' and ');
+    const reason = { code: 'actions', actions, definition: head + whole } as const;
     return [wanted, { kind, name, reason }];
   });
 

@@ -1,6 +1,7 @@
 /** Columns that have another name at the source now: pure. */
 import type { Relation } from '../../schema/relations.ts';
-import { destinationColumn, EVERYTHING, sourceColumn } from '../../schema/selection.ts';
+import { destinationColumn, EVERYTHING, sourceColumn, type Selection } from '../../schema/selection.ts';
+import { withNames } from '../../sql/user-sql.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 /**
@@ -63,4 +64,28 @@ export function unmaskedColumns(
     const now = plain && sourceColumn(selection, plain.name);
     return now === undefined || isTransformed(now) ? [] : [{ column, now }];
   });
+}
+
+/** The settings with the new names, as in tables-config.json. `where` is there only if it changes. */
+export function withNewNames(
+  { transform, rename, where }: Selection,
+  renamed: readonly Unmasked[],
+): { readonly corrected: string; readonly rename: string } {
+  const names = new Map(renamed.map(({ column, now }) => [column, now]));
+  const named = transform.map(({ column, expression }) => [
+    names.get(column) ?? column,
+    withNames(expression, names),
+  ]);
+  const condition = where === null ? null : withNames(where, names);
+  const former = (name: string) => rename.find(({ column }) => column === name)?.to ?? name;
+  const kept = rename.filter(({ column }) => !names.has(column)).map(({ column, to }) => [column, to]);
+  return {
+    corrected: [
+      `"transform": ${JSON.stringify(Object.fromEntries(named))}`,
+      ...(condition === where ? [] : [`"where": ${JSON.stringify(condition)}`]),
+    ].join(', '),
+    rename: JSON.stringify(
+      Object.fromEntries([...kept, ...renamed.map(({ column, now }) => [now, former(column)])]),
+    ),
+  };
 }

@@ -10,11 +10,12 @@ import { tracksVersions } from '../../schema/merged-columns.ts';
 import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { patternOf } from '../../schema/patterns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound, entryKeys, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { unmaskedColumns } from './renamed-columns.ts';
+import { unmaskedColumns, withNewNames } from './renamed-columns.ts';
 
 export function sourceRefusals(now: TableFacts): IncrepError[] {
   const { source, settings } = now;
@@ -34,9 +35,19 @@ export function sourceRefusals(now: TableFacts): IncrepError[] {
   ];
 }
 
-/** If the selection has a fault, its columns are not known. */
-const selectionRefusals = (now: TableFacts, source: Relation): IncrepError[] =>
-  now.selected.fault ? [now.selected.fault] : [...unmasked(now, source), ...columnRefusals(now, source)];
+/**
+ * If the selection has a fault, its columns are not known. An expression that names a renamed column is such a fault, and a
+ * correction of the expression alone would be refused next.
+ */
+function selectionRefusals(now: TableFacts, source: Relation): IncrepError[] {
+  const { fault } = now.selected;
+  if (!fault) {
+    const found = unmasked(now, source, ', so its values would be copied as they are');
+    return [...(found.length > 0 ? found : misspeltMask(now)), ...columnRefusals(now, source)];
+  }
+  const renamed = fault.sqlstate === SQLSTATE.undefinedColumn ? unmasked(now, source, '') : [];
+  return renamed.length > 0 ? renamed : [fault];
+}
 
 /** If the selection names an unknown column, the columns to read are not known, so privileges on them say nothing. */
 const isMisnamed = ({ selected }: TableFacts): boolean => selected.fault?.code === 'COLUMN_NOT_FOUND';
@@ -225,17 +236,16 @@ function columnRefusals(
 }
 
 /** A value that the user hides must not arrive because of a migration. */
-function unmasked(now: TableFacts, source: Relation): IncrepError[] {
+function unmasked(now: TableFacts, source: Relation, effect: string): IncrepError[] {
   const found = unmaskedColumns(now, source);
-  if (found.length === 0) return misspeltMask(now);
-  const { name } = now.settings;
+  if (found.length === 0) return [];
+  const { name, selection } = now.settings;
   const renamed = found.map((each) => `"${each.column}" is now "${each.now}"`).join(', ');
-  const transform = Object.fromEntries(found.map((each) => [each.now, '...']));
-  const rename = JSON.stringify(Object.fromEntries(found.map((each) => [each.now, each.column])));
+  const { corrected, rename } = withNewNames(selection, found);
   return [
     new IncrepError('COLUMN_NOT_FOUND', {
-      what: `the source renamed a column that "transform" of ${printName(now.sourceName)} replaces: ${renamed}, so its values would be copied as they are`,
-      next: `In the entry of table "${name}" in tables-config.json, write the new name: "transform": ${JSON.stringify(transform)}. To keep the former name at the destination, add "rename": ${rename}. To copy the values as they are, remove the column from "transform". The next sync loads the table again.`,
+      what: `the source renamed a column that "transform" of ${printName(now.sourceName)} replaces: ${renamed}${effect}`,
+      next: `In the entry of table "${name}" in tables-config.json, write the new name: ${corrected}. To keep the former name at the destination, set "rename": ${rename}. To copy the values as they are, remove the column from "transform". The next sync loads the table again.`,
     }),
   ];
 }

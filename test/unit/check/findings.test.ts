@@ -190,6 +190,27 @@ test('an index pays only for a larger table, and a key that sees inserts only is
   expect([level('incremental-deduped'), level('incremental-append')]).toEqual(['warning', 'note']);
 });
 
+test('a long lookback whose rows are read again is noted, with what ends that', () => {
+  const noted = (change: Partial<Relation>, lookbackSeconds = 3600) => {
+    const settings = { ...facts().settings, lookbackSeconds };
+    const table = facts({ settings, source: relation(change), destination: undefined });
+    return found(inspection({}, { table }), 'READ_AGAIN');
+  };
+  expect(noted({})).toBeUndefined();
+  expect(noted({ canSelectTable: false }, 10)).toBeUndefined();
+  expect(noted({ canSelectTable: false })).toMatchObject({
+    level: 'note',
+    message: expect.stringMatching(
+      /^each sync reads the rows of the 1h before the cursor again, because role ".+" may not/,
+    ),
+    action: expect.stringMatching(/"lookback", or run at the source: GRANT SELECT ON "public"."orders" TO "/),
+  });
+  expect(noted({ kind: 'partitioned table', hasChildren: true })).toMatchObject({
+    message: expect.stringContaining('because a partition or child table may have been attached'),
+    action: 'If these are many rows, set a shorter "lookback".',
+  });
+});
+
 test('a view that records deleted rows is not told to get an index', () => {
   const deleted_at = column({ name: 'deleted_at', type: 'timestamp with time zone', position: 2 });
   const table = facts({

@@ -187,3 +187,18 @@ test('with -v, a problem of many tables is printed for each of them, with its st
   expect(all.match(/next: CREATE INDEX ON t\d/g)).toHaveLength(3);
   expect(all).toContain('0 errors, 3 warnings');
 });
+
+test('what an earlier destination has printed is only counted, except with -v', () => {
+  const both = FOUND.map((each) => ({ ...each, isTold: each.level !== 'error' }));
+  expect(formatFindings(both, { ...narrow, width: Infinity })).toBe(`3 findings as above (-v prints each)
+
+orders
+  x error    role "a role with a long name" may not read public.orders [PRIVILEGE_MISSING]
+    next: At the source, run: GRANT SELECT ON "public"."orders" TO "a role with a long name"
+
+1 error, 1 warning: sync would fail.
+`);
+  expect(formatFindings(both, narrow, { isVerbose: true })).toBe(
+    formatFindings(FOUND, narrow, { isVerbose: true }),
+  );
+});

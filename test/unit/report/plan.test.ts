@@ -13,6 +13,11 @@ const quiet = (name: string, more: Partial<Planned> = {}): Planned => ({
   ...{ warnings: [], error: undefined, lastFailure: undefined },
   ...more,
 });
+const lastLine = (tables: Parameters<typeof formatPlan>[0]) =>
+  formatPlan(tables, { ...narrow, width: Infinity }, FRAME)
+    .trimEnd()
+    .split('\n')
+    .at(-1);
 const MANY = Array.from({ length: 12 }, (_, index) => quiet(`t${index + 1}`));
 const FAILED = {
   ageSeconds: 60,
@@ -45,6 +50,18 @@ test('a table that is read again although there is nothing new says how much', (
 ~ other  incremental   nothing newer than 7
 `,
   );
+  const blocked = quiet('blocked', { obstruction: { what: 'no', next: 'yes' }, readAgain: { rows: 5 } });
+  expect(lastLine([again, blocked])).toBe(
+    'Plan: 2 tables: 1 WOULD BE REFUSED, 1 quiet but read again; about 300 rows, 6.3 kB to read.',
+  );
+});
+
+test('a full refresh, as in each run, is not counted as a load that repairs something', () => {
+  const load = (name: string, action: string) =>
+    quiet(name, { action, hasWork: true, loader: 'copy', reason: 'why', estimated: { rows: 10, bytes: 50 } });
+  expect(lastLine([load('codes', 'full-refresh'), load('orders', 'reset')])).toBe(
+    'Plan: 2 tables: 1 to load again, 1 full-refresh; about 20 rows, 100 B to read.',
+  );
 });
 
 test('the lookback is a part of what is read, and a small table without statistics is called small', () => {
@@ -59,7 +76,7 @@ test('the lookback is a part of what is read, and a small table without statisti
     'nothing newer than 7; the sync reads the 10s before it again: about 300 rows, 6.3 kB\n',
   );
   expect(text).toContain(
-    '1 quiet; about 11 rows, 264 B, 1 small table, and 1 table of unknown size to read.',
+    '1 with changes, 1 quiet but read again (about 300 rows, 6.3 kB); about 311 rows, 6.6 kB, 1 small table, and 1 table of unknown size to read.',
   );
 });
 

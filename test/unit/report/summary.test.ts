@@ -236,7 +236,7 @@ test('after many tables the end counts those without changes, also if their rows
     }),
   );
   const end = (changes: object) => formatEnding(summary({ tables, ...changes }), 12, plain).trimEnd();
-  expect(end({})).toBe('12 tables ok (11 without changes, 3 of them read again) in 4.2 s');
+  expect(end({})).toBe('12 tables ok (11 without changes, of which 3 were read again) in 4.2 s');
   expect(end({ reportSeconds: 30 })).toMatch(/ in 4\.2 s, and 30\.0 s more to report the run$/);
 });
 

@@ -5,6 +5,7 @@ import {
   faultIn,
   hasChangingWord,
   queryWordsIn,
+  withNames,
   withoutEnd,
 } from '../../../src/sql/user-sql.ts';
 
@@ -114,4 +115,12 @@ test.each([
   ["source.at AT TIME ZONE 'UTC'", []],
 ] as const)('%s begins a subquery with %j', (text, words) => {
   expect(queryWordsIn(text)).toEqual(words);
+});
+
+test.each([
+  [`md5(email) || 'email' -- email`, 'mail', `md5(mail) || 'email' -- email`],
+  ['email(c.EMAIL) || "email" || email_at', 'mail', 'email(c.mail) || "mail" || email_at'],
+  ['lower (email)', 'E-Mail', 'lower ("E-Mail")'],
+])('%s with another name of a column', (text, name, renamed) => {
+  expect(withNames(text, new Map([['email', name]]))).toBe(renamed);
 });
