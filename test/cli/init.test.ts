@@ -282,8 +282,19 @@ describe('what is written', () => {
     await mkdir(join(pair.directory, 'new'));
     const sample = await readFile(new URL('../../tables-config.json', import.meta.url), 'utf8');
     await writeFile(join(pair.directory, 'new', 'tables-config.json'), sample);
-    expect((await init(pair, '--yes --all-tables')).exitCode).toBe(0);
+    const elsewhere = await init(pair, '--yes --all-tables');
+    expect(elsewhere.exitCode).toBe(0);
+    expect(elsewhere.stdout).not.toContain('Git tracks');
     expect(await read(pair, 'tables-config.json')).toContain('"orders"');
+  });
+
+  test('in a clone of increp, a note says that git tracks the file', async () => {
+    await using pair = await freshPair(ordersPreset);
+    await mkdir(join(pair.directory, 'new', '.git'), { recursive: true });
+    await writeFile(join(pair.directory, 'new', 'package.json'), '{\n  "name": "increp"\n}\n');
+    const result = await init(pair, '--yes --all-tables');
+    expect(result.stdout).toMatch(/note: Git tracks tables-config\.json here.*increp -C ~\/shop init/);
+    expect((await init(pair, '--yes --all-tables')).stdout).not.toContain('Git tracks');
   });
 
   test('a secret in a file stays there: its path is written', async () => {
