@@ -1,5 +1,5 @@
 /** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
-import { originOf, withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
+import { originOf, withAnswers, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import type { ExistingTables } from '../../init/existing-tables.ts';
@@ -15,7 +15,7 @@ import {
   type Visit,
 } from '../../init/test-connections.ts';
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
-import { askConnection, askSchema } from './ask-connection.ts';
+import { askConnection, askDestinationSchema, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
 import { areProbablySwapped, directionWarnings, existingAmong, mayBeSwapped } from './existing-tables.ts';
 import type { Dialogue } from './going-back.ts';
@@ -36,9 +36,9 @@ export async function setupByAsking(
   dialogue.done(source.side.description);
   const from = await askSchema(
     dialogue,
-    source.answers,
+    { given: source.answers },
     'SOURCE',
-    (former) => askSourceSchema(dialogue, source.side.schemas, former),
+    ({ former }) => askSourceSchema(dialogue, source.side.schemas, former),
     (_answers, settings) => visitSourceSchema(settings, how),
   );
   const destination = await askConnection(dialogue, from.answers, 'DEST', (settings) =>
@@ -46,21 +46,16 @@ export async function setupByAsking(
   );
   dialogue.done(destination.side.description);
   const servers = { source: source.side.identity, destination: destination.side.identity };
-  const askDestinationSchema = (answers: Answers) =>
+  const askInto = (request: { readonly given: Answers; readonly refused?: string }) =>
     askSchema(
       dialogue,
-      answers,
+      request,
       'DEST',
-      (former) =>
-        dialogue.text({
-          message: 'Schema of the destination tables',
-          initial: former,
-          fallback: from.connection.schema,
-        }),
+      (before) => askDestinationSchema(dialogue, before, from.connection.schema),
       (_answers, settings) =>
         visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
     );
-  let into = await askDestinationSchema(destination.answers);
+  let into = await askInto({ given: destination.answers });
   const { tables, writable, writers, states } = from.side;
   const configured =
     config &&
@@ -102,7 +97,7 @@ export async function setupByAsking(
     if (answer.kind === 'tables') ({ chosen, leftOut } = withoutRefused(setup));
     else if (answer.kind === 'pipeline')
       into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
-    else into = await askDestinationSchema(withoutAnswer(into.answers, 'DEST_SCHEMA'));
+    else into = await askInto({ given: into.answers, refused: into.connection.schema });
   }
 }
 
