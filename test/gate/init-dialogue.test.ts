@@ -397,7 +397,8 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   const url = `${pair.sourceUrl('increp')}?sslmode=require&application_name=etl`;
   const env = { ...settled(pair), SOURCE_URL: undefined };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
-  await dialogue.answer('Host of the source', `jdbc:${url}${ENTER}`);
+  await dialogue.answer('Host of the source', `postgresql://a:p@s/%x@db/shop${ENTER}`);
+  await dialogue.answer('enter the host here', `\u0015jdbc:${url}${ENTER}`);
   await dialogue.answer('not a connection URL', `\u0015reader@db${ENTER}`);
   for (const line of dialogue.seen().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   expect(dialogue.seen()).toMatch(/^└ {2}not a connection URL of the form/m);

@@ -153,7 +153,10 @@ function bastionFault(typed: string): string | undefined {
 }
 
 function faultsOfUrl(text: string): string | undefined {
-  const parsed = parseConnectionUrl(pastedConnection(text));
+  const parsed = parseConnectionUrl(
+    pastedConnection(text),
+    'enter the host here: increp then asks for the password, which needs no encoding',
+  );
   return 'faults' in parsed ? parsed.faults.join('; ') : undefined;
 }
 
