@@ -428,6 +428,13 @@ slowTest('a table of the destination with rows that increp did not write is a wa
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
 });
 
+test('the advice about flags is below the tables that the flags are for', async () => {
+  await using pair = await zoo();
+  const { stdout } = await init(pair, '--yes --all-tables');
+  expect(stdout).toMatch(/full-refresh\):\n[^]*To use these flags[^\n]*\nLeft out:[^]*GRANT SELECT/);
+  expect(stdout.match(/To use these flags/g)).toHaveLength(1);
+});
+
 test('a table of the destination that increp may not read or write is a warning', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
@@ -450,6 +457,9 @@ test('a table of the destination that increp may not read or write is a warning'
       /^role "\w+" may not read public\.orders at the dest.*, whose owner is ".*"dest_name"/,
     ),
   ]);
+  const { stdout } = await init(pair, '--yes --all-tables --force');
+  expect(stdout).toContain('2 tables and their keys; a sync refuses 2 of them');
+  expect(stdout).toContain('A sync refuses, because of the destination: items, orders\n');
 });
 
 test('a table that another session has locked does not stop init', async () => {

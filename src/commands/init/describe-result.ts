@@ -8,7 +8,7 @@ import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import { seesOnlyInserts, versionCaution } from '../../init/key-cautions.ts';
 import type { Setup } from './setup.ts';
-import { directionWarnings } from './existing-tables.ts';
+import { directionWarnings, refusedBy } from './existing-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 export interface InitReport {
@@ -44,8 +44,10 @@ export function formatReport(
       ? []
       : [`  This is root: new files belong to the owner of the directory, user ${owner}.`]),
     ...reasonLines('Read completely at each sync (mode full-refresh):', wholeOf(setup)),
+    ...(namesFlags(setup.leftOut) ? [] : againLines(wholeOf(setup))),
     ...reasonLines('Left out:', setup.leftOut),
-    ...againLines([...wholeOf(setup), ...setup.leftOut]),
+    ...againLines(setup.leftOut),
+    ...refusedLines(setup),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
     ...notes.map((note) => `${paint('dim', 'note:')} ${printable(note)}`),
   ];
@@ -61,9 +63,11 @@ const wholeOf = ({ chosen }: Setup): LeftOut[] =>
 
 const MOST_LEFT_OUT = 30;
 
+const namesFlags = (tables: readonly LeftOut[]): boolean => tables.some(({ next }) => / --[a-z]/.test(next));
+
 /** A second run with other flags would overwrite the file that this run has written. */
 const againLines = (tables: readonly LeftOut[]): string[] =>
-  tables.some(({ next }) => / --[a-z]/.test(next))
+  namesFlags(tables)
     ? [
         '  To use these flags, repeat the command with them and --force. It then writes tables-config.json again.',
       ]
@@ -91,6 +95,14 @@ function reasonLines(head: string, tables: readonly LeftOut[]): string[] {
   ];
 }
 
+/** The warnings below say why. */
+function refusedLines({ existing }: Setup): string[] {
+  const refused = refusedBy(existing);
+  return refused.length === 0
+    ? []
+    : [`A sync refuses, because of the destination: ${printableLine(named(refused, MOST_LEFT_OUT))}`];
+}
+
 const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
 
 export const reportJson = ({ setup, files, warnings, notes, next }: InitReport): object => ({
@@ -106,6 +118,7 @@ export const reportJson = ({ setup, files, warnings, notes, next }: InitReport):
   })),
   read_whole: wholeOf(setup).map(reasonJson),
   left_out: setup.leftOut.map(reasonJson),
+  refused: refusedBy(setup.existing),
   warnings,
   notes,
   next,

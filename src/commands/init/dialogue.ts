@@ -2,7 +2,6 @@
 import { originOf, withAnswers, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
-import type { ExistingTables } from '../../init/existing-tables.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
 import { countText } from '../../init/propose-options.ts';
@@ -17,7 +16,13 @@ import {
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import { askConnection, askDestinationSchema, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
-import { areProbablySwapped, directionWarnings, existingAmong, mayBeSwapped } from './existing-tables.ts';
+import {
+  areProbablySwapped,
+  directionWarnings,
+  existingAmong,
+  mayBeSwapped,
+  refusedBy,
+} from './existing-tables.ts';
 import type { Dialogue } from './going-back.ts';
 import { gaveUp, type PromptChoice } from './prompts.ts';
 import type { Setup } from './setup.ts';
@@ -141,9 +146,6 @@ type DirectionAnswer =
   | { readonly kind: 'schema' }
   | { readonly kind: 'pipeline'; readonly name: string }
   | { readonly kind: 'tables' };
-
-const refusedBy = ({ unclaimed, foreign, unfit }: ExistingTables): string[] =>
-  [...unclaimed, ...foreign, ...unfit].map(({ name }) => name);
 
 function withoutRefused(setup: Setup): ChosenAndLeftOut {
   const refused = refusedBy(setup.existing);
