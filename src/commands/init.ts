@@ -18,7 +18,7 @@ import { triggerNote } from '../init/key-cautions.ts';
 import { readFormerConfig } from '../init/former-config.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from '../pipeline/context.ts';
-import { formatReport, reportJson, warningsOf, type InitReport } from './init/describe-result.ts';
+import { formatReport, reportJson, schemaNote, warningsOf, type InitReport } from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
@@ -152,7 +152,7 @@ function print(
     setup,
     ...written,
     warnings: warningsOf(setup),
-    notes: [aboutTriggers, aboutClone].filter((note) => note !== undefined),
+    notes: [aboutTriggers, schemaNote(setup), aboutClone].filter((note) => note !== undefined),
     next: terminal.style.typedCommand?.('check') ?? 'increp check',
   };
   const redact = redactor(secretsOf(setup, setup.answers.values));

@@ -428,6 +428,17 @@ slowTest('a table of the destination with rows that increp did not write is a wa
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
 });
 
+test('a note says how to copy tables of another schema', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    sourceSql: `${ORDERS_SQL}; CREATE SCHEMA sales; CREATE TABLE sales.items (id int PRIMARY KEY)`,
+  });
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`GRANT USAGE ON SCHEMA sales TO ${user}; GRANT SELECT ON sales.items TO ${user}`);
+  const { stdout } = await init(pair, '--yes --all-tables');
+  expect(stdout).toMatch(/note: The source also has tables in schema sales\..* "schema": "sales"/);
+});
+
 test('the advice about flags is below the tables that the flags are for', async () => {
   await using pair = await zoo();
   const { stdout } = await init(pair, '--yes --all-tables');

@@ -155,6 +155,17 @@ export function warningsOf(setup: Setup): string[] {
   ];
 }
 
+/** How tables of another schema of the source join the pipeline. */
+export function schemaNote({ schemas, source, destination, isOneDatabase }: Setup): string | undefined {
+  const others = schemas.filter(
+    (name) => name !== source.schema && !(isOneDatabase && name === destination.schema),
+  );
+  const [first] = others;
+  return first === undefined
+    ? undefined
+    : `The source also has tables in ${others.length === 1 ? 'schema' : 'the schemas'} ${listed(others)}. To copy such a table, add an entry with "schema": ${JSON.stringify(first)} to tables-config.json ("increp help places").`;
+}
+
 function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] {
   const keys = chosen
     .filter(isKeyed)

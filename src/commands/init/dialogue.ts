@@ -85,6 +85,7 @@ export async function setupByAsking(
       writers,
       areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
       isOneDatabase: isSameDatabase(servers.source, servers.destination),
+      schemas: source.side.schemas.map(({ name }) => name),
     };
     const warnings = directionWarnings(setup);
     if (warnings.length === 0) return setup;

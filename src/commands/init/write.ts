@@ -123,7 +123,7 @@ async function packagedSchema(): Promise<() => string> {
   return () => text;
 }
 
-const HEAD = `# Written by "increp init". It contains passwords, so only you may read it (chmod 600).
+const HEAD = `# Written by "increp init". Only you may read it (chmod 600), because it can contain passwords.
 # Every variable, and the other ways to set one: increp help configuration
 `;
 
