@@ -1,6 +1,6 @@
 /** Prints the result, as text or as JSON, and the next command. */
 import { addressWords } from '../../config/connection/servers.ts';
-import { listed as named } from '../../format.ts';
+import { listed as named, listedNames } from '../../format.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
@@ -85,7 +85,7 @@ function reasonLines(head: string, tables: readonly LeftOut[]): string[] {
     head,
     ...[...alike.values()].flatMap((group) => [
       `  ${printableLine(
-        named(
+        listedNames(
           group.map(({ name }) => name),
           MOST_LEFT_OUT,
         ),
@@ -100,7 +100,7 @@ function refusedLines({ existing }: Setup): string[] {
   const refused = refusedBy(existing);
   return refused.length === 0
     ? []
-    : [`A sync refuses, because of the destination: ${printableLine(named(refused, MOST_LEFT_OUT))}`];
+    : [`A sync refuses, because of the destination: ${printableLine(listedNames(refused, MOST_LEFT_OUT))}`];
 }
 
 const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
