@@ -4,13 +4,25 @@ const needed = [22, 19];
 const found = process.versions.node.split('.').map(Number);
 
 if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
+  const { existsSync } = await import('fs');
+  const { fileURLToPath } = await import('url');
+  const word = (path) => (/^[\w./:@-]+$/.test(path) ? path : "'" + path.replace(/'/g, "'\\''") + "'");
+  const ownNode = ['../node_modules/.bin/node', '../node_modules/node/bin/node']
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find((path) => existsSync(path));
   process.stderr.write(
     'increp needs Node ' +
       needed.join('.') +
       ' or newer; this is ' +
       process.versions.node +
       '.\n' +
-      '  next: install a current Node, or, in a clone, run it as "npx increp", which brings its own.\n',
+      (ownNode === undefined
+        ? '  next: install a current Node, or, in a clone, run "npm ci", which installs one there.\n'
+        : '  next: use the Node of this installation: ' +
+          word(ownNode) +
+          ' ' +
+          word(fileURLToPath(import.meta.url)) +
+          '\n'),
   );
   process.exitCode = 78;
 } else if (process.argv.length === 3 && /^(-V|--version)$/.test(process.argv[2])) {

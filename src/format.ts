@@ -114,6 +114,13 @@ export function listed(names: readonly string[], most: number): string {
   return `${names.slice(0, most).join(', ')}${more}`;
 }
 
+/** A name in a list: in quotes, as in SQL, if it has white space, a comma or a quote. */
+export const nameInList = (name: string): string =>
+  /[\s,"']/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+
+export const listedNames = (names: readonly string[], most: number): string =>
+  listed(names.map(nameInList), most);
+
 interface DeferringRun {
   readonly tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[];
   /** If a sync without the flags of the run does less. */

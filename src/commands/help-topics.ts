@@ -45,13 +45,19 @@ export function helpAbout(words: string, { width, ...rest }: Style): string | un
   // A page is read, and the way to start the program is long in cron.
   const typedCommand = (verb: string) => `increp ${verb}`;
   const style = { ...rest, typedCommand, width: Math.min(width, WIDEST) };
+  if (/^(?:topics?|pages?)$/i.test(words)) return helpAbout(topicOf(INDEX), style);
   const pages = readPages();
   for (const name of new Set([words, words.replaceAll(' ', '_'), words.replaceAll(' ', '-')])) {
     const text = helpAboutName(pages, name, style);
     if (text !== undefined) return text;
   }
-  return foundIn(pages, words, style);
+  const shorter = withoutEnding(words);
+  return foundIn(pages, words, style) ?? (shorter === words ? undefined : helpAbout(shorter, style));
 }
+
+/** `masking` as `mask`, for words that the pages have in a shorter form only. */
+const withoutEnding = (words: string): string =>
+  words.replaceAll(/(?<=\w{3})(?:([b-df-hj-np-rtvwxz])\1)?(?:ing|ed|ers?)\b/gi, '$1');
 
 function helpAboutName(pages: readonly DocumentationPage[], word: string, style: Style): string | undefined {
   const page = pages.find(({ topic }) => topic === word.replace(/^(?:docs\/)?(.*)\.md$/, '$1'));

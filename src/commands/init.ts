@@ -1,4 +1,5 @@
 /** `increp init`: creates a pipeline that can be checked and run. */
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
 import { resolveNewDirectory } from '../config/directory.ts';
@@ -12,11 +13,19 @@ import { otherOwner } from '../ownership.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { isSample } from '../init/config-text.ts';
+import type { Style } from '../report/style.ts';
 import { triggerNote } from '../init/key-cautions.ts';
 import { readFormerConfig } from '../init/former-config.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from '../pipeline/context.ts';
-import { formatReport, reportJson, warningsOf, type InitReport } from './init/describe-result.ts';
+import {
+  deletesNote,
+  formatReport,
+  reportJson,
+  schemaNote,
+  warningsOf,
+  type InitReport,
+} from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
@@ -36,7 +45,12 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
       : await script(answers, how, options);
     options.signal.throwIfAborted();
     await writePlanned(setup, files);
-    print(setup, { files, owner: await otherOwner(directory) }, options);
+    print(
+      setup,
+      { files, owner: await otherOwner(directory) },
+      options,
+      await cloneNote(directory, files, options.terminal.style),
+    );
     return 0;
   } catch (error) {
     const failure = options.signal.aborted ? interrupted(options.signal) : asIncrepError(error);
@@ -118,14 +132,36 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   });
 }
 
-function print(setup: Setup, written: Pick<InitReport, 'files' | 'owner'>, options: InitOptions): void {
+/** In a clone of increp, git tracks the example in tables-config.json. */
+async function cloneNote(
+  directory: string,
+  files: readonly PlannedFile[],
+  { typedCommand }: Style,
+): Promise<string | undefined> {
+  const isChanged = files.some(({ name, change }) => name === 'tables-config.json' && change !== 'none');
+  if (!isChanged || !existsSync(join(directory, '.git'))) return undefined;
+  const { text = '' } = await readText(join(directory, 'package.json'));
+  if (!/^\s*"name": *"increp"/m.test(text)) return undefined;
+  // The command of the help names no directory.
+  const elsewhere = (typedCommand?.('help') ?? 'increp help').replace(/help$/, '-C ~/shop init');
+  return `Git tracks tables-config.json here, because the directory is a clone of increp, so a later "git pull" may stop at it. To keep the pipeline apart from the program, name another directory, such as "${elsewhere}". To move this pipeline: "increp help 'A pipeline in the clone'".`;
+}
+
+function print(
+  setup: Setup,
+  written: Pick<InitReport, 'files' | 'owner'>,
+  options: InitOptions,
+  aboutClone: string | undefined,
+): void {
   const { terminal, json } = options;
-  const note = isDialogue(options) ? undefined : triggerNote(setup.chosen, setup.tables);
+  const aboutTriggers = isDialogue(options) ? undefined : triggerNote(setup.chosen, setup.tables);
   const report = {
     setup,
     ...written,
     warnings: warningsOf(setup),
-    notes: note === undefined ? [] : [note],
+    notes: [aboutTriggers, deletesNote(setup), schemaNote(setup), aboutClone].filter(
+      (note) => note !== undefined,
+    ),
     next: terminal.style.typedCommand?.('check') ?? 'increp check',
   };
   const redact = redactor(secretsOf(setup, setup.answers.values));

@@ -1,7 +1,7 @@
 /** Selects tables and their keys from flags, without a dialogue: pure. */
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import { formatBytes } from '../format.ts';
+import { formatBytes, listedNames } from '../format.ts';
 import { shellWord } from '../shell-word.ts';
 import { possibleKeys, type Obstacle, type TableProposal } from './propose-options.ts';
 
@@ -199,6 +199,8 @@ function reasonOf({ name, keys, mergeKey }: TableProposal): Obstacle {
       };
 }
 
+const COMMA = String.raw` Write a comma in a name as \, in --tables, such as --tables 'a\,b'.`;
+
 function unknownTable(name: string, names: readonly string[], root: string | undefined): IncrepError {
   if (root !== undefined)
     return new IncrepError('USAGE', {
@@ -208,7 +210,7 @@ function unknownTable(name: string, names: readonly string[], root: string | und
   const near = nearest(name, names);
   return new IncrepError('USAGE', {
     what: `the source has no table "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `The tables of the source schema are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`,
+    next: `The tables of the source schema are: ${listedNames(names, 20)}.${names.some((each) => each.includes(',')) ? COMMA : ''}`,
   });
 }
 

@@ -1,5 +1,5 @@
 /** Cautions about the keys of tables that `init` is about to configure: pure. */
-import { listed } from '../format.ts';
+import { listed, listedNames, nameInList } from '../format.ts';
 import { isVersioned, UNENFORCED, versionedStep } from '../schema/key-candidates.ts';
 import { isKeyed, type ChosenTable } from './choose-tables.ts';
 import type { TableProposal } from './propose-options.ts';
@@ -24,7 +24,7 @@ export function triggerNote(
   if (missing.length === 0) return undefined;
   const [key = '', ...otherKeys] = new Set(missing.map(({ replicationKey }) => replicationKey));
   const [sets, it] = otherKeys.length === 0 ? [key, 'it'] : ['the replication keys', 'the key'];
-  const names = listed(
+  const names = listedNames(
     missing.map(({ name }) => name),
     LISTED,
   );
@@ -46,7 +46,7 @@ export function versionCaution(
     );
   if (!first) return undefined;
   const names = listed(
-    [first, ...others].map(({ name, mergeKey }) => `${name} (${mergeKey.join(', ')})`),
+    [first, ...others].map(({ name, mergeKey }) => `${nameInList(name)} (${mergeKey.join(', ')})`),
     LISTED,
   );
   const step =

@@ -1,6 +1,6 @@
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import { LISTED, listed } from '../format.ts';
+import { LISTED, listedNames } from '../format.ts';
 import { nearest } from '../nearest.ts';
 import { printName } from '../schema/names.ts';
 import { isMatch, readPattern, starsOf } from '../schema/patterns.ts';
@@ -73,6 +73,6 @@ function unknown(tables: readonly SelectableTable[], name: string, place: string
       : isPattern(name)
         ? `no table in ${place} matches "${name}"`
         : `no table "${name}" in ${place}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `The tables are: ${listed(names, LISTED)}.`,
+    next: `The tables are: ${listedNames(names, LISTED)}.`,
   });
 }

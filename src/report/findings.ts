@@ -1,4 +1,4 @@
-import { formatCounted, LISTED, listed } from '../format.ts';
+import { formatCounted, LISTED, listedNames } from '../format.ts';
 import { ALIKE, exampleText, sameFailures, sharedHint } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, printableLine, wrapped } from './text.ts';
@@ -100,7 +100,7 @@ function together(
 
 function labelOf(findings: readonly PrintedFinding[]): string {
   const names = findings.flatMap(({ table }) => table ?? []);
-  return `${names.length} tables: ${listed(names, LISTED)}`;
+  return `${names.length} tables: ${listedNames(names, LISTED)}`;
 }
 
 const rank = (level: FindingLevel): number => LEVELS.indexOf(level);

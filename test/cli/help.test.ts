@@ -133,6 +133,11 @@ test('help suggests the nearest name of all that has help', async () => {
     expect((await increp(`help ${typed}`, here())).stderr).toContain(`did you mean "${meant}"?`);
 });
 
+test('help finds a longer form of a word, and the list of the pages', async () => {
+  expect(await helpIn('80', 'help masking')).toBe(await helpIn('80', 'help mask'));
+  expect(await helpIn('80', 'help topics')).toBe(await helpIn('80', 'help docs'));
+});
+
 test('help about a page, an error, a finding and a setting, and about nothing', async () => {
   for (const [word, text] of [
     ['configuration', /^Configuration\n\nA pipeline is a directory/],

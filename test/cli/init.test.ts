@@ -282,8 +282,19 @@ describe('what is written', () => {
     await mkdir(join(pair.directory, 'new'));
     const sample = await readFile(new URL('../../tables-config.json', import.meta.url), 'utf8');
     await writeFile(join(pair.directory, 'new', 'tables-config.json'), sample);
-    expect((await init(pair, '--yes --all-tables')).exitCode).toBe(0);
+    const elsewhere = await init(pair, '--yes --all-tables');
+    expect(elsewhere.exitCode).toBe(0);
+    expect(elsewhere.stdout).not.toContain('Git tracks');
     expect(await read(pair, 'tables-config.json')).toContain('"orders"');
+  });
+
+  test('in a clone of increp, a note says that git tracks the file', async () => {
+    await using pair = await freshPair(ordersPreset);
+    await mkdir(join(pair.directory, 'new', '.git'), { recursive: true });
+    await writeFile(join(pair.directory, 'new', 'package.json'), '{\n  "name": "increp"\n}\n');
+    const result = await init(pair, '--yes --all-tables');
+    expect(result.stdout).toMatch(/note: Git tracks tables-config\.json here.*increp -C ~\/shop init/);
+    expect((await init(pair, '--yes --all-tables')).stdout).not.toContain('Git tracks');
   });
 
   test('a secret in a file stays there: its path is written', async () => {
@@ -361,7 +372,10 @@ describe('what is written', () => {
     );
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain('note: No trigger sets updated_at of orders.');
     const { notes } = (await init(pair, '--yes --tables orders --json --force')).json<InitJson>();
-    expect(notes).toEqual([expect.stringContaining('No trigger sets updated_at of orders.')]);
+    expect(notes).toEqual([
+      expect.stringContaining('No trigger sets updated_at of orders.'),
+      expect.stringContaining('Rows that are deleted at the source stay'),
+    ]);
   });
 });
 
@@ -417,6 +431,24 @@ slowTest('a table of the destination with rows that increp did not write is a wa
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
 });
 
+test('a note says how to copy tables of another schema', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    sourceSql: `${ORDERS_SQL}; CREATE SCHEMA sales; CREATE TABLE sales.items (id int PRIMARY KEY)`,
+  });
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`GRANT USAGE ON SCHEMA sales TO ${user}; GRANT SELECT ON sales.items TO ${user}`);
+  const { stdout } = await init(pair, '--yes --all-tables');
+  expect(stdout).toMatch(/note: The source also has tables in schema sales\..* "schema": "sales"/);
+});
+
+test('the advice about flags is below the tables that the flags are for', async () => {
+  await using pair = await zoo();
+  const { stdout } = await init(pair, '--yes --all-tables');
+  expect(stdout).toMatch(/full-refresh\):\n[^]*To use these flags[^\n]*\nLeft out:[^]*GRANT SELECT/);
+  expect(stdout.match(/To use these flags/g)).toHaveLength(1);
+});
+
 test('a table of the destination that increp may not read or write is a warning', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
@@ -439,6 +471,9 @@ test('a table of the destination that increp may not read or write is a warning'
       /^role "\w+" may not read public\.orders at the dest.*, whose owner is ".*"dest_name"/,
     ),
   ]);
+  const { stdout } = await init(pair, '--yes --all-tables --force');
+  expect(stdout).toContain('2 tables and their keys; a sync refuses 2 of them');
+  expect(stdout).toContain('A sync refuses, because of the destination: items, orders\n');
 });
 
 test('a table that another session has locked does not stop init', async () => {

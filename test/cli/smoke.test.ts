@@ -93,3 +93,16 @@ test.runIf(process.platform === 'linux')(
     expect((await toFullDisk('sync', 'nothing')).exitCode).toBe(64);
   },
 );
+
+test('an old Node names the command with the Node of the installation', async () => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.1.0' } })`;
+  const { exitCode, stderr } = await execa(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(old)}`, BIN, '--version'],
+    { reject: false },
+  );
+  expect(exitCode).toBe(78);
+  expect(stderr).toContain(
+    `next: use the Node of this installation: ${join(PROJECT, 'node_modules/.bin/node')} ${BIN}`,
+  );
+});

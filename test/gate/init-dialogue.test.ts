@@ -367,6 +367,29 @@ test('a destination schema that is the source is asked for again', async () => {
     dialogue.seen().includes('next: Enter another schema, or press Esc to change the connection.'),
   );
   expect(dialogue.seen()).not.toContain('Give DEST_URL');
+  await dialogue.answer('Schema of the destination tables', ENTER);
+  await dialogue.answer('It cannot be empty.', `public${ENTER}`);
+  await dialogue.answer('"public" is the schema that was refused.', CTRL_C);
+});
+
+test('after "write to another schema", the refused schema is not proposed', async () => {
+  await using pair = await freshPair({
+    sourceSql: SHOP,
+    destinationSql: 'CREATE TABLE orders (id int); CREATE SCHEMA copies',
+  });
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(
+    `ALTER TABLE orders OWNER TO CURRENT_USER; REVOKE ALL ON orders FROM ${user} CASCADE; GRANT ALL ON SCHEMA copies TO ${user}`,
+  );
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('● Write to another schema', ENTER);
+  await dialogue.answer('Schema of the destination tables', ENTER);
+  await dialogue.answer('It cannot be empty.', `public${ENTER}`);
+  await dialogue.answer('"public" is the schema that was refused.', `\u0015copies${ENTER}`);
+  expect(await dialogue.wait()).toBe(0);
+  expect(parse(await readFile(join(pair.directory, 'new', '.env'), 'utf8'))['DEST_SCHEMA']).toBe('copies');
 });
 
 test('a pasted URL is hidden, and its encryption is corrected alone', async () => {
@@ -374,7 +397,8 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   const url = `${pair.sourceUrl('increp')}?sslmode=require&application_name=etl`;
   const env = { ...settled(pair), SOURCE_URL: undefined };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
-  await dialogue.answer('Host of the source', `jdbc:${url}${ENTER}`);
+  await dialogue.answer('Host of the source', `postgresql://a:p@s/%x@db/shop${ENTER}`);
+  await dialogue.answer('enter the host here', `\u0015jdbc:${url}${ENTER}`);
   await dialogue.answer('not a connection URL', `\u0015reader@db${ENTER}`);
   for (const line of dialogue.seen().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   expect(dialogue.seen()).toMatch(/^└ {2}not a connection URL of the form/m);

@@ -153,7 +153,10 @@ function bastionFault(typed: string): string | undefined {
 }
 
 function faultsOfUrl(text: string): string | undefined {
-  const parsed = parseConnectionUrl(pastedConnection(text));
+  const parsed = parseConnectionUrl(
+    pastedConnection(text),
+    'enter the host here: increp then asks for the password, which needs no encoding',
+  );
   return 'faults' in parsed ? parsed.faults.join('; ') : undefined;
 }
 
@@ -281,27 +284,60 @@ const QUESTIONS: Readonly<Record<AskedField, AskForField>> = {
 
 const OTHER_SCHEMA = 'Enter another schema, or press Esc to change the connection.';
 
-/** Asks for a schema until one works. The next question starts from the last answer. */
+export interface FormerSchema {
+  readonly former: string | undefined;
+  /** The schema that cannot be used, so that it is not proposed again. */
+  readonly refused: string | undefined;
+}
+
+/** Asks for a schema until one works. The next question starts from the last answer, unless it can never work. */
 export async function askSchema<T>(
   dialogue: Dialogue,
-  given: Answers,
+  { given, refused }: { readonly given: Answers; readonly refused?: string },
   prefix: Prefix,
-  ask: (former: string | undefined) => Promise<string>,
+  ask: (before: FormerSchema) => Promise<string>,
   visit: (answers: Answers, connection: ConnectionSettings) => Promise<T>,
 ): Promise<Reached<T>> {
   const name = `${prefix}_SCHEMA` as const;
-  const asked = async (before: Answers) => withAnswers(before, { [name]: await ask(answerOf(before, name)) });
-  let answers = given.values.has(name) ? given : await asked(given);
+  const asked = async (before: Answers, without?: string) =>
+    withAnswers(before, {
+      [name]: await ask({
+        former: without === undefined ? answerOf(before, name) : undefined,
+        refused: without,
+      }),
+    });
+  let answers = given.values.has(name) && refused === undefined ? given : await asked(given, refused);
   for (;;) {
     const current = answers;
+    let schema: string | undefined;
     try {
       const connection = await dialogue.once(() => connectionOf(current, prefix));
+      ({ schema } = connection);
       return { answers, connection, side: await dialogue.once(() => visit(current, connection)) };
     } catch (error) {
       ensureMendable(error);
-      const next = error.code === 'SAME_DATABASE' ? OTHER_SCHEMA : error.next;
-      dialogue.warn(`${error.message}\n  next: ${next}`);
-      answers = await asked(answers);
+      const isSame = error.code === 'SAME_DATABASE';
+      dialogue.warn(`${error.message}\n  next: ${isSame ? OTHER_SCHEMA : error.next}`);
+      answers = await asked(answers, isSame ? schema : undefined);
     }
   }
 }
+
+/** The schema of the source is proposed, unless it was refused. */
+export const askDestinationSchema = (
+  dialogue: Dialogue,
+  { former, refused }: FormerSchema,
+  proposed: string,
+): Promise<string> =>
+  dialogue.text({
+    id: refused === undefined ? undefined : `DEST_SCHEMA other than ${refused}`,
+    message: 'Schema of the destination tables',
+    initial: former,
+    fallback: proposed === refused ? undefined : proposed,
+    validate: (typed) => schemaFault(typed.trim(), refused),
+  });
+
+const schemaFault = (typed: string, refused: string | undefined): string | undefined =>
+  typed === refused
+    ? `"${typed}" is the schema that was refused. Enter another schema, or press Esc to go back.`
+    : isName(typed);

@@ -1,6 +1,6 @@
 /** Prints the result, as text or as JSON, and the next command. */
 import { addressWords } from '../../config/connection/servers.ts';
-import { listed as named } from '../../format.ts';
+import { listed as named, listedNames } from '../../format.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
@@ -8,7 +8,7 @@ import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import { seesOnlyInserts, versionCaution } from '../../init/key-cautions.ts';
 import type { Setup } from './setup.ts';
-import { directionWarnings } from './existing-tables.ts';
+import { directionWarnings, refusedBy } from './existing-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 export interface InitReport {
@@ -44,8 +44,10 @@ export function formatReport(
       ? []
       : [`  This is root: new files belong to the owner of the directory, user ${owner}.`]),
     ...reasonLines('Read completely at each sync (mode full-refresh):', wholeOf(setup)),
+    ...(namesFlags(setup.leftOut) ? [] : againLines(wholeOf(setup))),
     ...reasonLines('Left out:', setup.leftOut),
-    ...againLines([...wholeOf(setup), ...setup.leftOut]),
+    ...againLines(setup.leftOut),
+    ...refusedLines(setup),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
     ...notes.map((note) => `${paint('dim', 'note:')} ${printable(note)}`),
   ];
@@ -61,9 +63,11 @@ const wholeOf = ({ chosen }: Setup): LeftOut[] =>
 
 const MOST_LEFT_OUT = 30;
 
+const namesFlags = (tables: readonly LeftOut[]): boolean => tables.some(({ next }) => / --[a-z]/.test(next));
+
 /** A second run with other flags would overwrite the file that this run has written. */
 const againLines = (tables: readonly LeftOut[]): string[] =>
-  tables.some(({ next }) => / --[a-z]/.test(next))
+  namesFlags(tables)
     ? [
         '  To use these flags, repeat the command with them and --force. It then writes tables-config.json again.',
       ]
@@ -81,7 +85,7 @@ function reasonLines(head: string, tables: readonly LeftOut[]): string[] {
     head,
     ...[...alike.values()].flatMap((group) => [
       `  ${printableLine(
-        named(
+        listedNames(
           group.map(({ name }) => name),
           MOST_LEFT_OUT,
         ),
@@ -89,6 +93,14 @@ function reasonLines(head: string, tables: readonly LeftOut[]): string[] {
       `    next: ${printable(group[0]?.next ?? '')}`,
     ]),
   ];
+}
+
+/** The warnings below say why. */
+function refusedLines({ existing }: Setup): string[] {
+  const refused = refusedBy(existing);
+  return refused.length === 0
+    ? []
+    : [`A sync refuses, because of the destination: ${printableLine(listedNames(refused, MOST_LEFT_OUT))}`];
 }
 
 const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
@@ -106,6 +118,7 @@ export const reportJson = ({ setup, files, warnings, notes, next }: InitReport):
   })),
   read_whole: wholeOf(setup).map(reasonJson),
   left_out: setup.leftOut.map(reasonJson),
+  refused: refusedBy(setup.existing),
   warnings,
   notes,
   next,
@@ -140,6 +153,23 @@ export function warningsOf(setup: Setup): string[] {
     ...unenforced(chosen, tables),
     ...overruled(answers),
   ];
+}
+
+/** A table in mode full-refresh is as the source at each sync. */
+export const deletesNote = ({ chosen }: Pick<Setup, 'chosen'>): string | undefined =>
+  chosen.some(isKeyed)
+    ? 'Rows that are deleted at the source stay at the destination. To remove them, set "deletes": "hard" in "defaults" of tables-config.json ("increp help deletes").'
+    : undefined;
+
+/** How tables of another schema of the source join the pipeline. */
+export function schemaNote({ schemas, source, destination, isOneDatabase }: Setup): string | undefined {
+  const others = schemas.filter(
+    (name) => name !== source.schema && !(isOneDatabase && name === destination.schema),
+  );
+  const [first] = others;
+  return first === undefined
+    ? undefined
+    : `The source also has tables in ${others.length === 1 ? 'schema' : 'the schemas'} ${listed(others)}. To copy such a table, add an entry with "schema": ${JSON.stringify(first)} to tables-config.json ("increp help places").`;
 }
 
 function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] {

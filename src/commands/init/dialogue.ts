@@ -1,8 +1,7 @@
 /** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
-import { originOf, withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
+import { originOf, withAnswers, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
-import type { ExistingTables } from '../../init/existing-tables.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
 import { countText } from '../../init/propose-options.ts';
@@ -15,9 +14,15 @@ import {
   type Visit,
 } from '../../init/test-connections.ts';
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
-import { askConnection, askSchema } from './ask-connection.ts';
+import { askConnection, askDestinationSchema, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
-import { areProbablySwapped, directionWarnings, existingAmong, mayBeSwapped } from './existing-tables.ts';
+import {
+  areProbablySwapped,
+  directionWarnings,
+  existingAmong,
+  mayBeSwapped,
+  refusedBy,
+} from './existing-tables.ts';
 import type { Dialogue } from './going-back.ts';
 import { gaveUp, type PromptChoice } from './prompts.ts';
 import type { Setup } from './setup.ts';
@@ -36,9 +41,9 @@ export async function setupByAsking(
   dialogue.done(source.side.description);
   const from = await askSchema(
     dialogue,
-    source.answers,
+    { given: source.answers },
     'SOURCE',
-    (former) => askSourceSchema(dialogue, source.side.schemas, former),
+    ({ former }) => askSourceSchema(dialogue, source.side.schemas, former),
     (_answers, settings) => visitSourceSchema(settings, how),
   );
   const destination = await askConnection(dialogue, from.answers, 'DEST', (settings) =>
@@ -46,21 +51,16 @@ export async function setupByAsking(
   );
   dialogue.done(destination.side.description);
   const servers = { source: source.side.identity, destination: destination.side.identity };
-  const askDestinationSchema = (answers: Answers) =>
+  const askInto = (request: { readonly given: Answers; readonly refused?: string }) =>
     askSchema(
       dialogue,
-      answers,
+      request,
       'DEST',
-      (former) =>
-        dialogue.text({
-          message: 'Schema of the destination tables',
-          initial: former,
-          fallback: from.connection.schema,
-        }),
+      (before) => askDestinationSchema(dialogue, before, from.connection.schema),
       (_answers, settings) =>
         visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
     );
-  let into = await askDestinationSchema(destination.answers);
+  let into = await askInto({ given: destination.answers });
   const { tables, writable, writers, states } = from.side;
   const configured =
     config &&
@@ -85,6 +85,7 @@ export async function setupByAsking(
       writers,
       areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
       isOneDatabase: isSameDatabase(servers.source, servers.destination),
+      schemas: source.side.schemas.map(({ name }) => name),
     };
     const warnings = directionWarnings(setup);
     if (warnings.length === 0) return setup;
@@ -102,7 +103,7 @@ export async function setupByAsking(
     if (answer.kind === 'tables') ({ chosen, leftOut } = withoutRefused(setup));
     else if (answer.kind === 'pipeline')
       into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
-    else into = await askDestinationSchema(withoutAnswer(into.answers, 'DEST_SCHEMA'));
+    else into = await askInto({ given: into.answers, refused: into.connection.schema });
   }
 }
 
@@ -146,9 +147,6 @@ type DirectionAnswer =
   | { readonly kind: 'schema' }
   | { readonly kind: 'pipeline'; readonly name: string }
   | { readonly kind: 'tables' };
-
-const refusedBy = ({ unclaimed, foreign, unfit }: ExistingTables): string[] =>
-  [...unclaimed, ...foreign, ...unfit].map(({ name }) => name);
 
 function withoutRefused(setup: Setup): ChosenAndLeftOut {
   const refused = refusedBy(setup.existing);

@@ -150,6 +150,12 @@ function ofOtherPipelines(foreign: readonly ForeignTable[], pipeline: string): W
   ];
 }
 
+/** Each chosen table once, in the order of their names. */
+export const refusedBy = (existing: ExistingTables): string[] =>
+  [
+    ...new Set([...existing.unclaimed, ...existing.foreign, ...existing.unfit].map(({ name }) => name)),
+  ].toSorted();
+
 const ELSEWHERE = 'use another --dest-schema, or set another "dest_name" in tables-config.json.';
 
 function ofOtherSources(foreign: readonly ForeignTable[]): Warning[] {

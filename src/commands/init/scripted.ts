@@ -18,8 +18,9 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
   ensureComplete(answers, options);
   const source = await connectionOf(answers, 'SOURCE');
   const destination = await connectionOf(answers, 'DEST');
+  const { identity, schemas } = await visitSource(source, how);
   const servers = {
-    source: (await visitSource(source, how)).identity,
+    source: identity,
     destination: (await visitDestination(destination, how)).identity,
   };
   await visitDestinationSchema({ source, destination }, servers, how);
@@ -42,6 +43,7 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     existing,
     areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
     isOneDatabase: isSameDatabase(servers.source, servers.destination),
+    schemas: schemas.map(({ name }) => name),
   };
   ensureNotSwapped(setup);
   return setup;

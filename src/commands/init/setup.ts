@@ -47,6 +47,8 @@ export interface Setup {
   /** Whether the catalogs show that source and destination are probably swapped. */
   readonly areSwapped: boolean;
   readonly isOneDatabase: boolean;
+  /** The schemas of the source with tables. */
+  readonly schemas: readonly string[];
   /** Source tables that the role of increp could write to. */
   readonly writable: readonly string[];
 }

@@ -9,7 +9,7 @@ import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
 import { VARIABLES, variable } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
-import { listed } from '../../format.ts';
+import { formatCount, listed } from '../../format.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
@@ -17,6 +17,7 @@ import type { ChosenTable } from '../../init/choose-tables.ts';
 import { countTables } from '../../init/propose-options.ts';
 import { changedConfigText } from '../../init/former-config.ts';
 import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
+import { refusedBy } from './existing-tables.ts';
 import type { Setup } from './setup.ts';
 
 export interface PlannedFile extends Omit<NewFile, 'mayReplace'> {
@@ -43,6 +44,8 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
   const chosen = countTables(setup.tables.filter(({ name }) => names.has(name)));
   const keys = names.size === 1 ? 'its keys' : 'their keys';
   const leftOut = setup.leftOut.length === 0 ? '' : `; ${setup.leftOut.length} left out`;
+  const refused = refusedBy(setup.existing);
+  const ofThese = refused.length === 0 ? '' : `; a sync refuses ${formatCount(refused.length)} of them`;
   const drafts: readonly Draft[] = [
     {
       name: '.env',
@@ -66,7 +69,7 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
             question: `Remove the entries of ${listed(change.removed, LISTED)} from tables-config.json?`,
           }
         : {
-            remark: `${chosen}${chosen.includes(' and ') ? ', with' : ' and'} ${keys}${leftOut}`,
+            remark: `${chosen}${chosen.includes(' and ') ? ', with' : ' and'} ${keys}${ofThese}${leftOut}`,
             text: () => tablesConfigText(setup.chosen),
             isHarmless: isSample,
           }),
@@ -120,7 +123,7 @@ async function packagedSchema(): Promise<() => string> {
   return () => text;
 }
 
-const HEAD = `# Written by "increp init". It contains passwords, so only you may read it (chmod 600).
+const HEAD = `# Written by "increp init". Only you may read it (chmod 600), because it can contain passwords.
 # Every variable, and the other ways to set one: increp help configuration
 `;
 

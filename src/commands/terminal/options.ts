@@ -49,7 +49,11 @@ export function jobsArgument(text: string): number {
   return jobs;
 }
 
+/** Separated by commas. A comma in a name is written as `\,`. */
 export const collect = (value: string, before: readonly string[]): readonly string[] => [
   ...before,
-  ...value.split(',').filter(Boolean),
+  ...value
+    .split(/(?<!\\),/)
+    .filter(Boolean)
+    .map((name) => name.replaceAll(String.raw`\,`, ',')),
 ];

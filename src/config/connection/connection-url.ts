@@ -38,20 +38,28 @@ const ADDRESS_PARAMETERS: readonly string[] = ['host', 'port', 'user', 'password
 const FORM = 'postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require';
 const NOT_A_URL = `not a connection URL of the form ${FORM}; special characters in it must be percent-encoded`;
 
-/** Returns the parts or the faults. No message repeats a piece of the text that could belong to a password. */
-export function parseConnectionUrl(text: string): UrlParts | { readonly faults: readonly string[] } {
-  const read = parametersOf(text);
+/**
+ * Returns the parts or the faults. No message repeats a piece of the text that could belong to a password.
+ * `otherwise`: how a password needs no encoding.
+ */
+export function parseConnectionUrl(
+  text: string,
+  otherwise = 'set the individual variables',
+): UrlParts | { readonly faults: readonly string[] } {
+  const read = parametersOf(text, otherwise);
   if ('faults' in read) return read;
   const faults = faultsOf(read.parameters, text);
   return faults.length > 0 ? { faults } : partsOf(read);
 }
 
-function parametersOf(text: string): ReadConninfo | { readonly faults: readonly string[] } {
+function parametersOf(text: string, otherwise = ''): ReadConninfo | { readonly faults: readonly string[] } {
   const advice = adviceFor(text);
   if (advice !== undefined) return { faults: [`not a connection URL of the form ${FORM}: it ${advice}`] };
   if (!/^\s*(postgres(ql)?:\/\/|\w+\s*=)/i.test(text)) return { faults: [NOT_A_URL] };
   const read = readConninfo(text);
-  return 'fault' in read ? { faults: [`${read.fault}; the form is ${formOf(text, FORM)}`] } : read;
+  if (!('fault' in read)) return read;
+  const way = read.isPassword ? `, or ${otherwise}` : '';
+  return { faults: [`${read.fault}${way}; the form is ${formOf(text, FORM)}`] };
 }
 
 function faultsOf(read: Conninfo, text: string): string[] {

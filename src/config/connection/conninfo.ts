@@ -13,7 +13,10 @@ export interface ReadConninfo {
 }
 
 /** No fault repeats a piece of the text, because it may belong to a password. */
-type ConninfoReading = ReadConninfo | { readonly fault: string };
+type ConninfoReading =
+  | ReadConninfo
+  /** `isPassword`: characters of a password must be encoded. */
+  | { readonly fault: string; readonly isPassword: boolean };
 
 /** The schemes of libpq. increp accepts them in capitals too. */
 const SCHEME = /^postgres(?:ql)?:\/\//i;
@@ -32,10 +35,33 @@ export function readConninfo(text: string): ConninfoReading {
     const repeated = given.filter(([name, value]) => parameters.get(name) !== value).map(([name]) => name);
     return { parameters, repeated: [...new Set(repeated)] };
   } catch (error) {
-    if (error instanceof Unreadable) return { fault: error.message };
-    throw error;
+    if (!(error instanceof Unreadable)) throw error;
+    const password = SCHEME.test(trimmed) ? encodingFault(trimmed.replace(SCHEME, '')) : undefined;
+    return { fault: password ?? error.message, isPassword: password !== undefined };
   }
 }
+
+const ENCODED = [
+  { character: '@', is: /@/, as: '%40' },
+  { character: '/', is: /\//, as: '%2F' },
+  { character: '%', is: /%(?![0-9a-f]{2})/i, as: '%25' },
+  { character: '?', is: /\?/, as: '%3F' },
+] as const;
+
+/** Parameters of the right form, which may contain an "@". */
+const PARAMETERS = /\?[\w.-]+=[^&]*(?:&[\w.-]+=[^&]*)*$/;
+
+/** All characters at once that must be encoded in what is probably the password. A "?" alone is no fault in libpq. */
+function encodingFault(rest: string): string | undefined {
+  const [, password = ''] = /^[^:@/]*:([^]*)@/.exec(rest.replace(PARAMETERS, '')) ?? [];
+  const found = ENCODED.filter(({ is }) => is.test(password));
+  if (found.every(({ character }) => character === '?')) return undefined;
+  const named = inWords(found.map(({ character }) => `"${character}"`));
+  const them = found.length === 1 ? 'it' : 'them';
+  return `a password in the URL contains ${named}; write ${them} as ${inWords(found.map(({ as }) => as))}`;
+}
+
+const inWords = (words: readonly string[]): string => words.join(', ').replace(/, ([^ ]*)$/, ' and $1');
 
 type NamedText = readonly [name: string, value: string];
 
@@ -54,11 +80,8 @@ function pairsOfUrl(text: string): NamedText[] {
   const split = /^((?:\[[^\]]*\]|[^/?[])*)(?:\/([^?]*))?(?:\?([^]*))?$/.exec(others);
   if (!split) throw new Unreadable(BRACKETS);
   const [, servers = '', database = '', query = ''] = split;
-  // The first slash ended the address. A later @ shows that it was part of a password.
-  if (user === '' && database.includes('@')) throw new Unreadable(ENCODE_SLASH);
-  if (servers.includes('@')) throw new Unreadable(ENCODE_AT);
-  // A password with both ends at its "@", and the slash ends what seems to be the host.
-  if (database.includes('@')) throw new Unreadable(ENCODE_BOTH);
+  // A slash ends the address, and an "@" the password. A later "@" shows that they were part of a password.
+  if (servers.includes('@') || database.includes('@')) throw new Unreadable(LATER_AT);
   const addresses = servers.split(',').map(addressOf);
   const isPortGiven = addresses.some(({ port }) => port !== '');
   return [
@@ -72,15 +95,9 @@ function pairsOfUrl(text: string): NamedText[] {
 }
 
 const BRACKETS = 'an IPv6 address in the URL must be in square brackets, as in [2001:db8::1]:5432';
-const ENCODE_SLASH =
-  'a password in the URL contains a "/", which ends the address; write it as %2F, or set the individual variables';
+const LATER_AT = 'there is an "@" behind the host of the URL; write it as %40 if it belongs to a name';
 const NO_NAME =
   'the parameters of the URL must have the form NAME=VALUE, separated by &; write & and ? in a password as %26 and %3F';
-const ENCODE_BOTH =
-  'there is an "@" behind the host of the URL; if a password contains "@" and "/", write them as %40 and %2F, or set the individual variables';
-const ENCODE_AT =
-  'a password in the URL contains an "@", which ends it; write it as %40, or set the individual variables';
-
 /** An empty list of hosts is no list. */
 const joined = (hosts: readonly string[]): string =>
   hosts.every((host) => host === '') ? '' : hosts.join(',');

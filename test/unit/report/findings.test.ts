@@ -107,7 +107,7 @@ test('names that SQL must quote, and names that are words of the text, are in th
     ),
   );
   expect(formatFindings(alike, narrow)).toMatch(
-    /^6 tables: t1, Größe, Odd Name, wei"rd\.tbl, select, table\n/,
+    /^6 tables: t1, Größe, "Odd Name", "wei""rd\.tbl", select, table\n/,
   );
 });
 
