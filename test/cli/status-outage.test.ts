@@ -233,7 +233,7 @@ test('a state directory in which the next sync could not write is a 2 with --exi
     /^1 table: 1 ok; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)$/m,
   );
   expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
-    /Plan: 1 table: 1 quiet; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)\./,
+    /Plan: 1 table: 1 quiet but read again; about 10 rows, .* to read; a sync by user ".+" would fail \(STATE_NOT_WRITABLE\)\./,
   );
   expect(exitCode).toBe(2);
 });
