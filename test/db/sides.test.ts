@@ -88,16 +88,19 @@ test.each(oneIn(2, ['destination', 'source'] as const))(
   },
 );
 
-test.each(oneIn(2, ['source', 'destination'] as const))('the %s is lost while both are compared', async (side) => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  await using proxy = await faultProxy(pair.login(side));
-  await goThrough(pair, side, proxy);
-  proxy.when({ from: 'client', seen: '"orders"', after: 'REPEATABLE READ', fault: 'cut' });
-  const { stdout, exitCode } = await increp('verify', pair);
-  expect(exitCode).toBe(69);
-  expect(stdout).toMatch(new RegExp(`could not be compared\\n +error: ${side} .*CONNECTION_LOST`));
-});
+test.each(oneIn(2, ['source', 'destination'] as const))(
+  'the %s is lost while both are compared',
+  async (side) => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await using proxy = await faultProxy(pair.login(side));
+    await goThrough(pair, side, proxy);
+    proxy.when({ from: 'client', seen: '"orders"', after: 'REPEATABLE READ', fault: 'cut' });
+    const { stdout, exitCode } = await increp('verify', pair);
+    expect(exitCode).toBe(69);
+    expect(stdout).toMatch(new RegExp(`could not be compared\\n +error: ${side} .*CONNECTION_LOST`));
+  },
+);
 
 slowTest('the destination is lost in the catch-up of a load in chunks', async () => {
   await using pair = await freshPair(big());
