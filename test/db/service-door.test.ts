@@ -144,6 +144,24 @@ test('a request that is too large, odd or not allowed gets an answer that says s
   expect((await call('/healthz')).status).toBe(200);
 });
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
+function readerOf({ body }: Response): Reader {
+  if (!body) throw new Error('the answer has no body');
+  return body.getReader();
+}
+
+/** What arrives until `part` is there, otherwise until the stream ends. */
+async function textUntil(reader: Reader, part?: string): Promise<string> {
+  const decoder = new TextDecoder();
+  for (let text = ''; ;) {
+    if (part !== undefined && text.includes(part)) return text;
+    const { value, done } = await reader.read();
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
 test('a session and a stream end with their token, and a cookie counts only at its own host', async () => {
   await using control = await controlPlace();
   const serve = control.start(SERVE);
@@ -174,9 +192,11 @@ test('a session and a stream end with their token, and a cookie counts only at i
   const open = (name: string, value: string) => fetch(`${url}/api/v1/stream`, { headers: { [name]: value } });
   const streams = await Promise.all([open('authorization', `Bearer ${token}`), open('cookie', second)]);
   expect(streams.map(({ status }) => status)).toEqual([200, 200]);
+  const readers = streams.map(readerOf);
+  for (const reader of readers) expect(await textUntil(reader, 'event: status')).toContain('event: status');
   await control.rows(`UPDATE tokens SET revoked_at = now()`);
   expect(await statusFor(second)).toBe(401);
-  for (const stream of streams) expect(await stream.text()).toContain('event: status');
+  for (const reader of readers) await textUntil(reader);
 });
 
 slowTest('no answer to an admin holds a secret, whatever an error says', async () => {
