@@ -13,7 +13,6 @@ import type { Statement } from '../sql/search-path.ts';
 import { WITHOUT_IDENTITY } from '../sql/publications.ts';
 import { publicationsOver } from '../sync/write/publications.ts';
 import {
-  CLOCK,
   CONNECTION_LIMITS,
   DESTINATION_TABLE_OWNERS,
   inspectKeys,
@@ -26,6 +25,7 @@ import {
   WRITABLE_TABLES,
   HAS_LARGE_OBJECTS,
 } from '../sql/inspect.ts';
+import { secondsAhead } from '../postgres/server-clock.ts';
 import { hasRows, type Window } from '../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { previewConversions, type ConversionPreview } from '../sync/load/preview-conversions.ts';
@@ -214,7 +214,6 @@ const FORGOTTEN_SECONDS = 60;
 export async function inspect(context: RunContext, facts: Facts): Promise<Inspection> {
   const { planned, failures } = await planAll(context, facts, ordinaryRequest());
   const plans = new Map(planned.map(({ table, plan }) => [table, plan]));
-  const [source, destination] = [await clockOf(context.source), await clockOf(context.destination)];
   const inspected = await inspectAll(context.source, plans);
   return {
     facts,
@@ -228,8 +227,12 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
       context.source,
       facts.tables.map((table) => table.source),
     ),
-    clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
-    encryption: { source: source.encryption, destination: destination.encryption },
+    clockSkewSeconds:
+      secondsAhead(facts.servers.destination.serverClock) - secondsAhead(facts.servers.source.serverClock),
+    encryption: {
+      source: await context.source.withReading(readEncryption),
+      destination: await context.destination.withReading(readEncryption),
+    },
     limits: {
       source: await limitsOf(context.source),
       destination: await limitsOf(context.destination),
@@ -423,13 +426,8 @@ async function queryRows<T>(
   return z.array(row).parse((await client.query(sql, [...values])).rows);
 }
 
-async function clockOf(database: Database) {
-  return database.withReading(async (client) => {
-    const askedAt = Date.now();
-    const { at } = z.object({ at: z.number() }).parse((await client.query(CLOCK)).rows[0]);
-    return { askedAt, at, encryption: encryptionOf(client) };
-  });
-}
+const readEncryption = (client: pg.ClientBase): Promise<Encryption | undefined> =>
+  Promise.resolve(encryptionOf(client));
 
 async function limitsOf(database: Database): Promise<ConnectionLimits | undefined> {
   const { isPooled } = await database.identity();

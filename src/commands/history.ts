@@ -60,7 +60,7 @@ async function historyOf(
   const [only, ...others] = names;
   const { limit = DEFAULT_LIMIT } = options;
   // Without --limit, the chart has older runs than the list.
-  const charted = options.limit ?? runsThatFit(style);
+  const charted = Math.min(options.limit ?? Infinity, runsThatFit(style));
   const isCharted = only !== undefined && others.length === 0 && !options.json;
   const found = await runHistory(runContext, {
     tables: names.length === 0 ? undefined : names.map(recordNameIn(settings)),
@@ -76,12 +76,7 @@ async function historyOf(
     if (runs.length === 0 && isNarrowed(options)) return 'no matching runs are recorded\n';
     const list = { runs, isMore: found.runs.length > runs.length };
     return isCharted
-      ? formatTableRuns(
-          list,
-          found.runs.slice(-Math.min(charted, runsThatFit(style))),
-          style,
-          nameIn(settings),
-        )
+      ? formatTableRuns(list, found.runs.slice(-charted), style, nameIn(settings))
       : formatRuns(list, style, nameIn(settings));
   };
   return { shown: { ...found, runs }, text: options.json ? '' : format() };

@@ -124,9 +124,9 @@ const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
 const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
   if (status !== 'ok') return [];
   return reasons.flatMap((reason) => {
-    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
+    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
     if (reason.code !== 'drift' || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
     const cause = causeOf(reason.differences);
     if (cause === undefined) return [];

@@ -14,7 +14,9 @@ import { pipelineTroubles, troubledPipeline } from './read/pipeline-trouble.ts';
 import { endRuns } from './waiting-runs.ts';
 
 /** A worker without a sign of life for this long is lost. */
-export const silentSecondsOf = ({ heartbeat }: Timing['serve']): number => heartbeat * 2;
+const silentSecondsOf = ({ heartbeat }: Timing['serve']): number => heartbeat * 2;
+
+export const silentIn = ({ timing }: { readonly timing: Timing }): number => silentSecondsOf(timing.serve);
 
 const runRow = z.object({ run_id: z.string() });
 

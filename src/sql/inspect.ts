@@ -96,8 +96,6 @@ export const DESTINATION_TABLE_OWNERS = /* sql */ `
            AND has_table_privilege(c.oid, 'DELETE'), false) AS "canWrite"
   FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid`;
 
-export const CLOCK = /* sql */ `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`;
-
 /** The grantee of a statement: a role, or PUBLIC for null. */
 const grantee = (role: string | null): string => (role === null || role === '' ? 'PUBLIC' : ident(role));
 

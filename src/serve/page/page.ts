@@ -29,7 +29,7 @@ import { readAssets } from './assets.ts';
 import { renderScreen } from './layout.ts';
 import { pipelineLink } from './links.ts';
 import { loginContent, refusalContent } from './login.ts';
-import { silentSecondsOf } from '../unserved-runs.ts';
+import { silentIn } from '../unserved-runs.ts';
 import { attentionText, overviewContent, PIPELINES_ON_PAGE } from './overview.ts';
 import { pipelineContent, TABLES_ON_PAGE } from './pipeline.ts';
 import { NOTICES } from './questions.ts';
@@ -87,8 +87,6 @@ function addScreens(app: WebApp, parts: WebParts): void {
   app.add({ method: 'get', path: '/runs/:run', access: 'read' }, (context) => runScreen(context, parts));
 }
 
-const silentSeconds = ({ timing }: WebParts): number => silentSecondsOf(timing.serve);
-
 async function overviewScreen(context: WebContext, parts: WebParts): Promise<Response> {
   const actor = actorOf(context);
   const { control } = parts;
@@ -96,12 +94,12 @@ async function overviewScreen(context: WebContext, parts: WebParts): Promise<Res
   const visible = actor.pipelines;
   const [overview, periods, running, workers, queue, pauses] = await Promise.all([
     readOverview(control, {
-      ...{ visible, search, silentSeconds: silentSeconds(parts) },
+      ...{ visible, search, silentSeconds: silentIn(parts) },
       ...{ limit: PIPELINES_ON_PAGE, offset: (page - 1) * PIPELINES_ON_PAGE },
     }),
     readPeriods(control, visible),
     readRunning(control, { visible, pipeline: null, limit: 50 }),
-    readWorkers(control, silentSeconds(parts)),
+    readWorkers(control, silentIn(parts)),
     readQueue(control, visible),
     readPauses(control, null),
   ]);
@@ -127,7 +125,7 @@ async function pipelineScreen(context: WebContext, parts: WebParts): Promise<Res
       ...{ limit: TABLES_ON_PAGE, offset: (page - 1) * TABLES_ON_PAGE },
     }),
     readSchedules(control, name),
-    readServing(control, name, silentSeconds(parts)),
+    readServing(control, name, silentIn(parts)),
     readRunning(control, { ...of, limit: 50 }),
     readRuns(control, { ...of, limit: 50, withoutQuiet: true }),
     readAudit(control, { ...of, limit: 20 }),

@@ -12,7 +12,7 @@ import {
 import type { WebApp, WebParts } from '../web-app.ts';
 import { declareApi } from './declare.ts';
 import { inPipeline, nameSchema, requested } from './schemas.ts';
-import { silentIn } from './status.ts';
+import { silentIn } from '../../unserved-runs.ts';
 
 /** 5,000 tables with many options each. */
 const LARGEST_DEFINITION = 4 * 1024 * 1024;

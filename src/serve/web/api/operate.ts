@@ -7,7 +7,7 @@ import { removeSchedule, setSchedule } from '../../actions/schedules.ts';
 import type { WebApp, WebParts } from '../web-app.ts';
 import { readBlocker } from '../../read/pipeline-trouble.ts';
 import { inJson } from './in-json.ts';
-import { silentIn } from './status.ts';
+import { silentIn } from '../../unserved-runs.ts';
 import { declareApi } from './declare.ts';
 import { durationSchema, inPipeline, inTable, nameSchema, requested, tablesSchema } from './schemas.ts';
 

@@ -22,7 +22,8 @@ import { TABLE_ORDERS } from '../../../sql/control/read/details.ts';
 import type { WebApp, WebParts } from '../web-app.ts';
 import { declareApi } from './declare.ts';
 import { inJson } from './in-json.ts';
-import { readStatus, silentIn } from './status.ts';
+import { silentIn } from '../../unserved-runs.ts';
+import { readStatus } from './status.ts';
 import * as results from './results.ts';
 import { idSchema, inPipeline, inTable, limitSchema, nameSchema, offsetSchema } from './schemas.ts';
 

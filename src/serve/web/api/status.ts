@@ -3,11 +3,9 @@ import type { Actor } from '../../access/roles.ts';
 import { readPauses, readQueue, readRunning } from '../../read/activity.ts';
 import { readOverview } from '../../read/overview.ts';
 import { pipelineTroubles } from '../../read/pipeline-trouble.ts';
-import { silentSecondsOf } from '../../unserved-runs.ts';
+import { silentIn } from '../../unserved-runs.ts';
 import type { WebParts } from '../web-app.ts';
 import { inJson } from './in-json.ts';
-
-export const silentIn = ({ timing }: Pick<WebParts, 'timing'>): number => silentSecondsOf(timing.serve);
 
 export async function readStatus(parts: WebParts, { pipelines: visible }: Actor): Promise<unknown> {
   const { control } = parts;
