@@ -3,7 +3,7 @@ import { formatBytes } from '../format.ts';
 import { hasSystemColumns, type Relation } from '../schema/relations.ts';
 import { SCANNED_BYTES } from '../sync/fence/window-choice.ts';
 import { warning, type Finding } from './finding.ts';
-import type { KeyInspection } from './inspect.ts';
+import type { KeyInspection } from './inspect-keys.ts';
 
 interface CheckedKey {
   readonly name: string;

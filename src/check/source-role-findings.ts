@@ -4,7 +4,8 @@ import type { TableName } from '../schema/names.ts';
 import { ident } from '../sql/identifiers.ts';
 import { createReader, revokeCreate, revokeWrites } from '../sql/inspect.ts';
 import { warning, type Finding } from './finding.ts';
-import type { Inspection, SourceRole, WritableTable } from './inspect.ts';
+import type { Inspection } from './inspect.ts';
+import type { SourceRole, WritableTable } from './inspect-source.ts';
 
 type Situation = Pick<Inspection, 'sourceRole' | 'writable' | 'facts'>;
 
