@@ -76,7 +76,7 @@ function largeLoadFindings({ settings: { name, chunk } }: TableFacts, plan: Work
 }
 
 const READ_IN_GROUPS =
-  'increp reads the partitions in groups if its role has SELECT on each of them, no policy applies, and the entry has no "where" or "transform".';
+  'increp reads the partitions in groups if its role has SELECT on each of them, no policy applies, and SQL of the entry names no column of the table with its schema.';
 
 /** Partitions that fill the lock table of the source, before a sync meets them. */
 function lockFindings(

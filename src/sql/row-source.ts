@@ -77,15 +77,18 @@ export interface TableSelection {
   readonly hasSystemColumns: boolean;
 }
 
-/** `besides` is appended after the table. */
+/** `from` stands in place of the table, and `besides` after it. */
 function tableParts(
   { table, columns, where, hasSystemColumns }: TableSelection,
-  besides: readonly SqlPart[] = [],
+  {
+    from = qualified(table),
+    besides = [],
+  }: { readonly from?: string; readonly besides?: readonly SqlPart[] } = {},
 ): SqlPart[] {
   return [
     'SELECT ',
     ...joined([...columns.map(columnParts), ...(hasSystemColumns ? [['ctid'], ['xmin']] : [])], ', '),
-    ` FROM ${qualified(table)}`,
+    ` FROM ${from}`,
     ...besides,
     ...(where === null ? [] : [' WHERE ', ...inBrackets('where', where)]),
   ];
@@ -94,24 +97,35 @@ function tableParts(
 const textOf = (parts: readonly SqlPart[]): string =>
   parts.map((part) => (typeof part === 'string' ? part : part.text)).join('');
 
+const withoutExpressions = (selection: TableSelection): TableSelection => ({
+  ...selection,
+  columns: selection.columns.filter(({ expression }) => expression === undefined),
+});
+
 export const selectedRows = (selection: TableSelection): SelectedRows => ({
   select: textOf(tableParts(selection)),
-  bare: textOf(
-    tableParts({
-      ...selection,
-      columns: selection.columns.filter(({ expression }) => expression === undefined),
-    }),
-  ),
+  bare: textOf(tableParts(withoutExpressions(selection))),
   label: selection.table.table,
 });
+
+/** SQL of the operator may name the partitioned table in front of a column. */
+const inPlaceOf = ({ table }: TableSelection, read: string): string => `${read} AS ${ident(table.table)}`;
 
 /** The rows of some partitions. The planner flattens it, so conditions on its columns use the indexes of each partition. */
 export const partitionRows = (
   { selection, isUsual }: InGroups,
   partitions: readonly TableName[],
 ): SelectedRows => {
-  const select = partitions.map((table) => textOf(tableParts({ ...selection, table }))).join(' UNION ALL ');
-  return { select, bare: select, label: selection.table.table, isUsual };
+  const reading = (selected: TableSelection) =>
+    partitions
+      .map((partition) => textOf(tableParts(selected, { from: inPlaceOf(selection, qualified(partition)) })))
+      .join(' UNION ALL ');
+  return {
+    select: reading(selection),
+    bare: reading(withoutExpressions(selection)),
+    label: selection.table.table,
+    isUsual,
+  };
 };
 
 export const queriedRows = (query: string, label: string): SelectedRows => ({
@@ -133,10 +147,13 @@ export interface SqlWithQuotes {
 }
 
 /**
- * Each expression is also part of a join condition, where the server accepts only one value per row. It refuses
+ * With `inGroups`, it is described for a partition in place of the table, and locks no partition. Each expression is also part of a join condition, where the server accepts only one value per row. It refuses
  * aggregates, window functions and functions that return rows.
  */
-export function describeTable(selection: TableSelection): SqlWithQuotes {
+export function describeTable(
+  selection: TableSelection,
+  { inGroups }: { readonly inGroups: boolean } = { inGroups: false },
+): SqlWithQuotes {
   const expressions = selection.columns.flatMap(({ column, expression }) =>
     expression === undefined ? [] : [[...inBrackets(`transform.${column}`, expression), ' IS NULL']],
   );
@@ -144,7 +161,10 @@ export function describeTable(selection: TableSelection): SqlWithQuotes {
     expressions.length === 0
       ? []
       : [' JOIN (SELECT) AS "increp one row" ON ', ...joined(expressions, ' OR ')];
-  return describing(tableParts({ ...selection, hasSystemColumns: false }, besides));
+  const from = inGroups
+    ? inPlaceOf(selection, `ONLY ${qualified(selection.table)}`)
+    : qualified(selection.table);
+  return describing(tableParts({ ...selection, hasSystemColumns: false }, { from, besides }));
 }
 
 export const describeQuery = (query: string): SqlWithQuotes =>

@@ -183,12 +183,37 @@ slowTest('a changed shape, null keys and --verify need no more locks', async () 
   expect((await destination.pool.query(`SELECT FROM parts WHERE remark = 'x'`)).rowCount).toBe(20);
 });
 
+const SOME_PARTS = {
+  replication_key: 'changed',
+  where: `parts.id % 10 < 5 AND note <> 'hidden'`,
+  transform: { note: 'upper(parts.note)' },
+};
+
+test('groups of partitions are read by the condition and the expressions of the operator', async () => {
+  await using pair = await partitionedPair({ ...SOME_PARTS, deletes: 'hard', delete_limit: 1 });
+  expect((await sync(pair)).table('parts')).toMatchObject({ rows_inserted: PARTS * 5 });
+  await source.pool.query(`UPDATE part3 SET note = 'new', changed = now() WHERE id IN (31, 39);
+    DELETE FROM part7 WHERE id < 75; UPDATE part8 SET note = 'hidden', changed = now() WHERE id = 80`);
+  expect((await sync(pair, '--deletes')).table('parts')).toMatchObject({
+    rows_updated: 1,
+    rows_deleted: 6,
+  });
+  expect((await increp('verify', pair)).exitCode).toBe(0);
+  const { rows } = await destination.pool.query(
+    `SELECT note, count(*)::int FROM parts GROUP BY note ORDER BY note`,
+  );
+  expect(rows).toEqual([
+    { note: 'NEW', count: 1 },
+    { note: 'OLD', count: PARTS * 5 - 7 },
+  ]);
+});
+
 test('one table that the lock table has no room for fails alone, and the error names the setting', async () => {
-  // A condition of the operator is about the table, and not about its partitions.
+  // With its schema in front, the column is that of the table, and not of a partition.
   await using pair = await partitionedPair({});
   await pair.writeTables([
     { name: 't0', replication_key: 'updated_at', unique_cols: ['id'] },
-    { name: 'parts', replication_key: 'changed', unique_cols: ['id'], where: "note <> ''" },
+    { name: 'parts', replication_key: 'changed', unique_cols: ['id'], where: "public.parts.note <> ''" },
   ]);
   const { exitCode, table } = await trySync(pair);
   expect(exitCode).toBe(3);

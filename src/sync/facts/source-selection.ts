@@ -40,6 +40,7 @@ import {
   selectedRows,
   type SqlWithQuotes,
   type RowSource,
+  type SelectedRows,
   type TableSelection,
 } from '../../sql/row-source.ts';
 import { PINNED_PATH, TO_USUAL_PATH } from '../../sql/search-path.ts';
@@ -91,9 +92,8 @@ const wholeTable = ({ settings: { selection }, name, table }: Selectable): Selec
   types: [],
 });
 
-/** SQL of the operator names the table, so it cannot be read in groups of partitions. */
 function inGroups(table: Relation, selection: Selection, isUsual: boolean): Pick<RowSource, 'inGroups'> {
-  const locks = hasSql(selection) ? undefined : locksOfGroup(table);
+  const locks = locksOfGroup(table);
   return locks === undefined
     ? {}
     : { inGroups: { oid: table.oid, locks, selection: tableSelection(selection, table), isUsual } };
@@ -200,6 +200,8 @@ async function describeAsUsual(
 interface Described {
   readonly fields: readonly SelectField[];
   readonly isUsual: boolean;
+  /** Whether the SQL means the same for a partition in place of the table. Not if it names a column with its schema. */
+  readonly fitsPartitions: boolean;
 }
 
 /** For a table, only the columns of a transform: the catalog describes its own columns better. */
@@ -208,20 +210,27 @@ async function describeSelection(
   { settings, table }: Selectable,
 ): Promise<Attempted<Described>> {
   const { selection } = settings;
-  const description =
-    selection.query !== null
-      ? describeQuery(selection.query)
-      : table && describeTable(tableSelection(selection, table));
-  if (!description) throw new Error('cannot describe a table that does not exist');
-  const { found, isUsual } = await describeAsUsual(client, description.sql);
-  if ('message' in found) return failedWith(refusedSql(settings.name, found, description));
   if (selection.query !== null) {
+    const description = describeQuery(selection.query);
+    const { found, isUsual } = await describeAsUsual(client, description.sql);
+    if ('message' in found) return failedWith(refusedSql(settings.name, found, description));
     const unfit = unfitFields(settings.name, found);
-    return unfit ? failedWith(unfit) : done({ fields: found, isUsual });
+    return unfit ? failedWith(unfit) : done({ fields: found, isUsual, fitsPartitions: false });
   }
+  if (!table) throw new Error('cannot describe a table that does not exist');
   const made = selection.transform.map(({ column }) => destinationColumn(selection, column));
   const isMade = ({ name }: SelectField) => made.includes(name);
-  return done({ fields: found.filter(isMade), isUsual });
+  if (locksOfGroup(table) !== undefined) {
+    const description = describeTable(tableSelection(selection, table), { inGroups: true });
+    const { found, isUsual } = await describeAsUsual(client, description.sql);
+    if (!('message' in found)) return done({ fields: found.filter(isMade), isUsual, fitsPartitions: true });
+    await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
+  }
+  const description = describeTable(tableSelection(selection, table));
+  const { found, isUsual } = await describeAsUsual(client, description.sql);
+  return 'message' in found
+    ? failedWith(refusedSql(settings.name, found, description))
+    : done({ fields: found.filter(isMade), isUsual, fitsPartitions: false });
 }
 
 async function withTypes(
@@ -260,11 +269,21 @@ async function withTypes(
       relation,
       changing,
       isSteady: changing.length === 0 && !sql.some(hasChangingWord),
-      rows: 'select' in source.rows ? { ...source.rows, isUsual } : source.rows,
+      rows: 'select' in source.rows ? describedRows(source.rows, found.value, isUsual) : source.rows,
       types: fields,
     };
   });
 }
+
+const describedRows = (
+  { inGroups: groups, ...rows }: SelectedRows,
+  { fitsPartitions }: Described,
+  isUsual: boolean,
+): SelectedRows => ({
+  ...rows,
+  isUsual,
+  ...(groups && fitsPartitions && { inGroups: { ...groups, isUsual } }),
+});
 
 const textsOf = ({ where, transform, query }: Selection): string[] => [
   ...(where === null ? [] : [where]),

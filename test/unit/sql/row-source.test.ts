@@ -4,6 +4,7 @@ import {
   describeQuery,
   describeTable,
   fromItem,
+  partitionRows,
   queriedRows,
   selectedRows,
 } from '../../../src/sql/row-source.ts';
@@ -57,6 +58,21 @@ test('a window is over the columns that come out', () => {
   const rows = queriedRows('SELECT 1 AS id -- one', 'ones');
   expect(selectWindow(rows, [column({ name: 'id', type: 'bigint' })], window)).toBe(
     `SELECT "id" FROM (\nSELECT 1 AS id -- one\n) AS "ones" WHERE "id" OPERATOR(pg_catalog.>=) '7'::bigint`,
+  );
+});
+
+test('SQL of the operator may name the partitioned table where a partition is read', () => {
+  const selection = {
+    table: { schema: 'public', table: 'parts' },
+    columns: [plain],
+    hasSystemColumns: false,
+  };
+  const groups = { oid: '1', locks: 9, selection: { ...selection, where: 'parts.id > 0' }, isUsual: true };
+  const ofOne = (name: string) => `SELECT "id" FROM "s"."${name}" AS "parts" WHERE (parts.id > 0\n)`;
+  const names = ['one', 'two'].map((name) => ({ schema: 's', table: name }));
+  expect(partitionRows(groups, names).select).toBe(`${ofOne('one')} UNION ALL ${ofOne('two')}`);
+  expect(describeTable({ ...selection, where: null }, { inGroups: true }).sql).toBe(
+    'SELECT * FROM (SELECT "id" FROM ONLY "public"."parts" AS "parts"\n) AS described LIMIT 0',
   );
 });
 
