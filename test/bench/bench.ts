@@ -13,6 +13,7 @@ import { hasProcesses } from './processes.ts';
 import { machineLines } from './report.ts';
 import { FORMAT_VERSION, parseResult, type BenchResult, type ScenarioResult } from './result.ts';
 import { runScenario, type ScenarioKind } from './scenario.ts';
+import { afterBulk } from './scenarios/after-bulk.ts';
 import { incremental } from './scenarios/incremental.ts';
 import { initialCopy, initialDump } from './scenarios/initial-load.ts';
 import { manyTables } from './scenarios/many-tables.ts';
@@ -32,6 +33,7 @@ const KINDS: readonly ScenarioKind[] = [
   initialDump,
   incremental,
   smallChange,
+  afterBulk,
   reread,
 ];
 
