@@ -69,7 +69,7 @@ test.each(oneIn(2, ['destination', 'source'] as const))(
     await using pair = await freshPair('orders');
     await sync(pair);
     await pair.source.query(
-      `INSERT INTO orders SELECT i, 1, repeat('x', 200), now() FROM generate_series(100, 400100) i`,
+      `INSERT INTO orders SELECT i, 1, repeat('x', 200), now() FROM generate_series(100, 100100) i`,
     );
     await using running = startIncrep('sync -v', pair);
     await running.waitForPhase('copy');
