@@ -16,7 +16,12 @@ export interface ChunkProgress {
   done: number;
   /** All chunks; 0 if the table is not loaded in chunks. */
   of: number;
+  /** What this run has read in chunks that are committed, in all its attempts. */
+  rowsRead: number;
+  bytes: number;
 }
+
+export const noChunks = (): ChunkProgress => ({ done: 0, of: 0, rowsRead: 0, bytes: 0 });
 
 /** The transaction of the job is idle until all chunks are done, so it holds no lock that readers wait for. */
 export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
@@ -52,7 +57,7 @@ const STAGING_SPACE =
 /** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
 export function withKeptChunks(
   error: unknown,
-  progress: ChunkProgress,
+  progress: Pick<ChunkProgress, 'done' | 'of'>,
   nextCommand: string | undefined,
 ): unknown {
   if (!(error instanceof IncrepError)) return error;
