@@ -418,6 +418,8 @@ describe('a load that was broken off is forgotten', () => {
     expect(await loads(pair)).toBe(1);
     await increp('reset big', pair);
     expect(await loads(pair)).toBe(0);
+    const staging = await pair.destination.query(`SELECT to_regclass('big_stg') IS NULL AS "isGone"`);
+    expect(staging.rows).toEqual([{ isGone: true }]);
     expect((await sync(pair)).table().reason).toMatch(/there is no destination table yet; in 13 chunks/);
     await expectSameRows(pair, 'big');
   });

@@ -131,6 +131,7 @@ export async function applyPlan(
         progress,
         // The other tables of the run do not need this load again.
         continuingCommand(facts, plan, isInterruption(error) ? request.repeatCommand : undefined),
+        facts,
       );
   }
   if (!result) throw new Error('a transaction ended without a result');
