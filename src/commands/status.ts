@@ -37,7 +37,8 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     const warn = (statuses: Statuses) => {
       // One warning about the directory is enough: the fix is the same.
       const { historyError } = unwritable ? { historyError: undefined } : statuses;
-      warnUnreachable({ ...statuses, historyError, isLocal: options.local }, terminal, redact);
+      const unread = { ...statuses, historyError, isLocal: options.local, hasFailures: !options.json };
+      warnUnreachable(unread, terminal, redact);
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
     const result = await eachDestination(context, {

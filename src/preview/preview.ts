@@ -357,7 +357,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...renamedTableNote(table),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
-      ...schemaNote(table),
+      ...(plan.kind === 'refuse' ? [] : schemaNote(table)),
       ...(plan.kind === 'load' ? keyNotes(table, plan) : []),
       ...(evolution?.warnings ?? []),
       ...(conversion?.warnings ?? []),

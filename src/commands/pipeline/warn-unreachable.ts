@@ -3,7 +3,9 @@ import type { IncrepError } from '../../errors.ts';
 import { LISTED, listed } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
 import { cannotBeReached } from '../../report/error.ts';
-import { printable, wrapLines } from '../../report/text.ts';
+import { isRecorded } from '../../report/same-failure.ts';
+import { printable, printableLine, wrapLines } from '../../report/text.ts';
+import type { RunRecord } from '../../schema/run-record.ts';
 import { userName } from '../../ownership.ts';
 import type { Context } from './context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -14,7 +16,15 @@ interface Unread {
   readonly sourceError?: IncrepError | undefined;
   readonly historyError: IncrepError | undefined;
   /** Tables about which some facts are missing. */
-  readonly tables?: readonly { readonly name: string; readonly problem: IncrepError | undefined }[];
+  readonly tables?: readonly UnreadTable[];
+  /** The failures of the tables were printed. */
+  readonly hasFailures?: boolean;
+}
+
+interface UnreadTable {
+  readonly name: string;
+  readonly problem: IncrepError | undefined;
+  readonly lastFailure?: RunRecord | undefined;
 }
 
 type Speaker = Pick<Context, 'terminal' | 'redact'>;
@@ -48,19 +58,25 @@ export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker):
 }
 
 export function warnUnreachable(
-  { isLocal, unreachable, sourceError, historyError, tables = [] }: Unread,
+  { isLocal, unreachable, sourceError, historyError, tables = [], hasFailures = false }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
+  const sayLine = (text: string) => say(wrapLines(printable(redact(text)), sayStyle));
   const line = (what: string, error: IncrepError) =>
-    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle));
+    sayLine(`${what}${error.message}\n  next: ${error.next}\n`);
+  const reason = (what: string, error: IncrepError) => {
+    const same = hasFailures ? tables.find((table) => hasFailedWith(table, error)) : undefined;
+    if (same) sayLine(`${what}. The reason is the error of ${printableLine(same.name)}.\n`);
+    else line(`${what}. The reason: `, error);
+  };
   if (isLocal) say('note: only the state directory was read (--local)\n');
   if (unreachable)
-    line(
-      `warning: ${cannotBeReached('destination', unreachable)}, so only the state directory was read. The reason: `,
+    reason(
+      `warning: ${cannotBeReached('destination', unreachable)}, so only the state directory was read`,
       unreachable,
     );
-  if (sourceError) line('note: schema changes were not checked. The reason: ', sourceError);
+  if (sourceError) reason('note: schema changes were not checked', sourceError);
   if (historyError) line('warning: ', historyError);
   const incomplete = tables.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));
   // Unreadable state files have the same fix, and each message has another path.
@@ -73,3 +89,7 @@ export function warnUnreachable(
     if (first) line(`warning: the status of ${names} is incomplete: `, first.problem);
   }
 }
+
+const hasFailedWith = ({ lastFailure }: UnreadTable, error: IncrepError): boolean =>
+  lastFailure !== undefined &&
+  isRecorded(error, { code: lastFailure.error_code, message: lastFailure.error_message });
