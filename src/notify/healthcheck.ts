@@ -31,6 +31,8 @@ export interface HealthcheckOptions extends Partial<DeliveryOptions> {
   readonly exitCodeOf: (summary: RunSummary) => number;
   /** Called at most once a run. It names only the origin of the URL, because the path is a token. */
   readonly onFailure: (message: string) => void;
+  /** Called if the start and the end of the run were accepted. */
+  readonly onAccepted?: () => void;
 }
 
 /**
@@ -112,6 +114,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
       const notEnded = await sendEnd(event.summary);
       if (notEnded) report('end', notEnded);
       else if (notBegun) report('start', notBegun);
+      else options.onAccepted?.();
     } catch (error) {
       onFailure(
         `the healthcheck at ${origin} could not be called: ${error instanceof Error ? error.name : 'unknown'}`,

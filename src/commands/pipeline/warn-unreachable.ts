@@ -2,6 +2,9 @@
 import type { IncrepError } from '../../errors.ts';
 import { LISTED, listed } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
+import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
+import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
+import { formatAge } from '../../report/age.ts';
 import { cannotBeReached } from '../../report/error.ts';
 import { isRecorded } from '../../report/same-failure.ts';
 import { printable, printableLine, wrapLines } from '../../report/text.ts';
@@ -35,6 +38,21 @@ const sayText = ({ terminal: { say, sayStyle }, redact }: Speaker, text: string)
 /** Prints the warnings about the patterns of tables-config.json. */
 export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
   for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
+}
+
+/** A webhook or a healthcheck that fails silently looks like a pipeline without failures. */
+export function warnUnreported(failures: ReportFailures, now: Date, speaker: Speaker): void {
+  const age = (at: Date) => `${formatAge((now.getTime() - at.getTime()) / 1000)} ago`;
+  const warn = (failure: ReportFailure | undefined, next: string) => {
+    if (!failure) return;
+    const { message, failedAt, acceptedAt } = failure;
+    const last = acceptedAt
+      ? `the last accepted message was ${age(acceptedAt)}`
+      : 'no message was accepted yet';
+    sayText(speaker, `warning (${age(failedAt)}): ${message}; ${last}\n  next: ${next}\n`);
+  };
+  warn(failures.webhook, TEST_WEBHOOK);
+  warn(failures.healthcheck, CHECK_URL);
 }
 
 /** In the last line of a command that only reads. */
