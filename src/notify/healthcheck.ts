@@ -2,7 +2,7 @@
  * Reports the start and the end of a run to a monitor in the format of healthchecks.io. It never changes the result
  * of the run.
  */
-import { LISTED, listed } from '../format.ts';
+import { LISTED, listedNames } from '../format.ts';
 import type { Listener, RunSummary } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import {
@@ -102,7 +102,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
 
   return async (event) => {
     if (event.type === 'run-started') {
-      const body = `Pipeline ${event.pipeline} starts: ${listed(event.tables, LISTED)}`;
+      const body = `Pipeline ${event.pipeline} starts: ${listedNames(event.tables, LISTED)}`;
       // The run does not wait for this message.
       starting = send({ url: signalUrl(url, '/start', event.runId), body }, { limits: startLimits, signal });
       starting.catch(() => undefined);

@@ -1,6 +1,6 @@
 /** Reports on stderr what `status` and `history` could not read. The result itself is on stdout. */
 import type { IncrepError } from '../../errors.ts';
-import { LISTED, listed } from '../../format.ts';
+import { LISTED, listedNames, nameInList } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
 import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
 import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
@@ -85,7 +85,7 @@ export function warnUnreachable(
     sayLine(`${what}${error.message}\n  next: ${error.next}\n`);
   const reason = (what: string, error: IncrepError) => {
     const same = hasFailures ? tables.find((table) => hasFailedWith(table, error)) : undefined;
-    if (same) sayLine(`${what}. The reason is the error of ${printableLine(same.name)}.\n`);
+    if (same) sayLine(`${what}. The reason is the error of ${printableLine(nameInList(same.name))}.\n`);
     else line(`${what}. The reason: `, error);
   };
   if (isLocal) say('note: only the state directory was read (--local)\n');
@@ -100,7 +100,7 @@ export function warnUnreachable(
   // Unreadable state files have the same fix, and each message has another path.
   for (const same of Map.groupBy(incomplete, ({ problem }) => `${problem.code} ${problem.next}`).values()) {
     const [first] = same;
-    const names = listed(
+    const names = listedNames(
       same.map(({ name }) => name),
       LISTED,
     );
