@@ -167,8 +167,13 @@ export type RunEvent =
       readonly detail?: string;
       /** The session or run that this phase waits for. */
       readonly waitsFor?: string;
-      /** The number of loaded chunks, for a table that is loaded in chunks. */
-      readonly chunks?: { readonly done: number; readonly of: number };
+      /** The number of loaded chunks, for a table that is loaded in chunks, and what this run has read in them. */
+      readonly chunks?: {
+        readonly done: number;
+        readonly of: number;
+        readonly rowsRead?: number;
+        readonly bytes?: number;
+      };
     })
   /**
    * `bytes` is the running total of one copy of one table. `earlier` of these bytes were copied by an interrupted

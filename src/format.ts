@@ -121,6 +121,10 @@ export const nameInList = (name: string): string =>
 export const listedNames = (names: readonly string[], most: number): string =>
   listed(names.map(nameInList), most);
 
+/** A table in a list, with its destination in front if there are several. */
+export const labelInList = ({ name, destination }: Pick<TableOutcome, 'name' | 'destination'>): string =>
+  destination === undefined ? nameInList(name) : `${destination}: ${nameInList(name)}`;
+
 interface DeferringRun {
   readonly tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[];
   /** If a sync without the flags of the run does less. */
@@ -129,7 +133,7 @@ interface DeferringRun {
 
 /** `2 tables deferred to the next run: a, b`; undefined if none is deferred. */
 export function formatDeferred({ tables, repeatCommand }: DeferringRun, most = LISTED): string | undefined {
-  const names = tables.filter(({ isDeferred }) => isDeferred).map(labelOf);
+  const names = tables.filter(({ isDeferred }) => isDeferred).map(labelInList);
   if (names.length === 0) return undefined;
   const noun = names.length === 1 ? 'table' : 'tables';
   const head = `${formatCount(names.length)} ${noun} deferred`;

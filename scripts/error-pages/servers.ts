@@ -222,7 +222,7 @@ psql -c 'SELECT slot_name, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), 
 du -xsh /var/lib/postgresql
 \`\`\``,
       'If the path begins with `pg_tblspc`, the number after it is the oid of a tablespace: `SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = 17140;`',
-      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done, and its staging table needs their space until the load is complete. Other loads and incremental syncs keep nothing: after them, the staging tables (`<table>_stg`) have less than 1 MB.',
+      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done, and its staging table needs their space until the load is complete. To discard the load and free that space, run the command in the message (`increp reset <table>`). Other loads and incremental syncs keep nothing: after them, the staging tables (`<table>_stg`) have less than 1 MB.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: could not extend file "base/16401/16438": No space left on device (DISK_FULL, SQLSTATE 53100)',

@@ -4,19 +4,25 @@ import { ERROR_CLASSES } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
 import { sendTestMessage, type TestResult } from '../notify/test-message.ts';
 import { originOf } from '../notify/webhook.ts';
+import { noteReports } from '../state/report-outcomes-file.ts';
 import { redactor } from '../redact.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { note, type Finding } from './finding.ts';
 
 /** Sends a test message. */
 export async function webhookFinding(
-  settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets'>,
+  settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets' | 'stateDirectory'>,
   { timing, signal }: Pick<RunContext, 'timing' | 'signal'>,
 ): Promise<Finding> {
-  const { webhook, pipeline, secrets } = settings;
+  const { webhook, pipeline, secrets, stateDirectory } = settings;
   if (!webhook)
     return failed('the webhook cannot be tested, because WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
   const result = await sendTestMessage(webhook, { pipeline, redact: redactor(secrets), timing, signal });
+  if (result.why === undefined)
+    await noteReports(
+      stateDirectory,
+      new Map([['webhook', { origin: originOf(webhook.url), failure: undefined }]]),
+    );
   const isSigned = webhook.secret !== undefined;
   const sent = `a test message ("test.ping", format ${webhook.format}, ${isSigned ? 'signed' : 'not signed'}) to WEBHOOK_URL (${masked(webhook.url)})`;
   const after = `after ${formatSeconds(result.seconds)}`;

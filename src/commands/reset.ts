@@ -1,6 +1,6 @@
 /** Deletes the state of tables, so that the next sync loads them again. The destination tables stay readable. */
 import { IncrepError } from '../errors.ts';
-import { LISTED, listed } from '../format.ts';
+import { LISTED, listedNames } from '../format.ts';
 import { printableLine, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { goneAtSource } from '../reset/gone-tables.ts';
@@ -59,7 +59,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
               : GONE;
           for (const [outcome, same] of Map.groupBy(results, textOf)) {
             const names = same.map(({ name }) => printableLine(name));
-            const text = `${listed(names, LISTED)}: ${outcome}`;
+            const text = `${listedNames(names, LISTED)}: ${outcome}`;
             terminal.out(`${wrapLines(text, terminal.style)}\n`);
           }
         }

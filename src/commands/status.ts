@@ -6,13 +6,20 @@ import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { writeFault } from '../state/state-files.ts';
 import { lastFailureJson } from '../status/last-failures.ts';
+import { reportFailures, type ReportFailure, type ReportFailures } from '../status/report-failures.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../status/table-status.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
-import { sayRemarks, unwritableWords, warnUnreachable, warnUnwritable } from './pipeline/warn-unreachable.ts';
+import {
+  sayRemarks,
+  unwritableWords,
+  warnUnreachable,
+  warnUnreported,
+  warnUnwritable,
+} from './pipeline/warn-unreachable.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly destination: readonly string[];
@@ -34,10 +41,12 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const unwritable = await writeFault(settings.stateDirectory);
+    const unreported = await reportFailures(settings);
     const warn = (statuses: Statuses) => {
       // One warning about the directory is enough: the fix is the same.
       const { historyError } = unwritable ? { historyError: undefined } : statuses;
-      warnUnreachable({ ...statuses, historyError, isLocal: options.local }, terminal, redact);
+      const unread = { ...statuses, historyError, isLocal: options.local, hasFailures: !options.json };
+      warnUnreachable(unread, terminal, redact);
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
     const result = await eachDestination(context, {
@@ -59,11 +68,14 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       },
     });
     if (options.json) {
-      terminal.out(redactedJson(toJson(settings.pipeline, result.results, unwritable), redact));
+      terminal.out(
+        redactedJson(toJson(settings.pipeline, result.results, { unwritable, unreported }), redact),
+      );
       for (const { statuses } of result.results) warn(statuses);
     }
     sayRemarks(remarks, context);
     warnUnwritable(unwritable, context);
+    warnUnreported(unreported, new Date(), context);
     return result.exitCode;
   });
 }
@@ -74,14 +86,30 @@ interface DestinationStatuses {
   readonly name: string | undefined;
 }
 
+interface OfPipeline {
+  readonly unwritable: IncrepError | undefined;
+  readonly unreported: ReportFailures;
+}
+
+const unreportedJson = (failure: ReportFailure | undefined) =>
+  failure
+    ? {
+        message: failure.message,
+        failed_at: failure.failedAt.toISOString(),
+        last_accepted_at: failure.acceptedAt?.toISOString() ?? null,
+      }
+    : null;
+
 function toJson(
   pipeline: string,
   results: readonly DestinationStatuses[],
-  unwritable: IncrepError | undefined,
+  { unwritable, unreported }: OfPipeline,
 ): object {
   const head = {
     ...{ type: 'status', format_version: FORMAT_VERSION, pipeline },
     state_directory_error: unwritable ? errorToJson(unwritable) : null,
+    webhook_error: unreportedJson(unreported.webhook),
+    healthcheck_error: unreportedJson(unreported.healthcheck),
   };
   const [only] = results;
   if (only && only.name === undefined) return { ...head, ...statusesJson(only) };

@@ -2,7 +2,7 @@
  * Reports the start and the end of a run to a monitor in the format of healthchecks.io. It never changes the result
  * of the run.
  */
-import { LISTED, listed } from '../format.ts';
+import { LISTED, listedNames } from '../format.ts';
 import type { Listener, RunSummary } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import {
@@ -31,6 +31,8 @@ export interface HealthcheckOptions extends Partial<DeliveryOptions> {
   readonly exitCodeOf: (summary: RunSummary) => number;
   /** Called at most once a run. It names only the origin of the URL, because the path is a token. */
   readonly onFailure: (message: string) => void;
+  /** Called if the start and the end of the run were accepted. */
+  readonly onAccepted?: () => void;
 }
 
 /**
@@ -100,7 +102,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
 
   return async (event) => {
     if (event.type === 'run-started') {
-      const body = `Pipeline ${event.pipeline} starts: ${listed(event.tables, LISTED)}`;
+      const body = `Pipeline ${event.pipeline} starts: ${listedNames(event.tables, LISTED)}`;
       // The run does not wait for this message.
       starting = send({ url: signalUrl(url, '/start', event.runId), body }, { limits: startLimits, signal });
       starting.catch(() => undefined);
@@ -112,6 +114,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
       const notEnded = await sendEnd(event.summary);
       if (notEnded) report('end', notEnded);
       else if (notBegun) report('start', notBegun);
+      else options.onAccepted?.();
     } catch (error) {
       onFailure(
         `the healthcheck at ${origin} could not be called: ${error instanceof Error ? error.name : 'unknown'}`,

@@ -24,6 +24,8 @@ export interface WebhookOptions extends Partial<DeliveryOptions> {
    * Called once for each failure. It names only the origin of the URL, because the path and the query contain tokens.
    */
   readonly onFailure: (message: string) => void;
+  /** Called for each message that was accepted. */
+  readonly onAccepted?: () => void;
 }
 
 /** The state that is kept during one run. */
@@ -66,7 +68,7 @@ function failureText(origin: string, { type }: WebhookMessage, undelivered: Unde
 }
 
 export function webhookListener(options: WebhookOptions): Listener {
-  const { webhook, redact, onFailure, timing } = options;
+  const { webhook, redact, onFailure, onAccepted, timing } = options;
   const { limits = deliveryLimits(timing, timing.delivery.webhookTotal) } = options;
   const origin = originOf(webhook.url);
   const runSignal = options.signal && afterwards(options.signal, timing.shutdown);
@@ -86,7 +88,7 @@ export function webhookListener(options: WebhookOptions): Listener {
       // The message about an interrupted run is sent after the signal has fired.
       signal: isTableMessage(message) ? options.signal : runSignal,
     });
-    if (!undelivered) return;
+    if (!undelivered) return onAccepted?.();
     memory = { ...memory, undelivered };
     onFailure(failureText(origin, message, undelivered));
   }

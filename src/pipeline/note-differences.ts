@@ -1,6 +1,6 @@
 /** After a run: what `--verify` found, and which tables a comparison has found to differ. */
 import type { RunSummary, TableOutcome } from '../events.ts';
-import { labelOf, LISTED, listed, utcTime } from '../format.ts';
+import { LISTED, listed, utcTime, labelInList } from '../format.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
@@ -22,7 +22,7 @@ export async function noteDifferences(
     const succeeded = new Map(own.flatMap((table) => (table.status === 'ok' ? [[table.name, table]] : [])));
     for (const { table, since } of await noteComparisons(settings.stateDirectory, results)) {
       const outcome = succeeded.get(nameOf(table));
-      if (outcome) different.push({ name: outcome.name, label: labelOf(outcome), since });
+      if (outcome) different.push({ name: outcome.name, label: labelInList(outcome), since });
     }
   }
   const [first] = different.toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));

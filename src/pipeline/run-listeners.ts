@@ -1,11 +1,12 @@
 /** The listeners of a run that need no terminal: both histories, metrics, the webhook, the healthcheck. */
 import { healthcheckListener } from '../notify/healthcheck.ts';
-import { webhookListener } from '../notify/webhook.ts';
+import { originOf, webhookListener } from '../notify/webhook.ts';
 import { historyListener } from '../observe/history-listener.ts';
 import { Database } from '../postgres/database.ts';
 import { clockError } from '../postgres/server-clock.ts';
 import { destinationHistory } from '../postgres/run-history.ts';
 import { localHistory } from '../state/local-history.ts';
+import { noteReports, type NewOutcome, type ReportTarget } from '../state/report-outcomes-file.ts';
 import { markRunning } from '../state/running-runs.ts';
 import { exitCodeOf } from '../sync/run/run.ts';
 import type { PipelineContext } from './context.ts';
@@ -20,8 +21,9 @@ interface ListeningOptions {
   readonly onWait?: (what: string) => void;
 }
 
-const TEST_WEBHOOK = 'Test WEBHOOK_URL with "increp check --webhook".';
-const CHECK_URL = 'Check HEALTHCHECK_URL.';
+/** What to do if a message was not accepted. */
+export const TEST_WEBHOOK = 'Test WEBHOOK_URL with "increp check --webhook".';
+export const CHECK_URL = 'Check HEALTHCHECK_URL.';
 
 /** A new listener needs a change of this function and a file of its own. Dispose it at the end of the run. */
 export function listenToRun(context: PipelineContext, options: ListeningOptions): AsyncDisposable {
@@ -30,7 +32,6 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
   const { warn, isWhole, onWait } = options;
   const attemptAt = (what: string) => (attempt: number, attempts: number) =>
     onWait?.(`${what}, attempt ${attempt} of ${attempts}`);
-  const warnWith = (next: string) => (message: string) => warn(`${message}. ${next}`);
   // The metrics come before listeners that wait for a server, because after a signal there is little time.
   if (isWhole && settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const { webhook, healthcheckUrl: url } = settings;
@@ -68,11 +69,22 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
       );
     return mark;
   });
+  const reports = new Map<ReportTarget, NewOutcome>();
+  const noting = (target: ReportTarget, address: string, next: string) => {
+    const origin = originOf(address);
+    return {
+      onFailure: (message: string) => {
+        reports.set(target, { origin, failure: message });
+        warn(`${message}. ${next}`);
+      },
+      onAccepted: () => void reports.set(target, { origin, failure: undefined }),
+    };
+  };
   if (webhook)
     listen(
       webhookListener({
         ...{ webhook, redact, signal, timing },
-        onFailure: warnWith(TEST_WEBHOOK),
+        ...noting('webhook', webhook.url, TEST_WEBHOOK),
         onAttempt: attemptAt('the webhook'),
       }),
     );
@@ -82,12 +94,13 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
     listen(
       healthcheckListener({
         ...{ url, redact, exitCodeOf, signal, timing },
-        onFailure: warnWith(CHECK_URL),
+        ...noting('healthcheck', url, CHECK_URL),
         onAttempt: attemptAt('the healthcheck'),
       }),
     );
   return {
     [Symbol.asyncDispose]: async () => {
+      await noteReports(settings.stateDirectory, reports);
       await Promise.all([...histories, ...marks].map((resource) => resource[Symbol.asyncDispose]()));
     },
   };

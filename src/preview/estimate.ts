@@ -25,6 +25,8 @@ export interface Estimate {
    * undefined.
    */
   readonly window: Volume | undefined;
+  /** The rows and bytes that changed since an interrupted load began; otherwise undefined. */
+  readonly changes: Volume | undefined;
   /** A warning of rows without a replication key, which an incremental sync does not read. */
   readonly nullKeys: readonly string[];
 }
@@ -74,7 +76,11 @@ export async function estimateReading(
     const { where, query } = table.settings.selection;
     return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
   });
-  const countable = windows.filter(({ plan, window }) => isInIndex(plan.source, window));
+  const countable = windows.filter(isCountable);
+  const changes = readable.flatMap(({ table, plan }): EstimatedRead[] =>
+    plan.kind === 'load' ? sinceLoad(table, plan).map((window) => ({ table, plan, window })) : [],
+  );
+  const countableChanges = changes.filter(isCountable);
   const nulls = readable.flatMap(({ table, plan, asksNullKeys }) =>
     plan.kind === 'incremental' && asksNullKeys
       ? nullKeyQuestion(table.sourceRows, table.settings, plan.source).map((question) => ({
@@ -85,16 +91,21 @@ export async function estimateReading(
   );
   const answers = await source.readEach([
     ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
-    ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
-    ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, MOST_COUNTED)),
+    ...windows.map(explain),
+    ...countable.map(count),
     ...nulls.map(({ question }) => question),
+    ...changes.map(explain),
+    ...countableChanges.map(count),
   ]);
-  const answersFrom = (from: number, asked: readonly { readonly table: TableFacts }[]) =>
-    new Map(asked.map(({ table }, index) => [table, answers[from + index]]));
-  const marks = answersFrom(0, readable);
-  const explained = answersFrom(readable.length, windows);
-  const counts = answersFrom(readable.length + windows.length, countable);
-  const nullCounts = answersFrom(readable.length + windows.length + countable.length, nulls);
+  const left = answers.values();
+  const answersTo = (asked: readonly { readonly table: TableFacts }[]) =>
+    new Map(asked.map(({ table }) => [table, left.next().value]));
+  const marks = answersTo(readable);
+  const explained = answersTo(windows);
+  const counts = answersTo(countable);
+  const nullCounts = answersTo(nulls);
+  const explainedChanges = answersTo(changes);
+  const changeCounts = answersTo(countableChanges);
   return new Map(
     readable.map(({ table, plan: { keyType } }) => [
       table,
@@ -103,10 +114,19 @@ export async function estimateReading(
         explained: explained.get(table),
         counted: counts.get(table),
         nulls: nullCounts.get(table),
+        explainedChanges: explainedChanges.get(table),
+        changes: changeCounts.get(table),
       }),
     ]),
   );
 }
+
+const isCountable = ({ plan, window }: EstimatedRead) => isInIndex(plan.source, window);
+
+const explain = ({ table, plan, window }: EstimatedRead) =>
+  explainWindow(table.sourceRows, plan.source.columns, window);
+
+const count = ({ table, window }: EstimatedRead) => countWindow(table.sourceRows, window, MOST_COUNTED);
 
 type QueryAnswer = Attempted<pg.QueryResult> | undefined;
 
@@ -114,17 +134,21 @@ type QueryAnswer = Attempted<pg.QueryResult> | undefined;
 function estimateOf(
   { settings }: TableFacts,
   keyType: KeyType,
-  answers: Readonly<Record<'mark' | 'explained' | 'counted' | 'nulls', QueryAnswer>>,
+  answers: Readonly<
+    Record<'mark' | 'explained' | 'counted' | 'nulls' | 'explainedChanges' | 'changes', QueryAnswer>
+  >,
 ): Attempted<Estimate> {
   const failure = Object.values(answers).find((answer) => answer?.kind === 'failed');
   if (failure) return failure;
   const rowOf = (answer: QueryAnswer): unknown =>
     answer?.kind === 'done' ? answer.value.rows[0] : undefined;
-  const { mark, explained, counted, nulls } = answers;
-  const count = counted && countRow.parse(rowOf(counted)).rows;
+  const { mark, explained, counted, nulls, explainedChanges, changes } = answers;
+  const volumeIn = (plan: QueryAnswer, rows: QueryAnswer) =>
+    plan && volumeOf(rowOf(plan), rows && countRow.parse(rowOf(rows)).rows);
   return done({
     high: readMark(keyType, rowOf(mark)).high,
-    window: explained && volumeOf(rowOf(explained), count),
+    window: volumeIn(explained, counted),
+    changes: volumeIn(explainedChanges, changes),
     nullKeys: nullKeyText(settings, rowOf(nulls)),
   });
 }
@@ -140,6 +164,16 @@ const widest = (facts: TableFacts, plan: IncrementalPlan): Window => ({
   lookbackSeconds: facts.settings.lookbackSeconds,
   nullKeys: facts.settings.nullKeys,
 });
+
+/** The window that a load in chunks reads after its last chunk. */
+function sinceLoad(facts: TableFacts, plan: KeyedLoadPlan): Window[] {
+  if (plan.chunking.kind !== 'chunks' || !plan.chunking.resumed) return [];
+  const { record } = plan.chunking.resumed.header;
+  const since: TableFacts = { ...facts, saved: { kind: 'record', record, warnings: [] } };
+  const from = windowStart(knownBefore(since, plan), []) ?? record.cursor;
+  const { lookbackSeconds, nullKeys } = facts.settings;
+  return [{ ...everything(plan), from, lookbackSeconds, nullKeys }];
+}
 
 const everything = ({ replicationKey, keyType }: KeyedLoadPlan): Window => ({
   replicationKey,

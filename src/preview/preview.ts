@@ -314,7 +314,12 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
     rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
     loader: plan.kind === 'load' && plan.adoption !== 'compare' ? plan.loader.loader : undefined,
     loaderCause: plan.kind === 'load' && !plan.loader.isAgainstWish ? plan.loader.cause : undefined,
-    estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
+    estimated:
+      plan.kind === 'load'
+        ? toLoad && restOf(toLoad, plan, estimate?.changes)
+        : hasWork
+          ? estimate?.window
+          : undefined,
     readAgain: plan.kind === 'incremental' && !hasWork && !verdict ? estimate?.window : undefined,
     whole,
     resetAt: resetAtOf(saved),
@@ -352,7 +357,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...renamedTableNote(table),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
-      ...schemaNote(table),
+      ...(plan.kind === 'refuse' ? [] : schemaNote(table)),
       ...(plan.kind === 'load' ? keyNotes(table, plan) : []),
       ...(evolution?.warnings ?? []),
       ...(conversion?.warnings ?? []),
@@ -388,9 +393,14 @@ const refusedConversion = (conversion: ConversionPreview | undefined): Obstructi
 const schemaNote = ({ destinationSchema: { exists }, destinationName: { schema } }: TableFacts): string[] =>
   exists ? [] : [`the destination has no schema "${schema}" yet, and the sync creates it`];
 
-/** The missing part of an interrupted load. Later changes are not included. */
-function restOf({ rows, bytes }: Volume, { chunking }: LoadPlan): Volume {
+/** The missing part of an interrupted load, with the changes since it began. */
+function restOf({ rows, bytes }: Volume, { chunking }: LoadPlan, changes?: Volume): Volume {
   if (chunking.kind !== 'chunks' || !chunking.resumed) return { rows, bytes };
   const share = 1 - chunking.resumed.done.length / chunking.starts.length;
-  return { rows: rows === undefined ? undefined : rows * share, bytes: bytes * share };
+  const isDone = share === 0;
+  return {
+    rows: isDone ? changes?.rows : rows === undefined ? undefined : rows * share + (changes?.rows ?? 0),
+    bytes: bytes * share + (changes?.bytes ?? 0),
+    isMore: changes?.isMore ?? false,
+  };
 }

@@ -1,5 +1,5 @@
 /** Formats the failures of many tables: each failure once, at the end, which a terminal shows. */
-import { formatCount, LISTED, listed } from '../format.ts';
+import { formatCount, LISTED, listedNames } from '../format.ts';
 import { codesText } from './error.ts';
 import { sameFailures, sharedHint, type NamedFailure } from './same-failure.ts';
 import { printable, printableLine } from './text.ts';
@@ -15,7 +15,7 @@ export function groupedLines(word: 'FAILED' | 'DRIFT', found: readonly GroupedFa
     const count = names.length === 1 ? '' : `${formatCount(names.length)} tables: `;
     const shared = sharedHint(group);
     return [
-      `${word} ${count}${listed(names, LISTED)}${first.code === '' ? '' : ` (${codesText(first.code, first.sqlstate)})`}`,
+      `${word} ${count}${listedNames(names, LISTED)}${first.code === '' ? '' : ` (${codesText(first.code, first.sqlstate)})`}`,
       `  ${word === 'FAILED' ? 'error: ' : ''}${printableLine(first.message)}`,
       ...(first.hint === '' ? [] : [`  next: ${printable(shared ?? first.hint)}`]),
       ...(shared !== undefined ? [] : [`  The other tables need the same, with their own names.`]),

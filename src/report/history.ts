@@ -1,5 +1,5 @@
 /** Formats the last runs. The newest run is at the bottom, where a terminal shows it. */
-import { formatBytes, formatCount, formatSeconds, formatConflicts } from '../format.ts';
+import { formatBytes, formatCount, formatSeconds, formatConflicts, nameInList } from '../format.ts';
 import { addConflicts, totalConflicts } from '../conflicts.ts';
 import { failureWord, resultOf, rowsChanged, type RunRecord, type RunWord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
@@ -158,7 +158,7 @@ function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): str
   return [...Map.groupBy(others, failureWord)].flatMap(([word, ofWord]) => {
     const isAlso = failure?.table_name !== null && failure !== undefined && failureWord(failure) === word;
     const groups = [...Map.groupBy(ofWord, ({ error_code: code }) => code ?? '')].map(([code, records]) => {
-      const names = records.map(({ table_name }) => printableLine(nameOf(table_name ?? '')));
+      const names = records.map(({ table_name }) => printableLine(nameInList(nameOf(table_name ?? ''))));
       return code === failure?.error_code || word !== 'failed'
         ? names.join(', ')
         : `${names.join(', ')} (${code})`;

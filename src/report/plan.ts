@@ -1,5 +1,13 @@
 import { formatDuration } from '../duration.ts';
-import { formatBytes, formatCounted, LISTED, listed, MANY_TABLES, noRowsText } from '../format.ts';
+import {
+  formatBytes,
+  formatCounted,
+  LISTED,
+  listed,
+  MANY_TABLES,
+  noRowsText,
+  listedNames,
+} from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
 import { formatAge } from './age.ts';
 import { shortCursor } from './cursor.ts';
@@ -153,7 +161,7 @@ export function formatPlan(
   const ending = [`from  ${from}`, `to    ${to}`, countLine(tables, jobs, fault)];
   const together = alike.flatMap((group) => refusedLines(group, style));
   const noteLines = notes.flatMap(([note, names]) => {
-    const of = names.length === tables.length ? '' : ` (${listed(names.map(printableLine), LISTED)})`;
+    const of = names.length === tables.length ? '' : ` (${listedNames(names.map(printableLine), LISTED)})`;
     return wrapped('note: ', `${printable(note)}${of}`, DETAIL_INDENT, style);
   });
   return `${[...quietLine, ...lines, ...together, '', ...noteLines, ...ending.flatMap((line) => wrapped('', printable(line), DETAIL_INDENT, style))].join('\n')}\n`;
@@ -182,7 +190,7 @@ const refusalOf = ({ name, error }: PlannedTable): NamedFailure[] =>
 function refusedLines(group: readonly NamedFailure[], style: Style): string[] {
   const [first] = group;
   if (!first) return [];
-  const names = listed(
+  const names = listedNames(
     group.map(({ name }) => printableLine(name)),
     LISTED,
   );

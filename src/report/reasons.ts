@@ -163,7 +163,7 @@ const REASONS: Texts<Reason> = {
   'copy-instead': ({ cause }) => copyCauseText(cause),
   'in-chunks': ({ chunks }) => `in ${chunks} chunks`,
   'load-continued': ({ done, of, later }) =>
-    `continues an interrupted load: ${done} of ${of} chunks are done${laterText(later)}`,
+    `continues an interrupted load: ${done} of ${of} chunks are done${done === of ? ', so it reads the changes since then and compares all keys' : ''}${laterText(later)}`,
   'load-restarted': ({ obstacle }) =>
     `starts again, because an interrupted load cannot be continued: ${textFor(RESUME_OBSTACLES, obstacle)}`,
   'unchanged-since': ({ since }) => `nothing has changed at the source since ${utcTime(since)}`,

@@ -74,12 +74,24 @@ const ROWS = /\d[\d,]*(?: of \d[\d,]*)* rows?\b/g;
 /** Of the last sync of a table, for example. */
 const TIMES = /\b20\d\d-\d\d-\d\dT[\d:.]+Z/g;
 
-const withoutNumbers = (text: string): string => text.replaceAll(ROWS, 'rows').replaceAll(TIMES, 'time');
+/** `2 s ago`. */
+const AGES = /\b\d+ (?:s|min|h|days?) ago\b/g;
+
+const withoutNumbers = (text: string): string =>
+  text.replaceAll(ROWS, 'rows').replaceAll(TIMES, 'time').replaceAll(AGES, 'ago');
+
+/** Whether a run recorded this error. Its message has the number of attempts, too. */
+export const isRecorded = (
+  error: { readonly code: string; readonly message: string },
+  recorded: { readonly code: string | null; readonly message: string | null },
+): boolean =>
+  recorded.code === error.code &&
+  (recorded.message === error.message || recorded.message?.startsWith(`${error.message}; tried `) === true);
 
 const withoutDetails = (text: string, { name, otherName = '' }: NamedFailure): string =>
   withoutNumbers(withoutName(withoutName(text, otherName, '\u0001'), name, '\0'));
 
-/** Failures of two tables have the same key if they differ only in the name of the table, in numbers of rows and in times. */
+/** Failures of two tables have the same key if they differ only in the name of the table, in numbers of rows, in times and in ages. */
 export const failureKey = (failure: NamedFailure): string =>
   JSON.stringify([
     failure.code,

@@ -2,7 +2,7 @@
  * Formats the status of each destination table: its state, and below it the fix. Tables that need attention come last,
  * because a terminal shows the end.
  */
-import { formatCount, LISTED, listed, MANY_TABLES, formatConflicts, formatCounted } from '../format.ts';
+import { formatCount, LISTED, listedNames, MANY_TABLES, formatConflicts, formatCounted } from '../format.ts';
 import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
@@ -304,7 +304,7 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
     const names = same.flatMap(({ name }) => (name === undefined ? [] : printableLine(name)));
     const times = same.map(({ run }) => Date.parse(run.started_at));
     const age = formatAge(secondsSince(new Date(Math.max(...times)), now));
-    const where = names.length === 0 ? '' : `${listed(names, LISTED)}, `;
+    const where = names.length === 0 ? '' : `${listedNames(names, LISTED)}, `;
     return `warning (${where}${age} ago): ${printableLine(text)}`;
   });
 }

@@ -13,6 +13,7 @@ import {
   MANY_TABLES,
   outcomeWord,
   formatCounted,
+  labelInList,
 } from '../format.ts';
 import { tableCommand, tablesCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
@@ -255,7 +256,15 @@ const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
     .flatMap(({ error, ...table }) =>
       // Each table has its own next step above.
       error
-        ? [{ ...error, hint: '', next: error.hint, name: table.name, label: printableLine(labelOf(table)) }]
+        ? [
+            {
+              ...error,
+              hint: '',
+              next: error.hint,
+              name: table.name,
+              label: printableLine(labelInList(table)),
+            },
+          ]
         : [],
     );
 
@@ -329,7 +338,7 @@ function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> 
   const namesOf = new Map<string, string[]>();
   for (const table of tables) {
     for (const warning of new Set(table.warnings))
-      namesOf.set(warning, [...(namesOf.get(warning) ?? []), labelOf(table)]);
+      namesOf.set(warning, [...(namesOf.get(warning) ?? []), labelInList(table)]);
   }
   return new Map([...namesOf].filter(([, names]) => names.length > 1));
 }

@@ -6,6 +6,7 @@ import {
   listed,
   MANY_TABLES,
   noRowsText,
+  labelInList,
 } from '../format.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { codesText, formatError, type PrintedError } from './error.ts';
@@ -242,7 +243,7 @@ const endedFailure = ({ name, destination }: EndedTable, error: PrintedError): E
 });
 
 const labelFor = ({ name, destination }: Pick<EndedTable, 'name' | 'destination'>): string =>
-  printableLine(destination === undefined ? name : `${destination}: ${name}`);
+  printableLine(labelInList({ name, ...(destination !== undefined && { destination }) }));
 
 function failedLines(word: string, group: readonly EndedFailure[], isFarAway: boolean): string[] {
   const [first] = group;

@@ -9,7 +9,7 @@ import { attempt, IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import { askAll } from '../postgres/catalog-question.ts';
-import { sharedName, type TableName } from '../schema/names.ts';
+import { sharedName, stagingName, type TableName } from '../schema/names.ts';
 import { shapeSchema } from '../schema/shape.ts';
 import { onceOnly } from '../once-only.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -21,6 +21,7 @@ import {
   type ResetRecord,
 } from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
+import { dropTable, stagingMark } from '../sql/destination.ts';
 import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset } from '../sql/state.ts';
 import { asUsual } from '../sql/search-path.ts';
 import type { StateFile } from '../state/state-files.ts';
@@ -78,7 +79,7 @@ export async function forgetTable(
     const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
     const there = await describeRelations(client, schema, [...ours, destinationName.table]);
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
-    const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName));
+    const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName, destinationName));
     const states = hasState === true ? await statesOf(client, context, stateName, names) : [];
     const owner = otherOwner(context, { states, file, systemIdentifier });
     if (owner && !isForced) throw ofAnother(context, table, owner);
@@ -233,9 +234,18 @@ function columnsIn(states: readonly NamedState[], file: StateFile): readonly str
   );
 }
 
-async function forgetPending(client: pg.ClientBase, stateName: TableName): Promise<boolean> {
+/** Drops the staging table, because it has the space of all chunks. */
+async function forgetPending(
+  client: pg.ClientBase,
+  stateName: TableName,
+  destinationName: TableName,
+): Promise<boolean> {
   const [loads] = await askAll(client, [loadsQuestion([stateName])]);
   const isThere = loads.size > 0;
   await client.query(forgetLoad(stateName.schema), [stateName.table]);
+  const { schema } = stateName;
+  const table = stagingName(stateName.table);
+  const staging = isThere ? (await describeRelations(client, schema, [table])).get(table) : undefined;
+  if (staging?.comment === stagingMark(destinationName.table)) await client.query(dropTable(staging.name));
   return isThere;
 }

@@ -26,6 +26,9 @@ const activeTable = {
   table_started_at: z.string().nullable().default(null),
   action: z.string(),
   phase: z.string().nullable(),
+  /** Read in the committed chunks of a load. */
+  rows_read: z.number().default(0),
+  bytes: z.number().default(0),
 };
 
 const runningSchema = z.object({
@@ -89,16 +92,16 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
   let hasJobs = false;
   const begin = (table: string, action: Action) => {
     waiting.delete(table);
-    const startedAt = active.get(table)?.table_started_at ?? new Date().toISOString();
+    const before = active.get(table) ?? { ...BETWEEN_TABLES, table_started_at: new Date().toISOString() };
     if (!hasJobs) active.clear();
-    active.set(table, { table, action, phase: null, table_started_at: startedAt });
+    active.set(table, { ...before, table, action, phase: null });
     isChanged = true;
     if (performance.now() - writtenAt > RECENT_MS) writing = writing.then(write);
   };
-  const enter = (table: string, phase: Phase) => {
+  const enter = (table: string, phase: Phase, read: ChunksRead) => {
     const [only = BETWEEN_TABLES] = active.values();
     const now = hasJobs ? active.get(table) : only;
-    if (now) active.set(now.table ?? '', { ...now, phase });
+    if (now) active.set(now.table ?? '', { ...now, phase, ...read });
     isChanged = true;
   };
   const end = (table: string) => {
@@ -122,7 +125,7 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
         }, SIGN_OF_LIFE_MS).unref();
       }
       if (event.type === 'table-planned') begin(destinationNameOf(event.table), event.action);
-      if (event.type === 'phase-started') enter(destinationNameOf(event.table), event.phase);
+      if (event.type === 'phase-started') enter(destinationNameOf(event.table), event.phase, readIn(event));
       if (event.type === 'table-held') end(destinationNameOf(event.table));
       if (event.type === 'table-finished') {
         const table = destinationNameOf(event.outcome.name);
@@ -138,7 +141,19 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
   };
 }
 
-const BETWEEN_TABLES = { table: null, table_started_at: null, action: 'skipped', phase: null } as const;
+const BETWEEN_TABLES: ActiveTable = {
+  table: null,
+  table_started_at: null,
+  action: 'skipped',
+  phase: null,
+  rows_read: 0,
+  bytes: 0,
+};
+
+type ChunksRead = Partial<Pick<ActiveTable, 'rows_read' | 'bytes'>>;
+
+const readIn = ({ chunks }: Extract<RunEvent, { type: 'phase-started' }>): ChunksRead =>
+  chunks ? { rows_read: chunks.rowsRead ?? 0, bytes: chunks.bytes ?? 0 } : {};
 
 const runOf = (event: Extract<RunEvent, { type: 'run-started' }>) => ({
   run_id: event.runId,
@@ -208,10 +223,10 @@ async function upToDate(running: RunningRun, directory: string): Promise<Running
   const [first = BETWEEN_TABLES, ...others] = [running, ...running.others].filter(
     ({ table }) => !hasFinished.has(table),
   );
-  const { table, table_started_at, action, phase } = first;
+  const { table, table_started_at, action, phase, rows_read, bytes } = first;
   return {
     ...running,
-    ...{ table, table_started_at, action, phase, others },
+    ...{ table, table_started_at, action, phase, rows_read, bytes, others },
     waiting: running.waiting.filter((name) => !hasFinished.has(name)),
   };
 }
@@ -234,13 +249,13 @@ function recordsOf(running: RunningRun, lastSign: number): NewRecord[] {
 
 function killedRecord(running: RunningRun, active: ActiveTable, lastSign: number): NewRecord {
   const { run_id, pipeline, started_at } = running;
-  const { table, table_started_at, action, phase } = active;
+  const { table, table_started_at, action, phase, rows_read, bytes } = active;
   const work = LOADS.includes(action) ? 'load' : 'sync';
   const place =
     table === null ? '' : ` during the ${work} of ${table}${phase === null ? '' : ` (${phaseText(phase)})`}`;
   const startedAt = table_started_at ?? started_at;
   return {
-    ...{ run_id, pipeline, started_at: startedAt, table_name: table, action },
+    ...{ run_id, pipeline, started_at: startedAt, table_name: table, action, rows_read, bytes },
     status: 'failed',
     duration_s: Math.max(0, (lastSign - Date.parse(startedAt)) / 1000),
     error_code: 'INTERRUPTED',

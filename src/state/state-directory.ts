@@ -8,6 +8,7 @@ import { COUNTERS_FILE } from './counters-file.ts';
 import { RUNNING_FILE } from './running-runs.ts';
 import { COPIED_OBJECTS_FILE } from './copied-objects-file.ts';
 import { KNOWN_DIFFERENCES_FILE } from './known-differences-file.ts';
+import { REPORT_OUTCOMES_FILE } from './report-outcomes-file.ts';
 import { REPORTED_WARNINGS_FILE } from './standing-warnings-file.ts';
 
 export interface StateDirectory {
@@ -61,7 +62,13 @@ async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
 const isOfPipeline = (name: string): boolean =>
   [
     ...HISTORY_FILES,
-    ...[COUNTERS_FILE, REPORTED_WARNINGS_FILE, COPIED_OBJECTS_FILE, KNOWN_DIFFERENCES_FILE],
+    ...[
+      COUNTERS_FILE,
+      REPORTED_WARNINGS_FILE,
+      COPIED_OBJECTS_FILE,
+      KNOWN_DIFFERENCES_FILE,
+      REPORT_OUTCOMES_FILE,
+    ],
   ].some((ours) => name === ours || name === `${ours}.lock`);
 
 /** Hidden files belong to other programs, and a temporary file may belong to a run that is active. */

@@ -62,6 +62,48 @@ test('a run that ends before any table is told of too', async () => {
   ]);
 });
 
+test('status warns of a webhook and a healthcheck that fail, until they accept a message', async () => {
+  await using pair = await freshPair('orders');
+  await using hook = await webhookServer(200);
+  const webhook = {
+    ...{ WEBHOOK_URL: hook.url, HEALTHCHECK_URL: hook.url },
+    WEBHOOK_EVENTS: 'run.succeeded',
+  };
+  await pair.setEnv(webhook);
+  await sync(pair);
+  const healthy = await increp('status', pair);
+  expect(healthy.stderr).toBe('');
+  hook.answerWith(404);
+  await sync(pair);
+  const { stderr } = await increp('status', pair);
+  for (const what of ['the webhook', 'the healthcheck'])
+    expect(stderr).toMatch(
+      new RegExp(
+        `^warning \\(\\d+ s ago\\): ${what} at http://\\S+ did not accept .*; the last accepted message was \\d+ s ago\\n  next: `,
+        'm',
+      ),
+    );
+  const error = {
+    message: expect.stringContaining('404') as string,
+    failed_at: expect.stringMatching(/Z$/) as string,
+    last_accepted_at: expect.stringMatching(/Z$/) as string,
+  };
+  const json = async () => (await increp('status --json', pair)).json<object>();
+  expect(await json()).toMatchObject({ webhook_error: error, healthcheck_error: error });
+  expect((await increp('check', pair)).stdout).not.toContain('report.outcomes');
+  hook.answerWith(200);
+  await increp('check --webhook', pair);
+  expect(await json()).toMatchObject({ webhook_error: null, healthcheck_error: error });
+  await sync(pair);
+  expect((await increp('status', pair)).stderr).toBe('');
+
+  hook.answerWith(404);
+  await sync(pair);
+  await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:1/', HEALTHCHECK_URL: '' });
+  // It is another webhook.
+  expect(await json()).toMatchObject({ webhook_error: null, healthcheck_error: null });
+});
+
 test('the signature checks out over the raw body', async () => {
   await using pair = await freshPair('orders');
   await using hook = await webhookServer(500, 200);

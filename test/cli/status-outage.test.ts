@@ -67,7 +67,10 @@ slowTest('failures are counted across an outage of the destination, and known wh
     },
     { ...failing, cursor: null, last_success_at: null },
   ]);
-  const { stdout } = await increp('status', pair);
+  const { stdout, stderr } = await increp('status', pair);
+  expect(stderr).toBe(
+    'warning: the destination cannot be reached, so only the state directory was read. The reason is the error of orders.\n',
+  );
   expect(stdout).toMatch(
     /^failing\(2\) {2}orders .*\n {4}error: .*\(CONNECTION_FAILED, \d+ s ago\)\n {6}next: /m,
   );

@@ -51,6 +51,17 @@ const items = (columns: string, more: object = {}): PairOptions => ({
   sourceSql: `CREATE TABLE items (${columns})`,
 });
 
+test('an error that stops the run now is not repeated as the last failure of each table', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(`ALTER ROLE ${user} SET default_transaction_read_only = on`);
+  expect((await trySync(pair)).exitCode).not.toBe(0);
+  expect(await check(pair)).toMatchObject({ errors: ['READ_ONLY'], warnings: [] });
+  await pair.destination.query(`ALTER ROLE ${user} RESET default_transaction_read_only`);
+  expect((await check(pair)).warnings).toEqual(['LAST_SYNC_FAILED']);
+});
+
 test('where all is well it says so, before and after the first sync', async () => {
   await using pair = await freshPair('orders');
   expect(await check(pair)).toMatchObject({

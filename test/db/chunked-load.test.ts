@@ -5,7 +5,7 @@ import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
-import { sync } from '../support/sync.ts';
+import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 
 /** Nothing of a load is left, and the next sync finds nothing to do. */
@@ -214,6 +214,50 @@ slowTest('what has no pages to be read by is loaded in one go, and the reason is
   expect(whyOf('granted')).toEqual([expect.stringMatching(/needs SELECT on the whole table/)]);
   expect(whyOf('keyless')).toEqual([expect.stringMatching(/no row has a plausible updated_at/)]);
   for (const name of ['seen', 'granted', 'keyless']) await expectSameRows(pair, name);
+});
+
+test('after a full disk, the hint names the command that frees the staging table', async () => {
+  await using pair = await freshPair(big());
+  await sync(pair);
+  await pair.destination.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END$$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON _increp_chunks FOR EACH ROW WHEN (new.chunk = 3) EXECUTE FUNCTION refuse();
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON big FOR EACH ROW EXECUTE FUNCTION refuse()`);
+  const failure = async (flags?: string) => (await trySync(pair, flags)).table();
+  const refused = await failure('--full-refresh');
+  expect(refused).toMatchObject({
+    rows_read: expect.any(Number) as number,
+    error: {
+      code: 'DISK_FULL',
+      message: expect.stringMatching(/; 3 of 13 chunks are kept$/) as string,
+      hint: expect.stringContaining(
+        ' "increp sync big" discards the load and frees the space of public.big_stg. ',
+      ) as string,
+    },
+  });
+  expect(refused.rows_read).toBeGreaterThan(4000);
+  const sizeOfStaging = async () =>
+    (await pair.destination.query(`SELECT pg_relation_size(to_regclass('big_stg'))::int AS size`)).rows[0];
+
+  // That command frees the space also if it meets the full disk itself.
+  await pair.source.query(`UPDATE big SET note = 'changed', updated_at = now() WHERE id = 5`);
+  expect((await failure()).error).toMatchObject({
+    hint: expect.stringMatching(
+      / increp has discarded an interrupted load and emptied public\.big_stg, /,
+    ) as string,
+  });
+  expect(await sizeOfStaging()).toEqual({ size: 0 });
+
+  await pair.destination.query('DROP TABLE big');
+  await increp('reset big', pair);
+  expect((await failure()).error).toMatchObject({
+    hint: expect.stringMatching(/"increp reset big" discards the load .* The next run continues/) as string,
+  });
+  await increp('reset big', pair);
+  expect(await sizeOfStaging()).toEqual({ size: null });
+  await pair.destination.query('DROP TRIGGER refuse ON _increp_chunks');
+  await sync(pair);
+  await expectFinished(pair);
 });
 
 test('a table no larger than a chunk, an empty one, and a table of other settings say nothing of chunks', async () => {

@@ -277,6 +277,9 @@ test('a run of a pipeline that no worker can read says why it waits, and fails i
     state: 'queued',
     blocked_by: blocked,
   });
+  expect((await ask('GET', '/runs')).json).toMatchObject({
+    runs: [{ id: runIn(asked), state: 'queued', blocked_by: blocked }],
+  });
   const headers = { authorization: `Bearer ${token}`, accept: 'text/html' };
   expect((await call(`/runs/${runIn(asked)}`, { headers })).text).toContain('This run waits. No worker');
   expect((await ask('GET', '/status')).json).toMatchObject({

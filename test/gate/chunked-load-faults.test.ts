@@ -51,7 +51,13 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   );
   const { tables } = (await increp('plan --json', pair)).json<{ tables: Record<string, number>[] }>();
   const [{ estimated_rows: rest = NaN, table_rows: whole = NaN } = {}] = tables;
-  expect(rest).toBeCloseTo((whole * (13 - done)) / 13);
+  // The window after the chunks has the newest row.
+  expect(rest).toBeCloseTo((whole * (13 - done)) / 13 + 1);
+  const killed = await lastRun(pair);
+  expect(killed).toMatchObject({ status: 'failed', action: 'initial', bytes: expect.any(Number) as number });
+  // As of the last sign of life, which may be a second old.
+  expect(killed['rows_read']).toBeGreaterThan(0);
+  expect(killed['rows_read']).toBeLessThanOrEqual(done * 1700);
   const before = await rowsScanned(pair);
   const result = (await sync(pair)).table();
   // 1,600 rows a chunk; and once more the whole for its keys.
@@ -64,6 +70,15 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   expect(result.bytes).toBeLessThan(1_500_000);
   await expectSameRows(pair, 'big');
 });
+
+async function lastRun(pair: Pair): Promise<Record<string, unknown>> {
+  const { runs } = (await increp('history --json --limit 1', pair)).json<{
+    runs: { tables: Record<string, unknown>[] }[];
+  }>();
+  const [table] = runs[0]?.tables ?? [];
+  if (!table) throw new Error('the last run has no table');
+  return table;
+}
 
 const CLAIM = '"_increp_chunks" (load_id';
 const places: [string, Trigger, number][] = [
@@ -111,6 +126,11 @@ test.each(oneIn(16, places))('killed %s', async (_where, trigger, kept) => {
   const { rows } = await pair.destination.query(`SELECT to_regclass('big') IS NULL AS "isAbsent"`);
   expect(rows).toEqual([{ isAbsent: true }]);
   expect(await chunksDone(pair)).toBe(kept);
+  if (kept === 13) {
+    expect((await increp('plan', pair)).stdout).toMatch(
+      /13 of 13 chunks are done, so it reads the changes since then and compares all keys; by copy, about [\d,]+ rows,/,
+    );
+  }
   const { reason } = (await sync(pair)).table();
   if (_where === 'before the load is known') expect(reason).not.toMatch(RESUMED);
   else expect(RESUMED.exec(reason)?.[1]).toBe(String(kept));
@@ -137,9 +157,15 @@ test('a signal says what is kept, and ends all backends', async () => {
   const result = await killAfter(pair, 6, 'sync --json', 'SIGTERM');
   expect(result.exitCode).toBe(143);
   const done = await chunksDone(pair);
+  const stored = await pair.destination.query<{ rows_read: number; bytes: number }>(
+    'SELECT sum(rows)::int AS rows_read, sum(bytes)::int AS bytes FROM _increp_chunks',
+  );
+  const [read = { rows_read: NaN, bytes: NaN }] = stored.rows;
+  expect(await lastRun(pair)).toMatchObject(read);
   expect(result.lines().at(-1)).toMatchObject({
     tables: [
       {
+        ...read,
         error: {
           code: 'INTERRUPTED',
           message: expect.stringMatching(new RegExp(`; ${done} of \\d+ chunks are kept$`)) as string,
@@ -392,6 +418,8 @@ describe('a load that was broken off is forgotten', () => {
     expect(await loads(pair)).toBe(1);
     await increp('reset big', pair);
     expect(await loads(pair)).toBe(0);
+    const staging = await pair.destination.query(`SELECT to_regclass('big_stg') IS NULL AS "isGone"`);
+    expect(staging.rows).toEqual([{ isGone: true }]);
     expect((await sync(pair)).table().reason).toMatch(/there is no destination table yet; in 13 chunks/);
     await expectSameRows(pair, 'big');
   });

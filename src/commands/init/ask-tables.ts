@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount, listed } from '../../format.ts';
+import { formatBytes, formatCount, listed, listedNames } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -61,7 +61,7 @@ const lostText = (lost: readonly LostColumn[]): string =>
 
 const goneText = (gone: readonly string[]): string =>
   [
-    `In tables-config.json, but not at the source: ${listed(gone, MOST_SHOWN)}`,
+    `In tables-config.json, but not at the source: ${listedNames(gone, MOST_SHOWN)}`,
     'If a table was dropped, remove its entry there. If it was renamed, see "increp help schema-changes".',
   ].join('\n');
 

@@ -5,7 +5,7 @@ import { answerOf, type Answers } from '../../config/answers.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
-import { listed } from '../../format.ts';
+import { listed, listedNames, nameInList } from '../../format.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { shellWord } from '../../shell-word.ts';
 import { stateFiles } from '../../state/state-files.ts';
@@ -63,7 +63,7 @@ export const areProbablySwapped = ({ states, destinationServer, existing }: Swap
 export function ensureNotSwapped(setup: Setup): void {
   const { existing, source, destination, areSwapped } = setup;
   if (!areSwapped) return;
-  const rows = existing.unclaimed.map((table) => `${table.name} (${table.rows})`);
+  const rows = existing.unclaimed.map((table) => `${nameInList(table.name)} (${table.rows})`);
   throw new IncrepError('DESTINATION_NOT_OURS', {
     what: `${SWAPPED}${rows.length === 0 ? '' : `, and these destination tables have rows that increp did not write: ${listed(rows, LISTED)}`}`,
     next: `Nothing was written. Rows would go from ${addressOf(source)} to ${addressOf(destination)}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. If it is right, run "increp init" on a terminal and confirm the direction${rows.length === 0 ? '' : ', or use another --dest-schema'}.`,
@@ -128,7 +128,7 @@ function writtenAtSource(names: readonly string[], writers: Direction['writers']
   const pipelines = quoted(names.map((name) => writers.get(name)));
   return [
     {
-      what: `pipeline ${pipelines} writes these source tables: ${listed(names, LISTED)}`,
+      what: `pipeline ${pipelines} writes these source tables: ${listedNames(names, LISTED)}`,
       next: NOT_SWAPPED,
     },
   ];
@@ -144,7 +144,7 @@ function ofOtherPipelines(foreign: readonly ForeignTable[], pipeline: string): W
   const pipelines = quoted(tables.map((table) => table.pipeline));
   return [
     {
-      what: `pipeline ${pipelines} writes these destination tables, so a sync of pipeline "${pipeline}" refuses them: ${listed(names, LISTED)}`,
+      what: `pipeline ${pipelines} writes these destination tables, so a sync of pipeline "${pipeline}" refuses them: ${listedNames(names, LISTED)}`,
       next: `If this is the same pipeline, use --pipeline-name ${shellWord(first.pipeline ?? '')}. If not, ${ELSEWHERE}`,
     },
   ];
@@ -168,7 +168,7 @@ function ofOtherSources(foreign: readonly ForeignTable[]): Warning[] {
 function unfit(tables: ExistingTables['unfit']): Warning[] {
   const [first, ...others] = tables;
   if (!first) return [];
-  const names = listed(
+  const names = listedNames(
     others.map(({ name }) => name),
     LISTED,
   );
@@ -185,7 +185,7 @@ function ofNobody(unclaimed: readonly UnclaimedTable[], areSwapped: boolean): Wa
   const adopt = adoptable
     ? `To keep and repair a table: ${command(adoptable.name, 'adopt')}.`
     : `increp cannot keep and repair ${first.name} (--adopt): ${first.misfit}.`;
-  const names = unclaimed.map(({ name, rows }) => `${name} (${rows})`);
+  const names = unclaimed.map(({ name, rows }) => `${nameInList(name)} (${rows})`);
   const commands = areSwapped
     ? 'If the direction is right, see "increp help DESTINATION_NOT_OURS".'
     : `${adopt} To load it again: ${command((adoptable ?? first).name, 'replace')}`;

@@ -9,7 +9,7 @@ import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
 import { VARIABLES, variable } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
-import { formatCount, listed } from '../../format.ts';
+import { formatCount, listedNames } from '../../format.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
@@ -66,7 +66,7 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
                 removed: change.removed,
               }),
             isHarmless: () => change.removed.length === 0,
-            question: `Remove the entries of ${listed(change.removed, LISTED)} from tables-config.json?`,
+            question: `Remove the entries of ${listedNames(change.removed, LISTED)} from tables-config.json?`,
           }
         : {
             remark: `${chosen}${chosen.includes(' and ') ? ', with' : ' and'} ${keys}${ofThese}${leftOut}`,
@@ -97,13 +97,13 @@ const changesIn = (added: readonly ChosenTable[], removed: readonly string[]): s
   [
     ...(added.length > 0
       ? [
-          `added: ${listed(
+          `added: ${listedNames(
             added.map(({ name }) => name),
             LISTED,
           )}`,
         ]
       : []),
-    ...(removed.length > 0 ? [`removed: ${listed(removed, LISTED)}`] : []),
+    ...(removed.length > 0 ? [`removed: ${listedNames(removed, LISTED)}`] : []),
     'other entries stay',
   ].join('; ');
 

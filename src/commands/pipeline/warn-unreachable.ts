@@ -1,9 +1,14 @@
 /** Reports on stderr what `status` and `history` could not read. The result itself is on stdout. */
 import type { IncrepError } from '../../errors.ts';
-import { LISTED, listed } from '../../format.ts';
+import { LISTED, listedNames, nameInList } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
+import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
+import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
+import { formatAge } from '../../report/age.ts';
 import { cannotBeReached } from '../../report/error.ts';
-import { printable, wrapLines } from '../../report/text.ts';
+import { isRecorded } from '../../report/same-failure.ts';
+import { printable, printableLine, wrapLines } from '../../report/text.ts';
+import type { RunRecord } from '../../schema/run-record.ts';
 import { userName } from '../../ownership.ts';
 import type { Context } from './context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -14,7 +19,15 @@ interface Unread {
   readonly sourceError?: IncrepError | undefined;
   readonly historyError: IncrepError | undefined;
   /** Tables about which some facts are missing. */
-  readonly tables?: readonly { readonly name: string; readonly problem: IncrepError | undefined }[];
+  readonly tables?: readonly UnreadTable[];
+  /** The failures of the tables were printed. */
+  readonly hasFailures?: boolean;
+}
+
+interface UnreadTable {
+  readonly name: string;
+  readonly problem: IncrepError | undefined;
+  readonly lastFailure?: RunRecord | undefined;
 }
 
 type Speaker = Pick<Context, 'terminal' | 'redact'>;
@@ -25,6 +38,21 @@ const sayText = ({ terminal: { say, sayStyle }, redact }: Speaker, text: string)
 /** Prints the warnings about the patterns of tables-config.json. */
 export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
   for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
+}
+
+/** A webhook or a healthcheck that fails silently looks like a pipeline without failures. */
+export function warnUnreported(failures: ReportFailures, now: Date, speaker: Speaker): void {
+  const age = (at: Date) => `${formatAge((now.getTime() - at.getTime()) / 1000)} ago`;
+  const warn = (failure: ReportFailure | undefined, next: string) => {
+    if (!failure) return;
+    const { message, failedAt, acceptedAt } = failure;
+    const last = acceptedAt
+      ? `the last accepted message was ${age(acceptedAt)}`
+      : 'no message was accepted yet';
+    sayText(speaker, `warning (${age(failedAt)}): ${message}; ${last}\n  next: ${next}\n`);
+  };
+  warn(failures.webhook, TEST_WEBHOOK);
+  warn(failures.healthcheck, CHECK_URL);
 }
 
 /** In the last line of a command that only reads. */
@@ -48,28 +76,38 @@ export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker):
 }
 
 export function warnUnreachable(
-  { isLocal, unreachable, sourceError, historyError, tables = [] }: Unread,
+  { isLocal, unreachable, sourceError, historyError, tables = [], hasFailures = false }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
+  const sayLine = (text: string) => say(wrapLines(printable(redact(text)), sayStyle));
   const line = (what: string, error: IncrepError) =>
-    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle));
+    sayLine(`${what}${error.message}\n  next: ${error.next}\n`);
+  const reason = (what: string, error: IncrepError) => {
+    const same = hasFailures ? tables.find((table) => hasFailedWith(table, error)) : undefined;
+    if (same) sayLine(`${what}. The reason is the error of ${printableLine(nameInList(same.name))}.\n`);
+    else line(`${what}. The reason: `, error);
+  };
   if (isLocal) say('note: only the state directory was read (--local)\n');
   if (unreachable)
-    line(
-      `warning: ${cannotBeReached('destination', unreachable)}, so only the state directory was read. The reason: `,
+    reason(
+      `warning: ${cannotBeReached('destination', unreachable)}, so only the state directory was read`,
       unreachable,
     );
-  if (sourceError) line('note: schema changes were not checked. The reason: ', sourceError);
+  if (sourceError) reason('note: schema changes were not checked', sourceError);
   if (historyError) line('warning: ', historyError);
   const incomplete = tables.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));
   // Unreadable state files have the same fix, and each message has another path.
   for (const same of Map.groupBy(incomplete, ({ problem }) => `${problem.code} ${problem.next}`).values()) {
     const [first] = same;
-    const names = listed(
+    const names = listedNames(
       same.map(({ name }) => name),
       LISTED,
     );
     if (first) line(`warning: the status of ${names} is incomplete: `, first.problem);
   }
 }
+
+const hasFailedWith = ({ lastFailure }: UnreadTable, error: IncrepError): boolean =>
+  lastFailure !== undefined &&
+  isRecorded(error, { code: lastFailure.error_code, message: lastFailure.error_message });

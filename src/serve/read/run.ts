@@ -57,6 +57,31 @@ export async function readRuns(
   return z.array(countedRun).parse((await session.query(READ_RUNS, values)).rows);
 }
 
+interface Waiting extends Pick<RunRow, 'state' | 'pipeline' | 'finishedAt' | 'options'> {
+  /** Whether tables of the run are in the queue. */
+  readonly hasQueued: boolean;
+}
+
+/** A preview does not belong to the pipeline. */
+const mayBeBlocked = ({ state, finishedAt, options, hasQueued }: Waiting): boolean =>
+  (state === 'queued' || (!finishedAt && hasQueued)) && options['preview'] !== true;
+
+/** Each run with the reason why it, or the rest of it, does not begin. */
+export async function withBlockers(
+  session: ControlSession,
+  runs: readonly RunRow[],
+  silentSeconds: number,
+): Promise<readonly (RunRow & Pick<RunDetails, 'blockedBy'>)[]> {
+  const waiting = runs.filter((each) => mayBeBlocked({ ...each, hasQueued: each.waiting > 0 }));
+  const blockers = new Map<string, Blocker | undefined>();
+  for (const pipeline of new Set(waiting.map((each) => each.pipeline)))
+    blockers.set(pipeline, await readBlocker(session, pipeline, silentSeconds));
+  return runs.map((each) => ({
+    ...each,
+    blockedBy: waiting.includes(each) ? blockers.get(each.pipeline) : undefined,
+  }));
+}
+
 const runTable = z.object({
   table: z.string(),
   state: z.enum(['queued', 'running', 'ok', 'failed', 'deferred', 'cancelled']),
@@ -89,12 +114,10 @@ export async function readRun(
   if (!found) return undefined;
   const tables = z.array(runTable).parse((await session.query(READ_RUN_TABLES, [id])).rows);
   const attempts = z.array(attempt).parse((await session.query(READ_RUN_ATTEMPTS, [id])).rows);
-  const isWaiting =
-    found.state === 'queued' || (!found.finishedAt && tables.some(({ state }) => state === 'queued'));
-  const mayBeBlocked = isWaiting && found.options['preview'] !== true;
+  const isBlockable = mayBeBlocked({ ...found, hasQueued: tables.some(({ state }) => state === 'queued') });
   return {
     ...found,
-    blockedBy: mayBeBlocked ? await readBlocker(session, found.pipeline, silentSeconds) : undefined,
+    blockedBy: isBlockable ? await readBlocker(session, found.pipeline, silentSeconds) : undefined,
     work: tables.map((each) => ({ ...each, by: attempts.find((one) => one.id === each.attempt) })),
     look: attempts.find((one) => one.table === null),
   };

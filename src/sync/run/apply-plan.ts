@@ -13,6 +13,7 @@ import {
   type Loaded,
   type ChunkProgress,
   type Stopped,
+  noChunks,
   withKeptChunks,
 } from '../load/chunks/chunked-load.ts';
 import { loadInChunks } from '../load/chunks/load-in-chunks.ts';
@@ -48,6 +49,8 @@ export interface ApplyRequest
   readonly waitLockSeconds: number;
   /** The command of this run, if a sync without its flags does less. Undefined otherwise. */
   readonly repeatCommand?: string | undefined;
+  /** Shared by the attempts of a run. */
+  readonly progress?: ChunkProgress | undefined;
   /** The application names of earlier runs of the table that were lost. */
   readonly lostPrograms?: readonly string[] | undefined;
 }
@@ -75,7 +78,7 @@ export async function applyPlan(
   request: ApplyRequest,
 ): Promise<ApplyResult> {
   let result: Applied | Stopped | undefined;
-  const progress: ChunkProgress = { done: 0, of: 0 };
+  const progress = Object.assign(request.progress ?? noChunks(), { done: 0, of: 0 });
   await addMissingLabels(context, planned);
   if (plan.kind === 'load' || plan.evolution) await createTypesAhead(context, planned);
   await enterPhase(context, planned, 'lock');
@@ -128,6 +131,7 @@ export async function applyPlan(
         progress,
         // The other tables of the run do not need this load again.
         continuingCommand(facts, plan, isInterruption(error) ? request.repeatCommand : undefined),
+        facts,
       );
   }
   if (!result) throw new Error('a transaction ended without a result');

@@ -7,6 +7,7 @@ import { altered, isSameDestination } from '../write/destination-lock.ts';
 import { gatherFacts, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { withLockNeeds } from '../facts/lock-needs.ts';
 import { failureWithHolders, withHolders } from '../lock/lock-holders.ts';
+import { noChunks } from '../load/chunks/chunked-load.ts';
 import { completePlan } from '../plan/complete-plan.ts';
 import type { PlanChange } from '../plan/replan.ts';
 import type { DraftPlan, Plan, PlanRequest } from '../plan/plan.ts';
@@ -34,7 +35,9 @@ export async function syncTable(
   firstRequest: TableRequest,
 ): Promise<TableOutcome> {
   const start = startNow();
-  let [facts, request] = [firstFacts, { ...firstRequest, loadBefore: firstFacts.pendingLoad }];
+  const progress = noChunks();
+  let facts = firstFacts;
+  let request: TableRequest = { ...firstRequest, progress, loadBefore: firstFacts.pendingLoad };
   let attempt = 1;
   for (let isFirst = true; ; isFirst = false) {
     const result = await attemptSync(context, { facts, request, attempt, isFirst, start });
@@ -47,8 +50,7 @@ export async function syncTable(
     }
     const kept = chunksKept(facts);
     const now = await refreshed(context, facts);
-    if ('error' in now)
-      return failed(facts, result.plan, now.error, { start, repeatCommand: request.repeatCommand });
+    if ('error' in now) return failed(facts, result.plan, now.error, { start, ...request });
     facts = now;
     if (result.kind === 'replan') request = { ...request, ...result.change };
     // A load of many hours meets many errors. As long as it completes chunks, the attempts are counted from 1 again.
@@ -112,12 +114,7 @@ async function attemptSync(
     const error = await withStagingSpace(context, facts, plan, explained);
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
-      ? finished(
-          failed(facts, plan, givenUp(context, error, attempt), {
-            start,
-            repeatCommand: request.repeatCommand,
-          }),
-        )
+      ? finished(failed(facts, plan, givenUp(context, error, attempt), { start, ...request }))
       : { kind: 'retry', plan, error, delaySeconds };
   }
 }

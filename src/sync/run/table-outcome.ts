@@ -13,8 +13,11 @@ import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
 import { renameAdvice } from '../plan/renamed-columns.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
+import type { ChunkProgress } from '../load/chunks/chunked-load.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { startNow, type Start } from '../context/start.ts';
+
+const readIn = ({ rowsRead, bytes }: ChunkProgress) => ({ rowsRead, bytes });
 
 export function stoppedInChunks(
   { timeLimit: { seconds } }: RunContext,
@@ -23,8 +26,13 @@ export function stoppedInChunks(
   { progress, nextCommand }: Extract<ApplyResult, { readonly kind: 'stopped' }>,
   start: Start,
 ): TableOutcome {
-  const reason = { code: 'time-limit-in-chunks', seconds, ...progress, nextCommand } as const;
-  return { ...outcomeOf(facts, { ...plan, reasons: [reason] }, start), isDeferred: true };
+  const { done, of } = progress;
+  const reason = { code: 'time-limit-in-chunks', seconds, done, of, nextCommand } as const;
+  return {
+    ...outcomeOf(facts, { ...plan, reasons: [reason] }, start),
+    ...readIn(progress),
+    isDeferred: true,
+  };
 }
 
 /** Warns if a load does not use the chunks that the configuration asks for. */
@@ -161,20 +169,22 @@ export const failed = (
   facts: TableFacts,
   plan: DraftPlan | undefined,
   error: IncrepError,
-  { start, repeatCommand }: FailedAttempt,
+  { start, repeatCommand, progress }: FailedAttempt,
 ): TableOutcome => ({
   ...outcomeOf(
     facts,
     plan ?? { action: 'skipped', reasons: [{ code: 'failed', message: error.message }] },
     start,
   ),
+  ...(progress && readIn(progress)),
   status: 'failed',
   error: failureOf(withNextCommand(error, repeatCommand, plan)),
 });
 
 interface FailedAttempt {
   readonly start: Start;
-  readonly repeatCommand: string | undefined;
+  readonly repeatCommand?: string | undefined;
+  readonly progress?: ChunkProgress | undefined;
 }
 
 /**

@@ -2,32 +2,40 @@
 import { attempt, reworded, type IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
 import { lockAloneNow, truncate } from '../../sql/destination.ts';
+import { forgetLoad } from '../../sql/loads.ts';
 import { endpointOf } from '../../postgres/endpoint.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import type { DraftPlan } from '../plan/plan.ts';
+import type { DraftPlan, Plan } from '../plan/plan.ts';
 
 /**
- * Empties the staging table of an incremental sync. That of a load is gone with its transaction, and a load in chunks
- * continues with its own. Returns any error other than DISK_FULL unchanged.
+ * Empties the staging table that such a sync uses again, or that has the chunks of a load which the sync discards. A load
+ * makes a new one, which is gone with its transaction, and a load in chunks continues with its own. Returns any error other than DISK_FULL unchanged.
  */
 export async function withStagingSpace(
   { destination }: Pick<RunContext, 'destination'>,
-  { staging, stagingName, pendingLoad }: TableFacts,
-  plan: DraftPlan | undefined,
+  { staging, stagingName, stateName, pendingLoad }: TableFacts,
+  plan: DraftPlan | Plan | undefined,
   error: IncrepError,
 ): Promise<IncrepError> {
-  if (error.code !== 'DISK_FULL' || plan?.kind !== 'incremental' || !staging || pendingLoad) return error;
+  if (error.code !== 'DISK_FULL' || !staging || !plan || !isKept(plan, pendingLoad)) return error;
   if (!(error.cause instanceof Error) || endpointOf(error.cause)?.side !== 'destination') return error;
   const emptied = await attempt(() =>
-    destination.withWriting([], (client) =>
-      client.query(`${lockAloneNow(stagingName)}; ${truncate(stagingName)}`),
-    ),
+    destination.withWriting([], async (client) => {
+      await client.query(`${lockAloneNow(stagingName)}; ${truncate(stagingName)}`);
+      if (pendingLoad) await client.query(forgetLoad(stateName.schema), [stateName.table]);
+    }),
   );
   if (emptied.kind !== 'done') return error;
   return reworded(error, {
     what: error.message,
-    next: `${error.next} increp has emptied ${printName(stagingName)}, so nothing of this sync takes space there.`,
+    next: `${error.next} increp has ${pendingLoad ? 'discarded an interrupted load and ' : ''}emptied ${printName(stagingName)}, so nothing of this sync takes space there.`,
     cause: error.cause,
   });
 }
+
+const isKept = (plan: DraftPlan | Plan, pendingLoad: TableFacts['pendingLoad']): boolean =>
+  plan.kind === 'incremental' ||
+  (plan.kind === 'load' &&
+    (plan.adoption === 'compare' ||
+      (pendingLoad !== undefined && 'chunking' in plan && plan.chunking.kind === 'whole')));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { collect } from '../../../src/commands/terminal/options.ts';
-import { listedNames } from '../../../src/format.ts';
+import { formatDeferred, listedNames } from '../../../src/format.ts';
+import { groupedLines } from '../../../src/report/failure-groups.ts';
 
 test('a name that could be read as several words is in quotes in a list', () => {
   expect(listedNames(['orders', 'Odd Name', 'a,b', 'quo"te', 'last'], 4)).toBe(
@@ -10,4 +11,23 @@ test('a name that could be read as several words is in quotes in a list', () => 
 
 test('a comma in a name is written with a backslash', () => {
   expect(collect(String.raw`orders,a\,b,c`, [])).toEqual(['orders', 'a,b', 'c']);
+});
+
+test('lists of tables in a summary and in the status have such names in quotes', () => {
+  const deferred = (name: string, destination?: string) => ({
+    ...{ name, isDeferred: true as const },
+    ...(destination !== undefined && { destination }),
+  });
+  expect(formatDeferred({ tables: [deferred('a,b'), deferred('c')] })).toBe(
+    '2 tables deferred to the next run: "a,b", c',
+  );
+  expect(formatDeferred({ tables: [deferred('Odd Name', 'west')] })).toBe(
+    '1 table deferred to the next run: west: "Odd Name"',
+  );
+  const failure = { code: 'DISK_FULL', message: 'no space', hint: '', sqlstate: null };
+  const [head] = groupedLines('FAILED', [
+    { ...failure, name: 'Odd Name' },
+    { ...failure, name: 'c' },
+  ]);
+  expect(head).toBe('FAILED 2 tables: "Odd Name", c (DISK_FULL)');
 });

@@ -1,6 +1,6 @@
 /** Failures that differ only in the name of the table. */
 import { expect, test } from 'vitest';
-import { failureKey, sharedHint } from '../../../src/report/same-failure.ts';
+import { failureKey, isRecorded, sameFailures, sharedHint } from '../../../src/report/same-failure.ts';
 
 const keyOf = (name: string, message: string) => failureKey({ name, code: 'X', message, hint: '' });
 
@@ -23,6 +23,22 @@ test.each([
   ['t', 't_ $t', 'c', 'c_ $c'],
 ])('the name of a table inside another word counts: %s', (name, message, other, otherMessage) => {
   expect(keyOf(name, message)).not.toBe(keyOf(other, otherMessage));
+});
+
+test('failures of several ages are alike', () => {
+  const failure = (name: string, age: string) => ({
+    ...{ name, code: 'LAST_SYNC_FAILED', hint: '', message: `the last sync failed ${age} ago: no space` },
+  });
+  expect(sameFailures([failure('a', '59 s'), failure('b', '60 s'), failure('c', '2 min')])).toHaveLength(1);
+});
+
+test('a recorded error may have the number of attempts', () => {
+  const error = { code: 'CONNECTION_FAILED', message: 'refused' };
+  expect(isRecorded(error, { ...error, message: 'refused; tried 4 times' })).toBe(true);
+  expect(isRecorded(error, error)).toBe(true);
+  expect(isRecorded(error, { ...error, message: 'refused by another host' })).toBe(false);
+  expect(isRecorded(error, { ...error, code: 'TLS_FAILED' })).toBe(false);
+  expect(isRecorded(error, { code: null, message: null })).toBe(false);
 });
 
 test('the name of a sequence that belongs to the table does not count', () => {

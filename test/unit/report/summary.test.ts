@@ -381,7 +381,7 @@ test('after many tables the failed ones are named again, with the command that s
     .split('\n');
   expect(lines.slice(-2)).toEqual([
     '11 tables ok (11 without changes), 1 failed in 4.2 s',
-    "    FAILED my table (PRIVILEGE_MISSING): increp status 'my table'",
+    `    FAILED "my table" (PRIVILEGE_MISSING): increp status 'my table'`,
   ]);
   const few = printed(summary({ status: 'partial', tables: [failed] }), plain);
   expect(few).toMatch(/1 table failed in 4\.2 s\n$/);

@@ -105,7 +105,7 @@ test('the last lines count the tables, and name those that differ with the next 
   expect(ending([ended('a'), ended('b')])).toBe('2 tables: 2 equal in 4.2 s\n');
   expect(ending([ended('a'), ended('b', different), ended('my table', different)])).toBe(
     `3 tables: 1 equal, 2 different in 4.2 s
-    DIFFERENT b, my table: increp verify b 'my table' --repair
+    DIFFERENT b, "my table": increp verify b 'my table' --repair
 `,
   );
   expect(ending([ended('a'), ended('b', { isRepaired: true })])).toBe(

@@ -35,13 +35,18 @@ test('a killed run has its tables without changes, the table that it synced, and
     await planned('done');
     await mark.listener({ type: 'table-finished', outcome: outcome({ name: 'done' }) });
     await planned('orders');
+    const chunks = { done: 2, of: 3, rowsRead: 200, bytes: 4000 };
+    await mark.listener({ type: 'phase-started', table: 'orders', phase: 'copy', chunks });
+    await mark.listener({ type: 'phase-started', table: 'orders', phase: 'fence' });
+    await planned('orders');
     const rewritten = async () => readFile(join(directory, `running.${run.runId}.json`), 'utf8');
-    await expect.poll(rewritten, { timeout: 5000 }).toContain('"table":"orders"');
+    await expect.poll(rewritten, { timeout: 5000 }).toContain('"rows_read":200');
     await endProcess(directory);
     const [quiet, killed] = await killedRuns(directory, 'shop');
     expect(quiet).toMatchObject({ table_name: null, status: 'ok', tables: ['quiet'] });
     expect(killed).toMatchObject({
       ...{ table_name: 'orders', was_killed: true, tables: ['events', 'others'] },
+      ...{ rows_read: 200, bytes: 4000 },
       error_hint: expect.stringContaining('The next "increp sync" continues from there.'),
     });
     // The time of the table, not of the run.

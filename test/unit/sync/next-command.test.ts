@@ -12,6 +12,7 @@ const stopped = new IncrepError('INTERRUPTED', {
   next: 'The next run continues.',
 });
 const load = planTable(facts(), { ...ordinaryRequest(), isFullRefresh: true });
+const big = { settings: { name: 'big' }, stagingName: { schema: 'public', table: 'big_stg' } };
 const again = 'increp sync --full-refresh';
 
 test('a load that a flag asked for starts again with this flag', () => {
@@ -32,20 +33,29 @@ test('a run with flags is repeated with them, also between two tables', () => {
 
 test('a load in chunks names the command that continues it, also before its first chunk', () => {
   for (const of of [0, 3])
-    expect(withKeptChunks(stopped, { done: 0, of }, again)).toMatchObject({
+    expect(withKeptChunks(stopped, { done: 0, of }, again, big)).toMatchObject({
       next: 'Work that was not committed was rolled back. Run "increp sync --full-refresh" again.',
     });
-  expect(withKeptChunks(stopped, { done: 1, of: 3 }, again)).toMatchObject({
+  expect(withKeptChunks(stopped, { done: 1, of: 3 }, again, big)).toMatchObject({
     next: '"increp sync --full-refresh" continues with the remaining chunks; run it before the next sync without --full-refresh, which discards this load.',
   });
 });
 
-test('after a full disk, a load in chunks says which space its staging table keeps', () => {
+test('after a full disk, a load in chunks names the command that frees the space of its staging table', () => {
   const full = new IncrepError('DISK_FULL', { what: 'no space', next: 'Free some space.' });
-  expect(withKeptChunks(full, { done: 1, of: 3 }, undefined)).toMatchObject({
+  const frees = (command: string) =>
+    `Free some space. If there is no other space, "${command}" discards the load and frees the space of public.big_stg.`;
+  expect(withKeptChunks(full, { done: 1, of: 3 }, undefined, big)).toMatchObject({
     message: 'no space; 1 of 3 chunks are kept',
-    next: expect.stringMatching(
-      /^Free some space\. The staging table keeps its space until the load is complete/,
-    ),
+    next: `${frees('increp reset big')} The next run continues with the remaining chunks.`,
   });
+  // The chunk that was rolled back takes space, too.
+  expect(withKeptChunks(full, { done: 0, of: 3 }, undefined, big)).toMatchObject({
+    message: 'no space',
+    next: frees('increp reset big'),
+  });
+  expect(withKeptChunks(full, { done: 1, of: 3 }, again, big)).toMatchObject({
+    next: expect.stringContaining(frees('increp sync big')) as string,
+  });
+  expect(withKeptChunks(full, { done: 0, of: 0 }, undefined, big)).toBe(full);
 });

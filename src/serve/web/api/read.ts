@@ -15,7 +15,7 @@ import {
   readStateCounts,
   readTableList,
 } from '../../read/pipeline.ts';
-import { readRun, readRuns } from '../../read/run.ts';
+import { readRun, readRuns, withBlockers } from '../../read/run.ts';
 import { readLags, readTable } from '../../read/table.ts';
 import { RefusedRequest } from '../../refusal.ts';
 import { TABLE_ORDERS } from '../../../sql/control/read/details.ts';
@@ -145,8 +145,10 @@ function addRuns(app: WebApp, parts: WebParts): void {
       }),
       result: z.object({ runs: z.array(results.run) }),
     },
-    async ({ query: { limit, before: beforeRun, pipeline = null }, actor: { pipelines: visible } }) =>
-      inJson({ runs: await readRuns(control, { visible, pipeline, beforeRun, limit }) }),
+    async ({ query: { limit, before: beforeRun, pipeline = null }, actor: { pipelines: visible } }) => {
+      const runs = await readRuns(control, { visible, pipeline, beforeRun, limit });
+      return inJson({ runs: await withBlockers(control, runs, silentIn(parts)) });
+    },
   );
   const inRun = z.object({ run: z.uuid() });
   declareApi(

@@ -173,7 +173,14 @@ const runFields = {
   error: failure.nullable(),
 };
 export const run = z
-  .looseObject({ ...runFields, ok: z.number(), failed: z.number(), waiting: z.number(), running: z.number() })
+  .looseObject({
+    ...runFields,
+    ok: z.number(),
+    failed: z.number(),
+    waiting: z.number(),
+    running: z.number(),
+    blocked_by: blocker.optional(),
+  })
   .openapi('Run');
 export const runDetails = z.looseObject({
   ...runFields,

@@ -8,6 +8,10 @@ import type { KeyedLoadPlan } from '../../plan/plan.ts';
 import type { TableJob } from '../../plan/table-job.ts';
 import type { TableTransfer } from '../../write/table-transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
+import { endpointOf } from '../../../postgres/endpoint.ts';
+import { printName } from '../../../schema/names.ts';
+import { tableCommand } from '../../../shell-word.ts';
+import type { TableFacts } from '../../facts/facts.ts';
 import { continuationText } from '../../../report/reasons.ts';
 
 /** How many chunks are done. The load updates this object, so that the caller can read it after an error. */
@@ -16,7 +20,12 @@ export interface ChunkProgress {
   done: number;
   /** All chunks; 0 if the table is not loaded in chunks. */
   of: number;
+  /** What this run has read in chunks that are committed, in all its attempts. */
+  rowsRead: number;
+  bytes: number;
 }
+
+export const noChunks = (): ChunkProgress => ({ done: 0, of: 0, rowsRead: 0, bytes: 0 });
 
 /** The transaction of the job is idle until all chunks are done, so it holds no lock that readers wait for. */
 export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
@@ -46,16 +55,34 @@ export type ChunkedResult =
   /** `cause`: why the table is not loaded in chunks although the plan said so. */
   | { readonly kind: 'as-a-whole'; readonly cause: WholeLoadCause | undefined };
 
-const STAGING_SPACE =
-  'The staging table keeps its space until the load is complete or, after a reset, until the next sync. ';
+/** Its staging table keeps the space of the chunks, also of a chunk that was rolled back. */
+interface KeptStaging extends Pick<TableFacts, 'stagingName'> {
+  readonly settings: { readonly name: string };
+}
+
+/** A full refresh has a destination table with a cursor, so a plain sync discards the load and continues from there. */
+function spaceAdvice(
+  error: IncrepError,
+  { settings: { name }, stagingName }: KeptStaging,
+  nextCommand: string | undefined,
+): string {
+  const isOfSource = error.cause instanceof Error && endpointOf(error.cause)?.side === 'source';
+  if (error.code !== 'DISK_FULL' || isOfSource) return '';
+  const command = nextCommand === undefined ? tableCommand('reset', name) : tableCommand('sync', name);
+  return `If there is no other space, "${command}" discards the load and frees the space of ${printName(stagingName)}. `;
+}
 
 /** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
 export function withKeptChunks(
   error: unknown,
-  progress: ChunkProgress,
+  progress: Pick<ChunkProgress, 'done' | 'of'>,
   nextCommand: string | undefined,
+  table: KeptStaging,
 ): unknown {
   if (!(error instanceof IncrepError)) return error;
+  const space = progress.of === 0 ? '' : spaceAdvice(error, table, nextCommand);
+  if (progress.done === 0 && space !== '')
+    return reworded(error, { what: error.message, next: `${error.next} ${space.trimEnd()}` });
   if (progress.done === 0)
     return error.code === 'INTERRUPTED' && nextCommand !== undefined
       ? reworded(error, {
@@ -66,7 +93,6 @@ export function withKeptChunks(
   const continues = continuationText(progress, nextCommand);
   // The advice after a signal describes loads without chunks, so it is omitted.
   const advice = error.code === 'INTERRUPTED' ? '' : `${error.next} `;
-  const space = error.code === 'DISK_FULL' ? STAGING_SPACE : '';
   return reworded(error, {
     what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,
     next: `${advice}${space}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,

@@ -124,12 +124,15 @@ async function copyChunk(copying: ChunkCopying, context: RunContext, chunk: numb
   const detail = `chunk ${chunk + 1} of ${load.header.starts.length}`;
   await enterPhase(context, facts, 'copy', { detail, chunks: { ...progress } });
   const { schema } = facts.destinationName;
+  let copied: Copied = { rows: 0, bytes: 0 };
   await context.destination.withWriting([], async (destination) => {
     if (!(await isClaimed(destination, context.timing, { facts, id: load.id, chunk }))) return;
-    const { rows, bytes } = await readChunk(copying, context, destination, chunk);
-    await destination.query(finishChunk(schema), [load.id, chunk, rows, bytes]);
+    copied = await readChunk(copying, context, destination, chunk);
+    await destination.query(finishChunk(schema), [load.id, chunk, copied.rows, copied.bytes]);
   });
   progress.done += 1;
+  progress.rowsRead += copied.rows;
+  progress.bytes += copied.bytes;
 }
 
 /** False if another session has committed the chunk meanwhile. */

@@ -43,7 +43,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const placing: Placing = isNew
     ? { way: 'merge-whole' }
     : await choosePlacing(destination, facts, plan, context.timing);
-  await enterPhase(context, facts, 'index');
+  await enterPhase(context, facts, 'index', { chunks: { ...request.progress } });
   const older = await indexStaging(
     destination,
     { ...facts, settings: plainSettings(facts.settings) },
