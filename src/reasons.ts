@@ -159,6 +159,8 @@ export type CopyCause =
 /** Why values may have changed without a change of the replication key or of the shape. */
 export type Rewritten =
   | { readonly code: 'expression-changed'; readonly column: string }
+  /** Partitions came with rows below the cursor. */
+  | { readonly code: 'partitions-attached'; readonly names: readonly string[] }
   /** All rows were written again, so transaction IDs do not show which values are new. */
   | { readonly code: 'file-rewritten' };
 
@@ -269,6 +271,15 @@ export type Reason =
       readonly column: string;
       readonly from: string;
       readonly to: string | null;
+    }
+  /** Partitions of the source that were detached or dropped. `names`: of those that still exist. */
+  | {
+      readonly code: 'partitions-gone';
+      readonly table: string;
+      readonly count: number;
+      readonly names: readonly string[];
+      /** If their rows stay: the name of the table for commands. */
+      readonly keeps: string | undefined;
     }
   /** --adopt or --replace for a destination table that increp has filled itself. */
   | { readonly code: 'claim-needless'; readonly flag: 'adopt' | 'replace'; readonly name: string }

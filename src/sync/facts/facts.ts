@@ -22,6 +22,7 @@ import { describeEarly, describeSides, namedTables, type EarlySides } from './de
 import { gatherMergeFaults } from './merge-expressions.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
 import { findRenamed } from './renamed-tables.ts';
+import { findSourceChanges, type SourceChanges } from './source-changes.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
 import type { Selected, SelectedSource } from './source-selection.ts';
@@ -66,6 +67,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly unclaimed: Unclaimed | undefined;
   /** The tables that may be the missing destination table under another name. */
   readonly renamedTo: readonly TableName[];
+  /** What has become of the source table and of its partitions since the last sync. Undefined if they are as before. */
+  readonly sourceChanges?: SourceChanges | undefined;
   /** Why `merge` cannot be used. */
   readonly mergeFault: IncrepError | undefined;
   /** The name under which its state was found, if that is not `stateName`. */
@@ -256,6 +259,7 @@ async function gatherTogether(
       .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
   const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
+  const sourceChanges = await findSourceChanges(context, all.filter(isKnown));
   const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
   return {
     schemas: destination.schemas,
@@ -265,6 +269,7 @@ async function gatherTogether(
         : {
             ...table,
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
+            sourceChanges: sourceChanges.get(table),
             mergeFault: mergeFaults.get(table),
           },
     ),
