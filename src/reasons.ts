@@ -6,7 +6,8 @@
 /** One difference of a destination table from its source or from the settings. */
 export type Difference =
   /** The source, when it was last read and now. */
-  | { readonly code: 'source-recreated' }
+  /** `movedTo`: the present name of the former table. */
+  | { readonly code: 'source-recreated'; readonly movedTo?: string }
   | { readonly code: 'column-dropped'; readonly column: string }
   | { readonly code: 'column-added'; readonly column: string; readonly type: string }
   | { readonly code: 'column-recreated'; readonly column: string }

@@ -14,7 +14,7 @@ import type { RunContext } from '../context/run-context.ts';
 import type { SavedState } from './saved-state.ts';
 
 export interface SourceChanges {
-  /** The name of a table that is no longer found under its own. */
+  /** The present name of the table of the last sync, if its former name has no table or another one. */
   readonly movedTo?: TableName | undefined;
   /** Partitions that were detached or dropped. `names`: of those that still exist. */
   readonly gone: { readonly count: number; readonly names: readonly string[] };
@@ -83,7 +83,8 @@ function askedOf<T extends SyncedBefore>(table: T) {
   const { systemIdentifier } = record.sourceLife;
   // Another server may have given the oid to any table.
   if (systemIdentifier === null || systemIdentifier !== servers.source.systemIdentifier) return undefined;
-  const moved = source || record.shape.oid === '0' ? [] : [record.shape.oid];
+  const { oid } = record.shape;
+  const moved = oid === '0' || source?.oid === oid || source?.kind === 'query' ? [] : [oid];
   const changes = (source && partitionChanges(record, source)) ?? NO_CHANGES;
   const isAsBefore = moved.length + changes.gone.length + changes.attached.length === 0;
   return isAsBefore ? undefined : { table, record, moved, changes };
