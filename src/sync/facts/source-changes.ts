@@ -6,7 +6,7 @@ import { queryUsually } from '../../postgres/user-search-path.ts';
 import type { TableName } from '../../schema/names.ts';
 import { partitionChanges, type PartitionChanges } from '../../schema/partition-changes.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { expressionOf, sourceColumn } from '../../schema/selection.ts';
+import { sourceColumn } from '../../schema/selection.ts';
 import { isKeyed, type StateRecord } from '../../schema/state-record.ts';
 import { partitionsWithOtherRows, tablesByOid } from '../../sql/partitions.ts';
 import { windowCondition } from '../../sql/window.ts';
@@ -98,7 +98,6 @@ async function withOldRows(
   attached: readonly TableByOid[],
 ): Promise<readonly string[]> {
   if (attached.length === 0 || !isKeyed(record) || record.cursor === null) return [];
-  const hasOwnKey = expressionOf(selection, sourceColumn(selection, record.replicationKey)) === undefined;
   const window = windowCondition({
     replicationKey: sourceColumn(selection, record.replicationKey),
     keyType: record.keyType,
@@ -109,7 +108,7 @@ async function withOldRows(
   const probed = attached.filter(({ bounds, isReadable }) => bounds !== null || isReadable);
   if (probed.length === 0) return [];
   if (probed.length > MOST_PROBED) return probed.map(nameOf);
-  const statement = partitionsWithOtherRows(sourceName, probed, hasOwnKey ? window : 'false');
+  const statement = partitionsWithOtherRows(sourceName, probed, window);
   const answer = await attempt(() => source.withReading((client) => queryUsually(client, statement)));
   if (answer.kind === 'failed') return probed.map(nameOf);
   const old = new Set(answer.value.rows.map((row) => z.object({ oid: z.string() }).parse(row).oid));
