@@ -6,7 +6,8 @@
 /** One difference of a destination table from its source or from the settings. */
 export type Difference =
   /** The source, when it was last read and now. */
-  | { readonly code: 'source-recreated' }
+  /** `movedTo`: the present name of the former table. */
+  | { readonly code: 'source-recreated'; readonly movedTo?: string }
   | { readonly code: 'column-dropped'; readonly column: string }
   | { readonly code: 'column-added'; readonly column: string; readonly type: string }
   | { readonly code: 'column-recreated'; readonly column: string }
@@ -159,6 +160,8 @@ export type CopyCause =
 /** Why values may have changed without a change of the replication key or of the shape. */
 export type Rewritten =
   | { readonly code: 'expression-changed'; readonly column: string }
+  /** Partitions came with rows below the cursor. */
+  | { readonly code: 'partitions-attached'; readonly names: readonly string[] }
   /** All rows were written again, so transaction IDs do not show which values are new. */
   | { readonly code: 'file-rewritten' };
 
@@ -269,6 +272,15 @@ export type Reason =
       readonly column: string;
       readonly from: string;
       readonly to: string | null;
+    }
+  /** Partitions of the source that were detached or dropped. `names`: of those that still exist. */
+  | {
+      readonly code: 'partitions-gone';
+      readonly table: string;
+      readonly count: number;
+      readonly names: readonly string[];
+      /** If their rows stay: the name of the table for commands. */
+      readonly keeps: string | undefined;
     }
   /** --adopt or --replace for a destination table that increp has filled itself. */
   | { readonly code: 'claim-needless'; readonly flag: 'adopt' | 'replace'; readonly name: string }

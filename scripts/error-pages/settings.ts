@@ -104,6 +104,7 @@ export const settings = {
     steps: [
       "List the tables of a schema: `psql -h HOST -U USER -d DB -c '\\dt SCHEMA.*'`",
       'If the message says that all tables are missing, check `SOURCE_DB` and `SOURCE_SCHEMA`, or wait for the end of the restore. Keep the entries.',
+      'If the table was renamed or moved to another schema, the message names its new place. Change the entry as the next step says, and the sync continues there.',
       'If the table was dropped, remove its entry or set `"enabled": false`. The destination table stays.',
     ],
     example: [

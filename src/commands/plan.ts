@@ -18,6 +18,8 @@ import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
+import { readKnownDifferences } from '../state/known-differences-file.ts';
+import { standingIn } from '../sync/plan/reload-guard.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -121,13 +123,24 @@ interface KnownTable extends Preview {
 
 async function withLastFailures(
   previews: readonly Preview[],
-  { runContext }: Pipeline,
+  { runContext, settings }: Pipeline,
 ): Promise<KnownTable[]> {
+  const known = await readKnownDifferences(settings.stateDirectory);
+  const lost = known.filter(({ foundBy }) => foundBy === 'partitions');
+  const differences = new Map(lost.map((each) => [each.table, each]));
   const failures = await readLastFailures(runContext, new Date());
   return previews.map((table) => {
     const failure = failures.get(table.recordName);
     const isTold = table.error || table.obstruction || (failure && isBeforeReset(failure, table.resetAt));
-    return { ...table, lastFailure: isTold ? undefined : failure };
+    const gone = table.action === 'incremental' ? differences.get(table.recordName) : undefined;
+    const own = gone && settings.tables.find(({ name }) => name === table.name);
+    const standing = own && standingIn(own, gone) ? [gone.message] : [];
+    return {
+      ...table,
+      // The sync of new changes says the same.
+      warnings: [...table.warnings, ...standing.filter((message) => !table.warnings.includes(message))],
+      lastFailure: isTold ? undefined : failure,
+    };
   });
 }
 

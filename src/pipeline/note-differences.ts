@@ -20,7 +20,9 @@ export async function noteDifferences(
     const nameOf = nameIn(settings);
     const results = own.flatMap((table) => comparedIn(table, recordNameOf(table.name), isVerified));
     const succeeded = new Map(own.flatMap((table) => (table.status === 'ok' ? [[table.name, table]] : [])));
-    for (const { table, since } of await noteComparisons(settings.stateDirectory, results)) {
+    for (const { table, since, foundBy } of await noteComparisons(settings.stateDirectory, results)) {
+      // The sync of the table has said it, and `status` does.
+      if (foundBy === 'partitions') continue;
       const outcome = succeeded.get(nameOf(table));
       if (outcome) different.push({ name: outcome.name, label: labelInList(outcome), since });
     }
@@ -35,7 +37,7 @@ export async function noteDifferences(
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
   const { action, status, error, cursorBefore: cursor } = outcome;
-  const { areDeletesDone = false, hasUniqueKeys = false } = outcome;
+  const { areDeletesDone = false, hasUniqueKeys = false, lostRows } = outcome;
   if (error?.code === 'VERIFY_FAILED')
     return [
       {
@@ -51,6 +53,7 @@ function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): 
   if (status !== 'ok') return [];
   const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
   const isRead = action !== 'skipped';
+  const lost = { foundBy: 'partitions', only: 'extra', duplicates: null } as const;
   return [
     {
       kind: 'synced',
@@ -61,5 +64,8 @@ function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): 
       areDeletesDone,
       hasUniqueKeys,
     },
+    ...(lostRows === undefined
+      ? []
+      : [{ kind: 'different', table, cursor, message: lostRows, ...lost } as const]),
   ];
 }

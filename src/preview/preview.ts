@@ -21,6 +21,7 @@ import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { previewCopies } from '../sync/objects/preview-copies.ts';
+import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { refuse, type LoadPlan, type Plan, type PlanRequest } from '../sync/plan/plan.ts';
 import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import { planAll, discardedLoad } from '../sync/plan/complete-plan.ts';
@@ -277,6 +278,7 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
         verdict?.hasNewRows === true ||
         hasFences ||
         plan.removesDeleted ||
+        plan.rewritten?.code === 'partitions-attached' ||
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
   // If the source shows no changes, the sync needs no staging table.
@@ -350,6 +352,9 @@ function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Preview {
       ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
+      ...(plan.kind === 'incremental' && !findsDeleted(settings)
+        ? partitionsGone(table).map((reason) => reasonText([reason]))
+        : []),
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
         ? renameAdvice(table, source)
         : []),

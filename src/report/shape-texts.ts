@@ -32,7 +32,10 @@ function sqlChange(what: string, from: string | null, to: string | null): string
 const listed = (values: readonly string[]): string => values.join(', ');
 
 const DIFFERENCES: Texts<Difference> = {
-  'source-recreated': () => 'the table was dropped and created again at the source, for example by a restore',
+  'source-recreated': ({ movedTo }) =>
+    movedTo === undefined
+      ? 'the table was dropped and created again at the source, for example by a restore'
+      : `another table has this name at the source now, and the former table is ${movedTo}`,
   'column-dropped': ({ column }) => `column "${column}" was dropped at the source`,
   'column-added': ({ column, type }) => `column "${column}" (${type}) was added at the source`,
   'column-recreated': ({ column }) => `column "${column}" was dropped and added again at the source`,

@@ -61,6 +61,7 @@ interface Status {
         readonly message: string;
         readonly since: string;
         readonly only?: 'extra' | 'duplicated-at-source' | null;
+        readonly foundBy?: string;
       }
     | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
@@ -247,6 +248,7 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
   const verify = tableCommand('verify', name);
+  if (difference.foundBy === 'partitions') return [`found ${age} ago: ${printable(difference.message)}`];
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
     difference.only === 'duplicated-at-source'

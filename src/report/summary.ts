@@ -136,10 +136,13 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   });
 };
 
-/** Undefined if columns of the source or settings have changed. */
+/** Undefined if only columns of the source or settings have changed. */
 function causeOf(differences: readonly Difference[]): string | undefined {
-  if (differences.every(({ code }) => code === 'source-recreated'))
-    return 'the source table was dropped and created again';
+  const recreation = differences.find((each) => each.code === 'source-recreated');
+  if (recreation)
+    return recreation.movedTo === undefined
+      ? 'the source table was dropped and created again'
+      : `another table has its name at the source now, and the former one is ${recreation.movedTo}`;
   return differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))
     ? 'the destination table was altered'
     : undefined;

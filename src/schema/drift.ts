@@ -15,8 +15,7 @@ export function sourceDrift(recorded: Shape, current: Shape): Difference[] {
   const drift = columnDrift(recorded.columns, current.columns);
   if (recorded.oid === current.oid) return drift;
   // In another table, a column can have another position.
-  const changed = drift.filter(({ code }) => code !== 'column-recreated');
-  return changed.length === 0 ? [{ code: 'source-recreated' }] : changed;
+  return [{ code: 'source-recreated' }, ...drift.filter(({ code }) => code !== 'column-recreated')];
 }
 
 function columnDrift(before: readonly Column[], after: readonly Column[]): Difference[] {

@@ -4,8 +4,11 @@ import * as z from 'zod';
 const differenceSchema = z.object({
   /** The destination table, as in the history. */
   table: z.string(),
-  /** `sync`: --verify rolled the rows back. A sync without it commits them. */
-  foundBy: z.enum(['verify', 'sync']),
+  /**
+   * `sync`: --verify rolled the rows back. A sync without it commits them. `partitions`: a sync found partitions that are gone, and
+   * has compared nothing.
+   */
+  foundBy: z.enum(['verify', 'sync', 'partitions']),
   message: z.string(),
   /** Set if all differences are rows without a row of the source, or rows of the source with the same unique key. */
   only: z.enum(['extra', 'duplicated-at-source']).nullable().default(null),
@@ -49,20 +52,10 @@ export function afterComparisons(
 ): readonly KnownDifference[] {
   const next = new Map(known.map((each) => [each.table, each]));
   for (const result of results) {
-    const { table, cursor } = result;
+    const { table } = result;
     const before = next.get(table);
     if (result.kind === 'different') {
-      const { foundBy, message, only, duplicates } = result;
-      next.set(table, {
-        table,
-        foundBy,
-        since: now.toISOString(),
-        cursor,
-        ...before,
-        message,
-        only,
-        duplicates,
-      });
+      next.set(table, differing(result, before, now));
     } else if (before && answers(result, before)) {
       const left = duplicatesLeft(result, before);
       if (left) next.set(table, left);
@@ -72,6 +65,19 @@ export function afterComparisons(
   return next.size === known.length && known.every((each) => next.get(each.table) === each)
     ? known
     : [...next.values()];
+}
+
+function differing(
+  { table, cursor, foundBy, message, only, duplicates }: Extract<NotedComparison, { kind: 'different' }>,
+  before: KnownDifference | undefined,
+  now: Date,
+): KnownDifference {
+  const first = { table, foundBy, since: now.toISOString(), cursor };
+  if (foundBy !== 'partitions')
+    return { ...first, ...(before?.foundBy !== 'partitions' && before), message, only, duplicates };
+  // A comparison has counted more than the rows of partitions.
+  if (before && before.foundBy !== 'partitions' && before.only !== 'duplicated-at-source') return before;
+  return { ...first, message, only, duplicates: before?.duplicates ?? null };
 }
 
 function duplicatesLeft(
@@ -88,9 +94,10 @@ function duplicatesLeft(
 function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found: KnownDifference): boolean {
   // From the same cursor, a sync reads the rows again that were rolled back.
   const isSameCursor = result.cursor === found.cursor;
-  if (result.kind === 'equal') return found.foundBy === 'verify' || !result.hasMore || !isSameCursor;
-  if (result.isVerified && found.foundBy === 'sync') return result.isLoad || isSameCursor;
-  if (result.areDeletesDone && found.foundBy === 'verify' && found.only === 'extra') return true;
+  const isStanding = found.foundBy !== 'sync';
+  if (result.kind === 'equal') return isStanding || !result.hasMore || !isSameCursor;
+  if (result.isVerified && !isStanding) return result.isLoad || isSameCursor;
+  if (result.areDeletesDone && isStanding && found.only === 'extra') return true;
   // A load without a comparison corrects old rows, but not what changes each row as it is written.
-  return result.isLoad && found.foundBy === 'verify';
+  return result.isLoad && isStanding;
 }

@@ -51,3 +51,27 @@ export const keyRows = (
   const select = `SELECT pg_catalog.unnest(${textArray(keys)})::${type} AS ${ident(replicationKey)}`;
   return { select, bare: select, label: 'keys' };
 };
+
+/** Those of the tables that still exist. `bounds`: what only the rows of a partition satisfy. */
+export const tablesByOid = (oids: readonly string[], attached: readonly string[]): string => /* sql */ `
+  SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS "table",
+         CASE WHEN c.oid = ANY (${textArray(attached)}::oid[]) THEN pg_get_partition_constraintdef(c.oid) END AS bounds,
+         has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS "isReadable"
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid = ANY (${textArray(oids)}::oid[]) ORDER BY n.nspname, c.relname`;
+
+/**
+ * Which partitions have rows outside the window. A new partition may have no grants, so its rows are read through the
+ * partitioned table, where the planner finds the partition by its bounds. A child table has no bounds.
+ */
+export const partitionsWithOtherRows = (
+  table: TableName,
+  partitions: readonly (ListedPartition & { readonly bounds: string | null })[],
+  window: string,
+): string =>
+  partitions
+    .map(
+      ({ bounds, ...partition }) => /* sql */ `SELECT ${literal(partition.oid)} AS oid WHERE EXISTS (
+        SELECT FROM ${qualified(bounds === null ? partition : table)} WHERE (${bounds ?? 'true'}) AND NOT (${window}))`,
+    )
+    .join(' UNION ALL ');

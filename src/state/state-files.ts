@@ -29,6 +29,8 @@ export type StateFile =
 export interface StateFiles {
   pathOf(table: string): string;
   read(table: string): Promise<StateFile>;
+  /** Whether there is no file that may have a record. */
+  isEmpty(): Promise<boolean>;
   /** The records of all tables, except the named ones. Unreadable files are left out. */
   records(except?: readonly string[]): Promise<StateRecord[]>;
   /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_NOT_WRITABLE */
@@ -46,6 +48,7 @@ export function stateFiles(directory: string): StateFiles {
       const text = await readIfThere(pathOf(table));
       return text === undefined ? readLegacy(directory, table) : parse(pathOf(table), text);
     },
+    isEmpty: async () => !(await readdir(directory).catch(() => [])).some((name) => name.endsWith('.json')),
     records: async (except = []) => {
       const names = await readdir(directory).catch(() => []);
       const known = new Set(except.map(pathOf));

@@ -16,6 +16,7 @@ import { readKnownDifferences } from '../state/known-differences-file.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
 import { readLocalRuns } from './local-run-history.ts';
+import { standingIn } from '../sync/plan/reload-guard.ts';
 import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -109,7 +110,7 @@ export async function tableStatuses(
   const statusFrom = (table: TableSettings, found: Omit<Known, 'difference'>, drifts: Drifts) =>
     statusOf(
       table,
-      { ...found, difference: differences.get(recordNameOf(context.settings, table)) },
+      { ...found, difference: standingIn(table, differences.get(recordNameOf(context.settings, table))) },
       drifts,
       { now, configuredAt },
     );

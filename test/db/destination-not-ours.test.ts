@@ -104,6 +104,7 @@ test('a new table is not loaded into a database that is wrong for the others', a
   };
   const plan = await increp('plan', pair, { env });
   expect(plan.stdout).toContain('2 tables: 2 REFUSED');
+  expect((await trySync(pair, 'items', { env })).table().error?.code).toBe('STATE_MISMATCH');
   const refused = await trySync(pair, '', { env });
   expect(refused.summary.tables.map(({ error }) => error?.code)).toEqual([
     'STATE_MISMATCH',
@@ -112,6 +113,39 @@ test('a new table is not loaded into a database that is wrong for the others', a
   const { rows } = await other.destination.query(`SELECT to_regclass('_increp_state') AS state`);
   expect(rows).toEqual([{ state: null }]);
   expect((await sync(pair, '--full-refresh', { env })).table('items')).toMatchObject({ action: 'initial' });
+});
+
+test('a misspelt DEST_SCHEMA loads nothing, not even one new table, unless the schema of the tables is gone', async () => {
+  const items = { name: 'items', replication_key: 'at', unique_cols: ['id'] };
+  await using pair = await freshPair({
+    tables: [ORDERS_CONFIG, items],
+    sourceSql: `${ORDERS_SQL}; CREATE TABLE items (id int PRIMARY KEY, at timestamptz DEFAULT now())`,
+  });
+  await pair.setEnv({ DEST_SCHEMA: 'analytics' });
+  await sync(pair, 'orders');
+  const env = { DEST_SCHEMA: 'analytcs' };
+  for (const args of ['items', '']) {
+    const { summary } = await trySync(pair, args, { env });
+    for (const { error } of summary.tables)
+      expect(error).toMatchObject({
+        code: 'STATE_MISMATCH',
+        message: expect.stringContaining(
+          '"analytcs" (DEST_SCHEMA), where this pipeline has written nothing yet',
+        ),
+        hint: expect.stringContaining('set DEST_SCHEMA to "analytics" again'),
+      });
+  }
+  const { rows } = await pair.destination.query(`SELECT to_regnamespace('analytcs') AS schema`);
+  expect(rows).toEqual([{ schema: null }]);
+  // A table with a schema of its own may move.
+  await pair.writeTables([{ ...ORDERS_CONFIG, dest_schema: 'own' }, items]);
+  expect((await sync(pair, 'orders')).table()).toMatchObject({ action: 'initial' });
+  await pair.writeTables([ORDERS_CONFIG, items]);
+  await sync(pair);
+  expect((await sync(pair, '--full-refresh orders', { env })).table()).toMatchObject({ action: 'initial' });
+  expect((await sync(pair, '', { env })).table('items')).toMatchObject({ action: 'initial' });
+  await pair.destination.query('DROP SCHEMA analytcs CASCADE; DROP SCHEMA analytics CASCADE');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'initial' });
 });
 
 /** The variables of a pair whose source and destination are exchanged. */

@@ -384,15 +384,41 @@ slowTest('a reset removes a column that is gone from the source, and keeps a col
   expect(rows.map(({ name }) => name)).toEqual(['id', 'remark', 'total', 'updated_at']);
 });
 
-slowTest('a source table that was renamed continues under its new name without a load', async () => {
+test('a source table that was renamed continues under its new name without a load', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
-  await pair.source.query('ALTER TABLE orders RENAME TO bills');
-  const hint = (await trySync(pair)).table().error?.hint;
-  expect(hint).toContain('write its new name there, with "dest_name": "orders"');
+  await pair.source.query('ALTER TABLE orders RENAME TO bills; CREATE TABLE others (id int)');
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({
+    code: 'TABLE_NOT_FOUND',
+    message: 'public.orders is now named public.bills at the source (same table)',
+    hint: expect.stringContaining(
+      'change the entry of "orders" to "name": "bills", "dest_name": "orders" in',
+    ),
+  });
+  expect((await increp('status', pair)).stdout).toContain('is now named public.bills');
   await pair.writeTables([{ ...ORDERS_CONFIG, name: 'bills', dest_name: 'orders' }]);
   await pair.source.query(`INSERT INTO bills (id, total) VALUES (50, 1)`);
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
   expect((await increp('verify', pair)).exitCode).toBe(0);
   expect((await increp('status --exit-code', pair)).exitCode).toBe(0);
+});
+
+test('a source table in another schema continues there, and one whose name another table took is named', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('source', 'increp');
+  await pair.source
+    .query(`CREATE SCHEMA shop; GRANT USAGE ON SCHEMA shop TO ${user}; ALTER TABLE orders SET SCHEMA shop;
+    CREATE TABLE others (id int)`);
+  expect((await trySync(pair)).table().error?.hint).toContain(
+    'change the entry of "orders" to "schema": "shop", "dest_schema": "public", "name": "orders" in tables-config.json',
+  );
+  await pair.writeTables([{ ...ORDERS_CONFIG, schema: 'shop', dest_schema: 'public' }]);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+  await pair.source.query(`ALTER TABLE shop.orders RENAME TO orders_old;
+    CREATE TABLE shop.orders (LIKE shop.orders_old INCLUDING ALL); GRANT SELECT ON shop.orders TO ${user}`);
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(
+    'another table has this name at the source now, and the former table is shop.orders_old',
+  );
 });

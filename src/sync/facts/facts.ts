@@ -19,9 +19,11 @@ import { fileFault, hasCode } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import type { DestinationSchema } from './describe-destination.ts';
 import { describeEarly, describeSides, namedTables, type EarlySides } from './describe-sides.ts';
+import { findElsewhere, isElsewhere } from './elsewhere.ts';
 import { gatherMergeFaults } from './merge-expressions.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
 import { findRenamed } from './renamed-tables.ts';
+import { findSourceChanges, type SourceChanges } from './source-changes.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
 import type { Selected, SelectedSource } from './source-selection.ts';
@@ -66,8 +68,12 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly unclaimed: Unclaimed | undefined;
   /** The tables that may be the missing destination table under another name. */
   readonly renamedTo: readonly TableName[];
+  /** What has become of the source table and of its partitions since the last sync. Undefined if they are as before. */
+  readonly sourceChanges?: SourceChanges | undefined;
   /** Why `merge` cannot be used. */
   readonly mergeFault: IncrepError | undefined;
+  /** Whether the pipeline has no state in the schema of the destination table. */
+  readonly isNewSchema: boolean;
   /** The name under which its state was found, if that is not `stateName`. */
   readonly formerStateName: string | undefined;
   /** Whether it has rows of other pipelines. Checked only if the column that names the pipeline was removed. */
@@ -132,7 +138,8 @@ export async function gatherFacts(
     for (const [name, schema] of together.schemas) schemas.set(name, schema);
     return together.tables;
   });
-  const all = withElsewhere(
+  const all = await withElsewhere(
+    context,
     tables.flatMap((settings, index): (TableFacts | TableFailure)[] => {
       const result = gathered[index];
       if (!result) return [];
@@ -222,6 +229,7 @@ async function gatherTogether(
       unclaimed: undefined,
       renamedTo: [],
       mergeFault: undefined,
+      isNewSchema: !state.isHomeSchema,
       formerStateName: state.formerName,
       hasOthersRows: destination.withOthers.has(to),
       pendingLoad: destination.pendingLoads.get(tableKey(names.stateName)),
@@ -256,6 +264,7 @@ async function gatherTogether(
       .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
   const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
+  const sourceChanges = await findSourceChanges(context, all.filter(isKnown));
   const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
   return {
     schemas: destination.schemas,
@@ -265,27 +274,21 @@ async function gatherTogether(
         : {
             ...table,
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
+            sourceChanges: sourceChanges.get(table),
             mergeFault: mergeFaults.get(table),
           },
     ),
   };
 }
 
-/**
- * A new table of the pipeline must not be loaded into a wrong database. Its state there would make the database look right
- * for all other tables.
- */
-function withElsewhere(
+async function withElsewhere(
+  context: Gathering,
   tables: readonly (TableFacts | TableFailure)[],
-): readonly (TableFacts | TableFailure)[] {
-  const elsewhereOf = ({ saved }: TableFacts) => (saved.kind === 'none' ? saved.elsewhere : undefined);
-  const elsewhere = tables
-    .filter(isKnown)
-    .map(elsewhereOf)
-    .find((database) => database !== undefined);
+): Promise<readonly (TableFacts | TableFailure)[]> {
+  const elsewhere = await findElsewhere(context, tables.filter(isKnown));
   if (elsewhere === undefined) return tables;
   return tables.map((table) =>
-    isKnown(table) && table.saved.kind === 'none'
+    isKnown(table) && table.saved.kind === 'none' && isElsewhere(elsewhere, table)
       ? { ...table, saved: { ...table.saved, elsewhere } }
       : table,
   );

@@ -18,6 +18,12 @@ import { tableCommand } from '../../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
 import type { StateFile } from '../../state/state-files.ts';
 
+/** The place of the tables of a pipeline that has written nothing to the configured one. */
+export interface Elsewhere {
+  readonly kind: 'database' | 'schema';
+  readonly name: string;
+}
+
 export type SavedState =
   | {
       readonly kind: 'none';
@@ -25,8 +31,8 @@ export type SavedState =
       readonly warnings: readonly string[];
       /** Whether a state still names the table: it was reset, or it cannot be read. */
       readonly isNamed?: boolean;
-      /** The database of another name that has the tables, if the pipeline has written nothing to this one. */
-      readonly elsewhere?: string | undefined;
+      /** The place that has the tables, if the pipeline has written nothing to this one. */
+      readonly elsewhere?: Elsewhere | undefined;
       /** The generation of the reset record. */
       readonly generation?: number;
       /** The columns of the source at the last sync before the reset. */
@@ -152,7 +158,8 @@ function ofAnotherDatabase(
   const { database } = expected.destinationServer;
   const why = { code: 'state-file-of-another-database', database: former } as const;
   // The refusal says it, or a flag has confirmed it.
-  if (former !== database && !isHome) return { kind: 'none', why, elsewhere: former, warnings: [] };
+  if (former !== database && !isHome)
+    return { kind: 'none', why, elsewhere: { kind: 'database', name: former }, warnings: [] };
   return {
     kind: 'none',
     why,

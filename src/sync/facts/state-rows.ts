@@ -30,6 +30,8 @@ export interface StateRows {
   readonly isTaken: boolean;
   /** Whether this pipeline has a state of any table there. */
   readonly isHome: boolean;
+  /** The same for the schema of the table. */
+  readonly isHomeSchema: boolean;
 }
 
 export const stateQuestion = (
@@ -51,10 +53,11 @@ export const stateQuestion = (
         const key = tableKey({ schema: row.schema, table });
         byTable.set(key, [...(byTable.get(key) ?? []), row]);
       }
-    const isHome = parsed.some((row) => row.pipeline === pipeline);
+    const homes = new Set(parsed.filter((row) => row.pipeline === pipeline).map(({ schema }) => schema));
     return (names) => ({
       ...rowsFor(names, pipeline, byTable.get(tableKey(names.destinationName)) ?? []),
-      isHome,
+      isHome: homes.size > 0,
+      isHomeSchema: homes.has(names.destinationName.schema),
     });
   },
 });
@@ -75,7 +78,7 @@ function rowsFor(
   { destinationName: { table }, stateName }: StateNames,
   pipeline: string,
   rows: readonly StateRow[],
-): Omit<StateRows, 'isHome'> {
+): Omit<StateRows, 'isHome' | 'isHomeSchema'> {
   const isApart = stateName.table !== table;
   const own = rows.find(({ name }) => name === stateName.table);
   const former = rows.find((row) => row !== own && row.pipeline === pipeline);

@@ -25,6 +25,7 @@ import { mergeAtOnce, mergeInto, type Merging } from '../write/merge-into.ts';
 import { nullKeysAtSource } from '../write/null-keys.ts';
 import type { Reason } from '../../reasons.ts';
 import { reasonText } from '../../report/reasons.ts';
+import { partitionsGone } from '../plan/build-plan.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import type { TableJob } from '../plan/table-job.ts';
 import { readWindow } from '../read/read-window.ts';
@@ -73,6 +74,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   await freeStaging(destination, facts.stagingName, copied.bytes);
   const back = wentBack(plan, fence.high);
   // Otherwise a comparison removes the rows that are gone, or the settings keep them.
+  const lost = partitionsGone(facts);
   const isAlarm = facts.settings.deletes === 'ignore';
   return {
     loader: undefined,
@@ -88,6 +90,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       ...untaken,
       ...(isAlarm ? back.map((reason) => reasonText([reason])) : []),
       ...olderWarning(older, facts.settings),
+      ...(isAlarm ? lost.map((reason) => reasonText([reason])) : []),
       ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),
       ...shiftSince(facts, plan, fence).warnings,
@@ -97,6 +100,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       { ...counts, deleted: (logged?.deleted ?? 0) + (removal?.deleted ?? 0) },
       copied.rows + fetched - older,
     ),
+    ...(isAlarm && lost.length > 0 && { lostRows: reasonText(lost) }),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
     readLog:
       logged && !logged.refusal && (logged.isComplete || (removal && !removal.refusal)) ? logged : undefined,

@@ -1,10 +1,11 @@
 /** Builds the plan of a load and of an incremental sync. Pure. */
-import type { Difference, Reason } from '../../reasons.ts';
+import type { Difference, Reason, Rewritten } from '../../reasons.ts';
 import { differencesText } from '../../report/shape-texts.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { altersTable, type Evolution } from '../../schema/evolution.ts';
 import type { NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
+import { printName } from '../../schema/names.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { rewrittenSince } from '../../schema/table-rewrites.ts';
 import { isAppend } from '../../schema/row-identity.ts';
@@ -13,7 +14,14 @@ import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { logPosition } from '../facts/deletion-log.ts';
 import { formerColumns } from '../facts/saved-state.ts';
-import { extensionFor, isExtended, reloadHindrance, shapeHindrance, isIndexed } from './reload-guard.ts';
+import {
+  extensionFor,
+  isExtended,
+  keepsRest,
+  reloadHindrance,
+  shapeHindrance,
+  isIndexed,
+} from './reload-guard.ts';
 import { keptColumns } from './alteration.ts';
 import { findsDeleted } from '../../schema/deleted-rows.ts';
 import { notAdoptable } from '../facts/unclaimed.ts';
@@ -115,8 +123,13 @@ export function incremental(
         ? { legacyCursor: now.saved.cursor }
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
-  const rewritten = now.saved.kind === 'record' ? rewrittenSince(now.saved.record, source) : undefined;
-  const comparing = rewritten ? [rewritten] : [];
+  const rewritten =
+    attachedSince(now) ??
+    (now.saved.kind === 'record' ? rewrittenSince(now.saved.record, source) : undefined);
+  const comparing = [
+    ...(rewritten ? [rewritten] : []),
+    ...(findsDeleted(now.settings) ? partitionsGone(now) : []),
+  ];
   const reasons: Reason[] = evolving
     ? [evolutionReason(evolving.evolution, evolving.drift), ...comparing]
     : [{ code: 'cursor-known' }, ...columnChanges(now), ...comparing];
@@ -135,6 +148,18 @@ export function incremental(
     ...(evolving && { evolution: evolving.evolution }),
     ...planned,
   };
+}
+
+const attachedSince = ({ sourceChanges }: TableFacts): Rewritten | undefined =>
+  sourceChanges && sourceChanges.attached.length > 0
+    ? { code: 'partitions-attached', names: sourceChanges.attached }
+    : undefined;
+
+/** Rows of a detached partition are gone from the source, and no trigger has logged them. */
+export function partitionsGone({ settings, sourceChanges, sourceName }: TableFacts): Reason[] {
+  if (!sourceChanges || sourceChanges.gone.count === 0 || keepsRest(settings)) return [];
+  const keeps = findsDeleted(settings) ? undefined : settings.name;
+  return [{ code: 'partitions-gone', table: printName(sourceName), ...sourceChanges.gone, keeps }];
 }
 
 const evolutionReason = (evolution: Evolution, differences: readonly Difference[]): Reason => ({
@@ -160,6 +185,7 @@ function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
 function areDeletesDue(facts: TableFacts, { areDeletesForced, now }: PlanRequest): boolean {
   const { settings, saved } = facts;
   if (!findsDeleted(settings)) return false;
+  if (partitionsGone(facts).length > 0) return true;
   if (settings.deletionLog && logPosition(facts, settings) === undefined) return true;
   const { deletesCheckedAt: last = null, deletesRefusedAt = null } =
     saved.kind === 'record' ? saved.record : {};

@@ -14,13 +14,23 @@ export function driftRefusal(
   const { sourceName, settings, source: relation } = facts;
   const { name } = settings;
   const renamed = relation ? renameAdvice(facts, relation).map((advice) => `${advice}. `) : [];
-  const source = printName(sourceName);
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-    what: drift.every(({ code }) => code === 'source-recreated')
-      ? `${source} was dropped and created again at the source, for example by a restore. It has the same columns, but may have other rows`
-      : `${source} and its destination table differ: ${differencesText(drift)}`,
+    what: whatDiffers(printName(sourceName), drift),
     next: `on_schema_change is "fail", so increp leaves the table as it is. ${renamed.join('')}${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}" and then "${tableCommand('sync', name)}".`,
   });
+}
+
+function whatDiffers(source: string, drift: readonly Difference[]): string {
+  const recreation = drift.find((each) => each.code === 'source-recreated');
+  if (!recreation) return `${source} and its destination table differ: ${differencesText(drift)}`;
+  const others = drift.filter((each) => each !== recreation);
+  const recreated =
+    recreation.movedTo === undefined
+      ? `${source} was dropped and created again at the source, for example by a restore`
+      : `${source} is another table at the source now, and the former one is ${recreation.movedTo}`;
+  return others.length === 0
+    ? `${recreated}. It has the same columns, but may have other rows`
+    : `${recreated}, and differs from its destination table: ${differencesText(others)}`;
 }
 
 /** The setting that changed, and how to restore it. Undefined for a difference of the tables themselves. */

@@ -20,14 +20,21 @@ export function refusalsOf(now: TableFacts): readonly IncrepError[] {
 
 export const refusalOf = (now: TableFacts): IncrepError | undefined => refusalsOf(now)[0];
 
-/** A wrong database name would load all tables into another database. A flag that loads them confirms the name. */
+/** A wrong name of a database or schema would load all tables there. A flag that loads them confirms the name. */
 export function elsewhereRefusal(
-  { saved, servers, unclaimed }: TableFacts,
+  { saved, servers, unclaimed, destinationName }: TableFacts,
   { isFullRefresh, claim }: Pick<PlanRequest, 'isFullRefresh' | 'claim'>,
 ): IncrepError | undefined {
   if (saved.kind !== 'none' || saved.elsewhere === undefined) return undefined;
   if (unclaimed || isFullRefresh || claim) return undefined;
-  const { elsewhere: former } = saved;
+  const { kind, name: former } = saved.elsewhere;
+  if (kind === 'schema') {
+    const { schema } = destinationName;
+    return new IncrepError('STATE_MISMATCH', {
+      what: `the destination schema is "${schema}" (DEST_SCHEMA), where this pipeline has written nothing yet; its tables are in schema "${former}", and a sync would load them again into "${schema}"`,
+      next: `If the name is wrong, set DEST_SCHEMA to "${former}" again. If the schema is right, run "increp sync --full-refresh", which loads all tables into "${schema}".`,
+    });
+  }
   const { database } = servers.destination;
   return new IncrepError('STATE_MISMATCH', {
     what: `DEST_URL or DEST_DB names database "${database}", where this pipeline has written nothing yet; its tables are in database "${former}", and a sync would load all of them again into "${database}"`,

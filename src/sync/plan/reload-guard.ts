@@ -12,6 +12,7 @@ import { derivedName, printName, type TableName } from '../../schema/names.ts';
 import { tracksVersions } from '../../schema/merged-columns.ts';
 import { METADATA_COLUMN_TYPES, ROW_VERSION, SOURCE } from '../../schema/metadata-columns.ts';
 import { uniqueIndexOn, type Relation, type UniqueKey } from '../../schema/relations.ts';
+import type { KnownDifference } from '../../schema/known-differences.ts';
 import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
@@ -43,6 +44,13 @@ export const keepsRest = (settings: TableSettings): boolean =>
   settings.onConflict === 'last_update_wins' ||
   settings.merge.length > 0 ||
   settings.deletes === 'keep';
+
+/** Settings that keep rows which the source no longer has answer what a sync has said of them. */
+export const standingIn = (
+  settings: TableSettings,
+  difference: KnownDifference | undefined,
+): KnownDifference | undefined =>
+  difference?.foundBy === 'partitions' && keepsRest(settings) ? undefined : difference;
 
 /** The ALTER TABLE that lets the table take the rows of the source. No row is removed. */
 export function extensionFor(facts: TableFacts, source: Relation): Alteration {

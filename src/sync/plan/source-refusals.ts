@@ -5,12 +5,13 @@ import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { misspeltTransforms } from '../../schema/misspelt-transforms.ts';
-import { printName } from '../../schema/names.ts';
+import { printName, type TableName } from '../../schema/names.ts';
 import { tracksVersions } from '../../schema/merged-columns.ts';
 import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { patternOf } from '../../schema/patterns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
+import { shellWord } from '../../shell-word.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound, entryKeys, patternOption } from '../facts/column-not-found.ts';
@@ -65,6 +66,8 @@ const isOfPipelinesSchema = ({ settings: { name }, sourceName }: TableFacts): bo
 
 function schemaNotFound(now: TableFacts): IncrepError {
   const { schema } = now.sourceName;
+  const moved = now.sourceChanges?.movedTo;
+  if (moved) return tableMoved(now, moved);
   if (now.saved.kind === 'record')
     return wrongDatabase(
       `the source database "${now.servers.source.database}" no longer has schema "${schema}"`,
@@ -90,6 +93,8 @@ const wrongDatabase = (what: string, otherwise = ''): IncrepError =>
 function tableNotFound(now: TableFacts): IncrepError {
   const { sourceName, otherSourceNames, saved, destination } = now;
   const { database } = now.servers.source;
+  const moved = now.sourceChanges?.movedTo;
+  if (moved) return tableMoved(now, moved);
   if (otherSourceNames.length === 0)
     return wrongDatabase(`schema "${sourceName.schema}" of the source database "${database}" has no tables`);
   const wasReset = saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset';
@@ -135,6 +140,31 @@ function withoutSchema(now: TableFacts): { readonly schema?: string; readonly na
     otherSourceNames.includes(table) ? table : (nearest(table, otherSourceNames) ?? table),
   );
   return isOfPipelinesSchema(now) ? { name } : { schema, name };
+}
+
+/** The oid shows that it is the same table. The state of the destination table continues under the new name. */
+function tableMoved(now: TableFacts, moved: TableName): IncrepError {
+  const { sourceName, destinationName, sourceSchema, settings } = now;
+  const entry = {
+    ...(moved.schema !== sourceName.schema && {
+      schema: moved.schema,
+      dest_schema: destinationName.schema,
+    }),
+    name: patternOf(moved.table),
+    ...(moved.table !== destinationName.table && { dest_name: destinationName.table }),
+  };
+  const place =
+    settings.pattern === undefined
+      ? `change the entry of "${settings.name}" to ${fieldsOf(entry)}`
+      : `add an entry with ${fieldsOf(entry)}`;
+  const schema =
+    sourceSchema.exists || moved.table !== sourceName.table || !isOfPipelinesSchema(now)
+      ? ''
+      : ` If the schema was renamed, set SOURCE_SCHEMA=${shellWord(moved.schema)} and DEST_SCHEMA=${shellWord(destinationName.schema)} instead.`;
+  return new IncrepError('TABLE_NOT_FOUND', {
+    what: `${printName(sourceName)} is now named ${printName(moved)} at the source (same table)`,
+    next: `To continue with it, ${place} in tables-config.json: nothing is loaded again.${schema} To end its syncs, remove the entry; the destination table ${printName(destinationName)} stays.`,
+  });
 }
 
 /** increp synced the table before, so its name is not a typing error. The state of a view has no files. */

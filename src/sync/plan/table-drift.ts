@@ -1,6 +1,7 @@
 /** Differences of a destination table from its source and from the settings. Pure. */
 import type { Difference } from '../../reasons.ts';
 import { destinationDrift, sourceDrift } from '../../schema/drift.ts';
+import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectionDrift, without } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
@@ -9,7 +10,7 @@ import type { TableFacts } from '../facts/facts.ts';
 
 /** Every difference between the destination table and what source and settings ask for. */
 export function driftOf(
-  { settings, saved, natives }: TableFacts,
+  { settings, saved, natives, sourceChanges }: TableFacts,
   source: Relation,
   destination: Relation,
 ): Difference[] {
@@ -24,10 +25,15 @@ export function driftOf(
     // Mode full-refresh loads the table at each sync, and so applies changed settings anyway.
     ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),
     ...selected.differences,
-    ...fromSource,
+    ...fromSource.map((each) => withNewName(each, sourceChanges)),
     ...(fromSource.length + selected.differences.length === 0 ? fromDestination : []),
   ];
 }
+
+const withNewName = (difference: Difference, changes: TableFacts['sourceChanges']): Difference =>
+  difference.code === 'source-recreated' && changes?.movedTo
+    ? { ...difference, movedTo: printName(changes.movedTo) }
+    : difference;
 
 export function settingsDrift(
   record: StateRecord,

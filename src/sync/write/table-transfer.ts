@@ -15,6 +15,8 @@ export interface TableTransfer extends RowCounts {
   readonly warnings: readonly string[];
   /** Whether the destination table certainly holds no row that is gone from the source. */
   readonly areDeletesDone: boolean;
+  /** Why the destination table has rows that are gone from the source, if the settings leave them there. */
+  readonly lostRows?: string;
   /** Set by a load of all rows: whether no two rows of the source have the same unique key. */
   readonly hasUniqueKeys?: boolean;
   /** The deletion log, if all rows in it were removed. */

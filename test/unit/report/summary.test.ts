@@ -420,6 +420,8 @@ test('a load that no command requested is a warning, with the rows that it remov
   expect(textsOf({ reasons: [recreated], cursorBefore: null })).toEqual([]);
   const dropped = { code: 'column-dropped', column: 'note' } as const;
   expect(textsOf({ reasons: [{ ...recreated, differences: [dropped] }] })).toEqual([]);
+  const both = [...recreated.differences, dropped];
+  expect(textsOf({ reasons: [{ ...recreated, differences: both }] })).toEqual([text]);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
     'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
   ]);

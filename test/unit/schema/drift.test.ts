@@ -58,6 +58,13 @@ test('a column or a table that was dropped and made again has lost its old rows'
     ]);
 });
 
+test('another table with other columns is called another table first', () => {
+  expect(sourceDrift(was, shape([id, { ...note, type: 'integer', position: 7 }], '2'))).toEqual([
+    'the table was dropped and created again at the source, for example by a restore',
+    'column "note" changed type from text to integer at the source',
+  ]);
+});
+
 const typed = (typeDetail: string[]) => shape([{ ...note, type: 'app.t', typeDetail }]);
 
 test('an enum may gain labels; one that is gone has changed old rows', () => {

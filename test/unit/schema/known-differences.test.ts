@@ -3,7 +3,11 @@ import { afterComparisons, type NotedComparison } from '../../../src/schema/know
 
 const NOW = new Date('2026-11-30T12:00:00Z');
 
-const foundBy = (by: 'verify' | 'sync', cursor = '5', message = '1 changed'): NotedComparison => ({
+const foundBy = (
+  by: 'verify' | 'sync' | 'partitions',
+  cursor = '5',
+  message = '1 changed',
+): NotedComparison => ({
   ...{ kind: 'different', table: 'orders', cursor, foundBy: by, message, only: null, duplicates: null },
 });
 const onlyExtra: NotedComparison = {
@@ -55,6 +59,12 @@ test.each<[string, boolean, readonly NotedComparison[]]>([
   ['a load corrects them', false, [foundBy('verify'), synced(true, false)]],
   ['a sync without a comparison removes no rows', true, [onlyExtra, synced(false, false)]],
   ['a sync has removed the rows that are gone', false, [onlyExtra, removed]],
+  [
+    'a plain sync leaves the rows of detached partitions',
+    true,
+    [foundBy('partitions'), synced(false, false)],
+  ],
+  ['a comparison finds none of them', false, [foundBy('partitions'), equal(true)]],
   ['a removal of rows leaves changed rows as they are', true, [foundBy('verify'), removed]],
   ['a load reads the same duplicates of the source', true, [twice, synced(true, false)]],
   ['a load finds no duplicates any more', false, [twice, synced(true, false, '5', true)]],
@@ -76,4 +86,10 @@ test('after a load, the duplicates of the source are what is left', () => {
   const left = afterComparisons([], [twice, synced(true, false)], NOW);
   expect(left).toMatchObject([{ message: '2 duplicated', only: 'duplicated-at-source' }]);
   expect(afterComparisons(left, [synced(true, false), removed], NOW)).toBe(left);
+});
+
+test('what a comparison has found stays when partitions are gone, and it replaces what a sync says of them', () => {
+  const [before] = afterComparisons([], [foundBy('verify')], NOW);
+  expect(afterComparisons([], [foundBy('verify'), foundBy('partitions')], NOW)).toEqual([before]);
+  expect(afterComparisons([], [foundBy('partitions'), foundBy('verify')], NOW)).toEqual([before]);
 });

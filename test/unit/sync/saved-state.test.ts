@@ -61,7 +61,7 @@ test('only a database of another name, where the pipeline has written nothing, m
       EXPECTED,
     );
   const why = { code: 'state-file-of-another-database', database: 'old' };
-  expect(of('old')).toMatchObject({ why, elsewhere: 'old', warnings: [] });
+  expect(of('old')).toMatchObject({ why, elsewhere: { kind: 'database', name: 'old' }, warnings: [] });
   expect(of('old', true)).toMatchObject({ why, warnings: [/"old", and .* names "warehouse"/] });
   expect(of('warehouse')).toMatchObject({ warnings: [/"warehouse" of another server/] });
   for (const found of [of('old', true), of('warehouse')]) expect(found).not.toHaveProperty('elsewhere');

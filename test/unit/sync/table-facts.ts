@@ -148,6 +148,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   destinationHasRows: true,
   unclaimed: undefined,
   renamedTo: [],
+  isNewSchema: false,
   mergeFault: undefined,
   formerStateName: undefined,
   hasOthersRows: false,
