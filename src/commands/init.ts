@@ -126,7 +126,7 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
     what: `${names.join(' and ')} would be overwritten`,
     next: `Nothing was written. Add --force to overwrite the files, or name another directory with -C.${
       names.includes('tables-config.json')
-        ? ' To add a table and keep the other entries, run "increp init" on a terminal, or add its entry to tables-config.json.'
+        ? ' To add a table and keep the other entries, add its entry to tables-config.json, or use a terminal: "increp init".'
         : ''
     }`,
   });

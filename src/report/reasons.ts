@@ -117,8 +117,12 @@ export function rowsText({
 export const continuationText = (
   { done, of }: { readonly done: number; readonly of: number },
   nextCommand: string | undefined,
-): string =>
-  `${nextCommand === undefined ? 'the next run' : `"${nextCommand}"`} continues with ${done === of ? 'the changes since then' : 'the remaining chunks'}${nextCommand === undefined ? '' : '; run it before the next sync without --full-refresh, which discards this load'}`;
+): string => {
+  const rest = done === of ? 'the changes since then' : 'the remaining chunks';
+  return nextCommand === undefined
+    ? `the next run continues with ${rest}`
+    : `the next sync without --full-refresh discards this load; to continue with ${rest}, run "${nextCommand}"`;
+};
 
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,
@@ -151,7 +155,7 @@ const REASONS: Texts<Reason> = {
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
   'key-went-back': ({ column, from, to }) =>
-    `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there ("increp verify" compares)`,
+    `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there; to compare, run "increp verify"`,
   'claim-needless': ({ flag, name }) =>
     `the destination table is already increp's own, so --${flag} has no effect${flag === 'replace' ? `; to load the table again, run "${tableCommand('sync', name, '--full-refresh')}"` : ''}`,
   'metadata-column-added': ({ column }) => `column "${column}" is added to the destination table`,

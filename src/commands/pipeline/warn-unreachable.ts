@@ -2,7 +2,7 @@
 import type { IncrepError } from '../../errors.ts';
 import { LISTED, listed } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
-import { cannotBeReached } from '../../report/error.ts';
+import { cannotBeReached, nextStep } from '../../report/error.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import { userName } from '../../ownership.ts';
 import type { Context } from './context.ts';
@@ -17,14 +17,21 @@ interface Unread {
   readonly tables?: readonly { readonly name: string; readonly problem: IncrepError | undefined }[];
 }
 
-type Speaker = Pick<Context, 'terminal' | 'redact'>;
+interface Speaker extends Pick<Context, 'redact'> {
+  readonly terminal: Pick<Terminal, 'say' | 'sayStyle'>;
+}
 
 const sayText = ({ terminal: { say, sayStyle }, redact }: Speaker, text: string): void =>
-  say(wrapLines(printable(redact(text)), sayStyle));
+  say(`${wrapLines(printable(redact(text)), sayStyle)}\n`);
+
+function sayProblem(text: string, { next }: IncrepError, { terminal, redact }: Speaker): void {
+  sayText({ terminal, redact }, text);
+  terminal.say(`${nextStep(redact(next), terminal.sayStyle)}\n`);
+}
 
 /** Prints the warnings about the patterns of tables-config.json. */
 export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
-  for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
+  for (const remark of remarks) sayText(speaker, `warning: ${remark}`);
 }
 
 /** In the last line of a command that only reads. */
@@ -36,15 +43,14 @@ const wouldFail = (): string => `a sync by user "${userName()}" would fail`;
 /** A command that only reads works with a state directory that a sync could not write. */
 export function warnUnwritable(fault: IncrepError | undefined, speaker: Speaker): void {
   if (!fault) return;
-  const text = `warning: ${wouldFail()}: ${fault.message}. Failures that only the state directory has recorded may be missing here\n  next: ${fault.next}\n`;
-  sayText(speaker, text);
+  const text = `warning: ${wouldFail()}: ${fault.message}. Failures that only the state directory has recorded may be missing here`;
+  sayProblem(text, fault, speaker);
 }
 
 /** A plan is useful even if every sync fails until the user has fixed the destination. */
 export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker): void {
   if (!refusal) return;
-  const text = `warning: a sync would fail before its first table: ${refusal.message}\n  next: ${refusal.next}\n`;
-  sayText(speaker, text);
+  sayProblem(`warning: a sync would fail before its first table: ${refusal.message}`, refusal, speaker);
 }
 
 export function warnUnreachable(
@@ -53,7 +59,7 @@ export function warnUnreachable(
   redact: Redact,
 ): void {
   const line = (what: string, error: IncrepError) =>
-    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle));
+    sayProblem(`${what}${error.message}`, error, { terminal: { say, sayStyle }, redact });
   if (isLocal) say('note: only the state directory was read (--local)\n');
   if (unreachable)
     line(

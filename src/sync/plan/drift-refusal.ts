@@ -19,7 +19,7 @@ export function driftRefusal(
     what: drift.every(({ code }) => code === 'source-recreated')
       ? `${source} was dropped and created again at the source, for example by a restore. It has the same columns, but may have other rows`
       : `${source} and its destination table differ: ${differencesText(drift)}`,
-    next: `on_schema_change is "fail", so increp leaves the table as it is. ${renamed.join('')}${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}" and then "${tableCommand('sync', name)}".`,
+    next: `on_schema_change is "fail", so increp leaves the table as it is. ${renamed.join('')}${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}". Then run "${tableCommand('sync', name)}".`,
   });
 }
 
