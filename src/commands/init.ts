@@ -77,7 +77,7 @@ async function ensureExtendable({ directory, values }: Answers, { force }: InitO
   if (several !== undefined)
     throw new IncrepError('USAGE', {
       what: `${several} is for several destinations, and "init" works with one`,
-      next: 'To add a table, write its entry into tables-config.json. For a new pipeline, run "increp init" with one destination, in a directory and a shell without the list. Then replace DEST_URL in .env by the list ("increp help several-destinations").',
+      next: 'To add a table, write its entry into tables-config.json. For a new pipeline, use a directory and a shell without the list, and run "increp init". Then replace DEST_URL in .env by the list ("increp help several-destinations").',
     });
 }
 

@@ -91,13 +91,7 @@ const END = String.raw`(?:[.;](?= |$)|$) *(?:(?<end>$)|)`;
 
 /** The words before a command, and the words that are printed instead. */
 const COMMAND_PLACES: readonly (readonly [place: RegExp, before: string])[] = [
-  [
-    new RegExp(
-      String.raw`(?:, run|(?<!next):|(?<=\b(?:[Rr]un|[Ss]ee|[Uu]se|[Tt]ry|with|at))) ${QUOTED}${END}`,
-      'gm',
-    ),
-    ':',
-  ],
+  [new RegExp(String.raw`(?:, run|(?<!next):|(?<=\b(?:[Rr]un|[Ss]ee|with))) ${QUOTED}${END}`, 'gm'), ':'],
   [new RegExp(String.raw` \((?:see )?${QUOTED}\)${END}`, 'gm'), '. More:'],
   [
     new RegExp(

@@ -27,7 +27,7 @@ test('sync, plan and check stop at it, with both addresses and the two ways on, 
     exitCode: 1,
     code: 'DESTINATION_NOT_OURS',
     what: ['public.orders at the destination has 1 row, and increp has no state of it'],
-    next: /^[^]*Rows go from [^ ]+:\d+\/\w+ to [^ ]+:\d+\/\w+\. If that is the wrong direction[^]*sync orders --adopt\n[^]*sync orders --replace$/m,
+    next: /^[^]*Rows go from [^ ]+:\d+\/\w+ to [^ ]+:\d+\/\w+\. If that is the wrong direction[^]*sync orders --adopt["\n][^]*sync orders --replace["\n]/,
   };
   for (const args of ['sync', 'sync --full-refresh', 'sync orders --full-refresh', 'sync --deletes --force'])
     await expectRefusal(pair, said, args);
