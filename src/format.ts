@@ -139,7 +139,7 @@ export function formatDeferred({ tables, repeatCommand }: DeferringRun, most = L
   const head = `${formatCount(names.length)} ${noun} deferred`;
   return repeatCommand === undefined
     ? `${head} to the next run: ${listed(names, most)}`
-    : `${head}: ${listed(names, most)}; run "${repeatCommand}" again`;
+    : `${head}: ${listed(names, most)}; run again: "${repeatCommand}"`;
 }
 
 /** The first line of a message without its full stop, so that it can be part of a sentence. */

@@ -20,7 +20,8 @@ export const runs = {
     ],
     example: [
       'error: the state of public.orders at the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
-      '  next: If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "shop", run "increp reset orders --force".',
+      '  next: If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "shop":',
+      '          increp reset orders --force',
     ],
   },
   STATE_NOT_WRITABLE: {
@@ -68,7 +69,8 @@ export const runs = {
     steps: ['Sync the table first: `increp sync orders && increp verify orders`'],
     example: [
       'error: table "orders" cannot be compared: there is no destination table yet (NOT_SYNCED)',
-      '  next: Run "increp sync orders" first.',
+      '  next: First run:',
+      '          increp sync orders',
     ],
   },
   VERIFY_FAILED: {

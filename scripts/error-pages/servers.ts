@@ -17,7 +17,8 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: connection refused: nothing listens on 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
-      '  next: Check SOURCE_URL, or SOURCE_HOST and SOURCE_PORT. Check that the server is running, and that this machine can reach it. To test it: pg_isready -h db.example.com -p 5432',
+      '  next: Check SOURCE_URL, or SOURCE_HOST and SOURCE_PORT. Check that the server is running, and that this machine can reach it. To test it:',
+      '          pg_isready -h db.example.com -p 5432',
     ],
   },
   TLS_FAILED: {
@@ -56,7 +57,8 @@ export const servers = {
     ],
     example: [
       'error: source: the SSH tunnel through deploy@bastion.example.com:22 cannot be opened: ssh: connect to host bastion.example.com port 22: Connection refused; tried 4 times (SSH_FAILED)',
-      '  next: Check SOURCE_SSH, and that this machine can reach that host. To test it, run as the user of increp: ssh -p 22 deploy@bastion.example.com exit',
+      '  next: Check SOURCE_SSH, and that this machine can reach that host. To test it, run as the user of increp:',
+      '          ssh -p 22 deploy@bastion.example.com exit',
     ],
   },
   CONNECTION_LOST: {
@@ -154,7 +156,8 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
-      '  next: Check DEST_URL, or DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server, and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles). To test the login: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
+      '  next: Check DEST_URL, or DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server, and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles). To test the login:',
+      '          psql -h warehouse.example.com -p 5432 -U writer -d analytics',
     ],
   },
   PRIVILEGE_MISSING: {
@@ -247,7 +250,8 @@ du -xsh /var/lib/postgresql
     ],
     example: [
       'error: source db.example.com:5432/shop: division by zero (QUERY_FAILED, SQLSTATE 22012)',
-      '  next: The source server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.',
+      '  next: The source server refuses the statement; its log shows it. Fix the reported problem. For more details:',
+      '          increp check',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

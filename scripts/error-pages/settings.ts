@@ -37,7 +37,8 @@ export const settings = {
       '  - SOURCE_PORT (.env): "many" is not a port; allowed: 1 to 65535',
       '  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env',
       '  - tables-config.json, [0].replikation_key (table orders): unknown key; did you mean replication_key?',
-      '  next: Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
+      '  next: Fix the configuration, then run the command again. For every setting, see:',
+      '          increp help configuration',
     ],
   },
   NOT_SUPPORTED: {

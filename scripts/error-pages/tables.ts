@@ -78,7 +78,8 @@ WHERE l.relation = 'public.orders'::regclass;
     example: [
       'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source conflicts with the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
       '  next: If the source has both rows, it does not keep the value unique: drop the constraint. Run at the destination: DROP INDEX public.users_email',
-      '        If that row is gone or changed at the source, run "increp verify users --repair", or delete it at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows.',
+      '        If that row is gone or changed at the source, delete it at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows. Or run:',
+      '          increp verify users --repair',
     ],
   },
   SCHEMA_CHANGED: {
@@ -163,10 +164,13 @@ WHERE l.relation = 'public.orders'::regclass;
     example: [
       'error: public.orders needs a new shape, but view public.order_notes uses column "note", which increp has to remove (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
       '  next: The old table stays in use. To keep the old column with its values, set "dropped_columns": "keep" for the table. Or, to lose it:',
-      '        1. Save the view: pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views-orders.sql',
+      '        1. Save the view:',
+      '          pg_dump -s -h warehouse.example.com -p 5432 -U writer -d analytics -t public.order_notes -f views-orders.sql',
       '        2. At the destination, run: DROP VIEW public.order_notes',
-      '        3. Sync the table: increp sync orders',
-      "        4. Edit views-orders.sql where it uses removed or changed columns, and run: grep -v '^SET transaction_timeout' views-orders.sql | psql -h warehouse.example.com -p 5432 -U writer -d analytics -1 -v ON_ERROR_STOP=1 -f -   # grep: for pg_dump 17 and later",
+      '        3. Sync the table:',
+      '          increp sync orders',
+      '        4. Edit views-orders.sql where it uses removed or changed columns, and run:',
+      "          grep -v '^SET transaction_timeout' views-orders.sql | psql -h warehouse.example.com -p 5432 -U writer -d analytics -1 -v ON_ERROR_STOP=1 -f -   # grep: for pg_dump 17 and later",
     ],
   },
   CONFLICT_LOG: {
@@ -202,7 +206,10 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders and its destination table differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
-      '  next: on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape, run "increp reset orders" and then "increp sync orders".',
+      '  next: on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape:',
+      '          increp reset orders',
+      '        Then run:',
+      '          increp sync orders',
     ],
   },
   MERGE_KEY_NOT_UNIQUE: {
@@ -218,7 +225,8 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders at the destination has several rows with the same id (MERGE_KEY_NOT_UNIQUE)',
-      '  next: The table stays in use. Run "increp sync orders --full-refresh" to load it again.',
+      '  next: The table stays in use. To load it again:',
+      '          increp sync orders --full-refresh',
     ],
   },
   ENCODING_MISMATCH: {
@@ -255,7 +263,10 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders at the destination has 1 row, and increp has no state of it: a sync would replace its rows (DESTINATION_NOT_OURS)',
-      '  next: Rows go from db.example.com:5432/shop to warehouse.example.com:5432/analytics. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. To leave the table as it is, set another "dest_name". To keep it and make its rows those of the source, run "increp sync orders --adopt". To delete its rows and load it again, run "increp sync orders --replace".',
+      '  next: Rows go from db.example.com:5432/shop to warehouse.example.com:5432/analytics. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. To leave the table as it is, set another "dest_name". To keep it and make its rows those of the source:',
+      '          increp sync orders --adopt',
+      '        To delete its rows and load it again:',
+      '          increp sync orders --replace',
     ],
   },
   DELETE_LIMIT_EXCEEDED: {
@@ -274,7 +285,10 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders has at least 8 of 10 rows that the source no longer has, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
-      '  next: All other changes were synced. To see these rows, run "increp verify orders". If the source is right, run "increp sync orders --deletes --force".',
+      '  next: All other changes were synced. To see these rows:',
+      '          increp verify orders',
+      '        If the source is right:',
+      '          increp sync orders --deletes --force',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

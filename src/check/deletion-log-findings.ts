@@ -23,7 +23,7 @@ function refusalOf(table: TableFacts, { name, log }: DeletionLogInspection): Inc
   const { settings, sourceSchema } = table;
   const refuse = (code: ErrorCode, what: string, next: string) =>
     new IncrepError(code, { what: `"deletes_from" of "${settings.name}": ${what}`, next });
-  const create = `${sqlCommand(table)} prints the statements that create such a table.`;
+  const create = `To print the statements that create such a table, run ${sqlCommand(table)}.`;
   if (!log) return refuse('TABLE_NOT_FOUND', `the source has no table ${printName(name)}`, create);
   if (!log.canSelect)
     return refuse(

@@ -135,7 +135,7 @@ function rowTriggerFindings(
 }
 
 const ROW_TRIGGER_ADVICE =
-  'If they only check rows, no action is needed. A sync warns of rows that it wrote and that differ, and "increp verify" finds all of them.';
+  'If they only check rows, no action is needed. A sync warns of rows that it wrote and that differ. To find all of them, run "increp verify".';
 
 function rightFindings(table: TableFacts, plan: Workable, { owners, quiet }: Inspection): Finding[] {
   const { settings, destination, destinationName, destinationSchema: access, saved } = table;
@@ -213,7 +213,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             'DRIFT',
             name,
             reasonText(plan.reasons),
-            'The next sync does this. "increp plan" shows the statements.',
+            'The next sync does this. To see the statements, run "increp plan".',
           ),
         ]
       : []),
@@ -233,7 +233,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             'LEGACY_STATE',
             name,
             `the table continues from the older state file (${saved.cursor})`,
-            'Run "increp verify" after the first sync.',
+            'After the first sync, run "increp verify".',
           ),
         ]
       : []),
@@ -292,7 +292,7 @@ function conversionFindings(table: TableFacts, { conversions }: Inspection): Fin
   return [
     ...(refusal ? [failureFinding(refusal, name)] : []),
     ...warnings.map((message) =>
-      warning('KEPT_ROWS', name, message, 'Run "increp plan" to see the statements of the next sync.'),
+      warning('KEPT_ROWS', name, message, 'To see the statements of the next sync, run "increp plan".'),
     ),
   ];
 }

@@ -63,7 +63,7 @@ function sequenceFindings(table: CheckedKey, { cachedSequence, pool }: KeyInspec
             'SEQUENCE_POOL',
             name,
             `the sequence ${pool.name} increments by ${pool.increment}, and an application such as Hibernate can use the numbers in between for a lower ${key}; ${whatHappens(table)}`,
-            `Use a replication_key that every change sets (updated_at), or run "increp verify --repair" regularly.`,
+            `Use a replication_key that every change sets (updated_at), or run regularly: "increp verify --repair".`,
           ),
         ]),
   ];

@@ -37,7 +37,7 @@ export async function metricsTextfileFindings({
     ? []
     : found(
         `this user may not create files in ${folder}`,
-        'Allow the user that runs increp to create files there: see "Metrics for Prometheus" in "increp help monitoring".',
+        'Allow the user that runs increp to create files there: see "Metrics for Prometheus" ("increp help monitoring").',
       );
 }
 

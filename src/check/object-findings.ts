@@ -25,7 +25,7 @@ export function objectFindings(
             'OBJECT_MISSING',
             name,
             `the destination lacks ${listed(missing.map(objectText), LISTED)} of the source`,
-            'The next sync creates them. If it has tried before, its warnings say why they were refused ("increp history").',
+            'The next sync creates them. If it has tried before, its warnings say why they were refused: "increp history".',
           ),
         ]),
     ...objects.flatMap((object) =>

@@ -156,7 +156,7 @@ const untestedFindings = (side: string, version: number): Finding[] =>
           'VERSION_UNTESTED',
           undefined,
           `the ${side} is PostgreSQL ${major(version)}; this version of increp is tested with 14 to ${NEWEST_TESTED}`,
-          'Check for a newer version of increp, and run "increp verify" regularly.',
+          'Check for a newer version of increp. Run regularly: "increp verify".',
         ),
       ];
 

@@ -121,7 +121,7 @@ const lateFindings = (
           kind === 'materialized view'
             ? 'rows that were not committed when the materialized view was refreshed appear later, and only lookback finds them'
             : 'the rows are on another server whose open transactions are not visible, so only lookback finds late commits',
-          'Set "lookback" longer than the longest transaction there, or run "increp verify" regularly.',
+          'Set "lookback" longer than the longest transaction there, or run regularly: "increp verify".',
         ),
       ];
 

@@ -31,7 +31,7 @@ export async function webhookFinding(
       result.status === undefined
         ? `increp tried to send ${sent}: ${result.why}, ${after}`
         : `increp sent ${sent}, and the endpoint refused it: ${result.why}, ${after}`,
-      `${nextStep(result)} Then run "increp check --webhook" again.`,
+      `${nextStep(result)} Then run "increp check --webhook".`,
     );
   const unsigned =
     isSigned || webhook.format !== 'json'

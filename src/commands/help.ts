@@ -43,6 +43,6 @@ export function unknownCommand(name: string, program: Command): IncrepError {
   );
   return new IncrepError('USAGE', {
     what: `increp has no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: '"increp help" lists all commands.',
+    next: 'For all commands, see "increp help".',
   });
 }

@@ -77,7 +77,7 @@ async function ensureExtendable({ directory, values }: Answers, { force }: InitO
   if (several !== undefined)
     throw new IncrepError('USAGE', {
       what: `${several} is for several destinations, and "init" works with one`,
-      next: 'To add a table, write its entry into tables-config.json. For a new pipeline, run "increp init" with one destination, in a directory and a shell without the list. Then replace DEST_URL in .env by the list ("increp help several-destinations").',
+      next: 'To add a table, write its entry into tables-config.json. For a new pipeline, use a directory and a shell without the list, and run "increp init". Then replace DEST_URL in .env by the list ("increp help several-destinations").',
     });
 }
 
@@ -126,7 +126,7 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
     what: `${names.join(' and ')} would be overwritten`,
     next: `Nothing was written. Add --force to overwrite the files, or name another directory with -C.${
       names.includes('tables-config.json')
-        ? ' To add a table and keep the other entries, run "increp init" on a terminal, or add its entry to tables-config.json.'
+        ? ' To add a table and keep the other entries, add its entry to tables-config.json, or use a terminal: "increp init".'
         : ''
     }`,
   });

@@ -77,7 +77,7 @@ const GONE_FROM_PATTERN =
   'The source no longer has a table of this name, so no sync looks for it. The destination table stays as it is.';
 
 const GONE =
-  'The source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. "increp check" says what to do.';
+  'The source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. To see what to do, run "increp check".';
 
 const doneText = ({ kind }: Forgotten): string =>
   kind === 'state' || kind === 'state-only' ? 'reset.' : 'there was no saved state.';

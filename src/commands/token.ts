@@ -49,7 +49,7 @@ function ensureWhole(action: TokenAction, { role, name, pipeline, expires }: Tok
   if (action === 'create' && role === undefined)
     throw usage('create needs --role', 'Name a role: increp token create --role read');
   if (action === 'revoke' && name === undefined)
-    throw usage('revoke needs --name', '"increp token list" shows the names.');
+    throw usage('revoke needs --name', 'For the names, see "increp token list".');
   const isMade = role !== undefined || pipeline.length > 0 || expires !== undefined;
   if (action !== 'create' && isMade)
     throw usage(

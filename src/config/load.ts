@@ -242,7 +242,7 @@ function reportUnconfigured({ directory, report }: SettingsReading): undefined {
   const what = `${join(directory, '.env')} does not exist, and no SOURCE_ or DEST_ variable is set`;
   report({
     where: '.env',
-    what: `${what}; run "increp init", or write .env by hand ("increp help configuration")`,
+    what: `${what}; to write .env by hand, see "increp help configuration"; to create a pipeline, run "increp init"`,
     isAbsence: true,
   });
 }

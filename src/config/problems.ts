@@ -75,7 +75,7 @@ function groupsOf(problems: readonly Problem[]): readonly ProblemGroup[] {
 export const noPipeline = (directory: string): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
     what: `there is no pipeline in ${directory}: it has neither .env nor tables-config.json`,
-    next: 'Run "increp init" to create one, or name the directory of a pipeline with -C or INCREP_DIR.',
+    next: 'Name the directory of a pipeline with -C or INCREP_DIR. To create a pipeline, run "increp init".',
   });
 
 /**
@@ -108,7 +108,7 @@ export function configError(
     next:
       unreadable.length > 0
         ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}Give the files to the user that runs increp, then run the command again; ${takeCommand(placesOf([...unreadable, ...alsoForeign], directory))}`
-        : `${next} "increp help configuration" describes every setting.`,
+        : `${next} For every setting, see "increp help configuration".`,
   });
 }
 
@@ -127,7 +127,7 @@ export const serviceError = (problems: readonly Problem[]): IncrepError =>
     what: ['the service cannot start with these variables:', ...groupsOf(problems).map(problemText)].join(
       '\n',
     ),
-    next: 'Set the variables, then run the command again. "increp help service" describes them.',
+    next: 'Set the variables, then run the command again. For all variables, see "increp help service".',
   });
 
 const LONGEST_SHOWN = 60;

@@ -66,7 +66,7 @@ function unexpectedEnd(
   const tail = stderr.trim().split('\n').slice(-STDERR_LINES).join('\n');
   return new IncrepError('INTERNAL', {
     what: `"increp ${args.join(' ')}" ended with ${how}${tail && `; its output:\n${tail}`}`,
-    next: 'Run "increp demo --keep" to inspect the servers. If you find no cause, please report it.',
+    next: 'To inspect the servers, run "increp demo --keep". If you find no cause, please report it.',
     exitCode: 1,
   });
 }

@@ -164,7 +164,7 @@ async function untilReady(url: string, signal: AbortSignal): Promise<void> {
     if (performance.now() > deadline)
       throw new IncrepError('INTERNAL', {
         what: `the service did not answer at ${url} within ${START_SECONDS} s`,
-        next: 'Run "increp demo --serve" again. If it fails again, please report it.',
+        next: 'Run again: "increp demo --serve". If it fails again, please report it.',
         exitCode: 1,
       });
     await sleep(0.2, signal);

@@ -28,7 +28,7 @@ export function triggerNote(
     missing.map(({ name }) => name),
     LISTED,
   );
-  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} ("increp help setup").`;
+  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it}. See "increp help setup".`;
 }
 
 export const seesOnlyInserts = ({ keys }: TableProposal, replicationKey: string): boolean =>

@@ -140,6 +140,6 @@ const noTable = (
       ? CHECK_DATABASE
       : isKnown
         ? 'Correct "name" in tables-config.json. Write it as Postgres stores it; * stands for any characters.'
-        : 'Run "increp sync" first.',
+        : 'First run "increp sync".',
   });
 };

@@ -49,7 +49,9 @@ export function endpointFor(login: EndpointLogin): Endpoint {
 
 /** A command with the door of a server behind a bastion needs a tunnel. */
 export const withTunnel = (text: string, { door, tunnelByHand }: Endpoint): string =>
-  tunnelByHand === undefined || !text.includes(door) ? text : `${text} (it needs a tunnel: ${tunnelByHand})`;
+  tunnelByHand === undefined || !text.includes(door)
+    ? text
+    : `${text}\nThis command needs a tunnel in another terminal: ${tunnelByHand}`;
 
 const places = new WeakMap<Error, Endpoint>();
 

@@ -31,7 +31,7 @@ export function privilegeAdvice(
     owned === undefined
       ? `Grant role "${role}" the missing privilege${object === undefined ? '' : ` on ${object}`} at the ${side}.`
       : `Make role "${role}" the owner of ${owned} at the ${side}.`;
-  return `${first} "increp help setup" lists what each side needs.`;
+  return `${first} For what each side needs, see "increp help setup".`;
 }
 
 /** With quotes, the server refuses the login. Without quotes, it refuses to create a schema. */

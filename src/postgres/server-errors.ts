@@ -187,13 +187,13 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   [SQLSTATE.readOnlyTransaction]: {
     code: 'READ_ONLY',
     next: () =>
-      'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there: "increp check" says where it was set. If the server is being restored, wait for the end of recovery. Then run increp again.',
+      'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there. If the server is being restored, wait for the end of recovery. To see where the parameter was set, run "increp check".',
   },
   '22021': unwritableText,
   '22P05': unwritableText,
   '2BP01': {
     code: 'DEPENDENT_OBJECTS',
-    next: () => 'Drop or move those objects, run "increp sync" again, and create them again.',
+    next: () => 'Drop or move those objects. Then run "increp sync". Then create the objects again.',
   },
 };
 
@@ -272,7 +272,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
 const refusedAdvice = ({ side }: Endpoint, isConnecting: boolean): string =>
   isConnecting
     ? `The ${side} server refuses the connection; its log may show why. Fix the reported problem.`
-    : `The ${side} server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.`;
+    : `The ${side} server refuses the statement; its log shows it. Fix the reported problem. For more details, run "increp check".`;
 
 function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError {
   const hasNone = error.message.includes('client password must be a');

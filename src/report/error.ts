@@ -2,7 +2,7 @@
 import type { ErrorCode, IncrepError } from '../errors.ts';
 import type { Failure } from '../events.ts';
 import { painter, type Style } from './style.ts';
-import { printable, wrapLines } from './text.ts';
+import { printable, wrapLines, wrapped } from './text.ts';
 
 export interface PrintedError {
   readonly code: string;
@@ -29,10 +29,15 @@ export function formatError(error: PrintedError, style: Style): string {
   const lines = [
     `${painter(style)('red', 'error:')} ${title} (${codesText(error.code, error.sqlstate)})${colon}`,
     ...list,
-    `  next: ${printable(error.next).replaceAll(/\n */g, `\n${' '.repeat(8)}`)}`,
   ];
-  return `${wrapLines(lines.join('\n'), style)}\n`;
+  return `${wrapLines(lines.join('\n'), style)}\n${nextStep(error.next, style)}\n`;
 }
+
+const NEXT = '  next: ';
+
+/** The step below an error or a warning. Its further lines are aligned. */
+export const nextStep = (next: string, style: Style): string =>
+  wrapped(NEXT, printable(next).replaceAll(/\n */g, '\n'), NEXT.length, style).join('\n');
 
 const NO_CONNECTION: readonly ErrorCode[] = [
   'CONNECTION_FAILED',

@@ -1,6 +1,6 @@
 /** Formats a page of the documentation, which is Markdown, for a terminal. */
 import { painter, type Style } from './style.ts';
-import { wrap, wrapped } from './text.ts';
+import { wrapInline } from './text.ts';
 
 const INDENT = '    ';
 
@@ -63,7 +63,7 @@ function formatBlock(block: string, style: Style): string[] {
   if (block.startsWith('|')) return rowsOf(block).flatMap((row) => formatRow(row, style));
   return itemsOf(block).flatMap((item) => {
     const [, indent = '', mark = ''] = /^( *)(- |\d+\. )?/.exec(item) ?? [];
-    return wrap(plain(item), style, ' '.repeat(indent.length + mark.length));
+    return wrapInline(plain(item), style, ' '.repeat(indent.length + mark.length));
   });
 }
 
@@ -98,7 +98,7 @@ export function formatRow({ cells }: PageRow, style: Style): string[] {
   return [
     painter(style)('bold', plain(first)),
     ...others.flatMap(([title, text]) =>
-      text === '' ? [] : wrapped(`${INDENT}${plain(title)}: `, plain(text), INDENT.length + 2, style),
+      text === '' ? [] : wrapInline(`${INDENT}${plain(title)}: ${plain(text)}`, style, `${INDENT}  `),
     ),
   ];
 }

@@ -317,7 +317,7 @@ function deletesLines(table: PlannedTable): string[] {
   const every = formatDuration(deletes.everySeconds);
   const count = hasFailed
     ? '; it compares all keys again, and fails again if the cause is the same'
-    : `; "${tableCommand('verify', table.name)}" counts the rows to remove`;
+    : `; to count the rows to remove, run "${tableCommand('verify', table.name)}"`;
   const comparison = removesDeleted
     ? `due now (${last}, every ${every})${count}`
     : `not due (${last}, every ${every})`;

@@ -119,8 +119,12 @@ export function rowsText({
 export const continuationText = (
   { done, of }: { readonly done: number; readonly of: number },
   nextCommand: string | undefined,
-): string =>
-  `${nextCommand === undefined ? 'the next run' : `"${nextCommand}"`} continues with ${done === of ? 'the changes since then' : 'the remaining chunks'}${nextCommand === undefined ? '' : '; run it before the next sync without --full-refresh, which discards this load'}`;
+): string => {
+  const rest = done === of ? 'the changes since then' : 'the remaining chunks';
+  return nextCommand === undefined
+    ? `the next run continues with ${rest}`
+    : `the next sync without --full-refresh discards this load; to continue with ${rest}, run "${nextCommand}"`;
+};
 
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,
@@ -153,7 +157,7 @@ const REASONS: Texts<Reason> = {
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
   'key-went-back': ({ column, from, to }) =>
-    `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there ("increp verify" compares)`,
+    `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there; to compare, run "increp verify"`,
   'partitions-gone': ({ table, count, names, keeps }) =>
     `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${names.length === 0 ? '' : ` (${listedNames(names, LISTED)})`}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To remove rows that the source no longer has, run "${tableCommand('verify', keeps, '--repair')}". To keep them, set "deletes": "keep"`}`,
   'claim-needless': ({ flag, name }) =>

@@ -52,7 +52,12 @@ const formsOf = (name: string): readonly string[] => [
 
 /** The text with a placeholder for a name, where it is a whole word. */
 const withoutName = (text: string, name: string, placeholder: string): string =>
-  name === '' ? text : formsOf(name).reduce((rest, form) => replaceWord(rest, form, placeholder), text);
+  name === ''
+    ? text
+    : formsOf(name)
+        .reduce((rest, form) => replaceWord(rest, form, placeholder), text)
+        // PostgreSQL names a constraint after its table.
+        .replaceAll(`"${name}_`, `"${placeholder}_`);
 
 /** For the forms of a name. No message has these characters. */
 const MARKS = ['\uE000', '\uE001', '\uE002'] as const;
@@ -77,8 +82,15 @@ const TIMES = /\b20\d\d-\d\d-\d\dT[\d:.]+Z/g;
 /** `2 s ago`. */
 const AGES = /\b\d+ (?:s|min|h|days?) ago\b/g;
 
+/** As the server prints it. */
+const FAILING_ROW = /\bFailing row contains \(.*?\)\.(?=\)|$)/gs;
+
 const withoutNumbers = (text: string): string =>
-  text.replaceAll(ROWS, 'rows').replaceAll(TIMES, 'time').replaceAll(AGES, 'ago');
+  text
+    .replaceAll(ROWS, 'rows')
+    .replaceAll(TIMES, 'time')
+    .replaceAll(AGES, 'ago')
+    .replaceAll(FAILING_ROW, 'row');
 
 /** Whether a run recorded this error. Its message has the number of attempts, too. */
 export const isRecorded = (
@@ -91,7 +103,7 @@ export const isRecorded = (
 const withoutDetails = (text: string, { name, otherName = '' }: NamedFailure): string =>
   withoutNumbers(withoutName(withoutName(text, otherName, '\u0001'), name, '\0'));
 
-/** Failures of two tables have the same key if they differ only in the name of the table, in numbers of rows, in times and in ages. */
+/** Failures of two tables have the same key if they differ only in the name of the table, in rows and their numbers, in times and in ages. */
 export const failureKey = (failure: NamedFailure): string =>
   JSON.stringify([
     failure.code,
@@ -135,7 +147,7 @@ export function sameFailure(failure: NamedFailure, label: string, told: ToldFail
     told.set(failureKey(failure), { failure, value: { label, hint: failure.hint } });
     return undefined;
   }
-  return `the same as for ${before.label}${before.hint === failure.hint ? '' : ', with the name of this table'}`;
+  return `${failure.code}, as for ${before.label}${before.hint === failure.hint ? '' : ', with the name of this table'}`;
 }
 
 /** So many tables that fail alike are printed as one group. */
@@ -175,6 +187,9 @@ export function sharedHint(group: readonly Pick<NamedFailure, 'hint'>[]): string
     : undefined;
 }
 
+/** After the step of the first table of a group. */
+export const SAME_STEP = 'The other tables need the same, with their own names.';
+
 /** For a text that is printed once for tables whose texts differ in names and numbers. */
 export const exampleText = (name: string, command: 'check' | 'plan'): string =>
-  `This is the text for ${name}. "increp ${command} -v" prints each.`;
+  `This is the text for ${name}. To see each, run "increp ${command} -v".`;

@@ -123,10 +123,11 @@ function missingRemark(statements: readonly string[]): string[] {
   const unique = [...new Set(statements)];
   return [
     'The destination has no sequence for the missing columns, so it gives out no numbers there.',
-    `${INDENT}next: Run these statements at the destination as the owner of the tables, or set "constraints": "copy" for these tables. Then run "increp sequences" again. The statements:`,
+    `${INDENT}next: Run these statements at the destination as the owner of the tables, or set "constraints": "copy" for these tables. Then run "increp sequences".`,
+    `${INDENT}The statements:`,
     ...unique.slice(0, MOST_STATEMENTS).map((statement) => `${INDENT}  ${statement};`),
     ...(unique.length > MOST_STATEMENTS
-      ? [`${INDENT}  "increp sequences --json" has all ${formatCount(unique.length)} statements.`]
+      ? [`${INDENT}To print all ${formatCount(unique.length)} statements, run "increp sequences --json".`]
       : []),
   ];
 }

@@ -15,10 +15,10 @@ import {
   type RunRecord,
 } from '../schema/run-record.ts';
 import { codesText } from './error.ts';
-import { groupedLines } from './failure-groups.ts';
+import { groupedLines, needSummary, summaryLines } from './failure-groups.ts';
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
-import { printable, printableLine, wrap } from './text.ts';
+import { printable, printableLine, wrap, wrapInline } from './text.ts';
 import { tableCommand } from '../shell-word.ts';
 
 interface PrintedFailure {
@@ -122,7 +122,14 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose, fa
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];
-  return `${[header, ...body, ...wrap(countLine(tables, fault), style, INDENT), ...end.flatMap(inWidth(style))].join('\n')}\n`;
+  const groups = isMany.failures ? sameFailures(failures) : [];
+  const count = wrap(countLine(tables, fault), style, INDENT);
+  const details = end.flatMap(inWidth(style));
+  const summary = summaryLines(groups).flatMap((line) =>
+    wrapInline(`${INDENT}${line}`, style, `${INDENT}  `),
+  );
+  const ending = needSummary(groups) ? [...details, ...count, ...summary] : [...count, ...details];
+  return `${[header, ...body, ...ending].join('\n')}\n`;
 }
 
 /** Whether they are printed together, at the end. */
@@ -173,7 +180,7 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
     ...stoppedDetails(table, now),
     ...(table.condition === 'stale' || table.condition === 'late'
       ? [
-          'next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer), and in "increp history" whether a signal ends them.',
+          'next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer). To see whether a signal ends them, run "increp history".',
         ]
       : []),
     ...(table.resetAt

@@ -15,11 +15,13 @@ import {
   formatCounted,
   labelInList,
 } from '../format.ts';
-import { tableCommand, tablesCommand } from '../shell-word.ts';
+import { needSummary, summaryLines } from './failure-groups.ts';
+import { tablesCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
 import {
   failureKey,
+  SAME_STEP,
   sameFailures,
   sharedHint,
   wasPrinted,
@@ -38,7 +40,7 @@ import {
   type Columns,
   type Detail,
 } from './table-lines.ts';
-import { printableLine, wrap } from './text.ts';
+import { printable, printableLine, wrap, wrapInline } from './text.ts';
 
 const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
@@ -90,8 +92,12 @@ export function formatProblems(
     ...(isBeforeTables
       ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))
       : []),
-    ...closingLines(summary, chosen, [...sharedWarnings(summary)].map(sharedDetail), style),
-    ...failedAgain(summary, style, { withCause: false }),
+    ...endingLines(
+      summary,
+      closingLines(summary, chosen, [...sharedWarnings(summary)].map(sharedDetail), style),
+      style,
+      { withCause: false },
+    ),
   ]);
 }
 
@@ -228,10 +234,11 @@ const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-start
  * number of tables that the run would have synced, at all destinations.
  */
 export const formatEnding = (summary: RunSummary, chosen: number, style: Style): string =>
-  asText([
-    ...closingLines(summary, chosen, repeatedDetails(summary), style),
-    ...failedAgain(summary, style, { withCause: true }),
-  ]);
+  asText(
+    endingLines(summary, closingLines(summary, chosen, repeatedDetails(summary), style), style, {
+      withCause: true,
+    }),
+  );
 
 /** The errors of more tables fill a terminal. */
 const FEW_FAILURES = 3;
@@ -241,12 +248,27 @@ interface FailedAgain {
   readonly withCause: boolean;
 }
 
-function failedAgain({ tables }: RunSummary, style: Style, how: FailedAgain): string[] {
+/** The failed tables again, after the closing lines. If their steps fill a terminal, the closing lines come after them. */
+function endingLines(
+  { tables }: RunSummary,
+  closing: readonly string[],
+  style: Style,
+  how: FailedAgain,
+): readonly string[] {
   const failed = failuresOf(tables);
-  return tables.length > MANY_TABLES || failed.length > FEW_FAILURES
-    ? sameFailures(failed).flatMap((group) => failedLines(group, style, how))
-    : [];
+  if (tables.length <= MANY_TABLES && failed.length <= FEW_FAILURES) return closing;
+  const groups = sameFailures(failed);
+  const linesOf = (some: typeof groups) => some.flatMap((group) => failedLines(group, style, how));
+  if (!needSummary(groups)) return [...closing, ...linesOf(groups)];
+  return [
+    ...linesOf(groups.filter((group, place) => group.length > 1 || place >= LISTED)),
+    ...closing,
+    ...inOneLine(groups, style),
+  ];
 }
+
+const inOneLine = (groups: readonly (readonly LabeledFailure[])[], style: Style): string[] =>
+  summaryLines(groups).flatMap((line) => wrapInline(`${INDENT}${line}`, style, `${INDENT}    `));
 
 interface LabeledFailure extends NamedFailure {
   readonly label: string;
@@ -275,28 +297,28 @@ const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
 function failedLines(group: readonly LabeledFailure[], style: Style, { withCause }: FailedAgain): string[] {
   const [first] = group;
   if (!first) return [];
-  const { name, label, code, message } = first;
+  const { code, message } = first;
   const labels = group.map((table) => table.label);
-  const lines =
-    group.length === 1
-      ? [`FAILED ${label} (${code}): ${tableCommand('status', name)}`]
-      : [
-          `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
-          ...(withCause ? [`  ${printableLine(message)}`] : []),
-          `  next: ${sharedHint(group.map(({ next }) => ({ hint: next }))) ?? eachStep(group)}`,
-        ];
-  return lines.flatMap((line) => wrap(`${INDENT}${line}`, style, `${INDENT}    `));
+  // One line for each table, also for its command, because there may be hundreds.
+  if (group.length === 1) return inOneLine([group], style);
+  return [
+    `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
+    ...(withCause ? [`  ${printableLine(message)}`] : []),
+    `  next: ${printable(stepFor(group))}`,
+  ].flatMap((line) =>
+    wrap(`${INDENT}${line}`, style, `${INDENT}${' '.repeat(line.startsWith('  next') ? 8 : 4)}`),
+  );
 }
 
-/** The steps differ, and `check` prints them all. With `-v` it prints the step of each table of a large group, too. */
-const eachStep = (group: readonly LabeledFailure[]): string =>
-  group.length > LISTED
-    ? 'increp check -v'
-    : tablesCommand(
-        'check',
-        group.map(({ name }) => name),
-        [],
-      );
+/** One step for all tables, the step of the first table if the others differ in their names alone, or the way to all steps. */
+function stepFor(group: readonly LabeledFailure[]): string {
+  const steps = group.map(({ next, ...failure }) => ({ ...failure, hint: next }));
+  const shared = sharedHint(steps);
+  if (shared !== undefined) return shared;
+  if (sameFailures(steps).length === 1) return `${steps[0]?.hint}\n${SAME_STEP}`;
+  const names = group.length > LISTED ? [] : group.map(({ name }) => name);
+  return `The tables need different steps. To see them, run "${tablesCommand('check', names, names.length === 0 ? ['-v'] : [])}"`;
+}
 
 const isSame = (one: Failure, other: Failure): boolean =>
   failureKey({ ...one, name: '' }) === failureKey({ ...other, name: '' });
@@ -334,7 +356,7 @@ function closingLines(
 const nextForRest = ({ repeatCommand, tables, error }: RunSummary, chosen: number): string[] =>
   repeatCommand === undefined || tables.length === 0 || tables.length >= chosen || error
     ? []
-    : [`next: run "${printableLine(repeatCommand)}" again for the tables that were not started`];
+    : [`next: For the tables that were not started, run "${printableLine(repeatCommand)}"`];
 
 /** The warnings that several tables have, with the names of the tables. */
 function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
@@ -347,7 +369,7 @@ function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> 
 }
 
 const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
-  warningDetail(`${text} (${formatCount(names.length)} tables: ${listed(names, LISTED)})`);
+  warningDetail(`${formatCount(names.length)} tables (${listed(names, LISTED)}): ${text}`);
 
 /** For warnings that were printed below the first table. */
 function repeatedDetails(summary: RunSummary): Detail[] {

@@ -80,6 +80,47 @@ type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
 const COMMAND =
   /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|sequences|status|sync|verify)\b)/g;
 
+/** Before a command on a line of its own. No printable text contains it. */
+const MARK = '\0';
+
+/** A command in double quotes. A word in single quotes may contain them. */
+const QUOTED = String.raw`"(?<command>${STARTED} (?:\\.|'[^'\n]*'|[^"'\n\\])+)"`;
+
+/** Where the sentence of a command ends. */
+const END = String.raw`(?:[.;](?= |$)|$) *(?:(?<end>$)|)`;
+
+/** The words before a command, and the words that are printed instead. */
+const COMMAND_PLACES: readonly (readonly [place: RegExp, before: string])[] = [
+  [new RegExp(String.raw`(?:, run|(?<!next):|(?<=\b(?:[Rr]un|[Ss]ee|with))) ${QUOTED}${END}`, 'gm'), ':'],
+  [new RegExp(String.raw` \((?:see )?${QUOTED}\)${END}`, 'gm'), '. More:'],
+  [
+    new RegExp(
+      String.raw`(?<!next): (?<command>(?:${STARTED}|${OTHER}(?= -| \d+ )|(?:sudo )?chown) [^\n]+)(?<end>$)`,
+      'gm',
+    ),
+    ':',
+  ],
+];
+
+/** A command that ends its sentence gets a line of its own, without quotes, so that the user can copy the line. */
+const withCommandLines = (text: string): string =>
+  COMMAND_PLACES.reduce(
+    (rest, [place, before]) =>
+      rest.replaceAll(place, (...found) => {
+        const { command, end } = found.at(-1) as Record<string, string | undefined>;
+        return `${before}\n${MARK}${command}${end === undefined ? '\n' : ''}`;
+      }),
+    text,
+  );
+
+/** At the left if the command has no room below its sentence. */
+function commandLine(command: string, width: number, hanging: string): string {
+  const line = `${hanging}  ${command}`;
+  return displayWidth(line) <= width || hanging.length <= LEAST_INDENT
+    ? line
+    : `${' '.repeat(LEAST_INDENT)}  ${command}`;
+}
+
 /** Commands of increp as the user can type them. */
 export const withTypedCommands = (text: string, typedCommand: Style['typedCommand']): string =>
   typedCommand ? text.replaceAll(COMMAND, (_, verb: string) => typedCommand(verb)) : text;
@@ -87,13 +128,21 @@ export const withTypedCommands = (text: string, typedCommand: Style['typedComman
 /**
  * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays
  * whole, because a path or a name that is cut cannot be copied. Commands of increp are written as the user can type
- * them.
+ * them, on lines of their own. Without `typedCommand`, commands are words like others.
  */
 export const wrap = (text: string, { width, typedCommand }: Wrapped, hanging = ''): string[] =>
-  withTypedCommands(text, typedCommand)
+  (typedCommand ? withCommandLines(withTypedCommands(text, typedCommand)) : text)
     .split('\n')
-    .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging))
+    .flatMap((line, index) =>
+      line.startsWith(MARK)
+        ? [commandLine(line.slice(MARK.length), width, hanging)]
+        : wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging),
+    )
     .map((line) => line.trimEnd());
+
+/** The same, but commands stay in their sentences or at the end of their lines. */
+export const wrapInline = (text: string, { width, typedCommand }: Wrapped, hanging = ''): string[] =>
+  wrap(withTypedCommands(text, typedCommand), { width }, hanging);
 
 /** The same for several lines. Continuation lines are indented below the beginning of their own line. */
 export const wrapLines = (text: string, page: Wrapped): string =>
@@ -104,10 +153,16 @@ export const wrapLines = (text: string, page: Wrapped): string =>
 
 /** The minimum number of cells beside a hanging indent. */
 const LEAST_ROOM = 30;
+/** The indent of lines that need more room. */
+const LEAST_INDENT = 4;
 
 /** `head` and `text`. Continuation lines are indented by that many cells, or less if there is no room. */
 export const wrapped = (head: string, text: string, indent: number, page: Wrapped): string[] =>
-  wrap(`${head}${text}`, page, ' '.repeat(page.width - indent < LEAST_ROOM ? Math.min(4, indent) : indent));
+  wrap(
+    `${head}${text}`,
+    page,
+    ' '.repeat(page.width - indent < LEAST_ROOM ? Math.min(LEAST_INDENT, indent) : indent),
+  );
 
 function wrapLine(line: string, width: number, hanging: string): string[] {
   if (displayWidth(line) <= width) return [line];

@@ -13,7 +13,7 @@ import { codesText, formatError, type PrintedError } from './error.ts';
 import { lastFailureLines, type LastFailure } from './last-failure.ts';
 import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { glyphsOf, painter, type Style } from './style.ts';
-import { displayWidth, padEnd, printable, printableLine, wrap } from './text.ts';
+import { displayWidth, padEnd, printable, printableLine, wrap, wrapInline } from './text.ts';
 
 interface Counts {
   readonly name: string;
@@ -217,9 +217,13 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
       : [
           `${INDENT}DIFFERENT ${listed(beyond.map(labelFor), LISTED)}: rows of the source with the same unique key; correct them at the source, or set other unique_cols`,
         ]),
-    ...[...Map.groupBy(repairable, repairOf).values()].map((group) => differentLine(group, words)),
   ]
     .flatMap((line) => wrap(line, style, `${INDENT}  `))
+    .concat(
+      [...Map.groupBy(repairable, repairOf).values()].flatMap((group) =>
+        wrapInline(differentLine(group, words), style, `${INDENT}  `),
+      ),
+    )
     .map((line) => `${line}\n`)
     .join('');
 }

@@ -59,7 +59,7 @@ export function ensureCurrent(found: FoundVersions): void {
     what: isMissing
       ? 'the control database has no tables of increp yet'
       : `the control database has an older version (${versionsText(found)})`,
-    next: 'Start "increp serve" of this version first. It creates and migrates the tables. "increp serve --print-sql" prints the statements.',
+    next: 'Start "increp serve" of this version first. It creates and migrates the tables. To print the statements, run "increp serve --print-sql".',
   });
 }
 

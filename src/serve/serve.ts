@@ -106,7 +106,7 @@ async function ensureToken(control: ControlDatabase): Promise<void> {
   if (tokens.some(({ hasExpired }) => !hasExpired)) return;
   throw new IncrepError('CONFIG_INVALID', {
     what: 'other machines would reach the service, but there is no token yet',
-    next: 'Make one: increp token create --role operate. Then start "increp serve" again.',
+    next: 'Make one: "increp token create --role operate". Then start the service again.',
   });
 }
 

@@ -270,7 +270,7 @@ const LOADS: readonly string[] = ['initial', 'reset', 'full-refresh'] satisfies 
 function continuation({ repeat_command: command }: RunningRun, action: string): string {
   const isLoad = LOADS.includes(action);
   if (command !== null)
-    return `Run "${command}" again.${isLoad ? ` A load in chunks continues after the last complete chunk${action === 'full-refresh' ? '; run it before the next sync without --full-refresh, which discards this load' : ''}.` : ''}`;
+    return `${isLoad ? `A load in chunks continues after the last complete chunk${action === 'full-refresh' ? ', unless a sync without --full-refresh discards it before' : ''}. ` : ''}Run again: "${command}".`;
   return isLoad
     ? 'The next "increp sync" starts the load again, or continues after the last complete chunk.'
     : 'The next "increp sync" continues from there.';

@@ -83,7 +83,7 @@ const obstructionError = ({ destinationName }: TableFacts, { what, next }: Obstr
 /** Only a plan that reads the keys shows how many rows a load would remove. */
 const limitNote = ({ settings, destinationHasRows }: TableFacts): string =>
   destinationHasRows && !keepsRest(settings)
-    ? ` If it would remove more rows than delete_limit allows, it fails: "${tableCommand('plan', settings.name)}" counts them.`
+    ? ` If it would remove more rows than delete_limit allows, it fails. To count them, run "${tableCommand('plan', settings.name)}".`
     : '';
 
 function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {

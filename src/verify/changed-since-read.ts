@@ -64,6 +64,6 @@ const changedSince = (rows: number, readAt: string): string =>
 function nextStep({ settings: { name, deleteLimit } }: TableFacts, { sourceRows }: DifferenceCounts): string {
   const needsForce = sourceRows === 0 && deleteLimit === undefined;
   return needsForce
-    ? `the source has no row now. If that is right, run "${tableCommand('sync', name, '--force')}", because a sync without --force does not empty a table`
+    ? `the source has no row now, and a sync without --force does not empty a table. If that is right, run "${tableCommand('sync', name, '--force')}"`
     : `to copy these changes, run "${tableCommand('sync', name)}"`;
 }

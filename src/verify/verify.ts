@@ -196,8 +196,8 @@ export function comparableTable(facts: TableFacts): {
     // Dependent objects can stop a change of shape, and the plan names them.
     next:
       plan.action === 'reset' || (plan.kind === 'incremental' && plan.evolution)
-        ? `Look at "${tableCommand('plan', facts.settings.name)}". Compare after the next sync.`
-        : `Run "${tableCommand('sync', facts.settings.name)}" first.`,
+        ? `Compare after the next sync. To see what it does, run "${tableCommand('plan', facts.settings.name)}".`
+        : `First run "${tableCommand('sync', facts.settings.name)}".`,
   });
 }
 

@@ -148,6 +148,8 @@ test('a table that is not there, an empty directory, and one that is no director
   const nothing = await increp(['-C', empty, 'config'], pair);
   expect(nothing.exitCode).toBe(78);
   expect(nothing.stdout).toBe('');
-  expect(nothing.stderr).toMatch(/^error: there is no pipeline in .*\n {2}next: Run "increp -C \S+ init"/);
+  expect(nothing.stderr).toMatch(
+    /^error: there is no pipeline in .*\n {2}next: Name [^\n]*\. To create a pipeline:\n {10}increp -C \S+ init$/m,
+  );
   expect((await increp(['-C', '/nowhere', 'config'], pair)).exitCode).toBe(64);
 });

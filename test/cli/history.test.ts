@@ -288,7 +288,7 @@ test('a killed run is in the history with its table, and so are all tables that 
       message: expect.stringMatching(
         /^process \d+ on host \S+ ended without a report during the sync of orders/,
       ),
-      hint: expect.stringContaining('Run "increp sync orders --deletes" again.'),
+      hint: expect.stringContaining('Run again: "increp sync orders --deletes".'),
     },
   };
   expect((await history(pair)).runs.at(-1)).toMatchObject(killed);

@@ -164,7 +164,7 @@ describe('what the source has', () => {
     ['--tables log --replication-key log=nte', 'has no column "nte"', 'Its columns: id, note'],
     ['--tables log --replication-key log=note', '"note" has a type that cannot order changes', 'id'],
     ['--tables log --all-tables', '--tables and --all-tables contradict each other', 'one of them'],
-    ['', 'the tables: --tables NAME,NAME or --all-tables', 'init" on a terminal'],
+    ['', 'the tables: --tables NAME,NAME or --all-tables', 'or use a terminal:'],
   ])('what cannot be done is said with what would help: %s', async (args, what, next) => {
     await using pair = await zoo();
     const result = await init(pair, `--yes ${args}`);
@@ -514,7 +514,9 @@ describe('signs that source and destination are swapped', () => {
     expect(refused.exitCode).toBe(1);
     const said = refused.stderr.replaceAll(/\s+/g, ' ');
     expect(said).toMatch(/source and destination are probably swapped: .*: orders \(10 rows\)/);
-    expect(said).toMatch(/Rows would go from \S+ to \S+\. .*exchange.*on a terminal.*--dest-schema/);
+    expect(said).toMatch(
+      /Rows would go from \S+ to \S+\. .*exchange.*--dest-schema.*on a terminal: increp .*init $/,
+    );
     expect(said).not.toMatch(/--adopt|--replace/);
     expect(await written(pair)).toBe('nothing');
     await pair.source.query('TRUNCATE orders');

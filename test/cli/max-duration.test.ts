@@ -228,7 +228,7 @@ slowTest('a full refresh in chunks that was stopped says how it goes on', async 
   proxy.throttle(400_000);
   const { reason } = (await sync(pair, '--full-refresh --max-duration 2s')).table();
   expect(reason).toContain(
-    '; "increp sync --full-refresh --max-duration 2s" continues with the remaining chunks',
+    '; to continue with the remaining chunks, run "increp sync --full-refresh --max-duration 2s"',
   );
   await proxy.resume();
   expect((await sync(pair, 'big --full-refresh')).table().reason).toMatch(/continues an interrupted load/);

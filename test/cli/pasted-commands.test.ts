@@ -100,12 +100,12 @@ test.each(oneIn(9, HOSTILE))('the command that follows from an error: %j', async
   });
   const verified = await increp('verify --json', pair);
   const { tables } = verified.json<{ tables: { error: { hint: string } }[] }>();
-  const first = /^Run "increp (.*)" first\.$/s.exec(tables[0]?.error.hint ?? '')?.[1];
+  const first = /^First run "increp (.*)"\.$/s.exec(tables[0]?.error.hint ?? '')?.[1];
   expect((await increp(await wordsOf(first ?? '', pair.directory), pair)).exitCode).toBe(0);
   await sync(pair);
   await pair.source.query(`ALTER TABLE ${quoted(name)} ADD note text`);
   const { hint = '' } = (await trySync(pair)).table().error ?? {};
-  const [, reset = '', again = ''] = /run "increp (.*)" and then "increp (.*)"\.$/s.exec(hint) ?? [];
+  const [, reset = '', again = ''] = /run "increp (.*)"\. Then run "increp (.*)"\.$/s.exec(hint) ?? [];
   expect(reset, hint).not.toBe('');
   for (const command of [reset, again])
     expect((await increp(await wordsOf(command, pair.directory), pair)).exitCode, command).toBe(0);

@@ -85,7 +85,8 @@ test.runIf(process.platform === 'linux')(
     const { exitCode, stderr } = await toFullDisk('sync');
     expect(stderr).toBe(
       `error: the output cannot be written: no space is left on the disk
-  next: The command continues without its output. "increp history" shows what a run did.`,
+  next: The command continues without its output. To see what a run did:
+          increp history`,
     );
     expect(exitCode).toBe(74);
     expect((await pair.destination.query('SELECT FROM orders')).rowCount).toBe(10);

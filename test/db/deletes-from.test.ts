@@ -178,7 +178,7 @@ test('a log that cannot be read is named, and nothing of the table is synced', a
   expect(await message()).toMatchObject({
     code: 'COLUMN_NOT_FOUND',
     message: expect.stringMatching(/^"deletes_from" of "orders" \(public\.orders_deleted\): .*deleted_at/),
-    hint: expect.stringContaining('"increp deletes-sql orders" prints'),
+    hint: expect.stringContaining('run "increp deletes-sql orders"'),
   });
   await pair.writeTables(logging({ deletes_from: { table: '*_deleted', deleted_at: 'at' } }).tables ?? []);
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });

@@ -27,7 +27,7 @@ test('sync, plan and check stop at it, with both addresses and the two ways on, 
     exitCode: 1,
     code: 'DESTINATION_NOT_OURS',
     what: ['public.orders at the destination has 1 row, and increp has no state of it'],
-    next: /^[^]*Rows go from [^ ]+:\d+\/\w+ to [^ ]+:\d+\/\w+\. If that is the wrong direction[^]*sync orders --adopt"[^]*sync orders --replace"/,
+    next: /^[^]*Rows go from [^ ]+:\d+\/\w+ to [^ ]+:\d+\/\w+\. If that is the wrong direction[^]*sync orders --adopt["\n][^]*sync orders --replace["\n]/,
   };
   for (const args of ['sync', 'sync --full-refresh', 'sync orders --full-refresh', 'sync --deletes --force'])
     await expectRefusal(pair, said, args);
@@ -307,8 +307,8 @@ test('the flags need the names of tables, and do not go together', async () => {
   await using pair = await withTable();
   for (const [args, words] of [
     ['sync --adopt', '--adopt needs the names of the tables'],
-    ['sync --adopt', 'Check the names, then run: increp sync orders --adopt'],
-    ['sync ord* --adopt', 'Check the names, then run: increp sync orders --adopt'],
+    ['sync --adopt', 'Check the names, then run:\n          increp sync orders --adopt'],
+    ['sync ord* --adopt', 'Check the names, then run:\n          increp sync orders --adopt'],
     ['sync --replace', '--replace needs the names of the tables'],
     ['plan --replace', '--replace needs the names of the tables'],
     ['sync ord* --replace', '"ord*" is a pattern'],

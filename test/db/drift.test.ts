@@ -328,7 +328,7 @@ test('a table that may hold rows of its own under another name is not loaded aga
       'was dropped, or renamed to public.former or public.kept, with the same',
     ),
     hint: expect.stringMatching(
-      /rename it back to public\.orders .* run "increp sync orders --full-refresh"/,
+      /rename it back to public\.orders .* has: "increp sync orders --full-refresh"/,
     ),
   });
   await pair.destination.query('ALTER TABLE kept RENAME TO orders');

@@ -210,7 +210,9 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     change: (pair) => pair.writeTables([{ ...KEEP, unique_cols: ['note'] }]),
     says: /unique_cols changed from \[id\] to \[note\]/,
     steps: async (pair, hint) => {
-      expect(hint).toContain('If (note) is unique in the destination table too, run "increp reset orders"');
+      expect(hint).toContain(
+        'If (note) is unique in the destination table too, let the next sync find rows by it: "increp reset orders"',
+      );
       await increp('reset orders', pair);
     },
     all: ALL,

@@ -122,7 +122,7 @@ test('a difference that a plain sync commits stays known until a comparison find
   expect(status.stdout).toMatch(
     /^different {2}orders .*\n {4}a comparison found differences .* ago: the row/m,
   );
-  expect(status.stdout).toContain('next: Run "increp verify orders".');
+  expect(status.stdout).toMatch(/next: Run:\n +increp verify orders$/m);
   const warned = await increp('sync --quiet', pair);
   expect(warned.stdout).toMatch(/warning: a comparison found differences in orders \(since .*Z\)/);
   expect((await increp('sync --quiet', pair)).stdout).toBe('');

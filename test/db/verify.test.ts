@@ -220,7 +220,7 @@ slowTest('of many tables and many differences each is told, by the first keys', 
     {
       name: 'third',
       status: 'failed',
-      error: { code: 'NOT_SYNCED', hint: 'Run "increp sync third" first.' },
+      error: { code: 'NOT_SYNCED', hint: 'First run "increp sync third".' },
     },
   ]);
   expect(await verify(pair, 'orders others')).toMatchObject({ exitCode: 2 });

@@ -443,7 +443,7 @@ describe('a load that was broken off is forgotten', () => {
     const stopped = await killAfter(pair, 3, 'sync --full-refresh', 'SIGTERM');
     // A sync that is not asked for a full refresh would forget the chunks.
     expect(stopped.stdout).toMatch(
-      /of 13 chunks are kept .*\n +next: +"increp sync --full-refresh" continues with the remaining chunks; run it before the next sync without --full-refresh, which discards this load\.$/m,
+      /of 13 chunks are kept .*\n +next: +The next sync without --full-refresh discards this load; to continue with the remaining chunks:\n +increp sync --full-refresh$/m,
     );
     const plan = await increp('plan --full-refresh', pair);
     expect(plan.stdout).toMatch(RESUMED);

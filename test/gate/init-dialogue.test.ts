@@ -283,7 +283,7 @@ slowTest('tables whose key no trigger sets are named beside the question about t
   await dialogue.answer(/touched .*\(by updated_at\)/, `${TAB}${ENTER}`);
   await dialogue.answer('Are these keys correct?', ESC);
   expect(shown()).toContain(
-    'No trigger sets modified_at of products. increp misses a change by an application that does not set it ("increp help setup").',
+    'No trigger sets modified_at of products. increp misses a change by an application that does not set it. See:',
   );
   await dialogue.answer('Tables to copy', ESC);
   await dialogue.answer('Which tables', `${UP}${ENTER}`);

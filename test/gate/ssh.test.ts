@@ -163,7 +163,7 @@ const FAILURES: readonly Failure[] = [
     code: 'AUTHENTICATION_FAILED',
     exitCode: 77,
     what: /^source 127\.0\.0\.1:\d+\/\w+: password authentication failed/,
-    hint: /psql -h 127\.0\.0\.1 -p 15432 .* \(it needs a tunnel: ssh -F \S+ -p \d+ -N -L 15432:127\.0\.0\.1:\d+ \S+@127\.0\.0\.1\)$/,
+    hint: /psql -h 127\.0\.0\.1 -p 15432 .*\nThis command needs a tunnel in another terminal: ssh -F \S+ -p \d+ -N -L 15432:127\.0\.0\.1:\d+ \S+@127\.0\.0\.1$/,
   },
   {
     title: 'ssh that is not installed',

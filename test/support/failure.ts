@@ -74,10 +74,11 @@ function errorIn({ stdout, stderr }: IncrepResult): string {
   const end = lines.findIndex((line, index) => index > start && /^\s*next: /.test(line));
   expect(start, `no error in:\n${stdout}\n${stderr}`).toBeGreaterThanOrEqual(0);
   expect(end, `no next step in:\n${stdout}\n${stderr}`).toBeGreaterThan(start);
+  const indent = /^ */.exec(lines[start] ?? '')?.[0].length;
   const more = lines.slice(end + 1).findIndex((line) => !/^ {8}/.test(line));
   return lines
     .slice(start, end + 1 + Math.max(0, more))
-    .map((line) => line.replace(/^ {4}/, ''))
+    .map((line) => line.slice(indent))
     .join('\n');
 }
 

@@ -255,7 +255,7 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
   return { name, replicationKey, mergeKey };
 }
 
-const ADD_LATER = 'To copy such a table later, add it to tables-config.json, or run "increp init" again.';
+const ADD_LATER = 'To copy such a table later, add it to tables-config.json, or run again: "increp init".';
 
 const notSelected = (name: string): LeftOut => ({ name, why: 'not selected', next: ADD_LATER });
 

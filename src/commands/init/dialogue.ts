@@ -194,7 +194,7 @@ async function askDirection(dialogue: Dialogue, setup: Setup): Promise<Direction
   if (answer === 'no')
     throw new IncrepError('USAGE', {
       what: 'source and destination may be swapped',
-      next: 'Nothing was written. Run "increp init" again with the correct connections.',
+      next: 'Nothing was written. With the correct connections, run "increp init".',
     });
   return answerOf(answer, pipeline);
 }

@@ -66,7 +66,7 @@ export function ensureNotSwapped(setup: Setup): void {
   const rows = existing.unclaimed.map((table) => `${nameInList(table.name)} (${table.rows})`);
   throw new IncrepError('DESTINATION_NOT_OURS', {
     what: `${SWAPPED}${rows.length === 0 ? '' : `, and these destination tables have rows that increp did not write: ${listed(rows, LISTED)}`}`,
-    next: `Nothing was written. Rows would go from ${addressOf(source)} to ${addressOf(destination)}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. If it is right, run "increp init" on a terminal and confirm the direction${rows.length === 0 ? '' : ', or use another --dest-schema'}.`,
+    next: `Nothing was written. Rows would go from ${addressOf(source)} to ${addressOf(destination)}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. If it is right, ${rows.length === 0 ? '' : 'use another --dest-schema, or '}confirm the direction on a terminal: "increp init".`,
   });
 }
 

@@ -74,6 +74,6 @@ function ensureComplete(answers: Answers, options: InitOptions): void {
         : 'settings are missing, and there is no terminal to ask for them:',
       ...missing.map((each) => `  - ${each}`),
     ].join('\n'),
-    next: 'Set them by environment variables or flags, or run "increp init" on a terminal.',
+    next: 'Set them by environment variables or flags, or use a terminal: "increp init".',
   });
 }

@@ -5,7 +5,7 @@ import type { Redact } from '../../redact.ts';
 import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
 import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
 import { formatAge } from '../../report/age.ts';
-import { cannotBeReached } from '../../report/error.ts';
+import { cannotBeReached, nextStep } from '../../report/error.ts';
 import { isRecorded } from '../../report/same-failure.ts';
 import { printable, printableLine, wrapLines } from '../../report/text.ts';
 import type { RunRecord } from '../../schema/run-record.ts';
@@ -30,14 +30,21 @@ interface UnreadTable {
   readonly lastFailure?: RunRecord | undefined;
 }
 
-type Speaker = Pick<Context, 'terminal' | 'redact'>;
+interface Speaker extends Pick<Context, 'redact'> {
+  readonly terminal: Pick<Terminal, 'say' | 'sayStyle'>;
+}
 
 const sayText = ({ terminal: { say, sayStyle }, redact }: Speaker, text: string): void =>
-  say(wrapLines(printable(redact(text)), sayStyle));
+  say(`${wrapLines(printable(redact(text)), sayStyle)}\n`);
+
+function sayProblem(text: string, { next }: Pick<IncrepError, 'next'>, { terminal, redact }: Speaker): void {
+  sayText({ terminal, redact }, text);
+  terminal.say(`${nextStep(redact(next), terminal.sayStyle)}\n`);
+}
 
 /** Prints the warnings about the patterns of tables-config.json. */
 export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
-  for (const remark of remarks) sayText(speaker, `warning: ${remark}\n`);
+  for (const remark of remarks) sayText(speaker, `warning: ${remark}`);
 }
 
 /** A webhook or a healthcheck that fails silently looks like a pipeline without failures. */
@@ -49,7 +56,7 @@ export function warnUnreported(failures: ReportFailures, now: Date, speaker: Spe
     const last = acceptedAt
       ? `the last accepted message was ${age(acceptedAt)}`
       : 'no message was accepted yet';
-    sayText(speaker, `warning (${age(failedAt)}): ${message}; ${last}\n  next: ${next}\n`);
+    sayProblem(`warning (${age(failedAt)}): ${message}; ${last}`, { next }, speaker);
   };
   warn(failures.webhook, TEST_WEBHOOK);
   warn(failures.healthcheck, CHECK_URL);
@@ -64,15 +71,14 @@ const wouldFail = (): string => `a sync by user "${userName()}" would fail`;
 /** A command that only reads works with a state directory that a sync could not write. */
 export function warnUnwritable(fault: IncrepError | undefined, speaker: Speaker): void {
   if (!fault) return;
-  const text = `warning: ${wouldFail()}: ${fault.message}. Failures that only the state directory has recorded may be missing here\n  next: ${fault.next}\n`;
-  sayText(speaker, text);
+  const text = `warning: ${wouldFail()}: ${fault.message}. Failures that only the state directory has recorded may be missing here`;
+  sayProblem(text, fault, speaker);
 }
 
 /** A plan is useful even if every sync fails until the user has fixed the destination. */
 export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker): void {
   if (!refusal) return;
-  const text = `warning: a sync would fail before its first table: ${refusal.message}\n  next: ${refusal.next}\n`;
-  sayText(speaker, text);
+  sayProblem(`warning: a sync would fail before its first table: ${refusal.message}`, refusal, speaker);
 }
 
 export function warnUnreachable(
@@ -80,12 +86,12 @@ export function warnUnreachable(
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
-  const sayLine = (text: string) => say(wrapLines(printable(redact(text)), sayStyle));
-  const line = (what: string, error: IncrepError) =>
-    sayLine(`${what}${error.message}\n  next: ${error.next}\n`);
+  const speaker = { terminal: { say, sayStyle }, redact };
+  const line = (what: string, error: IncrepError) => sayProblem(`${what}${error.message}`, error, speaker);
   const reason = (what: string, error: IncrepError) => {
     const same = hasFailures ? tables.find((table) => hasFailedWith(table, error)) : undefined;
-    if (same) sayLine(`${what}. The reason is the error of ${printableLine(nameInList(same.name))}.\n`);
+    if (same)
+      sayText(speaker, `${what}. The reason is the error of ${printableLine(nameInList(same.name))}.`);
     else line(`${what}. The reason: `, error);
   };
   if (isLocal) say('note: only the state directory was read (--local)\n');

@@ -142,5 +142,6 @@ const isClosed = ({ code }: { code?: string }): boolean => code === 'EPIPE';
 
 const outputFault = (error: Error): string =>
   `error: the output cannot be written: ${fileFault(error)}
-  next: The command continues without its output. "increp history" shows what a run did.
+  next: The command continues without its output. To see what a run did:
+          increp history
 `;

@@ -53,7 +53,7 @@ function ensureRepeatable(everySeconds: number, asked: SyncWatchOptions): void {
       asked.fullRefresh,
       '--full-refresh',
       `it would load every table again every ${every}`,
-      'Run "increp sync --full-refresh" once. A loop that runs at the same time skips the locked table.',
+      'Run once: "increp sync --full-refresh". A loop that runs at the same time skips the locked table.',
     ],
     [
       asked.deletes,
@@ -65,7 +65,7 @@ function ensureRepeatable(everySeconds: number, asked: SyncWatchOptions): void {
       asked.force,
       '--force',
       'it would remove any share of a table at any time',
-      'Check the deleted rows, then run "increp sync --deletes --force" once. Or set "delete_limit" in tables-config.json.',
+      'Check the deleted rows, then run once: "increp sync --deletes --force". Or set "delete_limit" in tables-config.json.',
     ],
   ];
   for (const [isAsked, flag, why, next] of refusals)

@@ -108,7 +108,9 @@ async function readDocument(
   const { text, fault, ...failure } = await readText(path);
   if (text === undefined) {
     const isAbsence = 'isMissing' in failure && failure.isMissing;
-    const what = isAbsence ? `not found in ${directory}; run "increp init" to create it` : `${path} ${fault}`;
+    const what = isAbsence
+      ? `not found in ${directory}; to create it, run "increp init"`
+      : `${path} ${fault}`;
     report({
       where: TABLES_FILE,
       what,

@@ -117,7 +117,7 @@ async function readPem<T>(
 const unusable = (flag: string, path: string, fault: string): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
     what: `${flag}: ${path} ${fault}`,
-    next: 'Name a certificate and its private key in PEM form, and start "increp serve" again.',
+    next: 'Name a certificate and its private key in PEM form, and start the service again.',
   });
 
 /** `checkIP` fails for a text that is no address. */

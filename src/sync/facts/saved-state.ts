@@ -251,7 +251,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
     return {
       kind: 'foreign',
       what: `the state of ${printName(expected.destination)} ${where} belongs to source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: `If this is another pipeline, set PIPELINE_NAME and another DEST_SCHEMA, "dest_schema" or "dest_name". If the table was replaced by another one, load it from there: ${reloadCommand}. Otherwise restore the former SOURCE settings.`,
+      next: `If this is another pipeline, set PIPELINE_NAME and another DEST_SCHEMA, "dest_schema" or "dest_name". If the table was replaced by another one, load it from there: "${reloadCommand}". Otherwise restore the former SOURCE settings.`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)

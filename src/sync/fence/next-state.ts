@@ -237,7 +237,7 @@ export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: Raised
         ? 'the rows of the last hour were compared'
         : 'the window started an hour lower';
   const left = !findsDeleted(facts.settings)
-    ? '; the destination table may keep rows that only the former source had, and "increp verify" names them'
+    ? '; the destination table may keep rows that only the former source had, and to see them, run "increp verify"'
     : '';
   return [
     `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,

@@ -325,12 +325,12 @@ const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows
   rows === 0
     ? []
     : [
-        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the destination table, because no sync saw a new ${replicationKey}; run "${tableCommand('verify', name, '--repair')}" to fetch ${rows === 1 ? 'it' : 'them'}`,
+        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the destination table, because no sync saw a new ${replicationKey}; to fetch ${rows === 1 ? 'it' : 'them'}, run "${tableCommand('verify', name, '--repair')}"`,
       ];
 
 const legacyWarning = ({ since }: IncrementalPlan): string[] =>
   'legacyCursor' in since
     ? [
-        'increp continues from the state file of the older script; run "increp verify" once to find rows that the script missed',
+        'increp continues from the state file of the older script; to find rows that the script missed, run "increp verify"',
       ]
     : [];

@@ -137,7 +137,7 @@ function unusable({ settings }: CopyFacts, log: DeletionLog, code: ErrorCode, wh
   const { name } = settings;
   return new IncrepError(code, {
     what: `"deletes_from" of "${name}"${table ? ` (${printName(table)})` : ''}: ${why}`,
-    next: `Nothing of "${name}" was synced. "${tableCommand('deletes-sql', name)}" prints the statements that create such a table. Or remove "deletes_from" in tables-config.json.`,
+    next: `Nothing of "${name}" was synced. To print the statements that create such a table, run "${tableCommand('deletes-sql', name)}". Or remove "deletes_from" in tables-config.json.`,
   });
 }
 

@@ -41,7 +41,7 @@ async function ensureIndexed(destination: pg.ClientBase, facts: TableFacts): Pro
     if (!(error instanceof IncrepError) || error.code !== 'MERGE_KEY_NOT_UNIQUE') throw error;
     throw reworded(error, {
       what: error.message,
-      next: `Remove the duplicate rows at the destination. Or run "${tableCommand('sync', facts.settings.name, '--replace')}" to load the table again.`,
+      next: `Remove the duplicate rows at the destination. Or load the table again: "${tableCommand('sync', facts.settings.name, '--replace')}".`,
       cause: error,
     });
   }

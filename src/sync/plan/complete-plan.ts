@@ -118,8 +118,8 @@ export function discardedLoad(
     ];
   const command = tableCommand('sync', name, '--full-refresh');
   const way = isDone
-    ? `; "${command}" loads the table from the start`
-    : `, because only "${command}" continues it`;
+    ? `; to load the table from the start, run "${command}"`
+    : `; to continue it instead, run "${command}"`;
   return [`this sync ${discards} an interrupted full refresh${chunks}${way}`];
 }
 

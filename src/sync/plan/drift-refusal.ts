@@ -16,7 +16,7 @@ export function driftRefusal(
   const renamed = relation ? renameAdvice(facts, relation).map((advice) => `${advice}. `) : [];
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: whatDiffers(printName(sourceName), drift),
-    next: `on_schema_change is "fail", so increp leaves the table as it is. ${renamed.join('')}${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}" and then "${tableCommand('sync', name)}".`,
+    next: `on_schema_change is "fail", so increp leaves the table as it is. ${renamed.join('')}${restoring(drift)}To load the table again${resultOf(drift)}, run "${tableCommand('reset', name)}". Then run "${tableCommand('sync', name)}".`,
   });
 }
 

@@ -38,6 +38,6 @@ export function elsewhereRefusal(
   const { database } = servers.destination;
   return new IncrepError('STATE_MISMATCH', {
     what: `DEST_URL or DEST_DB names database "${database}", where this pipeline has written nothing yet; its tables are in database "${former}", and a sync would load all of them again into "${database}"`,
-    next: `If the name is wrong, set it to "${former}" again. If the destination moved, run "increp sync --full-refresh", which loads all tables into "${database}".`,
+    next: `If the name is wrong, set it to "${former}" again. If the destination moved, load all tables into "${database}": "increp sync --full-refresh".`,
   });
 }

@@ -145,7 +145,7 @@ export function renamedRefusal(now: TableFacts): IncrepError | undefined {
   if (destination || renamedTo.length === 0 || !hindrance) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${printName(destinationName)} at the destination was dropped, or renamed to ${renamedNames(now)}, with the same columns, and increp cannot load it again: ${hindranceText(hindrance)}`,
-    next: `${renamedTableNote(now).join(' ')}. If it was dropped, run "${tableCommand('sync', settings.name, '--full-refresh')}", which loads the rows that the source has.`,
+    next: `${renamedTableNote(now).join(' ')}. If it was dropped, load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".`,
   });
 }
 
@@ -247,7 +247,7 @@ function keyRefusal(now: TableFacts, was: readonly string[]): IncrepError {
         : isMissing
           ? []
           : [
-              `If (${is.join(', ')}) is unique in the destination table too, run "${tableCommand('reset', name)}": the next sync then finds rows by it.`,
+              `If (${is.join(', ')}) is unique in the destination table too, let the next sync find rows by it: "${tableCommand('reset', name)}".`,
             ]),
       `Or set unique_cols back to [${was.join(', ')}].`,
       `Or set the kept rows aside and load a new table. At the destination, run: ${setAside(destinationName)}`,

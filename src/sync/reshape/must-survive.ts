@@ -54,7 +54,7 @@ function wordsOf(error: ServerError): string {
 export const unsurvivable = (table: TableName, what: string, cause?: Error): IncrepError =>
   new IncrepError('DEPENDENT_OBJECTS', {
     what: `${printName(table)} needs a new shape, and this would not survive the change: ${what}`,
-    next: 'The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
+    next: 'The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync". Then create the object again.',
     ...(isRefusal(cause) && { sqlstate: cause.code }),
     cause,
   });

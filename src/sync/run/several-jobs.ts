@@ -95,7 +95,7 @@ export async function syncSeveral<Table extends TableOutline | TableFailure>(
   const ends = await Promise.allSettled(Array.from({ length: jobs }, work));
   if (active < jobs)
     pass.warn(
-      `${full.size === 0 ? 'a server' : `the ${[...full].join(' and the ')}`} had no free connections for ${jobs} jobs, so ${formatCounted(active, 'job')} synced the rest of the tables; "increp check" shows the limits`,
+      `${full.size === 0 ? 'a server' : `the ${[...full].join(' and the ')}`} had no free connections for ${jobs} jobs, so ${formatCounted(active, 'job')} synced the rest of the tables; for the limits, run "increp check"`,
     );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return !hasEnded;

@@ -203,7 +203,7 @@ export function withNextCommand(
   const next =
     repeatCommand === undefined
       ? 'The next "increp sync" starts it again ("increp help large-tables").'
-      : `Run "${repeatCommand}" again.`;
+      : `Run again: "${repeatCommand}".`;
   return reworded(error, { what: error.message, next: `${lost} ${next}` });
 }
 

@@ -32,7 +32,7 @@ export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts)
     if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
     throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
       what: `${printName(destinationName)} at the destination has several rows with the same ${copyKey(settings).join(', ')}`,
-      next: `The table stays in use. Run "${tableCommand('sync', settings.name, '--full-refresh')}" to load it again.`,
+      next: `The table stays in use. To load it again, run "${tableCommand('sync', settings.name, '--full-refresh')}".`,
       cause: error,
     });
   }

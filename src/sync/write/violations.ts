@@ -150,7 +150,7 @@ function uniqueAdvice(
   const isKept = settings.deletes === 'ignore' ? ' With "deletes": "hard", each sync removes such rows.' : '';
   return [
     `If the source has both rows, it does not keep the value unique: drop the constraint. ${drop}`,
-    `If that row is gone or changed at the source, run "${tableCommand('verify', settings.name, '--repair')}", or delete it at the destination: ${deleteRow(table, key, found.pair.isThere)}.${isKept}`,
+    `If that row is gone or changed at the source, delete it at the destination: ${deleteRow(table, key, found.pair.isThere)}.${isKept} Or run "${tableCommand('verify', settings.name, '--repair')}".`,
   ].join('\n');
 }
 
@@ -196,7 +196,7 @@ export function foreignKeyRefusal(
   const [child, parent] = [printName(violation.table), key ? printName(key.parent) : other];
   const drop = `ALTER TABLE ${qualified(violation.table)} DROP CONSTRAINT ${ident(violation.constraint)}`;
   const next = isChild
-    ? `Sync ${parent} in the same run as "${settings.name}", so that increp syncs the referenced rows first. "increp verify" shows which rows ${parent} lacks. If the source does not have them, drop the foreign key at the destination: ${drop}`
+    ? `Sync ${parent} in the same run as "${settings.name}", so that increp syncs the referenced rows first. To see which rows ${parent} lacks, run "increp verify". If the source does not have them, drop the foreign key at the destination: ${drop}`
     : `Rows of ${child} still refer to the row. Sync ${child} in the same run. If it keeps rows that are gone from the source, set "deletes": "hard" for it. Or drop the foreign key at the destination: ${drop}`;
   return new IncrepError('CONSTRAINT_VIOLATED', {
     what: `foreign key ${ident(violation.constraint)} of ${child} on ${parent} at the destination refuses ${isChild ? 'a row' : `a change of ${printName(destinationName)}`}: ${violation.detail || violation.message}`,

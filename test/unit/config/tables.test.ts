@@ -693,7 +693,9 @@ describe('a document is refused', () => {
     await using pipeline = await pipelineDirectory();
     await rm(join(pipeline.directory, FILE));
     const { message } = await pipeline.refusal();
-    expect(message).toContain(`tables-config.json: not found in ${pipeline.directory}; run "increp init"`);
+    expect(message).toContain(
+      `tables-config.json: not found in ${pipeline.directory}; to create it, run "increp init"`,
+    );
   });
 });
 

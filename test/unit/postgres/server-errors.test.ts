@@ -65,7 +65,7 @@ test.each([
   [
     SOURCE,
     'table orders',
-    'Grant role "reader" the missing privilege on table orders at the source. "increp help setup" lists what each side needs.',
+    'Grant role "reader" the missing privilege on table orders at the source. For what each side needs, see "increp help setup".',
   ],
 ])('a missing privilege, %#: the advice names the object', (endpoint, object, expected) => {
   const message = `permission denied for ${object}`;

@@ -158,7 +158,7 @@ test('findings that differ only in the name of the table and in rows are printed
   expect(text).toBe(`3 tables: t1, t2, t3
   ! warning  increp ignores sync-state/t1.json: 0 rows [STATE]
     next: Reset t1.
-    This is the text for t1. "increp check -v" prints each.
+    This is the text for t1. To see each, run "increp check -v".
 
 0 errors, 3 warnings: sync will work; check the warnings.
 `);
@@ -181,7 +181,7 @@ test('with -v, a problem of many tables is printed for each of them, with its st
     finding('warning', 'KEY_NOT_INDEXED', name, `no index of ${name}`, `CREATE INDEX ON ${name}`),
   );
   expect(formatFindings(missing, narrow)).toContain(
-    'This is the text for t1. "increp check -v" prints each.',
+    'This is the text for t1. To see each, run "increp check -v".',
   );
   const all = formatFindings(missing, narrow, { isVerbose: true });
   expect(all.match(/next: CREATE INDEX ON t\d/g)).toHaveLength(3);

@@ -91,7 +91,7 @@ test('tables that are refused for one reason share it, at the end', () => {
 x 4 tables refused: a, b, c, d
     no SELECT on a
     next: GRANT SELECT ON a
-    This is the text for a. "increp plan -v" prints each.
+    This is the text for a. To see each, run "increp plan -v".
 
 from  source
 to    destination

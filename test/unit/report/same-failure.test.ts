@@ -11,6 +11,12 @@ test.each([
   ['tt', 'tt tt', 'c', 'c c'],
   ['t', 'GRANT ON "s"."t"; sync t', 'O c', `GRANT ON "s"."O c"; sync 'O c'`],
   ['a', 'a of 2026-01-02T03:04:05.678Z is gone', 'b', 'b of 2026-11-30T00:00:00Z is gone'],
+  [
+    't1',
+    'check constraint "t1_n_check" (Failing row contains (9, (a). b).)',
+    't2',
+    'check constraint "t2_n_check" (Failing row contains (8, c).)',
+  ],
 ])('%s and %s in %s and %s are the same', (name, message, other, otherMessage) => {
   expect(keyOf(name, message)).toBe(keyOf(other, otherMessage));
 });

@@ -34,7 +34,7 @@ const names = (count: number) => Array.from({ length: count }, (_, place) => `t$
 test('one reason of several tables is printed once', () => {
   const text = formatSequences(['a', 'b', 'c'].map(failed), wide, false);
   expect(text.match(/no right/g)).toHaveLength(1);
-  expect(text.match(/the same as for a, with the name of this table/g)).toHaveLength(2);
+  expect(text.match(/, as for a, with the name of this table/g)).toHaveLength(2);
 });
 
 test('the failures of many tables are grouped at the end, and the last line has the totals', () => {

@@ -28,7 +28,7 @@ const linesOf = (names: readonly string[], messageOf: (name: string, index: numb
 test('an error that differs only in the name of the table and in rows is printed once', () => {
   const lines = linesOf(['a', 'b'], (name, index) => `public.${name} has ${500 + index} rows and no state`);
   expect(lines[1]).toBe('    error: public.a has 500 rows and no state (STATE_MISMATCH, 60 min ago)');
-  expect(lines[4]).toBe('    error: the same as for a, with the name of this table');
+  expect(lines[4]).toBe('    error: STATE_MISMATCH, as for a, with the name of this table');
   expect(lines.at(-1)).toBe('2 tables: 2 failing');
 });
 
@@ -39,8 +39,20 @@ test('three tables that fail alike share the lines at the end', () => {
     '    FAILED 3 tables: a, b, c (STATE_MISMATCH)',
     '      error: role "increp" may not connect',
     '      next: Run "increp reset a".',
-    '      The other tables need the same, with their own names.',
+    '            The other tables need the same, with their own names.',
   ]);
+});
+
+test('after many different steps, the end has the counts and a command for each', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);
+  const lines = linesOf(names, (_, index) => `reason ${'abc'.charAt(index % 3)}`);
+  expect(lines.slice(-4)).toEqual([
+    '12 tables: 12 failing',
+    ...['t10', 't11', 't12'].map(
+      (name) => `    FAILED 4 tables, such as ${name} (STATE_MISMATCH): increp status ${name}`,
+    ),
+  ]);
+  expect(lines.filter((line) => line.startsWith('    FAILED 4 tables: '))).toHaveLength(3);
 });
 
 test('of many tables, the end repeats each error with its tables', () => {
@@ -53,7 +65,7 @@ test('of many tables, the end repeats each error with its tables', () => {
     '    FAILED 11 tables: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 1 more (STATE_MISMATCH)',
     '      error: t10 belongs to another',
     '      next: Run "increp reset t10".',
-    '      The other tables need the same, with their own names.',
+    '            The other tables need the same, with their own names.',
     '    FAILED t21 (STATE_MISMATCH)',
     '      error: port 1 is closed',
     '      next: Run "increp reset t21".',

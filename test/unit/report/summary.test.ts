@@ -212,11 +212,13 @@ test('what several tables fail of is told in full once', () => {
   const other = outcome({ name: 'c', status: 'failed', error: failure({ message: 'denied' }) });
   const text = printed(summary({ status: 'failed', tables: [...tables, other] }), plain);
   expect(text.match(/noschema/g)).toHaveLength(1);
-  expect(text).toMatch(/FAILED +b .*\n    error: the same as for a\n.*FAILED +c .*\n    error: denied/);
+  expect(text).toMatch(
+    /FAILED +b .*\n    error: PRIVILEGE_MISSING, as for a\n.*FAILED +c .*\n    error: denied/,
+  );
   const tell = summaryByTable(() => plain);
   const told = tables.map((each) => tell({ type: 'table-finished', outcome: each })).join('');
   expect(told.match(/noschema/g)).toHaveLength(1);
-  expect(told).toContain('error: the same as for a\n');
+  expect(told).toContain('error: PRIVILEGE_MISSING, as for a\n');
 });
 
 test('what ended the run is not told again below the table that it ended', () => {
@@ -255,12 +257,12 @@ test('a run with flags that did not reach all tables names its command', () => {
   const failed = outcome({ status: 'failed', error: failure() });
   const ended = summary({ status: 'failed', tables: [failed], repeatCommand });
   expect(formatEnding(ended, 3, plain)).toMatch(
-    /2 not started in 4\.2 s\nnext: run "increp sync --full-refresh" again for the tables that were not started\n$/,
+    /2 not started in 4\.2 s\nnext: For the tables that were not started, run "increp sync --full-refresh"\n$/,
   );
-  expect(formatEnding(ended, 1, plain)).not.toContain('next: run');
+  expect(formatEnding(ended, 1, plain)).not.toContain('next: For');
   const deferred = summary({ tables: [outcome({ status: 'skipped', isDeferred: true })], repeatCommand });
   expect(formatEnding(deferred, 1, plain)).toMatch(
-    /1 table deferred: orders; run "increp sync --full-refresh" again\n$/,
+    /1 table deferred: orders; run again: "increp sync --full-refresh"\n$/,
   );
 });
 
@@ -298,8 +300,29 @@ test('after many tables, those that failed in the same way share one line', () =
   expect(text.match(/belongs to pipeline/g)).toHaveLength(2);
   expect(text.match(/✗ FAILED/g)).toHaveLength(1);
   expect(text).toMatch(
-    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: increp check -v\n$/,
+    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: Run "increp reset t0"\.\n {12}The other tables need the same, with their own names\.\n$/,
   );
+});
+
+test('after many different steps, the counts and a command for each come last', () => {
+  const tables = ['a', 'b', 'c', 'd', 'e'].map((name, index) =>
+    outcome({
+      name,
+      status: 'failed',
+      error: failure({ message: `port ${index % 2 === 0 ? 0 : index} is closed`, hint: `Look at ${index}.` }),
+    }),
+  );
+  const typedCommand = (verb: string) => `/opt/increp -C shop ${verb}`;
+  const text = formatEnding(summary({ status: 'failed', tables }), 5, { ...plain, typedCommand });
+  expect(text).toBe(`    FAILED 3 tables (PRIVILEGE_MISSING): a, c, e
+      port 0 is closed
+      next: The tables need different steps. To see them:
+              /opt/increp -C shop check a c e
+5 tables failed in 4.2 s
+    FAILED 3 tables, such as a (PRIVILEGE_MISSING): /opt/increp -C shop status a
+    FAILED b (PRIVILEGE_MISSING): /opt/increp -C shop status b
+    FAILED d (PRIVILEGE_MISSING): /opt/increp -C shop status d
+`);
 });
 
 test('a table with the name of a word in the message is not told apart', () => {
@@ -315,7 +338,7 @@ test('a table with the name of a word in the message is not told apart', () => {
   );
   for (const order of [tables, tables.toReversed()]) {
     const text = printed(summary({ status: 'failed', tables: order }), plain);
-    expect(text.match(/error: the same as for /g)).toHaveLength(4);
+    expect(text.match(/error: PRIVILEGE_MISSING, as for /g)).toHaveLength(4);
     expect(text).toContain('FAILED 5 tables');
   }
 });
@@ -331,7 +354,7 @@ test('messages that differ in more than the name of the table are each printed',
   const text = printed(summary({ status: 'failed', tables }), plain);
   expect(text).toContain('error: a is closed on port 1');
   expect(text).toContain('error: b is closed on port 2');
-  expect(text).toContain('error: the same as for b\n');
+  expect(text).toContain('error: PRIVILEGE_MISSING, as for b\n');
 });
 
 test('messages that differ only in numbers of rows are printed once, and --quiet ends with the failed tables', () => {
@@ -369,7 +392,7 @@ test('of hundreds of tables only the first are named', () => {
   expect(text).toMatch(/warning: slow \(also t1, .*, t10 and 289 more\)\n/);
   expect(text).toMatch(/220 tables deferred to the next run: d0, .*, d9 and 210 more\n/);
   expect(formatProblems(ended, ended.tables.length, new Map(), plain)).toMatch(
-    /slow \(300 tables: t0, .*, t9 and 290 more\)/,
+    /300 tables \(t0, .*, t9 and 290 more\): slow/,
   );
 });
 

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { expect, test } from 'vitest';
 import { commands } from '../../../src/commands/program/registry.ts';
-import { displayWidth, wrap, wrapLines } from '../../../src/report/text.ts';
+import { displayWidth, wrap, wrapInline, wrapLines } from '../../../src/report/text.ts';
 
 test('lines break at spaces, and what goes on hangs under its beginning', () => {
   expect(wrap('error: the quick brown fox jumps', { width: 16 }, '       ')).toEqual([
@@ -60,7 +60,7 @@ test('empty lines stay', () => {
 test('commands are written as the user types them', () => {
   const typedCommand = (verb: string) => `increp -C shop ${verb}`;
   const text =
-    'Run "increp history orders". The increp synced it, and increp-sync or increp checks are other words.';
+    'After "increp history orders", the increp synced it, and increp-sync or increp checks are other words.';
   expect(wrap(text, { width: Infinity, typedCommand })).toEqual([
     text.replace('increp history', 'increp -C shop history'),
   ]);
@@ -90,6 +90,49 @@ test('a long command in quotes stays on one line, and the words before a command
     '  next: Run:',
     `chmod 600 ${directory}`,
   ]);
+});
+
+const TYPED = { typedCommand: (verb: string) => `increp -C shop ${verb}` };
+
+test.each([
+  ['To repair it, run "increp verify a".', 'To repair it:', 'increp -C shop verify a'],
+  ['Then run "increp sync".', 'Then run:', 'increp -C shop sync'],
+  ['Or use a terminal: "increp init"', 'Or use a terminal:', 'increp -C shop init'],
+  ['Add a trigger ("increp help setup").', 'Add a trigger. More:', 'increp -C shop help setup'],
+  [`Run "increp sync 'a"b' 'it'\\''s'".`, 'Run:', `increp -C shop sync 'a"b' 'it'\\''s'`],
+  ['To test it: psql -h a -U b', 'To test it:', 'psql -h a -U b'],
+  [
+    'load it: "increp reset a && increp sync a"',
+    'load it:',
+    'increp -C shop reset a && increp -C shop sync a',
+  ],
+])('a command at the end of its sentence has a line of its own: %s', (text, before, command) => {
+  expect(wrap(`  next: ${text}`, { width: 80, ...TYPED }, ' '.repeat(8))).toEqual([
+    `  next: ${before}`,
+    `          ${command}`,
+  ]);
+});
+
+test('the next sentence begins below the command, and a long command moves to the left', () => {
+  const text = 'If the source is right, run "increp sync a". If not, run "increp reset a --force".\nWait.';
+  expect(wrap(text, { width: Infinity, ...TYPED }, '  ')).toEqual([
+    'If the source is right:',
+    '    increp -C shop sync a',
+    '  If not:',
+    '    increp -C shop reset a --force',
+    '  Wait.',
+  ]);
+  expect(wrap('Run "increp sync a".', { width: 30, ...TYPED }, ' '.repeat(12))[1]).toBe(
+    '      increp -C shop sync a',
+  );
+});
+
+test.each([
+  'The next "increp sync" continues.',
+  'Run it as the user that runs "increp sync".',
+  'FAILED a (NOT_SYNCED): increp status a',
+])('other commands stay in their lines: %s', (text) => {
+  expect(wrapInline(text, { width: 80, ...TYPED })).toHaveLength(1);
 });
 
 test('a statement breaks before a clause or after a comma, and never inside a value or a name', () => {

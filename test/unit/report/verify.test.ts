@@ -159,7 +159,7 @@ test('an error that differs only in the name of the table is printed once', () =
     formatVerification({ name, error: notSynced(name).error }, { names, style: plain, told }),
   );
   expect(second).toBe(
-    'x y  could not be compared\n    error: the same as for x, with the name of this table\n',
+    'x y  could not be compared\n    error: NOT_SYNCED, as for x, with the name of this table\n',
   );
 });
 

@@ -135,7 +135,7 @@ test('a killed full refresh names its phase in words, and the sync that would di
     const [killed] = await killedRuns(directory, 'shop');
     expect(killed?.error_message).toContain('the load of orders (comparing keys for deleted rows):');
     expect(killed?.error_hint).toContain(
-      'Run "increp sync --full-refresh" again. A load in chunks continues after the last complete chunk; run it before the next sync without --full-refresh, which discards this load.',
+      'A load in chunks continues after the last complete chunk, unless a sync without --full-refresh discards it before. Run again: "increp sync --full-refresh".',
     );
   } finally {
     await rm(directory, { recursive: true });

@@ -17,7 +17,7 @@ const again = 'increp sync --full-refresh';
 
 test('a load that a flag asked for starts again with this flag', () => {
   expect(withNextCommand(stopped, again, load).next).toBe(
-    'The load was rolled back. Run "increp sync --full-refresh" again.',
+    'The load was rolled back. Run again: "increp sync --full-refresh".',
   );
   expect(withNextCommand(stopped, undefined, load).next).toBe(
     'The load was rolled back. The next "increp sync" starts it again ("increp help large-tables").',
@@ -26,7 +26,7 @@ test('a load that a flag asked for starts again with this flag', () => {
 
 test('a run with flags is repeated with them, also between two tables', () => {
   expect(withNextCommand(stopped, 'increp sync --deletes').next).toBe(
-    'Work that was not committed was rolled back. Run "increp sync --deletes" again.',
+    'Work that was not committed was rolled back. Run again: "increp sync --deletes".',
   );
   expect(withNextCommand(stopped, undefined)).toBe(stopped);
 });
@@ -34,10 +34,10 @@ test('a run with flags is repeated with them, also between two tables', () => {
 test('a load in chunks names the command that continues it, also before its first chunk', () => {
   for (const of of [0, 3])
     expect(withKeptChunks(stopped, { done: 0, of }, again, big)).toMatchObject({
-      next: 'Work that was not committed was rolled back. Run "increp sync --full-refresh" again.',
+      next: 'Work that was not committed was rolled back. Run again: "increp sync --full-refresh".',
     });
   expect(withKeptChunks(stopped, { done: 1, of: 3 }, again, big)).toMatchObject({
-    next: '"increp sync --full-refresh" continues with the remaining chunks; run it before the next sync without --full-refresh, which discards this load.',
+    next: 'The next sync without --full-refresh discards this load; to continue with the remaining chunks, run "increp sync --full-refresh".',
   });
 });
 

@@ -87,12 +87,12 @@ export function withKeptChunks(
     return error.code === 'INTERRUPTED' && nextCommand !== undefined
       ? reworded(error, {
           what: error.message,
-          next: `Work that was not committed was rolled back. Run "${nextCommand}" again.`,
+          next: `Work that was not committed was rolled back. Run again: "${nextCommand}".`,
         })
       : error;
   const continues = continuationText(progress, nextCommand);
   // The advice after a signal describes loads without chunks, so it is omitted.
-  const advice = error.code === 'INTERRUPTED' ? '' : `${error.next} `;
+  const advice = error.code === 'INTERRUPTED' ? '' : `${error.next}${error.next.endsWith('.') ? ' ' : '\n'}`;
   return reworded(error, {
     what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,
     next: `${advice}${space}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,
