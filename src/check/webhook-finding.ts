@@ -19,10 +19,7 @@ export async function webhookFinding(
     return failed('the webhook cannot be tested, because WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
   const result = await sendTestMessage(webhook, { pipeline, redact: redactor(secrets), timing, signal });
   if (result.why === undefined)
-    await noteReports(
-      stateDirectory,
-      new Map([['webhook', { origin: originOf(webhook.url), failure: undefined }]]),
-    );
+    await noteReports(stateDirectory, new Map([['webhook', { url: webhook.url, failure: undefined }]]));
   const isSigned = webhook.secret !== undefined;
   const sent = `a test message ("test.ping", format ${webhook.format}, ${isSigned ? 'signed' : 'not signed'}) to WEBHOOK_URL (${masked(webhook.url)})`;
   const after = `after ${formatSeconds(result.seconds)}`;

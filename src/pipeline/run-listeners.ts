@@ -1,6 +1,6 @@
 /** The listeners of a run that need no terminal: both histories, metrics, the webhook, the healthcheck. */
 import { healthcheckListener } from '../notify/healthcheck.ts';
-import { originOf, webhookListener } from '../notify/webhook.ts';
+import { webhookListener } from '../notify/webhook.ts';
 import { historyListener } from '../observe/history-listener.ts';
 import { Database } from '../postgres/database.ts';
 import { clockError } from '../postgres/server-clock.ts';
@@ -70,16 +70,13 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
     return mark;
   });
   const reports = new Map<ReportTarget, NewOutcome>();
-  const noting = (target: ReportTarget, address: string, next: string) => {
-    const origin = originOf(address);
-    return {
-      onFailure: (message: string) => {
-        reports.set(target, { origin, failure: message });
-        warn(`${message}. ${next}`);
-      },
-      onAccepted: () => void reports.set(target, { origin, failure: undefined }),
-    };
-  };
+  const noting = (target: ReportTarget, address: string, next: string) => ({
+    onFailure: (message: string) => {
+      reports.set(target, { url: address, failure: message });
+      warn(`${message}. ${next}`);
+    },
+    onAccepted: () => void reports.set(target, { url: address, failure: undefined }),
+  });
   if (webhook)
     listen(
       webhookListener({

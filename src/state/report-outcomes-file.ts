@@ -1,4 +1,5 @@
 /** `sync-state/report.outcomes.json`: whether the webhook and the healthcheck accepted the last message. */
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { changeOptional, readOptional } from './optional-file.ts';
 
@@ -6,8 +7,8 @@ import { changeOptional, readOptional } from './optional-file.ts';
 export const REPORT_OUTCOMES_FILE = 'report.outcomes.json';
 
 const outcomeSchema = z.object({
-  /** Of the URL, without its path, which is a secret. */
-  origin: z.string(),
+  /** A digest of the URL, which is a secret. */
+  address: z.string(),
   /** Why the last message was not accepted. Null if it was. */
   failure: z.string().nullable(),
   /** RFC 3339. */
@@ -28,7 +29,14 @@ export const readReportOutcomes = async (directory: string): Promise<ReportOutco
   (await readOptional(directory, REPORT_OUTCOMES_FILE, fileSchema)) ?? {};
 
 /** `failure` is undefined if the message was accepted. */
-export type NewOutcome = { readonly origin: string; readonly failure: string | undefined };
+export interface NewOutcome {
+  readonly url: string;
+  readonly failure: string | undefined;
+}
+
+const addressOf = (url: string): string => createHash('sha256').update(url).digest('hex').slice(0, 16);
+
+export const isAt = ({ address }: ReportOutcome, url: string): boolean => address === addressOf(url);
 
 export async function noteReports(
   directory: string,
@@ -46,10 +54,11 @@ export async function noteReports(
   });
 }
 
-function after(before: ReportOutcome | undefined, { origin, failure }: NewOutcome, now: Date): ReportOutcome {
-  const known = before?.origin === origin ? before : undefined;
+function after(before: ReportOutcome | undefined, { url, failure }: NewOutcome, now: Date): ReportOutcome {
+  const known = before && isAt(before, url) ? before : undefined;
+  const address = addressOf(url);
   const at = now.toISOString();
   return failure === undefined
-    ? { origin, failure: null, failedAt: known?.failedAt ?? null, acceptedAt: at }
-    : { origin, failure, failedAt: at, acceptedAt: known?.acceptedAt ?? null };
+    ? { address, failure: null, failedAt: known?.failedAt ?? null, acceptedAt: at }
+    : { address, failure, failedAt: at, acceptedAt: known?.acceptedAt ?? null };
 }

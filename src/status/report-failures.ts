@@ -1,7 +1,6 @@
 /** The webhook and the healthcheck that did not accept the last message of a run on this machine. */
 import type { Settings } from '../config/settings.ts';
-import { originOf } from '../notify/webhook.ts';
-import { readReportOutcomes, type ReportTarget } from '../state/report-outcomes-file.ts';
+import { isAt, readReportOutcomes, type ReportTarget } from '../state/report-outcomes-file.ts';
 
 export interface ReportFailure {
   readonly message: string;
@@ -21,8 +20,7 @@ export async function reportFailures({
   const outcomes = await readReportOutcomes(stateDirectory);
   const failureOf = (target: ReportTarget, url: string | undefined): ReportFailure | undefined => {
     const known = outcomes[target];
-    if (!known?.failure || !known.failedAt || url === undefined || known.origin !== originOf(url))
-      return undefined;
+    if (!known?.failure || !known.failedAt || url === undefined || !isAt(known, url)) return undefined;
     return {
       message: known.failure,
       failedAt: new Date(known.failedAt),

@@ -159,7 +159,7 @@ slowTest('a dead webhook is a warning of the pipeline with what to do, and is ma
 
 test('LOG_FORMAT=json brings the log, without text in the same pipe, and a standing warning once', async () => {
   await using pair = await freshPair(two);
-  await pair.setEnv({ LOG_FORMAT: 'json', WEBHOOK_URL: 'http://127.0.0.1:9' });
+  await pair.setEnv({ LOG_FORMAT: 'json', WEBHOOK_URL: 'http://127.0.0.1:9/' });
   await pair.destination.query('CREATE VIEW orders AS SELECT 1 AS one');
   const merged = async () => {
     const { stdout } = await cron(pair, '2>&1 | cat');

@@ -32,7 +32,7 @@ export function elsewhereRefusal(
     const { schema } = destinationName;
     return new IncrepError('STATE_MISMATCH', {
       what: `the destination schema is "${schema}" (DEST_SCHEMA), where this pipeline has written nothing yet; its tables are in schema "${former}", and a sync would load them again into "${schema}"`,
-      next: `If the name is wrong, set DEST_SCHEMA to "${former}" again. If the schema is right, run "increp sync --full-refresh", which loads all tables into "${schema}".`,
+      next: `If the name is wrong, set DEST_SCHEMA to "${former}" again. If the schema is right, load all tables into "${schema}": "increp sync --full-refresh".`,
     });
   }
   const { database } = servers.destination;

@@ -44,7 +44,7 @@ test('a load in chunks names the command that continues it, also before its firs
 test('after a full disk, a load in chunks names the command that frees the space of its staging table', () => {
   const full = new IncrepError('DISK_FULL', { what: 'no space', next: 'Free some space.' });
   const frees = (command: string) =>
-    `Free some space. If there is no other space, "${command}" discards the load and frees the space of public.big_stg.`;
+    `Free some space. If there is no other space, discard the load, which frees the space of public.big_stg: "${command}".`;
   expect(withKeptChunks(full, { done: 1, of: 3 }, undefined, big)).toMatchObject({
     message: 'no space; 1 of 3 chunks are kept',
     next: `${frees('increp reset big')} The next run continues with the remaining chunks.`,

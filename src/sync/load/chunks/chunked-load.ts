@@ -69,7 +69,7 @@ function spaceAdvice(
   const isOfSource = error.cause instanceof Error && endpointOf(error.cause)?.side === 'source';
   if (error.code !== 'DISK_FULL' || isOfSource) return '';
   const command = nextCommand === undefined ? tableCommand('reset', name) : tableCommand('sync', name);
-  return `If there is no other space, "${command}" discards the load and frees the space of ${printName(stagingName)}. `;
+  return `If there is no other space, discard the load, which frees the space of ${printName(stagingName)}: "${command}". `;
 }
 
 /** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
