@@ -5,14 +5,8 @@ import { formatDuration } from '../duration.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
-import {
-  formatEnding,
-  formatProblems,
-  hasProblems,
-  warningsIn,
-  withUnrequestedLoads,
-  withWarnings,
-} from '../report/summary.ts';
+import { warningsIn, withUnrequestedLoads, withWarnings } from '../report/run-warnings.ts';
+import { formatEnding, formatProblems, hasProblems } from '../report/summary.ts';
 import { reportDue } from '../schema/standing-warnings.ts';
 import { changeReportedWarnings, readReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';

@@ -6,7 +6,8 @@ import { logListener, retryListener } from '../../observe/log-listener.ts';
 import { createProgress, type ProgressDisplay } from '../../observe/progress.ts';
 import type { Redact } from '../../redact.ts';
 import type { Style } from '../../report/style.ts';
-import { summaryByTable, warningsIn } from '../../report/summary.ts';
+import { warningsIn } from '../../report/run-warnings.ts';
+import { summaryByTable } from '../../report/summary.ts';
 import { listenToRun } from '../../pipeline/run-listeners.ts';
 import type { Context } from '../pipeline/context.ts';
 

@@ -4,7 +4,7 @@ import type { Problem } from '../problems.ts';
 import { isObject } from '../tables/json.ts';
 import { TABLES_FILE } from '../tables/schema-problems.ts';
 import { isIdentifier, IDENTIFIER } from '../tables/identifiers.ts';
-import type { DefaultSchemas } from '../tables/tables.ts';
+import type { DefaultSchemas } from '../tables/raw-entry.ts';
 import { outlineOf, type PipelineOutline } from './schedules.ts';
 
 const CONNECTION = '1 to 40 of a-z, 0-9 and _, the first a letter or digit';

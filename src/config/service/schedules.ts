@@ -4,7 +4,8 @@ import type { SyncSchedule } from '../../schema/schedule.ts';
 import { configError, type Problem } from '../problems.ts';
 import type { IncrepError } from '../../errors.ts';
 import { TABLES_FILE } from '../tables/schema-problems.ts';
-import { readTables, readTablesFile, type DefaultSchemas, type TablesFile } from '../tables/tables.ts';
+import { readTables, readTablesFile, type TablesFile } from '../tables/tables.ts';
+import type { DefaultSchemas } from '../tables/raw-entry.ts';
 import { scheduleOf, scheduleSchema } from '../tables/schedule-schema.ts';
 
 export interface ScheduledEntry {

@@ -21,7 +21,8 @@ import {
 import { columnNotFound, patternOption } from './column-not-found.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { oppositePipelines } from './swapped-sides.ts';
-import { refusedSql, type Selected } from './source-selection.ts';
+import type { Selected } from './source-selection.ts';
+import { refusedSql } from './selection-refusals.ts';
 
 /** What is known of a table before its plan. */
 interface MergingTable {

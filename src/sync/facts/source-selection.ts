@@ -1,21 +1,19 @@
 /** Describes the rows to read: the whole table, or the selection of its entry as the server describes it. */
 import type pg from 'pg';
 import type { TableSettings } from '../../config/settings.ts';
-import { IncrepError, done, failedWith, type Attempted } from '../../errors.ts';
-import { excerptAt } from '../../excerpt.ts';
+import { done, failedWith, type Attempted, type IncrepError } from '../../errors.ts';
 import {
   describeFields,
   describeSelect,
   type ChangingFunction,
+  type ProtocolType,
   type SelectField,
   type SqlRefusal,
-  type ProtocolType,
 } from '../../postgres/describe-select.ts';
 import { isOfNames, meansTheSame } from '../../postgres/user-search-path.ts';
-import { NAME_INSIDE } from '../../postgres/server-errors.ts';
-import { printsByPath, type Column } from '../../schema/columns.ts';
+import { printsByPath } from '../../schema/columns.ts';
 import { isRowVersion } from '../../schema/metadata-columns.ts';
-import { printName, type TableName } from '../../schema/names.ts';
+import type { TableName } from '../../schema/names.ts';
 import {
   hasSystemColumns,
   locksOfGroup,
@@ -29,7 +27,6 @@ import {
   optionsOf,
   sameNameOf,
   selectColumns,
-  SYSTEM_COLUMNS,
   unknownColumnOf,
   type Selection,
 } from '../../schema/selection.ts';
@@ -38,7 +35,6 @@ import {
   describeTable,
   queriedRows,
   selectedRows,
-  type SqlWithQuotes,
   type RowSource,
   type SelectedRows,
   type TableSelection,
@@ -46,7 +42,7 @@ import {
 import { PINNED_PATH, TO_USUAL_PATH } from '../../sql/search-path.ts';
 import { calledIn, hasChangingWord } from '../../sql/user-sql.ts';
 import { columnNotFound, patternOption } from './column-not-found.ts';
-import { SQLSTATE } from '../../postgres/sqlstate.ts';
+import { refusedSql, sameName, unfitFields, untypedColumn } from './selection-refusals.ts';
 
 /** The server's description of a selection. */
 export interface Selected {
@@ -120,15 +116,6 @@ function selectSource(selectable: Selectable): SelectedSource {
     rows: { ...selectedRows(tableSelection(selection, table)), ...inGroups(table, selection, false) },
   };
 }
-
-const sameName = (
-  { name: table }: Relation,
-  { name, columns }: { readonly name: string; readonly columns: readonly string[] },
-): IncrepError =>
-  new IncrepError('CONFIG_INVALID', {
-    what: `the columns ${columns.map((column) => `"${column}"`).join(' and ')} of ${printName(table)} would both be "${name}" at the destination`,
-    next: `Correct "rename" of "${table.table}" in tables-config.json, or leave one of the columns out.`,
-  });
 
 const tableSelection = (selection: Selection, table: Relation): TableSelection => ({
   table: table.name,
@@ -290,74 +277,3 @@ const textsOf = ({ where, transform, query }: Selection): string[] => [
   ...transform.map(({ expression }) => expression),
   ...(query === null ? [] : [query]),
 ];
-
-const untypedColumn = ({ name, selection }: Selectable['settings'], column: Column): IncrepError =>
-  new IncrepError('SQL_INVALID', {
-    what: `"${selection.query === null ? `transform.${column.name}` : 'query'}" of "${name}": the column "${column.name}" is of type ${column.type}, which no table can hold`,
-    next: 'Cast the expression to a type that a column can have, for example its text: (...)::text.',
-  });
-
-/** Columns of a query need names that a table can have. */
-function unfitFields(table: string, fields: readonly SelectField[]): IncrepError | undefined {
-  const names = fields.map(({ name }) => name);
-  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
-  const unnamed = names.findIndex((name) => name === '?column?');
-  const taken = names.find((name) => SYSTEM_COLUMNS.includes(name));
-  const fault =
-    unnamed >= 0
-      ? `column ${unnamed + 1} has no name`
-      : duplicate !== undefined
-        ? `several columns have the name "${duplicate}"`
-        : taken === undefined
-          ? undefined
-          : `"${taken}" is the name of a system column, which no other column can have`;
-  return fault === undefined
-    ? undefined
-    : new IncrepError('SQL_INVALID', {
-        what: `"query" of "${table}": ${fault}`,
-        next: `Give each column a different name with AS, in "query" of "${table}" in tables-config.json.`,
-      });
-}
-
-/** Characters of the excerpt, so that it fits on a line of a terminal. */
-const SHOWN = 50;
-
-/** `side`: the server that evaluates the SQL. */
-export function refusedSql(
-  table: string,
-  refusal: SqlRefusal,
-  { quotes }: SqlWithQuotes,
-  side: 'source' | 'destination' = 'source',
-): IncrepError {
-  const { position, sqlstate, message, hint } = refusal;
-  const quote =
-    position === undefined ? undefined : quotes.find(({ from, to }) => position >= from && position <= to);
-  const [only] = new Set(quotes.map(({ option }) => option));
-  const option = quote?.option ?? (quotes.length === 1 ? only : undefined);
-  const place =
-    quote && position !== undefined
-      ? `\n${indented(excerptAt(quote.text, unitsIn(quote.text, position - quote.from), SHOWN).excerpt)}`
-      : '';
-  const code = sqlstate === SQLSTATE.insufficientPrivilege ? 'PRIVILEGE_MISSING' : 'SQL_INVALID';
-  return new IncrepError(code, {
-    what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inTermsOfSettings(message)}${place}`,
-    next: [
-      ...(hint === undefined ? [] : [`The server says: ${hint}`]),
-      position === undefined && isOfNames(sqlstate)
-        ? NAME_INSIDE
-        : sqlstate === SQLSTATE.insufficientPrivilege
-          ? `At the ${side}, grant the privilege to the role of increp, or change the SQL.`
-          : `Correct it in tables-config.json. The ${side} evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
-    ].join(' '),
-    sqlstate,
-  });
-}
-
-/** increp describes an expression in the condition of a join. The user wrote it as a transform. */
-const inTermsOfSettings = (message: string): string => message.replace('JOIN conditions', 'transform');
-
-const indented = (text: string): string => text.replaceAll(/^/gm, '    ');
-
-/** The server counts characters, and JavaScript counts UTF-16 code units. */
-const unitsIn = (text: string, characters: number): number =>
-  Array.from(text).slice(0, characters).join('').length;

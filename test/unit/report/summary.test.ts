@@ -3,15 +3,8 @@ import { expect, test } from 'vitest';
 import type { RunSummary, TableOutcome } from '../../../src/events.ts';
 import { localTime } from '../../../src/report/local-time.ts';
 import type { Style } from '../../../src/report/style.ts';
-import {
-  formatEnding,
-  formatProblems,
-  hasProblems,
-  summaryByTable,
-  warningsIn,
-  withUnrequestedLoads,
-  withWarnings,
-} from '../../../src/report/summary.ts';
+import { warningsIn, withUnrequestedLoads, withWarnings } from '../../../src/report/run-warnings.ts';
+import { formatEnding, formatProblems, hasProblems, summaryByTable } from '../../../src/report/summary.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
 import { failure, outcome, STARTED, summary } from './outcomes.ts';
 

@@ -1,0 +1,89 @@
+/** The failed tables of a run once more, at its end. */
+import type { RunSummary, TableOutcome } from '../events.ts';
+import { formatCount, labelInList, LISTED, listed, MANY_TABLES, outcomeWord } from '../format.ts';
+import { tablesCommand } from '../shell-word.ts';
+import { needSummary, summaryLines } from './failure-groups.ts';
+import { SAME_STEP, sameFailures, sharedHint, type NamedFailure } from './same-failure.ts';
+import type { Style } from './style.ts';
+import { INDENT } from './table-lines.ts';
+import { printable, printableLine, wrap, wrapInline } from './text.ts';
+
+/** The errors of more tables fill a terminal. */
+const FEW_FAILURES = 3;
+
+interface FailedAgain {
+  /** Repeats the message, which may stand many lines above. */
+  readonly withCause: boolean;
+}
+
+/** The failed tables again, after the closing lines. If their steps fill a terminal, the closing lines come after them. */
+export function endingLines(
+  { tables }: RunSummary,
+  closing: readonly string[],
+  style: Style,
+  how: FailedAgain,
+): readonly string[] {
+  const failed = failuresOf(tables);
+  if (tables.length <= MANY_TABLES && failed.length <= FEW_FAILURES) return closing;
+  const groups = sameFailures(failed);
+  const linesOf = (some: typeof groups) => some.flatMap((group) => failedLines(group, style, how));
+  if (!needSummary(groups)) return [...closing, ...linesOf(groups)];
+  return [
+    ...linesOf(groups.filter((group, place) => group.length > 1 || place >= LISTED)),
+    ...closing,
+    ...inOneLine(groups, style),
+  ];
+}
+
+const inOneLine = (groups: readonly (readonly LabeledFailure[])[], style: Style): string[] =>
+  summaryLines(groups).flatMap((line) => wrapInline(`${INDENT}${line}`, style, `${INDENT}    `));
+
+interface LabeledFailure extends NamedFailure {
+  readonly label: string;
+  readonly next: string;
+}
+
+export const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
+  tables
+    .filter((table) => outcomeWord(table) === 'failed')
+    .flatMap(({ error, ...table }) =>
+      // Each table has its own next step above.
+      error
+        ? [
+            {
+              ...error,
+              hint: '',
+              next: error.hint,
+              name: table.name,
+              label: printableLine(labelInList(table)),
+            },
+          ]
+        : [],
+    );
+
+/** `check` prints the statement for each table of a group, unless one statement is for all. */
+function failedLines(group: readonly LabeledFailure[], style: Style, { withCause }: FailedAgain): string[] {
+  const [first] = group;
+  if (!first) return [];
+  const { code, message } = first;
+  const labels = group.map((table) => table.label);
+  // One line for each table, also for its command, because there may be hundreds.
+  if (group.length === 1) return inOneLine([group], style);
+  return [
+    `FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}`,
+    ...(withCause ? [`  ${printableLine(message)}`] : []),
+    `  next: ${printable(stepFor(group))}`,
+  ].flatMap((line) =>
+    wrap(`${INDENT}${line}`, style, `${INDENT}${' '.repeat(line.startsWith('  next') ? 8 : 4)}`),
+  );
+}
+
+/** One step for all tables, the step of the first table if the others differ in their names alone, or the way to all steps. */
+function stepFor(group: readonly LabeledFailure[]): string {
+  const steps = group.map(({ next, ...failure }) => ({ ...failure, hint: next }));
+  const shared = sharedHint(steps);
+  if (shared !== undefined) return shared;
+  if (sameFailures(steps).length === 1) return `${steps[0]?.hint}\n${SAME_STEP}`;
+  const names = group.length > LISTED ? [] : group.map(({ name }) => name);
+  return `The tables need different steps. To see them, run "${tablesCommand('check', names, names.length === 0 ? ['-v'] : [])}"`;
+}

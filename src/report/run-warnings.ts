@@ -1,0 +1,86 @@
+/** The warnings of a run whose ordinary results nobody sees. */
+import type { RunSummary, TableOutcome } from '../events.ts';
+import { formatCount, labelOf, outcomeWord } from '../format.ts';
+import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
+import type { CurrentWarning } from '../schema/standing-warnings.ts';
+
+/** Instead of the error, whose process and time differ from run to run. */
+const HELD = 'another run holds the table';
+
+const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
+
+/**
+ * A cron job prints nothing else about a load that no command requested. A reset is a request, and changed columns are an
+ * ordinary load.
+ */
+const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
+  'destination-emptied': 'no command requested this load, and the table was empty until its end',
+  'destination-without-state': 'no command requested this load, and the table was missing until its end',
+  'destination-dropped':
+    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+};
+
+const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
+  if (status !== 'ok') return [];
+  return reasons.flatMap((reason) => {
+    if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
+      return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
+    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
+    if (reason.code !== 'drift' || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
+    const cause = causeOf(reason.differences);
+    if (cause === undefined) return [];
+    const removed = rowsDeleted > 0 ? ` (rows removed: ${formatCount(rowsDeleted)})` : '';
+    return `no command requested this load: ${cause}${removed}`;
+  });
+};
+
+/** Undefined if only columns of the source or settings have changed. */
+function causeOf(differences: readonly Difference[]): string | undefined {
+  const recreation = differences.find((each) => each.code === 'source-recreated');
+  if (recreation)
+    return recreation.movedTo === undefined
+      ? 'the source table was dropped and created again'
+      : `another table has its name at the source now, and the former one is ${recreation.movedTo}`;
+  return differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))
+    ? 'the destination table was altered'
+    : undefined;
+}
+
+/** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
+export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
+  ...warnings.map((text) => ({ table: null, text })),
+  ...tables.flatMap((table) =>
+    [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({ table: labelOf(table), text })),
+  ),
+];
+
+/** For a run whose ordinary results nobody sees. */
+export const withUnrequestedLoads = (summary: RunSummary): RunSummary => ({
+  ...summary,
+  tables: summary.tables.map((table) => ({
+    ...table,
+    warnings: [...table.warnings, ...unrequestedLoad(table)],
+  })),
+});
+
+/** The same run with these warnings alone. */
+export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]): RunSummary {
+  const isDue = (table: string | null, text: string) =>
+    due.some((warning) => warning.table === table && warning.text === text);
+  const tables = summary.tables
+    .filter((table) => !isHeld(table) || isDue(labelOf(table), HELD))
+    .map((table) => ({
+      ...table,
+      warnings: table.warnings.filter((text) => isDue(labelOf(table), text)),
+    }));
+  const isSilent =
+    tables.length < summary.tables.length &&
+    !tables.some(({ status }) => status === 'failed') &&
+    (summary.error ?? { code: 'RUN_LOCKED' }).code === 'RUN_LOCKED';
+  return {
+    ...summary,
+    ...(isSilent && { status: 'ok', error: undefined }),
+    warnings: summary.warnings.filter((text) => isDue(null, text)),
+    tables,
+  };
+}
