@@ -4,7 +4,8 @@ import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '..
 import { formatCount, formatCounted } from '../format.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { writeFault } from '../state/state-files.ts';
-import { gatherFacts, serversOf, type Facts } from '../sync/facts/facts.ts';
+import type { Facts } from '../sync/facts/facts.ts';
+import { gatherFacts, serversOf } from '../sync/facts/gather-facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { lastFailureFindings } from './last-failure-findings.ts';

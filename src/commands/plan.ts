@@ -1,6 +1,6 @@
 /** `increp plan`: shows what `sync` would do, and why. It writes nothing. */
 import type { TableSettings } from '../config/settings.ts';
-import { serversOf } from '../sync/facts/facts.ts';
+import { serversOf } from '../sync/facts/gather-facts.ts';
 import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { addressWords } from '../config/connection/servers.ts';

@@ -9,13 +9,8 @@ import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
-import {
-  gatherFacts,
-  isUnknown,
-  serversOf,
-  type TableFacts,
-  type TableFailure,
-} from '../sync/facts/facts.ts';
+import { isUnknown, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
+import { gatherFacts, serversOf } from '../sync/facts/gather-facts.ts';
 import { nextFacts } from '../sync/run/next-facts.ts';
 import { findEqualTables } from '../verify/equal-tables.ts';
 import { withMissingGrant } from '../sync/run/with-missing-grant.ts';

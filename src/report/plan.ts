@@ -1,3 +1,4 @@
+/** Prints plans: the tables that need attention, and how much the next sync would read. */
 import { formatCounted, LISTED, listedNames, MANY_TABLES } from '../format.ts';
 import { shortCursor } from './cursor.ts';
 import { lastFailureLines } from './last-failure.ts';

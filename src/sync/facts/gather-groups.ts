@@ -2,7 +2,8 @@
 import type { TableSettings } from '../../config/settings.ts';
 import { batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
 import { describeEarly, type EarlySides } from './describe-sides.ts';
-import { gatherFacts, type Facts, type Gathering } from './facts.ts';
+import type { Facts, Gathering } from './facts.ts';
+import { gatherFacts } from './gather-facts.ts';
 
 interface DescribedAhead {
   /** The time before the tables were described (a time of `performance.now`). */

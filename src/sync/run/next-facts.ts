@@ -1,7 +1,8 @@
 /** Gathers the facts of the tables of a run in batches, shortly before their syncs. */
 import { asIncrepError } from '../../errors.ts';
 import { batchesOf } from '../../postgres/batches.ts';
-import { gatherFacts, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
+import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
+import { gatherFacts } from '../facts/gather-facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { persistently } from './retries.ts';
 import type { TableOutline } from './table-outline.ts';
