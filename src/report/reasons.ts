@@ -126,6 +126,17 @@ export const continuationText = (
     : `the next sync without --full-refresh discards this load; to continue with ${rest}, run "${nextCommand}"`;
 };
 
+/** Nobody knows the names of dropped partitions. */
+function partitionNames(count: number, names: readonly string[]): string {
+  const dropped = count - names.length;
+  if (names.length === 0) return '';
+  const others =
+    dropped === 0
+      ? ''
+      : `, and ${formatCount(dropped)} that ${dropped === 1 ? 'does' : 'do'} not exist any more`;
+  return ` (${listedNames(names, LISTED)}${others})`;
+}
+
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,
   disabled: () => 'it is disabled in tables-config.json',
@@ -159,7 +170,7 @@ const REASONS: Texts<Reason> = {
   'key-went-back': ({ column, from, to }) =>
     `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there; to compare, run "increp verify"`,
   'partitions-gone': ({ table, count, names, keeps }) =>
-    `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${names.length === 0 ? '' : ` (${listedNames(names, LISTED)})`}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To remove rows that the source no longer has, run "${tableCommand('verify', keeps, '--repair')}". To keep them, set "deletes": "keep"`}`,
+    `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${partitionNames(count, names)}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To remove rows that the source no longer has, run "${tableCommand('verify', keeps, '--repair')}". To keep them, set "deletes": "keep"`}`,
   'claim-needless': ({ flag, name }) =>
     `the destination table is already increp's own, so --${flag} has no effect${flag === 'replace' ? `; to load the table again, run "${tableCommand('sync', name, '--full-refresh')}"` : ''}`,
   'metadata-column-added': ({ column }) => `column "${column}" is added to the destination table`,
