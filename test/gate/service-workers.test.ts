@@ -59,8 +59,9 @@ async function copyingWorker(args: string, options: Parameters<typeof slowOrders
   return { pair, control, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+// The killed workers of service-steps.test.ts are its quicker siblings.
 for (const mode of ['incremental-deduped', 'incremental-append'] as const)
-  (mode === 'incremental-append' ? slowTest : test)(
+  slowTest(
     `kill -9 of a worker while it copies (${mode}): another worker syncs the table, and no row comes twice`,
     async () => {
       await using copying = await copyingWorker('work', { mode });
