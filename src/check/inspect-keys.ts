@@ -82,7 +82,7 @@ export async function inspectKeysOf(
       statement: hasRows(table.sourceRows),
     })),
   ];
-  const answers = await source.readEach(questions.map(({ statement }) => statement));
+  const answers = await source.batches.each(questions.map(({ statement }) => statement));
   const answersTo = (wanted: Question['about']) =>
     new Map(
       questions.flatMap(({ table, about }, index) => {

@@ -5,14 +5,14 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { done, IncrepError, type Attempted } from '../errors.ts';
+import { IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND } from '../sql/sessions.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { messageOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { aloneSettings, beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { Asides } from './asides.ts';
-import { batchesOf, inBatches } from './batches.ts';
+import { BatchReader } from './batch-reader.ts';
 import { commitWithin, isUnconfirmed } from './commit-wait.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, socketOf } from './driver.ts';
@@ -27,7 +27,7 @@ import {
   type ServerIdentity,
 } from './identity.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
-import { ReadingPipeline, type PipelinedReading } from './pipelined-reading.ts';
+import { ReadingPipeline } from './pipelined-reading.ts';
 import type { ServerClock } from './server-clock.ts';
 import { serverError } from './server-errors.ts';
 import { asLoginRole, SessionWatch } from './session-watch.ts';
@@ -86,12 +86,6 @@ async function rolledBack<T>(client: pg.Client, work: Promise<T>): Promise<T> {
   }
 }
 
-type BatchReading<T, R> = readonly [
-  items: readonly T[],
-  messageFor: (batch: readonly T[]) => readonly Statement[],
-  read: (batch: readonly T[], answers: readonly pg.QueryResult[]) => readonly R[],
-];
-
 type ClientWork<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
 
 export class Database implements AsyncDisposable {
@@ -113,7 +107,7 @@ export class Database implements AsyncDisposable {
   /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
   #orphan: number | undefined;
   #client: pg.Client | undefined;
-  readonly #pipeline: ReadingPipeline;
+  readonly batches: BatchReader;
   readonly #options: DatabaseOptions;
   #second: Database | undefined;
   #opening: Promise<pg.Client> | undefined;
@@ -154,13 +148,19 @@ export class Database implements AsyncDisposable {
           .client,
       identity: () => this.#identity,
     });
-    this.#pipeline = new ReadingPipeline({
+    const reading = new ReadingPipeline({
       connect: async () => (await this.#connect(signal, this.connected, { pipeline: true })).client,
       watch: (client) => this.watch.session(client, () => backendOf(client)),
       explain: (error) => {
         signal?.throwIfAborted();
         return serverError(error, this.endpoint);
       },
+    });
+    this.batches = new BatchReader({
+      pipeline: reading,
+      closeTimeout: timing.closeTimeout,
+      begin: async () => this.#beginReading(await this.identity()),
+      readAtOnce: (statements) => this.readAtOnce(statements),
     });
     // A running statement ends with its connection, and the server rolls back. A COMMIT does not: its reply is worth a
     // short wait.
@@ -316,65 +316,8 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  /**
-   * A second connection for reading, until `endPipeline`. Undefined if there is none, for example because the server
-   * allows no more connections. Its server may be another one if a load balancer is in between.
-   */
-  async pipelined(): Promise<PipelinedReading | undefined> {
-    return this.#pipeline.reading(this.#beginReading(await this.identity()));
-  }
-
-  /**
-   * Sends a message for each batch of items. All messages are sent at the same time if there is a second connection. A
-   * batch that is refused is repeated in smaller batches, so an item that is refused has its own error.
-   */
-  async readBatches<T, R>(...batches: BatchReading<T, R>): Promise<Attempted<R>[]> {
-    const answers = await this.beginBatches(...batches);
-    return answers();
-  }
-
-  /** The same, but the caller decides when to wait. Until then, only the second connection is used. */
-  async beginBatches<T, R>(
-    ...[items, messageFor, read]: BatchReading<T, R>
-  ): Promise<() => Promise<Attempted<R>[]>> {
-    const batches = [...batchesOf(items)];
-    const begin = this.#beginReading(await this.identity());
-    const together =
-      batches.length > 1
-        ? this.#pipeline.readAtOnce(begin, batches.map(messageFor), (answers, place) =>
-            read(batches[place] ?? [], answers),
-          )
-        : Promise.resolve(undefined);
-    return async () => {
-      const answered = await together;
-      const results: Attempted<R>[] = [];
-      for (const [index, batch] of batches.entries()) {
-        const found = answered?.[index];
-        results.push(
-          ...(found?.kind === 'done'
-            ? found.value.map(done)
-            : await inBatches(batch, async (part) => read(part, await this.readAtOnce(messageFor(part))))),
-        );
-      }
-      return results;
-    };
-  }
-
   #beginReading = (identity: ServerIdentity): string =>
     [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)].join('; ');
-
-  endPipeline(): Promise<void> {
-    return this.#pipeline.end(this.#timing.closeTimeout);
-  }
-
-  /** `readAtOnce` in batches. A statement that is refused has its own error. */
-  readEach(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
-    return this.readBatches(
-      statements,
-      (batch) => batch,
-      (_, answers) => answers,
-    );
-  }
 
   /** Each statement sees the data that is committed when it starts. */
   async withReading<T>(read: ClientWork<T>): Promise<T> {
@@ -493,7 +436,7 @@ export class Database implements AsyncDisposable {
     // After a restart or a failover, the next connection may reach another server.
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
-    this.#pipeline.discard();
+    this.batches.discard();
     this.#second?.discard();
     this.#second = undefined;
   }
@@ -503,7 +446,7 @@ export class Database implements AsyncDisposable {
     this.#closing.abort();
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
-    await this.endPipeline();
+    await this.batches.end();
     await this.#second?.[Symbol.asyncDispose]();
     if (client) await end(client, this.#timing.closeTimeout, this.#ending);
   }

@@ -89,7 +89,7 @@ export async function estimateReading(
         }))
       : [],
   );
-  const answers = await source.readEach([
+  const answers = await source.batches.each([
     ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
     ...windows.map(explain),
     ...countable.map(count),

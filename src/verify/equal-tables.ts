@@ -39,7 +39,7 @@ export async function findEqualTables(
   if (small.length < 2) return new Map();
   const startedAt = performance.now();
   const read = (server: Database, side: SideName) =>
-    server.readBatches(
+    server.batches.read(
       small,
       (batch) => questionsOf(batch, side, timing.sweepLock),
       (batch, answers) => digestsOf(batch, side, answers),

@@ -68,8 +68,8 @@ export async function describeEarly(
   const batches = [...batchesOf(tables)].filter((batch) => !batch.some(({ selection }) => hasSql(selection)));
   if (batches.length < 2) return early;
   const [source, destination] = await Promise.all([
-    context.source.pipelined(),
-    context.destination.pipelined(),
+    context.source.batches.pipelined(),
+    context.destination.batches.pipelined(),
   ]);
   if (!source || !destination) return early;
   const work = batches.map(async (batch) => {

@@ -96,7 +96,7 @@ async function sweepPersistently(
 /** The rest of the run needs one connection of each side. */
 const endingPipelines = ({ source, destination }: RunContext): AsyncDisposable => ({
   [Symbol.asyncDispose]: async () => {
-    await Promise.all([source.endPipeline(), destination.endPipeline()]);
+    await Promise.all([source.batches.end(), destination.batches.end()]);
   },
 });
 

@@ -52,7 +52,7 @@ export async function beginQuietSweep(
   const at = new Date();
   const before = performance.now();
   const identity = await source.identity();
-  const answers = await source.beginBatches(
+  const answers = await source.batches.begin(
     candidates,
     (batch) => questionsOf(batch, identity, timing.sweepLock),
     (batch, results) => verdictsOf(batch, results, at),

@@ -1,0 +1,98 @@
+/**
+ * Reads many items in batches: one message each, all sent at the same time on a second connection if there is one. An item
+ * that the server refuses has an error of its own.
+ */
+import type pg from 'pg';
+import { done, type Attempted } from '../errors.ts';
+import type { Statement } from '../sql/search-path.ts';
+import { batchesOf, inBatches } from './batches.ts';
+import type { PipelinedReading, ReadingPipeline } from './pipelined-reading.ts';
+
+type BatchReading<T, R> = readonly [
+  items: readonly T[],
+  messageFor: (batch: readonly T[]) => readonly Statement[],
+  read: (batch: readonly T[], answers: readonly pg.QueryResult[]) => readonly R[],
+];
+
+interface Reader {
+  /** The second connection. */
+  readonly pipeline: ReadingPipeline;
+  /** Of the second connection, in seconds. */
+  readonly closeTimeout: number;
+  /** The statements that begin a transaction that only reads. */
+  readonly begin: () => Promise<string>;
+  /** One message on the first connection. */
+  readonly readAtOnce: (statements: readonly Statement[]) => Promise<pg.QueryResult[]>;
+}
+
+export class BatchReader {
+  readonly #reader: Reader;
+
+  constructor(reader: Reader) {
+    this.#reader = reader;
+  }
+
+  /**
+   * A second connection for reading, until `end`. Undefined if there is none, for example because the server allows no more
+   * connections. Its server may be another one if a load balancer is in between.
+   */
+  async pipelined(): Promise<PipelinedReading | undefined> {
+    const { pipeline, begin } = this.#reader;
+    return pipeline.reading(await begin());
+  }
+
+  /**
+   * Sends a message for each batch of items. A batch that is refused is repeated in smaller batches, so an item that is
+   * refused has its own error.
+   */
+  async read<T, R>(...batches: BatchReading<T, R>): Promise<Attempted<R>[]> {
+    const answers = await this.begin(...batches);
+    return answers();
+  }
+
+  /** The same, but the caller decides when to wait. Until then, only the second connection is used. */
+  async begin<T, R>(
+    ...[items, messageFor, read]: BatchReading<T, R>
+  ): Promise<() => Promise<Attempted<R>[]>> {
+    const { pipeline, begin, readAtOnce } = this.#reader;
+    const batches = [...batchesOf(items)];
+    const opening = await begin();
+    const together =
+      batches.length > 1
+        ? pipeline.readAtOnce(opening, batches.map(messageFor), (answers, place) =>
+            read(batches[place] ?? [], answers),
+          )
+        : Promise.resolve(undefined);
+    return async () => {
+      const answered = await together;
+      const results: Attempted<R>[] = [];
+      for (const [index, batch] of batches.entries()) {
+        const found = answered?.[index];
+        results.push(
+          ...(found?.kind === 'done'
+            ? found.value.map(done)
+            : await inBatches(batch, async (part) => read(part, await readAtOnce(messageFor(part))))),
+        );
+      }
+      return results;
+    };
+  }
+
+  /** Single statements in batches. */
+  each(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
+    return this.read(
+      statements,
+      (batch) => batch,
+      (_, answers) => answers,
+    );
+  }
+
+  end(): Promise<void> {
+    return this.#reader.pipeline.end(this.#reader.closeTimeout);
+  }
+
+  /** Closes the second connection at once, even during a statement. */
+  discard(): void {
+    this.#reader.pipeline.discard();
+  }
+}
