@@ -61,23 +61,29 @@ function shortPattern(secret: string): string {
   return `(?<=:)${text}(?=@)|(?<=(?:[Pp]assword|PASSWORD|passwd|[Ss]ecret|SECRET|[Tt]oken|TOKEN)['"]?\\s?[=:]\\s?['"]?)${text}(?!\\w)`;
 }
 
-/** The list may grow: a password command or a changed file can add a secret at any time. */
-export function redactor(secrets: readonly string[]): Redact {
+/**
+ * The list may grow: a password command or a changed file can add a secret at any time. `openNames` are printed anyway, such
+ * as the name of the database. To hide an equal secret there would only show what the secret is.
+ */
+export function redactor(secrets: readonly string[], openNames: readonly string[] = []): Redact {
+  const open = new Set(openNames);
   let count = secrets.length;
-  let secretText = patternOf(secrets);
+  let secretText = patternOf(secrets, open);
   return (text) => {
     if (secrets.length !== count) {
       count = secrets.length;
-      secretText = patternOf(secrets);
+      secretText = patternOf(secrets, open);
     }
     return secretText ? text.replace(secretText, MASK) : text;
   };
 }
 
-function patternOf(secrets: readonly string[]): RegExp | undefined {
+function patternOf(secrets: readonly string[], open: ReadonlySet<string>): RegExp | undefined {
   const long = secrets.filter((secret) => secret.length >= SHORTEST_EVERYWHERE);
-  const short = secrets.filter((secret) => secret.length > 0 && secret.length < SHORTEST_EVERYWHERE);
-  const forms = new Set(long.flatMap(formsOf));
+  const short = secrets.filter(
+    (secret) => secret.length > 0 && (secret.length < SHORTEST_EVERYWHERE || open.has(secret)),
+  );
+  const forms = new Set(long.flatMap(formsOf).filter((form) => !open.has(form)));
   // The longest form comes first. If one secret contains another, none of its ends must stay visible.
   const patterns = [...forms].toSorted((a, b) => b.length - a.length).map(longPattern);
   patterns.push(...short.map(shortPattern));

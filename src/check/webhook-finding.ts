@@ -11,13 +11,18 @@ import { note, type Finding } from './finding.ts';
 
 /** Sends a test message. */
 export async function webhookFinding(
-  settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets' | 'stateDirectory'>,
+  settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets' | 'openNames' | 'stateDirectory'>,
   { timing, signal }: Pick<RunContext, 'timing' | 'signal'>,
 ): Promise<Finding> {
-  const { webhook, pipeline, secrets, stateDirectory } = settings;
+  const { webhook, pipeline, secrets, openNames, stateDirectory } = settings;
   if (!webhook)
     return failed('the webhook cannot be tested, because WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
-  const result = await sendTestMessage(webhook, { pipeline, redact: redactor(secrets), timing, signal });
+  const result = await sendTestMessage(webhook, {
+    pipeline,
+    redact: redactor(secrets, openNames),
+    timing,
+    signal,
+  });
   if (result.why === undefined)
     await noteReports(stateDirectory, new Map([['webhook', { url: webhook.url, failure: undefined }]]));
   const isSigned = webhook.secret !== undefined;

@@ -26,9 +26,9 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
   const { terminal } = options;
   const directory = resolveDirectory(options);
   const configuration = await readConfiguration({ directory, environment: options.environment });
-  const { error, secrets, isPipeline } = configuration;
+  const { error, secrets, openNames, isPipeline } = configuration;
   if (error && !isPipeline && !options.json) throw error;
-  const redact = redactor(secrets);
+  const redact = redactor(secrets, openNames);
   const effective = effectiveConfiguration(configuration, directory, tables);
   terminal.out(
     options.json

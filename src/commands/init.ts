@@ -6,7 +6,7 @@ import { resolveNewDirectory } from '../config/directory.ts';
 import { readText } from '../config/files.ts';
 import { configError, type Problem } from '../config/problems.ts';
 import { readTablesFile } from '../config/tables/tables.ts';
-import { secretsOf } from '../config/environment/secrets.ts';
+import { openNamesOf, secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { otherOwner } from '../ownership.ts';
@@ -164,7 +164,7 @@ function print(
     ),
     next: terminal.style.typedCommand?.('check') ?? 'increp check',
   };
-  const redact = redactor(secretsOf(setup, setup.answers.values));
+  const redact = redactor(secretsOf(setup, setup.answers.values), openNamesOf(setup));
   terminal.out(
     json ? redactedJson(reportJson(report), redact) : redact(formatReport(report, terminal.style)),
   );

@@ -1,8 +1,9 @@
 /** `increp sequences`: sets sequences and identity columns of the destination beyond the copied values. */
 import { exitCodeOfTables } from '../errors.ts';
 import { redactedJson } from '../redact.ts';
-import { formatSequences } from '../report/sequences.ts';
+import { formatSequences, freeSequencesNote } from '../report/sequences.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
+import type { FreeSequence } from '../sequences/free-sequences.ts';
 import { setSequences, type SequenceResult } from '../sequences/sequences.ts';
 import { readLastFailures } from '../status/last-failures.ts';
 import { withContext } from './pipeline/context.ts';
@@ -32,14 +33,24 @@ export async function sequencesCommand(
       isJson: options.json,
       run: async (pipeline) => {
         const { runContext } = pipeline;
-        const found = await setSequences(runContext, chosen, {
+        const { results: found, free } = await setSequences(runContext, chosen, {
           isDryRun: options.dryRun,
           lastFailures: await readLastFailures(runContext, new Date()),
+          isWhole: chosen.length === settings.tables.length,
         });
-        if (!options.json) terminal.out(redact(formatSequences(found, terminal.style, options.dryRun)));
+        if (!options.json) {
+          terminal.out(redact(formatSequences(found, terminal.style, options.dryRun)));
+          terminal.out(redact(freeSequencesNote(free, terminal.style)));
+        }
         const failed = found.flatMap(({ error }) => (error ? [error.exitCode] : []));
         return {
-          result: found.map((each) => ({ ...ofDestination(pipeline), ...resultToJson(each) })),
+          result: {
+            sequences: found.map((each) => ({ ...ofDestination(pipeline), ...resultToJson(each) })),
+            free: (free.kind === 'done' ? free.value : []).map((each) => ({
+              ...ofDestination(pipeline),
+              ...freeToJson(each),
+            })),
+          },
           exitCode: exitCodeOfTables(failed, found.length) || (found.some(isUncertain) ? UNCERTAIN : 0),
         };
       },
@@ -52,7 +63,8 @@ export async function sequencesCommand(
             format_version: FORMAT_VERSION,
             ...json,
             is_dry_run: options.dryRun,
-            sequences: results.flat(),
+            sequences: results.flatMap(({ sequences }) => sequences),
+            free_sequences: results.flatMap(({ free }) => free),
           },
           redact,
         ),
@@ -90,4 +102,9 @@ const resultToJson = ({
   source_read: unread === undefined,
   statements,
   error: error ? errorToJson(error) : null,
+});
+
+const freeToJson = ({ name, last, there, isMissing }: FreeSequence) => ({
+  ...{ source_sequence: name, source_last_value: last },
+  ...{ sequence: there, state: isMissing ? 'missing' : 'behind' },
 });

@@ -40,7 +40,7 @@ export interface EffectiveTable {
 const MASK = '***';
 
 export function effectiveSettings(configuration: Configuration, directory: string): EffectiveSetting[] {
-  const redact = redactor(configuration.secrets);
+  const redact = redactor(configuration.secrets, configuration.openNames);
   // Each destination has an address of its own.
   const hasSeveral =
     configuration.values.has('DEST_URLS') || (configuration.connections?.destinations ?? []).length > 0;

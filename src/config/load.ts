@@ -22,7 +22,7 @@ import type { Environment } from '../environment.ts';
 import type { PasswordMemory, SettingsReading } from './environment/reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './environment/reading.ts';
 import { STATE_DIRECTORY } from './environment/variables.ts';
-import { secretsOf, withoutSecrets } from './environment/secrets.ts';
+import { openNamesOf, secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { Connections, LogSettings, NamedDestination, Settings } from './settings.ts';
 import { withSavedPasswords } from './connection/saved-passwords.ts';
 import { readTables, readTablesFile } from './tables/tables.ts';
@@ -61,6 +61,7 @@ export interface Configuration {
   readonly writtenSchedule: unknown;
   readonly hasEnvFile: boolean;
   readonly secrets: readonly string[];
+  readonly openNames: readonly string[];
   readonly warnings: readonly string[];
   readonly origins: Settings['origins'];
 }
@@ -136,6 +137,7 @@ export async function readConfiguration({
     ...secretsOf(connections, values, [...named.values(), ...(several?.secrets ?? [])]),
     ...secretsOf(undefined, written),
   );
+  const openNames = openNamesOf(connections, tables, pipeline);
   const origins = { ...originsOf(values), ...savedOrigins };
   const readable = {
     values,
@@ -146,6 +148,7 @@ export async function readConfiguration({
     writtenSchedule,
     hasEnvFile: envFile !== undefined,
     secrets,
+    openNames,
     warnings,
     origins,
   };
@@ -155,7 +158,7 @@ export async function readConfiguration({
     // A doubtful line may be why a variable counts as not set.
     const all = [...doubtful, ...problems.map((problem) => withOddity(problem, found?.oddities))];
     const error = isPipeline
-      ? configError(withoutSecrets(all, secrets), given ? undefined : directory, {
+      ? configError(withoutSecrets(all, secrets, openNames), given ? undefined : directory, {
           pipeline,
           alsoForeign: await foreignState(directory),
         })
@@ -179,6 +182,7 @@ export async function readConfiguration({
     healthcheckUrl,
     log,
     secrets,
+    openNames,
     warnings,
     origins,
   };

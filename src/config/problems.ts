@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { IncrepError } from '../errors.ts';
 import { takeCommand } from '../ownership.ts';
-import { formatCount, formatCounted } from '../format.ts';
+import { formatCount, formatCounted, listed } from '../format.ts';
 
 /** One problem of the configuration. No field may be a secret, because it is printed. */
 export interface Problem {
@@ -28,13 +28,8 @@ export interface Contradiction {
 export type ReportProblem = (problem: Problem) => void;
 export type Warn = (message: string) => void;
 
-function problemText(
-  [{ where, table, what, allowed, names, suggestion }, ...others]: ProblemGroup,
-  index: number,
-  groups: readonly ProblemGroup[],
-): string {
-  const first = table === undefined ? where : `${where} (table ${cut(table)})`;
-  const place = others.length === 0 ? first : `${first} and ${formatCount(others.length)} more`;
+function problemText(group: ProblemGroup, index: number, groups: readonly ProblemGroup[]): string {
+  const [{ what, allowed, names, suggestion }] = group;
   const parts = [what];
   if (allowed !== undefined) parts.push(`allowed: ${allowed}`);
   if (names) {
@@ -42,7 +37,19 @@ function problemText(
     parts.push(`allowed:${isListed ? ' the names above' : wrapped(names)}`);
   }
   if (suggestion !== undefined) parts.push(`did you mean ${suggestion}?`);
-  return `  - ${place}: ${parts.join('; ')}`;
+  return `  - ${placeText(group)}: ${parts.join('; ')}`;
+}
+
+const MOST_NAMED = 5;
+
+/** `tables-config.json, tables[3].mode (tables orders, items and 3 more)` */
+function placeText(group: ProblemGroup): string {
+  const [{ where }] = group;
+  const tables = group.flatMap(({ table }) => (table === undefined ? [] : [cut(table)]));
+  if (tables.length === group.length)
+    return `${where} (${tables.length === 1 ? 'table' : 'tables'} ${listed(tables, MOST_NAMED)})`;
+  const others = group.length - 1;
+  return others === 0 ? where : `${where} and ${formatCount(others)} more`;
 }
 
 const LIST_WIDTH = 90;
@@ -102,7 +109,7 @@ export function configError(
   const groups = groupsOf(problems);
   return new IncrepError('CONFIG_INVALID', {
     what: [
-      `${formatCounted(groups.length, 'problem')} in ${file} of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`}${directory === undefined ? '' : ` in ${directory}`}:`,
+      `${formatCounted(problems.length, 'problem')} in ${file} of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`}${directory === undefined ? '' : ` in ${directory}`}:`,
       ...groups.map(problemText),
     ].join('\n'),
     next:

@@ -276,6 +276,8 @@ export interface Settings {
   readonly log: LogSettings;
   /** All secrets, for redaction. The list grows when a password changes. */
   readonly secrets: readonly string[];
+  /** Names that output shows although a secret may be equal to one of them. */
+  readonly openNames: readonly string[];
   /** Warnings for the log and for `check`. */
   readonly warnings: readonly string[];
   /** The origin of each variable that is set: `.env`, `the environment`, a path. The rest are defaults. */

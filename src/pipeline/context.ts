@@ -83,7 +83,7 @@ export async function withPipeline<T>(
   });
   const chosen = chooseDestinations(settings, options.destination ?? []);
   const { signal, timeLimit = new TimeLimit() } = options;
-  const redact = redactor(settings.secrets);
+  const redact = redactor(settings.secrets, settings.openNames);
   const listeners: Listener[] = [];
   const emit = emitTo(listeners);
   const runId = randomUUID();

@@ -282,7 +282,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
       ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", but none is set`
       : said,
     next: hasNone
-      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE)`}, or add it to ~/.pgpass (mode 0600).`
+      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE)`}, or add it to ~/.pgpass (mode 0600). If systemd has the password, export CREDENTIALS_DIRECTORY and STATE_DIR as its service sets them.`
       : withTunnel(badLogin.next(endpoint, error.message, {}), endpoint),
     cause: error,
   });

@@ -5,7 +5,8 @@ import type { KeyType } from '../schema/keys.ts';
 import { done, type Attempted } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { windowStart } from '../schema/fence-rules.ts';
-import { countWindow, explainWindow } from '../sql/estimate.ts';
+import type { Relation } from '../schema/relations.ts';
+import { countSmallWindow, countWindow, explainWindow } from '../sql/estimate.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import type { Window } from '../sql/window.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -59,7 +60,7 @@ const planRow = z.object({
   ]),
 });
 
-const countRow = z.object({ rows: z.number() });
+const countRow = z.object({ rows: z.number().nullable() });
 
 /** Sends one message for all readable tables. An error says why the source does not answer for a table. */
 export async function estimateReading(
@@ -121,12 +122,23 @@ export async function estimateReading(
   );
 }
 
-const isCountable = ({ plan, window }: EstimatedRead) => isInIndex(plan.source, window);
+/** Bytes. The rows of such a table are counted even without an index. */
+const SMALL = 1_000_000;
+
+/** Without rows of another server, and with all rows in the storage of the table and its partitions. */
+const hasKnownSize = ({ kind, hasChildren, hasForeignRows }: Relation): boolean =>
+  !hasForeignRows && (kind === 'partitioned table' || (kind === 'table' && !hasChildren));
+
+const isCountable = ({ plan: { source }, window }: EstimatedRead) =>
+  isInIndex(source, window) || hasKnownSize(source);
 
 const explain = ({ table, plan, window }: EstimatedRead) =>
   explainWindow(table.sourceRows, plan.source.columns, window);
 
-const count = ({ table, window }: EstimatedRead) => countWindow(table.sourceRows, window, MOST_COUNTED);
+const count = ({ table: { sourceRows }, plan: { source }, window }: EstimatedRead) =>
+  isInIndex(source, window)
+    ? countWindow(sourceRows, window, MOST_COUNTED)
+    : countSmallWindow(sourceRows, window, { oid: source.oid, bytes: SMALL, limit: MOST_COUNTED });
 
 type QueryAnswer = Attempted<pg.QueryResult> | undefined;
 
@@ -144,7 +156,7 @@ function estimateOf(
     answer?.kind === 'done' ? answer.value.rows[0] : undefined;
   const { mark, explained, counted, nulls, explainedChanges, changes } = answers;
   const volumeIn = (plan: QueryAnswer, rows: QueryAnswer) =>
-    plan && volumeOf(rowOf(plan), rows && countRow.parse(rowOf(rows)).rows);
+    plan && volumeOf(rowOf(plan), rows && (countRow.parse(rowOf(rows)).rows ?? undefined));
   return done({
     high: readMark(keyType, rowOf(mark)).high,
     window: volumeIn(explained, counted),

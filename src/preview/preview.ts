@@ -23,7 +23,7 @@ export async function previewTables(
   facts: Facts,
   request: PlanRequest & { readonly isForced: boolean },
 ): Promise<Preview[]> {
-  const sweep = await beginQuietSweep(context, facts.tables, request);
+  const sweep = await beginQuietSweep(context, facts.tables, request, { isPreview: true });
   const { planned, failures } = await planAll(context, facts, request);
   const verdicts = await sweep();
   const estimates = await estimateReading(

@@ -122,7 +122,7 @@ function withErrors(
       ...othersLine(run, style, nameOf),
     ];
   });
-  return `${[header, ...body, countLine(runs, isMore)].join('\n')}\n`;
+  return `${[header, ...body, ...wrap(countLine(runs, isMore), style, '  ')].join('\n')}\n`;
 }
 
 /** Conflicts are rare, so they have no column. */

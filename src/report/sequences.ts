@@ -1,5 +1,6 @@
 /** Formats what `increp sequences` did. */
-import { formatCount, formatCounted, MANY_TABLES } from '../format.ts';
+import { formatCount, formatCounted, LISTED, listed, MANY_TABLES } from '../format.ts';
+import type { Attempted } from '../errors.ts';
 import { formatColumns } from './columns.ts';
 import { codesText, type PrintedError } from './error.ts';
 import { groupedLines, type GroupedFailure } from './failure-groups.ts';
@@ -143,4 +144,24 @@ function totalLine(results: readonly PrintedSequence[], isDryRun: boolean): stri
     ...(columns.length === 0 ? [] : [`${formatCounted(columns.length, 'column')}: ${counts.join(', ')}`]),
     ...(unread === 0 ? [] : [`${formatCounted(unread, 'table')} not read`]),
   ].join('; ');
+}
+
+interface PrintedFreeSequence {
+  readonly name: SequenceName;
+  readonly last: string | null;
+}
+
+/** Sequences that no copied column uses. Empty if there are none. */
+export function freeSequencesNote(found: Attempted<readonly PrintedFreeSequence[]>, style: Style): string {
+  if (found.kind === 'failed')
+    return `${wrap(`note: sequences that no copied column uses were not checked: ${found.error.message}`, style, INDENT).join('\n')}\n`;
+  const free = found.value;
+  if (free.length === 0) return '';
+  const object = free.length === 1 ? 'it' : 'them';
+  const names = free.map(({ name: { schema, table }, last }) =>
+    printableLine(`${schema}.${table}${last === null ? '' : ` (${last})`}`),
+  );
+  const text = `note: no copied column uses ${formatCounted(free.length, 'sequence')} of the source, so increp does not create or set ${object}: ${listed(names, LISTED)}`;
+  const next = `${INDENT}next: If applications use ${object}, create ${object} at the destination. Then set the last value (in parentheses) with setval().`;
+  return `${[...wrap(text, style, INDENT), ...wrap(next, style, `${INDENT}      `)].join('\n')}\n`;
 }

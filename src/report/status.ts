@@ -42,6 +42,8 @@ interface Status {
   readonly completeUpTo: string | null;
   readonly openSince?: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
+  /** No success is known, but there may have been one. */
+  readonly mayHaveSucceeded?: boolean;
   readonly lagSeconds: number | undefined;
   readonly rowsLastDay: number;
   readonly conflictsLastDay?: ConflictCounts | undefined;
@@ -139,11 +141,18 @@ const areMany = (failures: readonly NamedFailure[]): boolean =>
 const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string): string[] => [
   conditionText(table),
   printableLine(table.name),
-  table.lastSuccessAt ? `${formatAge(secondsSince(table.lastSuccessAt, now))} ago` : 'never',
+  lastSuccessText(table, now),
   table.lagSeconds === undefined ? '-' : formatAge(table.lagSeconds),
   formatCount(table.rowsLastDay),
   table.cursor === null ? '-' : printed(table.cursor),
 ];
+
+const lastSuccessText = ({ lastSuccessAt, mayHaveSucceeded = false }: Status, now: Date): string =>
+  lastSuccessAt
+    ? `${formatAge(secondsSince(lastSuccessAt, now))} ago`
+    : mayHaveSucceeded
+      ? 'unknown'
+      : 'never';
 
 const secondsSince = (date: Date, now: Date): number => (now.getTime() - date.getTime()) / 1000;
 

@@ -46,8 +46,23 @@ const NARROWEST_NAME = 12;
 /** The usual text fits beside the name. Longer counts may get a line of their own. */
 const QUIET = 'no new rows';
 
+/** The window overlaps with the rows of earlier syncs, and holds no other rows. */
+const isOnlyReadAgain = ({
+  action,
+  rowsRead,
+  rowsUnchanged,
+  rowsDeleted,
+  conflicts,
+}: TableOutcome): boolean =>
+  action === 'incremental' &&
+  rowsRead > 0 &&
+  rowsUnchanged === rowsRead &&
+  rowsDeleted === 0 &&
+  (conflicts === undefined || totalConflicts(conflicts) === 0);
+
 function rowsText(outcome: TableOutcome): string {
   if (outcome.status === 'skipped') return '';
+  if (isOnlyReadAgain(outcome)) return `${formatCount(outcome.rowsRead)} read again, none changed`;
   const counts: readonly (readonly [number, string])[] = [
     [outcome.rowsRead, 'read'],
     [outcome.rowsInserted, 'inserted'],

@@ -8,7 +8,9 @@ import { tableNames } from '../sync/facts/table-names.ts';
 import { withHolders } from '../sync/lock/lock-holders.ts';
 import { drawsPlainly, readDrawnSequences, type DrawnSequence } from './drawn-sequences.ts';
 
-interface ColumnReading {
+export interface ColumnReading {
+  /** The sequences of the source that columns of readable tables draw from. */
+  readonly here: readonly DrawnSequence[];
   readonly drawn: readonly DrawnColumn[];
   /** By the name of the table: why its sequences could not be read. */
   readonly unread: ReadonlyMap<string, IncrepError>;
@@ -35,7 +37,7 @@ export async function readColumns(
       unread.set(settings.name, await withHolders(context, names, found.error));
     else drawn.push(...columnsOf(settings, names.destinationName, { here: own.value, there: found.value }));
   }
-  return { drawn, unread };
+  return { here: [...here.values()].flatMap((own) => (own.kind === 'done' ? own.value : [])), drawn, unread };
 }
 
 /** A column of a destination table that gives out numbers, or whose source does. */

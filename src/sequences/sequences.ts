@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, IncrepError } from '../errors.ts';
+import { asIncrepError, attempt, done, IncrepError, type Attempted } from '../errors.ts';
 import { ask, queryUsually } from '../postgres/user-search-path.ts';
 import { printName, tableKey, type TableName } from '../schema/names.ts';
 import { valueBeyond } from '../schema/sequence-value.ts';
@@ -26,6 +26,7 @@ import { findTablesToLeave, type LastFailures } from './tables-to-leave.ts';
 import { withMissingRights } from './missing-rights.ts';
 import type { DrawnSequence } from './drawn-sequences.ts';
 import { readColumns, type DrawnColumn } from './drawn-columns.ts';
+import { findFreeSequences, type FreeSequence } from './free-sequences.ts';
 
 /** One column of a destination table, or a table whose sequences could not be read. */
 export interface SequenceResult {
@@ -58,19 +59,25 @@ interface SequenceRequest {
   /** Says what would be done, and does nothing. */
   readonly isDryRun: boolean;
   readonly lastFailures: LastFailures;
+  /** Whether the tables are all tables of the pipeline. */
+  readonly isWhole: boolean;
+}
+
+interface SequenceReport {
+  readonly results: readonly SequenceResult[];
+  /** Sequences that no copied column draws from, and that are missing or behind at the destination. */
+  readonly free: Attempted<readonly FreeSequence[]>;
 }
 
 export async function setSequences(
   context: Gathering,
   tables: readonly TableSettings[],
-  { isDryRun, lastFailures }: SequenceRequest,
-): Promise<readonly SequenceResult[]> {
+  { isDryRun, lastFailures, isWhole }: SequenceRequest,
+): Promise<SequenceReport> {
   const enabled = tables.filter(({ isEnabled, selection }) => isEnabled && selection.query === null);
   const { foreign, unknown } = await findTablesToLeave(context, enabled, lastFailures);
-  const { drawn, unread } = await readColumns(
-    context,
-    enabled.filter(({ name }) => !unknown.has(name)),
-  );
+  const readable = enabled.filter(({ name }) => !unknown.has(name));
+  const { here, drawn, unread } = await readColumns(context, readable);
   const failures = new Map([...unknown, ...unread]);
   const [refused] = foreign.values();
   if (drawn.length === 0 && failures.size === 0 && refused) throw refused;
@@ -84,7 +91,11 @@ export async function setSequences(
     for (const column of columnsOfTable.get(name) ?? [])
       results.push(refusal ? failedColumn(column, refusal) : await settle(work, column));
   }
-  return results;
+  const read = readable.filter(({ name }) => !unread.has(name));
+  return {
+    results,
+    free: isWhole ? await attempt(() => findFreeSequences(context, read, { here })) : done([]),
+  };
 }
 
 interface SequenceWork {

@@ -142,8 +142,8 @@ async function ownPipeline(
   readSchedules: () => Promise<readonly ScheduledEntry[]>,
 ): Promise<OwnPipeline | string> {
   const configuration = await readConfiguration(place);
-  const { settings, error, secrets } = configuration;
-  if (!settings) return redactor(secrets)(error?.message ?? 'the configuration cannot be read');
+  const { settings, error, secrets, openNames } = configuration;
+  if (!settings) return redactor(secrets, openNames)(error?.message ?? 'the configuration cannot be read');
   const suffix = settings.destination.parameters.applicationName;
   const program = programName(settings.pipeline, suffix === undefined ? {} : { suffix });
   const description = describe(configuration, settings, place.directory);
@@ -157,7 +157,7 @@ function describe(
   { source, destination, destinations }: Settings,
   directory: string,
 ): PipelineDescription {
-  const redact = redactor(configuration.secrets);
+  const redact = redactor(configuration.secrets, configuration.openNames);
   const place = (connection: ConnectionSettings) => redact(endpointFor(connection).address);
   return {
     source: place(source),

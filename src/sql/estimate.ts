@@ -1,6 +1,6 @@
 /** Estimates how much there is to read. */
 import type { Column } from '../schema/columns.ts';
-import { ident } from './identifiers.ts';
+import { ident, literal } from './identifiers.ts';
 import { bareItem, onRows, type RowSource } from './row-source.ts';
 import { AT_LEAST, type Statement } from './search-path.ts';
 import { limitStatements } from './session.ts';
@@ -15,6 +15,24 @@ export const countWindow = (rows: RowSource, window: Window, limit: number): Sta
   onRows(
     rows,
     /* sql */ `SELECT pg_catalog.count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${windowCondition(window)} LIMIT ${limit}) w`,
+  );
+
+/**
+ * The same if the table and its partitions have at most that many bytes; otherwise NULL. The catalog does not know the size
+ * before the first ANALYZE.
+ */
+export const countSmallWindow = (
+  rows: RowSource,
+  window: Window,
+  { oid, bytes, limit }: { readonly oid: string; readonly bytes: number; readonly limit: number },
+): Statement =>
+  onRows(
+    rows,
+    /* sql */ `SELECT CASE WHEN ${bytes} ${AT_LEAST} (
+        SELECT coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(t.relid)), pg_catalog.pg_relation_size(${literal(oid)}))
+        FROM pg_catalog.pg_partition_tree(${literal(oid)}) t)
+      THEN (SELECT pg_catalog.count(*)::int FROM (SELECT FROM ${bareItem(rows)} WHERE ${windowCondition(window)} LIMIT ${limit}) w)
+      END AS rows`,
   );
 
 /**

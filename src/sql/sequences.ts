@@ -32,6 +32,35 @@ export const describeDrawnSequences = (tables: readonly TableName[]): string => 
   JOIN pg_sequence q ON q.seqrelid = s.oid
   ORDER BY 1, 2, 3`;
 
+/** Only sequences, except those of extensions. Parameters select them by schema and name. */
+const lastValues = (parts: { readonly columns?: string; readonly where: string }): string => /* sql */ `
+  SELECT n.nspname AS schema, s.relname AS sequence, q.seqincrement::text AS increment, readable.is AS "canRead",
+         CASE WHEN readable.is THEN pg_sequence_last_value(s.oid)::text END AS last${parts.columns ?? ''}
+  FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace JOIN pg_sequence q ON q.seqrelid = s.oid
+  CROSS JOIN LATERAL (SELECT has_sequence_privilege(s.oid, 'SELECT') OR has_sequence_privilege(s.oid, 'USAGE') AS is) readable
+  WHERE ${parts.where}
+  ORDER BY 1, 2`;
+
+/** $1 schemas. With the columns that own each sequence or draw from it. */
+export const SEQUENCES_IN = lastValues({
+  columns: /* sql */ `,
+         coalesce((SELECT jsonb_agg(jsonb_build_object('schema', cn.nspname, 'table', c.relname, 'column', a.attname))
+           FROM (SELECT d.refobjid AS "table", d.refobjsubid AS "column" FROM pg_depend d
+                 WHERE d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+                 UNION
+                 SELECT f.adrelid, f.adnum FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+                 WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid) used
+           JOIN pg_class c ON c.oid = used."table" JOIN pg_namespace cn ON cn.oid = c.relnamespace
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = used."column"), '[]') AS users`,
+  where: /* sql */ `n.nspname = ANY ($1::text[])
+    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = s.oid AND e.deptype = 'e')`,
+});
+
+/** $1 schemas, $2 names. */
+export const LAST_VALUES_OF = lastValues({
+  where: /* sql */ `(n.nspname, s.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+});
+
 /** For statements on tables of users. */
 export const extremesOf = (table: TableName, column: string): string => /* sql */ `
   SELECT pg_catalog.min(${ident(column)})::text AS min, pg_catalog.max(${ident(column)})::text AS max FROM ${qualified(table)}`;

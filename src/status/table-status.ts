@@ -49,6 +49,8 @@ export interface TableStatus {
   /** The oldest transaction that the last sync left open began at this time or before. */
   readonly openSince: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
+  /** No success is known, but the destination may have recorded one. */
+  readonly mayHaveSucceeded: boolean;
   /** The age of the data; undefined if it is unknown. */
   readonly lagSeconds: number | undefined;
   /** Rows inserted, updated and deleted by the runs of the last 24 hours. */
@@ -118,7 +120,7 @@ export async function tableStatuses(
     tables: await Promise.all(
       tables.map(async (table) => {
         const found = await askFiles(context, table, runs, now);
-        return statusFrom(table, { ...found, isUnreachable: unreachable !== undefined }, NO_DRIFTS);
+        return statusFrom(table, { ...found, isFromFiles: true }, NO_DRIFTS);
       }),
     ),
     unreachable,
@@ -180,8 +182,11 @@ async function askFiles(
   };
 }
 
-/** `isUnreachable`: the destination, which may know more than this machine. */
-type Known = Observed & Pick<TableStatus, 'difference'> & { readonly isUnreachable?: boolean };
+/** `isFromFiles`: the destination was not asked, and it may know more than this machine. */
+type Known = Observed & Pick<TableStatus, 'difference'> & { readonly isFromFiles?: boolean };
+
+const mayHaveSucceeded = ({ problem, isFromFiles = false }: Known): boolean =>
+  problem !== undefined || isFromFiles;
 
 interface Times {
   readonly now: Date;
@@ -211,6 +216,7 @@ function statusOf(
     completeUpTo: record ? settledCursor(record) : null,
     openSince: oldestOf(record?.fences ?? []),
     lastSuccessAt,
+    mayHaveSucceeded: !lastSuccessAt && mayHaveSucceeded(found),
     lagSeconds: completeTo && Math.max(0, (now.getTime() - completeTo.getTime()) / 1000),
     rowsLastDay: runs.rowsLastDay,
     conflictsLastDay: runs.conflictsLastDay,
@@ -273,18 +279,19 @@ const sinceReset = ({ runs, resetAt }: Observed): Observed['runs'] =>
 
 function conditionOf(
   table: TableSettings,
-  { runs, activeRun, problem, resetAt, difference, isUnreachable = false }: Known,
+  known: Known,
   lastSuccessAt: Date | undefined,
   { found, refusals }: Drifts,
   now: Date,
 ): Condition {
+  const { runs, activeRun, resetAt, difference } = known;
   if (!table.isEnabled) return 'disabled';
   if (activeRun !== undefined) return 'running';
   if (resetAt && runs.failures === 0 && !refusals.has(table.name)) return 'reset';
   if (runs.failures > 0) return 'failing';
   if (found?.has(table.name) === true) return 'drift';
   if (refusals.has(table.name)) return 'refused';
-  if (!lastSuccessAt) return problem || isUnreachable ? 'unknown' : 'never synced';
+  if (!lastSuccessAt) return mayHaveSucceeded(known) ? 'unknown' : 'never synced';
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
   if (isOver(table.maxStalenessSeconds)) return 'stale';

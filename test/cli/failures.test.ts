@@ -216,7 +216,7 @@ const FAILURES: readonly Failure[] = [
     title: 'no password at all',
     provoke: ({ pair }) => pair.setEnv({ SOURCE_PASSWORD: undefined }),
     says: ['source db.example.com:5432/shop', 'asks for the password of "reader", but none is set'],
-    next: /SOURCE_PASSWORD .*\.pgpass/,
+    next: /SOURCE_PASSWORD .*\.pgpass.* CREDENTIALS_DIRECTORY and STATE_DIR/,
     isOther: true,
   },
   {

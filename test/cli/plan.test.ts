@@ -1,4 +1,6 @@
 /** `increp plan`: what sync would do, and why, said and not done. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
@@ -342,4 +344,17 @@ test('before a load, unique_cols that nothing at the source enforces are noted',
   expect((await increp('plan', pair)).stdout).toContain(NOTE);
   await sync(pair);
   expect((await increp('plan', pair)).stdout).not.toContain(NOTE);
+});
+
+test('rows of a small table are counted, and a missing state directory does not hide that it is quiet', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'small', replication_key: 'updated_at', unique_cols: ['id'] }],
+    sourceSql: `CREATE TABLE small (id int PRIMARY KEY, v text, updated_at timestamptz NOT NULL DEFAULT now());
+      INSERT INTO small SELECT i FROM generate_series(1, 2) i`,
+  });
+  await sync(pair);
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  expect((await increp('plan', pair)).stdout).toMatch(/^Plan: 1 table: 1 quiet\.$/m);
+  await pair.source.query(`UPDATE small SET v = 'x'`);
+  expect((await increp('plan', pair)).stdout).toMatch(/ about 2 rows, \d+ B/);
 });

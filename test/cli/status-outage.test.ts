@@ -35,6 +35,8 @@ test('without the destination and its own files, status does not say that a tabl
   await rm(join(pair.directory, 'sync-state'), { recursive: true });
   await pair.setEnv({ DEST_PORT: '1' });
   expect((await status(pair)).table).toMatchObject({ state: 'unknown', last_success_at: null });
+  for (const args of ['status', 'status --local'])
+    expect((await increp(args, pair)).stdout).toMatch(/^unknown {2}orders {2}unknown /m);
 });
 
 slowTest('failures are counted across an outage of the destination, and known while it lasts', async () => {
@@ -339,7 +341,7 @@ slowTest('pipelines that share a destination schema see their own runs only', as
     { state: 'refused', rows_last_day: 0, cursor: null, last_run: null },
     { state: 'refused', failures_since_success: 0 },
   ]);
-  expect((await status(pair, '--local')).table).toMatchObject({ state: 'never synced', cursor: null });
+  expect((await status(pair, '--local')).table).toMatchObject({ state: 'unknown', cursor: null });
   await pair.setEnv({ PIPELINE_NAME: name });
   expect((await status(pair)).json.tables).toMatchObject([{ state: 'ok' }, { state: 'failing' }]);
 });

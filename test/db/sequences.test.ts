@@ -115,6 +115,32 @@ slowTest('without constraints: sequences that are there are set, and the others 
   expect((await sequences(pair)).filter((line) => line.includes('missing'))).toEqual([]);
 });
 
+test('sequences that no copied column uses are named until the destination has their values', async () => {
+  await using pair = await shop();
+  await pair.source
+    .query(`CREATE SEQUENCE invoices; SELECT setval('invoices', 41); CREATE SEQUENCE downwards INCREMENT -1;
+    CREATE TABLE apart (id serial); CREATE SEQUENCE hidden; GRANT SELECT ON SEQUENCE invoices, downwards TO PUBLIC`);
+  await sync(pair);
+  const { stdout } = await increp('sequences', pair);
+  expect(stdout).toContain(
+    'note: no copied column uses 3 sequences of the source, so increp does not create or set them: public.downwards, public.hidden, public.invoices (41)',
+  );
+  expect((await increp('sequences a', pair)).stdout).not.toContain('note:');
+  await pair.source.query('DROP SEQUENCE downwards, hidden');
+  await pair.destination.query(
+    `CREATE SEQUENCE invoices; SELECT setval('invoices', 40); GRANT SELECT ON SEQUENCE invoices TO PUBLIC`,
+  );
+  const answer = JSON.parse((await increp('sequences --json', pair)).stdout) as object;
+  const invoices = { schema: 'public', table: 'invoices' };
+  expect(answer).toMatchObject({
+    free_sequences: [
+      { source_sequence: invoices, source_last_value: '41', sequence: invoices, state: 'behind' },
+    ],
+  });
+  await pair.destination.query(`SELECT setval('invoices', 41)`);
+  expect((await increp('sequences', pair)).stdout).not.toContain('note:');
+});
+
 test('a sequence of another role: the error has the GRANT, and the others are set', async () => {
   await using pair = await shop();
   await sync(pair);

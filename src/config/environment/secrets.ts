@@ -1,7 +1,7 @@
 /** Collects the secrets that must never be printed: as they were written, and the parts that can appear alone. */
 import { redactor } from '../../redact.ts';
 import type { Problem } from '../problems.ts';
-import type { Connections } from '../settings.ts';
+import type { Connections, TableSettings } from '../settings.ts';
 import { splitUrls } from './split-urls.ts';
 import type { Value, Values } from './values.ts';
 import { VARIABLES } from './variables.ts';
@@ -10,14 +10,40 @@ import { VARIABLES } from './variables.ts';
 const SHORTEST_IN_PROBLEMS = 8;
 
 /** A message may quote a secret that is in the wrong place. */
-export function withoutSecrets(problems: readonly Problem[], secrets: readonly string[]): Problem[] {
-  const redact = redactor(secrets.filter((secret) => secret.length >= SHORTEST_IN_PROBLEMS));
+export function withoutSecrets(
+  problems: readonly Problem[],
+  secrets: readonly string[],
+  openNames: readonly string[] = [],
+): Problem[] {
+  const redact = redactor(
+    secrets.filter((secret) => secret.length >= SHORTEST_IN_PROBLEMS),
+    openNames,
+  );
   return problems.map((problem) => ({
     ...problem,
     where: redact(problem.where),
     what: redact(problem.what),
     table: problem.table === undefined ? undefined : redact(problem.table),
   }));
+}
+
+/** Settings that output shows by design. A secret may be equal to one of them. */
+export function openNamesOf(
+  connections: Partial<Connections> | undefined,
+  tables: readonly Pick<TableSettings, 'name' | 'source'>[] = [],
+  pipeline?: string,
+): string[] {
+  const { source, destination, destinations = [] } = connections ?? {};
+  const sides = [source, destination, ...destinations.map(({ connection }) => connection)];
+  return [
+    ...sides.flatMap((side) =>
+      side
+        ? [side.user, side.database, side.schema, side.host, ...side.otherServers.map(({ host }) => host)]
+        : [],
+    ),
+    ...tables.flatMap(({ name, source: { schema, table } }) => [name, schema, table]),
+    ...(pipeline === undefined ? [] : [pipeline]),
+  ];
 }
 
 /** Includes whole URLs and their parts, because a message may quote a URL as it was written. */

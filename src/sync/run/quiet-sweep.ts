@@ -46,8 +46,11 @@ export async function beginQuietSweep(
   { source, timing }: Pick<RunContext, 'source' | 'timing'>,
   tables: readonly TableFacts[],
   request: PlanRequest,
+  { isPreview }: { readonly isPreview: boolean } = { isPreview: false },
 ): Promise<SweepResult> {
-  const candidates = tables.flatMap((facts) => candidateOf(facts, request));
+  const candidates = tables.flatMap((facts) =>
+    isPreview || hasCurrentFile(facts) ? candidateOf(facts, request) : [],
+  );
   if (candidates.length === 0) return () => Promise.resolve(new Map());
   const at = new Date();
   const before = performance.now();
@@ -71,15 +74,19 @@ export async function beginQuietSweep(
   };
 }
 
+/** A run writes the file again if it is missing or older. */
+const hasCurrentFile = ({ saved, stateFile }: TableFacts): boolean =>
+  saved.kind === 'record' &&
+  stateFile.kind === 'record' &&
+  stateFile.record.generation === saved.record.generation;
+
 /** A plan without any work besides new rows. */
 function candidateOf(facts: TableFacts, request: PlanRequest): SweptTable[] {
-  const { saved, stateFile, pendingLoad, formerStateName, sourceRows } = facts;
+  const { saved, pendingLoad, formerStateName, sourceRows } = facts;
   // One statement cannot read the table.
   if (sourceRows.inGroups) return [];
   if (saved.kind !== 'record' || saved.warnings.length > 0 || pendingLoad || formerStateName !== undefined)
     return [];
-  // A run writes the file again if it is missing or older.
-  if (stateFile.kind !== 'record' || stateFile.record.generation !== saved.record.generation) return [];
   // The next sync saves the new name of a table that was renamed.
   if (!isSameTable(saved.record.source, facts.sourceName)) return [];
   const ageSeconds = (request.now.getTime() - Date.parse(saved.record.syncedAt)) / 1000;

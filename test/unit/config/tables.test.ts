@@ -368,7 +368,7 @@ describe('the defaults', () => {
 test('the same problem of several tables is one line', async () => {
   const tables = [{ name: 'a' }, { name: 'b' }, { name: 'c' }];
   expect(await problems({ defaults: { replication_key: 'at' }, tables })).toEqual([
-    expect.stringMatching(/^tables-config.json, tables\[0\].unique_cols \(table a\) and 2 more: missing;/),
+    expect.stringMatching(/^tables-config.json, tables\[0\].unique_cols \(tables a, b, c\): missing;/),
   ]);
 });
 

@@ -18,6 +18,13 @@ test('a very short secret is hidden where credentials stand and nowhere else', (
   expect(redactor(['', 'x'])('xxx')).toBe('xxx');
 });
 
+test('a secret that is also the name of something visible is hidden only in the place of a credential', () => {
+  const redact = redactor(['shop', 'hunter2'], ['shop']);
+  expect(redact('localhost:6401/shop, postgres://shop:shop@h/shop password=shop hunter2 c2hvcA')).toBe(
+    'localhost:6401/shop, postgres://shop:***@h/shop password=*** *** ***',
+  );
+});
+
 test('half a surrogate pair does not break it', () => {
   expect(redactor(['abc\ud800d'])('say abc\ud800d')).toBe('say ***');
 });

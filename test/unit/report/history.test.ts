@@ -106,6 +106,8 @@ test('the end says that there are older runs, and a table that was not planned h
   const lines = formatTableRuns(list, [], style, (name) => name).split('\n');
   expect(lines[1]).toMatch(/ failed +- /);
   expect(lines.at(-2)).toMatch(/^The last 1 run: 1 failed \(times in .*\); older runs: --limit$/);
+  const narrow = formatTableRuns(list, [], { ...style, width: 40 }, (name) => name).split('\n');
+  expect(narrow.at(-2)).toBe('  older runs: --limit');
 });
 
 test('the tables that a run did not start are counted, below its line if the line has no room', () => {

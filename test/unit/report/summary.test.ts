@@ -41,6 +41,11 @@ const mixed = summary({
   warnings: ['the source is a standby'],
 });
 
+test('rows that were only read again are not counted twice', () => {
+  const tables = [outcome({ rowsRead: 5000, rowsUnchanged: 5000 })];
+  expect(printed(summary({ tables }), plain)).toContain('  5,000 read again, none changed\n');
+});
+
 test('an aligned table with what to do next', () => {
   expect(printed(mixed, plain)).toBe(
     [

@@ -12,7 +12,7 @@ import {
   fillMetadataColumn,
 } from '../../../src/sql/destination.ts';
 import { dropDuplicates } from '../../../src/sql/duplicates.ts';
-import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
+import { countSmallWindow, countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
 import { highWaterMark } from '../../../src/sql/fence.ts';
 import { hasDuplicates, selectBackfill } from '../../../src/sql/backfill.ts';
 import { countRows, countWithout } from '../../../src/sql/gone-rows.ts';
@@ -151,6 +151,7 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
     windowCondition(each),
     explainWindow(table, columns, each),
     countWindow(table, each, 100),
+    countSmallWindow(table, each, { oid: '7', bytes: 100, limit: 100 }),
     hasRowsIn(table, each, { condition: isWrittenSince('7'), isInIndex: true }),
     hasRowsIn(table, each, { condition: isWrittenSince('7'), isInIndex: false }),
   ]),
