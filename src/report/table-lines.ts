@@ -50,6 +50,7 @@ function rowsText(outcome: TableOutcome): string {
   if (outcome.status === 'skipped') return '';
   const counts: readonly (readonly [number, string])[] = [
     [outcome.rowsRead, 'read'],
+    [outcome.rowsCompared ?? 0, 'compared'],
     [outcome.rowsInserted, 'inserted'],
     [outcome.rowsUpdated, 'updated'],
     [outcome.rowsUnchanged, 'unchanged'],

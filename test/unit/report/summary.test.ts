@@ -481,6 +481,9 @@ test('an empty selection names the option that chooses rows, and a table that wa
   expect(line({ ...loaded, rowsFrom: 'query' })).toMatch(/ the query returns no rows$/);
   expect(line({ rowsFrom: 'where', cursor: null })).toMatch(/ no rows match where$/);
   expect(line({ rowsFrom: 'where' })).toMatch(/ no new rows$/);
+  expect(line({ rowsRead: 1, rowsCompared: 10_000, rowsUnchanged: 1 })).toMatch(
+    / 1 read, 10,000 compared, 1 unchanged$/,
+  );
   expect(line({ action: 'full-refresh', cursor: null })).toMatch(/ no rows$/);
 });
 
