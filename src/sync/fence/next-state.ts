@@ -276,8 +276,8 @@ export function fenceWarnings(
   return [
     ...standby,
     remaining.length === 1
-      ? `1 transaction is open at the source (${shown}). If it writes to this table, increp reads the rows after it ends.`
-      : `${remaining.length} transactions are open at the source (${shown}${more}). If they write to this table, increp reads the rows after they end.`,
+      ? `1 transaction is open at the source (${shown}). After it ends, increp reads the rows that it has written.`
+      : `${remaining.length} transactions are open at the source (${shown}${more}). After they end, increp reads the rows that they have written.`,
   ];
 }
 
