@@ -87,6 +87,8 @@ export interface TableOutcome extends RowCounts {
   readonly isQuiet?: true;
   /** The keys of both sides were compared, and the rows that the source no longer has were removed or marked. */
   readonly areDeletesDone?: true;
+  /** Rows of the source that were compared in addition to the window, for example after a failover. */
+  readonly rowsCompared?: number;
   /** Why the destination table has rows that are gone from the source, if the settings leave them there. */
   readonly lostRows?: string;
   /** The run read all rows of the source, and no two have the same unique key. */

@@ -303,41 +303,55 @@ function mergeKeyFindings(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
           unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) }),
-          isDuplicated ? duplicatesStep(source, settings.mergeKey) : mergeKeyStep(source, settings),
+          isDuplicated ? duplicatesStep(source, rowKey(settings)) : mergeKeyStep(source, settings),
         ),
       ];
 }
 
 /** A unique index would fail. */
-function duplicatesStep(source: Relation, mergeKey: readonly string[]): string {
+function duplicatesStep(source: Relation, key: readonly string[]): string {
   const found = 'The last comparison found rows of the source with the same key.';
   return source.kind === 'query'
     ? `${found} ${CHOOSE_KEY}`
-    : `${found} Set other unique_cols, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, mergeKey)}`;
+    : `${found} Set other unique_cols, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, key)}`;
 }
 
 /** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
 function mergeKeyStep(
   source: Relation,
-  { mergeKey, replicationKey }: Pick<TableSettings, 'mergeKey' | 'replicationKey'>,
+  settings: Pick<TableSettings, 'mode' | 'mergeKey' | 'replicationKey'>,
 ): string {
-  const { kind, name, partitions } = source;
-  if (kind === 'materialized view' && uniqueIndexOn(source, mergeKey))
+  const { kind, partitions } = source;
+  const { replicationKey } = settings;
+  const key = rowKey(settings);
+  if (kind === 'materialized view' && uniqueIndexOn(source, key))
     return 'The columns have a unique index. If no row has NULL there, no action is needed.';
   if (kind !== 'table' && kind !== 'partitioned table') return IF_UNIQUE;
   if (kind === 'table' && source.hasChildren)
     return `No index covers both a table and its child tables. ${IF_UNIQUE}`;
-  if (uniqueIndexOn(source, mergeKey))
-    return `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ALTER TABLE ${qualified(name)} ${mergeKey.map((column) => `ALTER ${ident(column)} SET NOT NULL`).join(', ')}`;
-  const missing = partitions?.keys.filter((column) => column === null || !mergeKey.includes(column)) ?? [];
+  if (uniqueIndexOn(source, key))
+    return `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ${setNotNull(source, key)}`;
+  const missing = partitions?.keys.filter((column) => column === null || !key.includes(column)) ?? [];
   if (missing.includes(null) || (kind === 'partitioned table' && source.hasForeignRows))
     return `Postgres has no unique index for a table with ${missing.includes(null) ? 'an expression as its partition key' : 'partitions on other servers'}. ${IF_UNIQUE}`;
   if (missing.length > 0)
     return `Postgres can enforce uniqueness of a partitioned table only with its partition columns. If no two rows have the same key and none has NULL there, no action is needed. Otherwise, add ${missing.map((column) => `"${column}"`).join(' and ')} to unique_cols${replicationKey !== undefined && missing.includes(replicationKey) ? '; then each update of a row adds a row' : ''}.`;
+  const optional =
+    optionalIn(source, key).length === 0
+      ? ''
+      : `;\nIf no row has NULL there, also run: ${setNotNull(source, key)}`;
   return source.keptBy === null
-    ? `Make the columns NOT NULL and unique, or choose other unique_cols. This query shows keys that several rows have: ${duplicatesIn(source, mergeKey)};\nIf it shows none, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
+    ? `Make the columns NOT NULL and unique, or choose other unique_cols. This query shows keys that several rows have: ${duplicatesIn(source, key)};\nIf it shows none, run at the source: ${createUniqueIndexOn(source, key)}${optional}`
     : `Make the columns NOT NULL and unique, or choose other unique_cols. A unique index must contain the columns by which ${source.keptBy} divides the table.`;
 }
+
+const optionalIn = ({ columns }: Relation, key: readonly string[]): readonly string[] =>
+  key.filter((name) => !columns.some((column) => column.name === name && column.isNotNull));
+
+const setNotNull = (source: Relation, key: readonly string[]): string =>
+  `ALTER TABLE ${qualified(source.name)} ${optionalIn(source, key)
+    .map((column) => `ALTER ${ident(column)} SET NOT NULL`)
+    .join(', ')}`;
 
 const CHOOSE_KEY = 'Set unique_cols to columns that identify a row.';
 const IF_UNIQUE = `If no two rows have the same key and none has NULL there, no action is needed. Otherwise, set unique_cols to other columns.`;

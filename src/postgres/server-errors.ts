@@ -97,11 +97,15 @@ const badLogin: ErrorAdvice = {
 };
 
 /** The path of a file in a tablespace has the oid of the tablespace. */
-function diskAdvice({ side }: Endpoint, message: string): string {
+const diskAdvice = ({ side }: Endpoint, message: string): string =>
+  `${freeSpace(side, message)}, then run increp again. No data was lost.`;
+
+/** The beginning of the advice after a full disk. The rest of the sentence says what to run then. */
+export function freeSpace(side: Endpoint['side'], message: string): string {
   const oid = /pg_tblspc\/(\d+)/.exec(message)?.[1];
   return oid === undefined
-    ? 'Free some space on that server, then run increp again. No data was lost.'
-    : `The file system of a tablespace is full. To see its name and directory, run at the ${side}: SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = ${oid}. Free some space there, then run increp again. No data was lost.`;
+    ? 'Free some space on that server'
+    : `The file system of a tablespace is full. To see its name and directory, run at the ${side}: SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid = ${oid}. Free some space there`;
 }
 
 /** The text is never replaced by text that fits. A destination table with question marks would look complete. */

@@ -115,12 +115,15 @@ export function rowsText({
   return `${isMore ? 'more than ' : ''}${formatCounted(rows, 'row')}`;
 }
 
+export const restOfLoad = ({ done, of }: { readonly done: number; readonly of: number }): string =>
+  done === of ? 'the changes since then' : 'the remaining chunks';
+
 /** How a load in chunks continues, and what discards it. @param nextCommand undefined if every run continues it */
 export const continuationText = (
-  { done, of }: { readonly done: number; readonly of: number },
+  progress: { readonly done: number; readonly of: number },
   nextCommand: string | undefined,
 ): string => {
-  const rest = done === of ? 'the changes since then' : 'the remaining chunks';
+  const rest = restOfLoad(progress);
   return nextCommand === undefined
     ? `the next run continues with ${rest}`
     : `the next sync without --full-refresh discards this load; to continue with ${rest}, run "${nextCommand}"`;

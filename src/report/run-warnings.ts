@@ -2,7 +2,7 @@
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
-import type { CurrentWarning } from '../schema/standing-warnings.ts';
+import { SOURCE_REPLACED, type CurrentWarning, type WarningEvent } from '../schema/standing-warnings.ts';
 
 /** Instead of the error, whose process and time differ from run to run. */
 const HELD = 'another run holds the table';
@@ -46,11 +46,25 @@ function causeOf(differences: readonly Difference[]): string | undefined {
     : undefined;
 }
 
+/** How warnings about loads that no command requested begin. */
+const UNREQUESTED_STARTS = ['no command requested this load', UNREQUESTED['destination-dropped'] ?? ''];
+
+/** The largest key or the clock of the source went back, or partitions are gone. */
+const REPEATED =
+  / went back from | was the largest before, | was set back | detached or dropped at the source/;
+
+function eventIn(text: string): WarningEvent | undefined {
+  if ([SOURCE_REPLACED, ...UNREQUESTED_STARTS].some((start) => text.startsWith(start))) return 'single';
+  return REPEATED.test(text) ? 'repeated' : undefined;
+}
+
 /** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
   ...warnings.map((text) => ({ table: null, text })),
   ...tables.flatMap((table) =>
-    [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({ table: labelOf(table), text })),
+    [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({
+      ...{ table: labelOf(table), text, event: eventIn(text) },
+    })),
   ),
 ];
 

@@ -2,6 +2,7 @@
  * Formats the status of each destination table: its state, and below it the fix. Tables that need attention come last,
  * because a terminal shows the end.
  */
+import { STATE_FILE_IGNORED, STATE_FILE_RENAMED } from '../schema/state-record.ts';
 import { formatCount, LISTED, listedNames, MANY_TABLES, formatConflicts, formatCounted } from '../format.ts';
 import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
@@ -303,6 +304,14 @@ function stoppedDetails({ lastRun, lastFailure, condition, syncedAt }: Status, n
   return [`last run: ${word} (${lastRun.action}, ${age} ago)`, ...hint];
 }
 
+/** A damaged state file is good again after a sync has renamed it. */
+const openWarnings = (warnings: readonly string[]): readonly string[] =>
+  warnings.some((text) => text.startsWith(STATE_FILE_RENAMED))
+    ? warnings.filter(
+        (text) => ![STATE_FILE_IGNORED, STATE_FILE_RENAMED].some((start) => text.startsWith(start)),
+      )
+    : warnings;
+
 /**
  * Once for all tables that have it. The tables without changes share one record, so its warnings may have no table. A run
  * that failed or met another run does not end what an earlier run has found.
@@ -312,7 +321,7 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
     const run = lastRun?.status === 'failed' && lastRun.warnings.length === 0 ? lastOk : lastRun;
     return condition === 'disabled' || !run
       ? []
-      : run.warnings.map((text) => ({
+      : openWarnings(run.warnings).map((text) => ({
           text,
           run,
           name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name,

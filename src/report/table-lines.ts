@@ -65,6 +65,7 @@ function rowsText(outcome: TableOutcome): string {
   if (isOnlyReadAgain(outcome)) return `${formatCount(outcome.rowsRead)} read again, none changed`;
   const counts: readonly (readonly [number, string])[] = [
     [outcome.rowsRead, 'read'],
+    [outcome.rowsCompared ?? 0, 'compared'],
     [outcome.rowsInserted, 'inserted'],
     [outcome.rowsUpdated, 'updated'],
     [outcome.rowsUnchanged, 'unchanged'],

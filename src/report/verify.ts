@@ -32,6 +32,15 @@ interface Counts {
   readonly kept: number;
   /** The setting that keeps rows that only the destination has. */
   readonly keptBy?: keyof typeof KEPT_BY | undefined;
+  /** Kept versions that are newer than all rows of the source. */
+  readonly aboveSource?:
+    | {
+        readonly rows: number;
+        readonly column: string;
+        readonly high: string;
+        readonly statement: string;
+      }
+    | undefined;
   /** Columns that were left out, because they hold values of both sides. */
   readonly mergedColumns?: readonly string[];
   readonly rowsFrom?: 'where' | 'query' | undefined;
@@ -59,7 +68,7 @@ type PrintedVerification =
 
 const KEPT_BY = {
   deletes: ', kept ("deletes": "keep")',
-  mode: ', kept ("mode": "incremental-append"): earlier versions of rows, and rows that the source no longer has; no action is needed. After a restore of the source, delete versions that are newer than the restore at the destination',
+  mode: ', kept ("mode": "incremental-append"): earlier versions of rows, and rows that the source no longer has',
   on_conflict: ', kept ("on_conflict": "last_update_wins")',
   merge: ', kept ("merge")',
 } as const;
@@ -285,7 +294,16 @@ const equalWords = (counts: Counts): string =>
   counts.waiting + counts.outdated > 0 ? 'equal as of the last sync' : 'equal';
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */
-function keptLine({ waiting, newer, kept, keptBy }: Counts, style: Style): string {
+/** What to do about the versions of a history that the source lacks. */
+function keptStep({ kept, keptBy, aboveSource }: Counts): string {
+  if (kept === 0 || keptBy !== 'mode') return '';
+  if (aboveSource === undefined) return '; no action is needed';
+  const { rows, column, high, statement } = aboveSource;
+  return `. ${formatCounted(rows, 'row')} ${rows === 1 ? 'is' : 'are'} newer than the largest ${column} of the source (${printableLine(high)}). The source was restored, or it has deleted its newest rows. After a restore, to remove ${rows === 1 ? 'this version' : 'these versions'}, run at the destination: ${printableLine(statement)}`;
+}
+
+function keptLine(counts: Counts, style: Style): string {
+  const { waiting, newer, kept, keptBy } = counts;
   const parts = [
     ...(waiting > 0 ? [`${formatCounted(waiting, 'row')} of the source that the next sync reads`] : []),
     ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
@@ -294,7 +312,7 @@ function keptLine({ waiting, newer, kept, keptBy }: Counts, style: Style): strin
       : []),
   ];
   if (parts.length === 0) return '';
-  return `${wrap(`    not counted as differences: ${parts.join(', ')}`, style, ' '.repeat(6)).join('\n')}\n`;
+  return `${wrap(`    not counted as differences: ${parts.join(', ')}${keptStep(counts)}`, style, ' '.repeat(6)).join('\n')}\n`;
 }
 
 function mergedLine({ mergedColumns = [], destinationRows }: Counts): string {

@@ -1,7 +1,7 @@
 /**
  * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
- * then once a day. Also when it concerns twice as many rows as at the last report. A warning that comes and goes
- * counts as one that stays. Pure.
+ * then once a day. Also when it concerns twice as many rows as at the last report. A condition that comes and goes
+ * counts as one that stays. An event is new each time. Pure.
  */
 import * as z from 'zod';
 
@@ -15,6 +15,8 @@ const standingSchema = z.object({
   /** RFC 3339, both. */
   since: z.string(),
   reportedAt: z.string(),
+  /** Whether the last run of the table had no such warning. */
+  isAbsent: z.boolean().default(false),
 });
 export type StandingWarning = z.infer<typeof standingSchema>;
 
@@ -24,7 +26,18 @@ export interface CurrentWarning {
   /** Null for a warning of the run itself. */
   readonly table: string | null;
   readonly text: string;
+  /** Undefined for a condition, which may come and go. */
+  readonly event?: WarningEvent | undefined;
 }
+
+/**
+ * - `single`: each occurrence is another event, such as a failover.
+ * - `repeated`: new after a run without it. In each run, it counts as a condition: rows of a queue are gone in each run.
+ */
+export type WarningEvent = 'single' | 'repeated';
+
+/** How the warning about a source that was replaced begins. */
+export const SOURCE_REPLACED = 'the source was replaced since the last sync';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -56,9 +69,9 @@ export function reportDue({ known, current, tables, now }: Reporting): {
     Math.abs(now.getTime() - Date.parse(reportedAt)) < DAY_MS;
   const isCurrent = (standing: StandingWarning) =>
     current.some(({ table, text }) => standing.table === table && standing.text === withoutDetails(text));
-  const next = known.filter(
-    (standing) => isOfOtherTable(standing) || (isRecent(standing) && !isCurrent(standing)),
-  );
+  const next = known
+    .filter((standing) => isOfOtherTable(standing) || (isRecent(standing) && !isCurrent(standing)))
+    .map((standing) => (isOfOtherTable(standing) ? standing : { ...standing, isAbsent: true }));
   for (const warning of current) {
     const { table } = warning;
     const text = withoutDetails(warning.text);
@@ -66,11 +79,14 @@ export function reportDue({ known, current, tables, now }: Reporting): {
     const before = known.find(isSame);
     const rows = rowsIn(warning.text);
     const hasGrown = before !== undefined && before.rows > 0 && rows >= 2 * before.rows;
-    const isDue = before === undefined || hasGrown || isReportDue(before, now.getTime());
+    const isNew =
+      before === undefined || warning.event === 'single' || (warning.event === 'repeated' && before.isAbsent);
+    const isDue = isNew || hasGrown || isReportDue(before, now.getTime());
     if (isDue) due.push(warning);
     const reportedAt = isDue ? time : before.reportedAt;
+    const since = isNew ? time : before.since;
     if (!next.some(isSame))
-      next.push({ table, text, rows: isDue ? rows : before.rows, since: before?.since ?? time, reportedAt });
+      next.push({ table, text, rows: isDue ? rows : before.rows, since, reportedAt, isAbsent: false });
   }
   return { due, known: next };
 }

@@ -8,6 +8,10 @@ import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;
 
+/** How the warnings about a file that is not used begin, before a sync and after it. */
+export const STATE_FILE_IGNORED = 'increp ignores the state file';
+export const STATE_FILE_RENAMED = 'the state file was renamed to';
+
 /** One server instance of the source. Transaction IDs are comparable only within one server instance. */
 export const serverInstanceSchema = z.object({
   /** Null if the role may not call pg_control_system(). */

@@ -13,6 +13,9 @@ import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
 import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
 import { readKnownDifferences } from '../state/known-differences-file.ts';
+import { blockerAtSource } from '../sync/lock/lock-holders.ts';
+import { tableNames } from '../sync/facts/table-names.ts';
+import { rowsFrom } from '../schema/selection.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
 import { readLocalRuns } from './local-run-history.ts';
@@ -138,8 +141,12 @@ export async function tableStatuses(
     // If the destination has no state, the file counts, as in a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
-      if (there.resetAt || there.record) return there;
-      return { ...there, ...(await askFile(context, table)) };
+      const activeRun =
+        there.activeRun !== undefined && asksSource && !drifts.problem
+          ? await withBlocker(context, table, there.activeRun)
+          : there.activeRun;
+      if (there.resetAt || there.record) return { ...there, activeRun };
+      return { ...there, activeRun, ...(await askFile(context, table)) };
     };
     return {
       tables: await Promise.all(
@@ -153,6 +160,13 @@ export async function tableStatuses(
     if (!(error instanceof IncrepError) || context.signal?.aborted === true) throw error;
     return fromFiles(error);
   }
+}
+
+/** A run that waits for a lock of the source shows no wait at the destination. */
+async function withBlocker(context: RunContext, table: TableSettings, activeRun: string): Promise<string> {
+  if (rowsFrom(table.selection) === 'query') return activeRun;
+  const blocker = await blockerAtSource(context, tableNames(context, table).sourceName);
+  return blocker === undefined ? activeRun : `${activeRun}; the source table is locked by ${blocker}`;
 }
 
 /** An unreadable file must not hide the rest of the status. */

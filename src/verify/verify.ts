@@ -18,6 +18,7 @@ import { compareSides } from '../sync/compare/compare-sides.ts';
 import { sidesOf } from '../sync/compare/sides.ts';
 import type { RowDifference } from '../sync/compare/differences.ts';
 import { withoutGone } from './changed-since-read.ts';
+import { newerThanSource, type NewerThanSource } from './newer-than-source.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { pendingAtSource, writersQuestion } from '../sync/fence/pending-rows.ts';
@@ -53,6 +54,8 @@ export interface Verified {
   readonly kept: number;
   /** The setting that keeps these rows. */
   readonly keptBy: 'deletes' | 'mode' | 'on_conflict' | 'merge' | undefined;
+  /** Of these, versions that are newer than all rows of the source. */
+  readonly aboveSource?: NewerThanSource | undefined;
   /**
    * The first keys of each kind, as JSON: the values of the unique key as text, or the beginning of a row without a
    * key.
@@ -148,7 +151,8 @@ async function compareTable(
       // No window reads the rows without a key, so they may be the ones that differ.
       const mayLackKeys = counted.missing + counted.changed > 0;
       const causes = mayLackKeys ? await nullKeysAtSource(held, facts, relation) : [];
-      return { ...counted, notes: [...counted.notes, ...causes] };
+      const aboveSource = counted.kept > 0 ? await newerThanSource(facts, source, destination) : undefined;
+      return { ...counted, aboveSource, notes: [...counted.notes, ...causes] };
     });
   });
 }

@@ -142,6 +142,13 @@ test('running, while a sync holds the lock, and complete only up to open transac
     expect((await increp('plan', pair)).stdout).toMatch(
       new RegExp(`\n    note: another run syncs this table now: ${name}`),
     );
+    await open.query('SAVEPOINT before; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE');
+    expect((await status(pair)).table).toMatchObject({
+      active_run: expect.stringMatching(
+        /; the source table is locked by pid \d+ .* at the source$/,
+      ) as string,
+    });
+    await open.query('ROLLBACK TO before');
   }
   await sync(pair, '--wait-transactions 50ms --wait-lock 20s');
   const { table } = await status(pair);

@@ -301,3 +301,17 @@ slowTest('a commit whose reply is lost adds its versions once', async () => {
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0, rows_updated: 0 });
   expect(await rowsIn(pair)).toBe(13);
 });
+
+test('after the source went back, verify prints the statement that removes the newer versions', async () => {
+  await using pair = await freshPair(history());
+  await change(pair, 'lost', 'id = 3');
+  await sync(pair);
+  await pair.source.query(`UPDATE orders SET updated_at = updated_at - interval '1 day' WHERE id = 3`);
+  await sync(pair);
+  const { stdout } = await increp('verify', pair);
+  expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+    '1 row is newer than the largest updated_at of the source (',
+  );
+  const [, statement = ''] = /run at the destination: (DELETE FROM [^]*'\d[^']*')/.exec(stdout) ?? [];
+  expect((await pair.destination.query(statement)).rowCount).toBe(1);
+});

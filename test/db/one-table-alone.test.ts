@@ -267,8 +267,9 @@ describe('a state file that cannot be read', () => {
       rows_inserted: 1,
       warnings: [
         expect.stringContaining(
-          `increp ignores the state file of this table in ${dirname(path)}, because it is a directory, not a file`,
+          `increp ignores the state file in ${dirname(path)}, because it is a directory, not a file`,
         ),
+        expect.stringMatching(/^the state file was renamed to b\.json\.unreadable-/),
       ],
     });
     expect((await stat(path)).isFile()).toBe(true);

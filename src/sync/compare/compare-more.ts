@@ -32,8 +32,13 @@ interface Comparing {
   readonly destination: pg.ClientBase;
 }
 
+interface ComparedCounts extends MergeCounts {
+  /** Rows of the source. Undefined if no comparison was needed. */
+  readonly compared?: number;
+}
+
 /** Runs in the snapshot of the window that was just merged. It does not remove rows that are gone from the source. */
-export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
+export async function compareMore(comparing: Comparing): Promise<ComparedCounts> {
   const { context, facts, plan, rewritten, recent, source, destination } = comparing;
   const hasOldRows = rewritten && (await holdsOldRows(comparing, rewritten));
   if (recent === undefined && hasOldRows) return NO_COUNTS;
@@ -49,7 +54,7 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
     isPending: 'false',
     destination: facts.destinationName,
   });
-  const { differences } = await compareSides(
+  const { sourceRows, differences } = await compareSides(
     { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
@@ -57,7 +62,8 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
     extra: isWhole ? 'leave' : 'fetch',
   });
   await dropOlderVersions(destination, mergeOf(facts, relation), relation);
-  return mergeInto({ context, facts, relation, destination, share: 'few', isRemovalOver: true });
+  const merging = { context, facts, relation, destination, share: 'few', isRemovalOver: true } as const;
+  return { ...(await mergeInto(merging)), compared: sourceRows };
 }
 
 const foundRow = z.object({ hasOldRows: z.boolean() });

@@ -9,6 +9,7 @@ import {
   hadRows,
   isAbout,
   resetRecordSchema,
+  STATE_FILE_IGNORED,
   stateRecordSchema,
   type ResetRecord,
   type ServerInstance,
@@ -206,7 +207,7 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
   if (file.kind !== 'record') return [];
   if (file.record.pipeline !== row.pipeline)
     return [
-      `increp ignores the state file of this table in ${dirname(file.path)}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. The next sync replaces the file`,
+      `${STATE_FILE_IGNORED} in ${dirname(file.path)}, which belongs to pipeline "${file.record.pipeline}"; the destination has the state of this pipeline. The next sync replaces the file`,
     ];
   if (file.record.generation > row.generation) {
     return [
@@ -226,8 +227,8 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
 /** The same fault of many files is one warning, so it names no file. */
 const unreadable = ({ path, why, isShared }: Extract<StateFile, { kind: 'unreadable' }>, used: string) =>
   isShared
-    ? `increp ignores the state file of this table in ${dirname(path)}, and ${used}: ${why}`
-    : `increp ignores the state file of this table in ${dirname(path)}, because ${why}; ${used}. A sync renames the file to *.unreadable-TIME and writes a new one`;
+    ? `${STATE_FILE_IGNORED} in ${dirname(path)}, and ${used}: ${why}`
+    : `${STATE_FILE_IGNORED} in ${dirname(path)}, because ${why}; ${used}`;
 
 const unreadableRow = ({ label, destination }: ExpectedState): SavedState => ({
   kind: 'foreign',

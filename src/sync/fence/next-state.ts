@@ -7,6 +7,7 @@ import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';
+import { SOURCE_REPLACED } from '../../schema/standing-warnings.ts';
 import {
   isSameInstance,
   recordedWriting,
@@ -239,9 +240,7 @@ export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: Raised
   const left = !findsDeleted(facts.settings)
     ? '; the destination table may keep rows that only the former source had, and to see them, run "increp verify"'
     : '';
-  return [
-    `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,
-  ];
+  return [`${SOURCE_REPLACED} (a failover to another timeline, or a restore): ${done}${left}`];
 }
 
 function deletesAfter(
@@ -277,8 +276,8 @@ export function fenceWarnings(
   return [
     ...standby,
     remaining.length === 1
-      ? `1 transaction is open at the source (${shown}). If it writes to this table, increp reads the rows after it ends.`
-      : `${remaining.length} transactions are open at the source (${shown}${more}). If they write to this table, increp reads the rows after they end.`,
+      ? `1 transaction is open at the source (${shown}). After it ends, increp reads the rows that it has written.`
+      : `${remaining.length} transactions are open at the source (${shown}${more}). After they end, increp reads the rows that they have written.`,
   ];
 }
 

@@ -69,7 +69,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
     windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
     (source, rows, window) => withinSnapshot(changes, source, rows, window),
   );
-  const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
+  const { counts, older, evolved, fetched, compared } = merged ?? (await mergeWindow(changes, copied, fill));
   const untaken = copied.rows === 0 ? [] : await untakenWarning(destination, facts, plan.source);
   await freeStaging(destination, facts.stagingName, copied.bytes);
   const back = wentBack(plan, fence.high);
@@ -83,6 +83,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       ...(isAlarm ? [] : back),
     ],
     rowsRead: copied.rows + fetched,
+    ...(compared !== undefined && { rowsCompared: compared }),
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
       ...warnings,
@@ -223,6 +224,7 @@ async function comparedToo(
       conflicts: addConflicts(counts.conflicts, more.conflicts),
     },
     fetched: more.inserted + more.updated,
+    compared: more.compared,
   };
 }
 
@@ -268,6 +270,8 @@ interface Merged {
   readonly facts: TableFacts;
   /** Rows that a comparison fetched in addition to the window. */
   readonly fetched: number;
+  /** Rows of the source in that comparison. */
+  readonly compared?: number | undefined;
 }
 
 /** If the shape changed, alters the destination table before the merge. */

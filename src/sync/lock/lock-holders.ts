@@ -75,6 +75,15 @@ export async function withHolders(
   }
 }
 
+/** Who keeps increp from reading the source table. Undefined if nobody does, or if the source cannot be asked. */
+export async function blockerAtSource(
+  { source }: Pick<RunContext, 'source'>,
+  { schema, table }: TableNames['sourceName'],
+): Promise<string | undefined> {
+  const holders = await holdersAt(source, schema, [table], HARMLESS_AT_SOURCE).catch(() => []);
+  return firstOf(holders.toSorted(othersFirst));
+}
+
 type Asked = Pick<RunContext, 'settings' | 'source' | 'destination'>;
 
 /** The same if the lock prevents the reading of the facts about a table. */
@@ -138,11 +147,13 @@ async function usersOf(
   client: pg.ClientBase,
   { destinationName: { schema, table } }: Pick<TableFacts, 'destinationName'>,
 ): Promise<string> {
-  const [first, ...others] = await holdersOf(client, 'destination', [schema, [table], []]);
+  const holders = await holdersOf(client, 'destination', [schema, [table], []]);
   // For example, the lock may be on a view of the table.
-  if (!first) return 'sessions that use the table';
-  return `${describeHolder(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
+  return firstOf(holders) ?? 'sessions that use the table';
 }
+
+const firstOf = ([first, ...others]: readonly Holder[]): string | undefined =>
+  first && `${describeHolder(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 
 const describeHolder = ({ since, lock, side, waits, blocker, ...session }: Holder): string =>
   [

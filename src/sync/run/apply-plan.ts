@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { addMetadataColumns } from '../write/add-metadata-columns.ts';
 import { adoptTable } from '../load/adopt.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
-import type { StateRecord } from '../../schema/state-record.ts';
+import { STATE_FILE_RENAMED, type StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { readGeneration, writeState, forgetState } from '../../sql/state.ts';
 import { forgetLoad } from '../../sql/loads.ts';
@@ -287,9 +287,12 @@ async function saveState(context: RunContext, facts: TableFacts, record: StateRe
   const { stateFile, recordName } = facts;
   await enterPhase(context, facts, 'save-state');
   try {
-    if (stateFile.kind === 'unreadable') await context.stateFiles.setAside(stateFile.path);
+    const aside =
+      stateFile.kind === 'unreadable' ? await context.stateFiles.setAside(stateFile.path) : undefined;
     await context.stateFiles.write(recordName, record);
-    return [];
+    return aside === undefined
+      ? []
+      : [`${STATE_FILE_RENAMED} ${aside}, and this sync has written a new one. No action is needed`];
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
     return [`${error.message}; the state in the destination is used instead. ${error.next}`];

@@ -17,6 +17,8 @@ export interface TableTransfer extends RowCounts {
   readonly areDeletesDone: boolean;
   /** Why the destination table has rows that are gone from the source, if the settings leave them there. */
   readonly lostRows?: string;
+  /** Rows of the source that were compared in addition to the window. */
+  readonly rowsCompared?: number;
   /** Set by a load of all rows: whether no two rows of the source have the same unique key. */
   readonly hasUniqueKeys?: boolean;
   /** The deletion log, if all rows in it were removed. */

@@ -255,6 +255,15 @@ test('a key that Postgres cannot enforce gets no statement', () => {
   expect(step({ keptBy: 'TimescaleDB' })).not.toContain('CREATE');
 });
 
+test('the statements for a key of versions have the replication key, and SET NOT NULL where it is missing', () => {
+  const columns = ORDERS_COLUMNS.map((each) => ({ ...each, isNotNull: each.name !== 'id' }));
+  const settings = { ...facts().settings, mode: 'incremental-append' } as const;
+  const table = facts({ source: relation({ uniqueKeys: [], columns }), settings, destination: undefined });
+  const step = found(inspection({}, { table }), 'MERGE_KEY_NOT_ENFORCED')?.action;
+  expect(step).toMatch(/GROUP BY "id", "updated_at" .*\n.* ON "public"."orders" \("id", "updated_at"\);\n/);
+  expect(step).toMatch(/also run: ALTER TABLE "public"."orders" ALTER "id" SET NOT NULL$/);
+});
+
 test('columns that may refer to large objects, if the source has any', () => {
   const photo = column({
     name: 'photo',

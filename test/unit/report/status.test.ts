@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { formatStatus } from '../../../src/report/status.ts';
 import { runRecordSchema } from '../../../src/schema/run-record.ts';
+import { STATE_FILE_IGNORED, STATE_FILE_RENAMED } from '../../../src/schema/state-record.ts';
 
 const style = { color: false, width: 100, isUnicode: true };
 const now = new Date('2026-03-01T12:00:00Z');
@@ -84,6 +85,16 @@ const run = (change: object) =>
   });
 const printed = (...tables: Parameters<typeof formatStatus>[0][number][]) =>
   formatStatus(tables, { style, now, isVerbose: false }).trimEnd().split('\n').slice(1);
+
+test('a damaged state file that the last run has renamed is no warning any more', () => {
+  const warnings = [
+    `${STATE_FILE_IGNORED} in sync-state, because it is empty`,
+    `${STATE_FILE_RENAMED} a.json.unreadable-1`,
+    'another',
+  ];
+  const lines = printed(fine('a', { lastRun: run({ warnings }) }));
+  expect(lines.filter((line) => line.includes('warning'))).toEqual(['    warning (a, 2 min ago): another']);
+});
 
 test('the warnings of the last runs follow once, with their tables; those of a shared record without', () => {
   const warnings = ['3 rows have no updated_at (NULL)'];

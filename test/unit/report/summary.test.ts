@@ -2,9 +2,11 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { RunSummary, TableOutcome } from '../../../src/events.ts';
 import { localTime } from '../../../src/report/local-time.ts';
+import { reasonText } from '../../../src/report/reasons.ts';
 import type { Style } from '../../../src/report/style.ts';
 import { warningsIn, withUnrequestedLoads, withWarnings } from '../../../src/report/run-warnings.ts';
 import { formatEnding, formatProblems, hasProblems, summaryByTable } from '../../../src/report/summary.ts';
+import { SOURCE_REPLACED } from '../../../src/schema/standing-warnings.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
 import { failure, outcome, STARTED, summary } from './outcomes.ts';
 
@@ -448,6 +450,19 @@ test('a load that no command requested is a warning, with the rows that it remov
   ]);
 });
 
+test('a failover, a load that no command requested and a key that went back are events', () => {
+  const eventOf = (changes: Partial<TableOutcome>) =>
+    warningsIn(withUnrequestedLoads(summary({ tables: [outcome(changes)] }))).map(({ event }) => event);
+  expect(eventOf({ warnings: [`${SOURCE_REPLACED} (a restore)`, 'another'] })).toEqual(['single', undefined]);
+  expect(eventOf({ reasons: [{ code: 'destination-emptied' }] })).toEqual(['single']);
+  expect(eventOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual(['single']);
+  const back = { code: 'key-went-back', column: 'id', from: '9' } as const;
+  const gone = { code: 'partitions-gone', table: 't', count: 1, names: [], keeps: undefined } as const;
+  const reasons = [{ ...back, to: '5' }, { ...back, to: null }, gone];
+  const warnings = reasons.map((reason) => reasonText([reason]));
+  expect(eventOf({ warnings })).toEqual(['repeated', 'repeated', 'repeated']);
+});
+
 test('a table that another run still holds is reported like a standing warning, and a failure always', () => {
   const busy = outcome({ name: 'big', status: 'failed', error: failure({ code: 'RUN_LOCKED' }) });
   const held = summary({ status: 'partial', tables: [busy, outcome()] });
@@ -471,6 +486,9 @@ test('an empty selection names the option that chooses rows, and a table that wa
   expect(line({ ...loaded, rowsFrom: 'query' })).toMatch(/ the query returns no rows$/);
   expect(line({ rowsFrom: 'where', cursor: null })).toMatch(/ no rows match where$/);
   expect(line({ rowsFrom: 'where' })).toMatch(/ no new rows$/);
+  expect(line({ rowsRead: 1, rowsCompared: 10_000, rowsUnchanged: 1 })).toMatch(
+    / 1 read, 10,000 compared, 1 unchanged$/,
+  );
   expect(line({ action: 'full-refresh', cursor: null })).toMatch(/ no rows$/);
 });
 

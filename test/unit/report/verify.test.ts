@@ -59,7 +59,11 @@ test('different counts of an equal table are explained', () => {
     '\n    not counted as differences: 5 rows of the source that the next sync reads\n',
   );
   expect(print({ kept: 3, keptBy: 'mode' })).toContain(
-    '\n    not counted as differences: 3 only at the destination, kept ("mode": "incremental-append"): earlier versions of rows, and rows that the source no longer has; no action is needed.',
+    '\n    not counted as differences: 3 only at the destination, kept ("mode": "incremental-append"): earlier versions of rows, and rows that the source no longer has; no action is needed\n',
+  );
+  const aboveSource = { rows: 2, column: 'id', high: '7', statement: 'DELETE FROM t' };
+  expect(print({ kept: 3, keptBy: 'mode', aboveSource })).toContain(
+    ' no longer has. 2 rows are newer than the largest id of the source (7). The source was restored, or it has deleted its newest rows. After a restore, to remove these versions, run at the destination: DELETE FROM t\n',
   );
   expect(print({ waiting: 1 })).toMatch(/equal as of the last sync: .*\n.*: 1 row of the source that/);
   expect(print({ destinationRows: 1_500_005, kept: 5 })).not.toContain('the next sync reads');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { reportDue, type StandingWarning } from '../../../src/schema/standing-warnings.ts';
+import { reportDue, type StandingWarning, type WarningEvent } from '../../../src/schema/standing-warnings.ts';
 
 const START = Date.parse('2026-03-01T10:00:00Z');
 const MINUTE = 60_000;
@@ -52,6 +52,26 @@ test('a warning that went away and comes back within an hour is not new', () => 
   expect(dueAgain(59)).toEqual([]);
   expect(dueAgain(60)).toEqual([open]);
   expect(dueAgain(59, 'items')).toEqual([]);
+});
+
+/** What three runs report of a warning that they all have, or that the second one lacks. */
+function reportsOf(event: WarningEvent | undefined, hasSecond: boolean): number[] {
+  let known: readonly StandingWarning[] = [];
+  return [0, 1, 2].filter((run) => {
+    const current = run === 1 && !hasSecond ? [] : [{ ...open, event }];
+    const now = new Date(START + run * MINUTE);
+    const report = reportDue({ known, current, tables: new Set(['orders']), now });
+    ({ known } = report);
+    return report.due.length > 0;
+  });
+}
+
+test('an event is new each time, or after a run without it', () => {
+  expect(reportsOf('single', false)).toEqual([0, 2]);
+  expect(reportsOf('single', true)).toEqual([0, 1, 2]);
+  expect(reportsOf('repeated', false)).toEqual([0, 2]);
+  expect(reportsOf('repeated', true)).toEqual([0]);
+  expect(reportsOf(undefined, false)).toEqual([0]);
 });
 
 test('a warning that comes and goes is reported like one that stays', () => {

@@ -35,13 +35,10 @@ test('the row counts whenever the two differ, and a warning says which way', () 
     [file({ generation: 4 }), /older than the state at the destination/],
     [file({ generation: 6 }), /newer than the state at the destination/],
     [file({ ...row, cursor: '2026-01-06 00:00:00+00' }), /was edited/],
-    [
-      file({ pipeline: 'other' }),
-      /^increp ignores the state file of this table in \., which belongs to pipeline "other"/,
-    ],
+    [file({ pipeline: 'other' }), /^increp ignores the state file in \., which belongs to pipeline "other"/],
     [
       TORN,
-      /^increp ignores the state file of this table in \., because it is not JSON; increp uses the state at the destination\./,
+      /^increp ignores the state file in \., because it is not JSON; increp uses the state at the destination$/,
     ],
   ] as const) {
     expect(saved(other, row)).toEqual({

@@ -9,10 +9,11 @@ import type { TableJob } from '../../plan/table-job.ts';
 import type { TableTransfer } from '../../write/table-transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
 import { endpointOf } from '../../../postgres/endpoint.ts';
+import { freeSpace } from '../../../postgres/server-errors.ts';
 import { printName } from '../../../schema/names.ts';
 import { tableCommand } from '../../../shell-word.ts';
 import type { TableFacts } from '../../facts/facts.ts';
-import { continuationText } from '../../../report/reasons.ts';
+import { continuationText, restOfLoad } from '../../../report/reasons.ts';
 
 /** How many chunks are done. The load updates this object, so that the caller can read it after an error. */
 export interface ChunkProgress {
@@ -72,6 +73,29 @@ function spaceAdvice(
   return `If there is no other space, discard the load, which frees the space of ${printName(stagingName)}: "${command}". `;
 }
 
+/** The command comes first, because a plain sync would discard the chunks. */
+function fullDisk(
+  error: IncrepError,
+  progress: Pick<ChunkProgress, 'done' | 'of'>,
+  nextCommand: string,
+  space: string,
+): IncrepError {
+  const { message = '' } = error.cause instanceof Error ? error.cause : {};
+  const hasChunks = progress.done > 0;
+  const then = hasChunks ? `then continue with ${restOfLoad(progress)}` : 'then run the load again';
+  const kept = hasChunks
+    ? ' A sync without --full-refresh, for example by cron, discards the kept chunks.'
+    : '';
+  return reworded(error, {
+    what: hasChunks ? `${error.message}; ${keptText(progress)}` : error.message,
+    next: `${freeSpace('destination', message)}, ${then}: "${nextCommand}".${kept} ${space.trimEnd()}`,
+    cause: error.cause,
+  });
+}
+
+const keptText = ({ done, of }: Pick<ChunkProgress, 'done' | 'of'>): string =>
+  `${done} of ${of} chunks are kept`;
+
 /** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
 export function withKeptChunks(
   error: unknown,
@@ -81,6 +105,7 @@ export function withKeptChunks(
 ): unknown {
   if (!(error instanceof IncrepError)) return error;
   const space = progress.of === 0 ? '' : spaceAdvice(error, table, nextCommand);
+  if (space !== '' && nextCommand !== undefined) return fullDisk(error, progress, nextCommand, space);
   if (progress.done === 0 && space !== '')
     return reworded(error, { what: error.message, next: `${error.next} ${space.trimEnd()}` });
   if (progress.done === 0)
@@ -94,7 +119,7 @@ export function withKeptChunks(
   // The advice after a signal describes loads without chunks, so it is omitted.
   const advice = error.code === 'INTERRUPTED' ? '' : `${error.next}${error.next.endsWith('.') ? ' ' : '\n'}`;
   return reworded(error, {
-    what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,
+    what: `${error.message}; ${keptText(progress)}`,
     next: `${advice}${space}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,
   });
 }
