@@ -1,4 +1,5 @@
 /** Files that increp creates as root belong to the user who owns the directory, because later runs may be that user's. */
+import { readFileSync, statSync } from 'node:fs';
 import { lchown, mkdir, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
@@ -78,13 +79,49 @@ export async function ifForeign(path: string): Promise<string | undefined> {
   return place !== undefined && (await isOfAnotherUser(place)) ? place : undefined;
 }
 
-/** The command that gives files and directories of another user to the user of this process. */
-export const takeCommand = (paths: readonly string[]): string =>
-  `as root, run: chown -R ${[userName(), ...paths].map(shellWord).join(' ')}`;
+/** In the words of sudo. Node reads only the name of its own user. */
+function nameOf(uid: number): string {
+  try {
+    const line = new RegExp(String.raw`^([^:\n]+):[^:\n]*:${uid}:`, 'm').exec(
+      readFileSync('/etc/passwd', 'utf8'),
+    );
+    return line?.[1] ?? `#${uid}`;
+  } catch {
+    return `#${uid}`;
+  }
+}
+
+function uidOf(path: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The user of a service who owns all these files. Undefined if root or this user owns one of them. */
+function otherUser(paths: readonly string[]): string | undefined {
+  const [uid, ...others] = new Set(paths.map(uidOf));
+  const isOther = uid !== undefined && others.length === 0 && uid !== 0 && uid !== process.getuid?.();
+  return isOther && !isRoot() ? nameOf(uid) : undefined;
+}
+
+/**
+ * The end of an advice about files of another user. A pipeline stays with the user who runs it. Files of root go to the
+ * user of this process, whom `give` names.
+ */
+export function accessCommand(paths: readonly string[], give: string): string {
+  const user = otherUser(paths);
+  return user === undefined
+    ? `${give}as root, run: chown -R ${[userName(), ...paths].map(shellWord).join(' ')}`
+    : `Run increp as user "${user}", who owns the files: sudo -u ${shellWord(user)} increp status`;
+}
 
 /** The command that makes a file readable for its user alone. `sync` and cron may run as a user who does not own it. */
 export async function protectCommand(path: string): Promise<string> {
   const file = shellWord(path);
+  const user = otherUser([path]);
+  if (user !== undefined) return `run: sudo -u ${shellWord(user)} chmod 600 ${file}`;
   return (await isOfAnotherUser(path))
     ? `as root, run: chown ${shellWord(userName())} ${file} && chmod 600 ${file}`
     : `run: chmod 600 ${file}`;

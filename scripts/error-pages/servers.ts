@@ -17,7 +17,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: connection refused: nothing listens on 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
-      '  next: Check SOURCE_URL, or SOURCE_HOST and SOURCE_PORT. Check that the server is running, and that this machine can reach it. To test it:',
+      '  next: Check SOURCE_HOST and SOURCE_PORT. Check that the server is running, and that this machine can reach it. To test it:',
       '          pg_isready -h db.example.com -p 5432',
     ],
   },
@@ -36,7 +36,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: the server does not support TLS, but sslmode is "require" (TLS_FAILED)',
-      '  next: Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE (or "sslmode" in SOURCE_URL) to "prefer" or "disable".',
+      '  next: Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
     ],
   },
   SSH_FAILED: {
@@ -156,7 +156,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
-      '  next: Check DEST_URL, or DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server, and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles). To test the login:',
+      '  next: Check DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server, and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles). To test the login:',
       '          psql -h warehouse.example.com -p 5432 -U writer -d analytics',
     ],
   },

@@ -91,7 +91,7 @@ export const settings = {
     ],
     example: [
       'error: source and destination are the same: schema "public" of database "shop" on one server (SAME_DATABASE)',
-      '  next: Give DEST_URL (or DEST_HOST or DEST_DB) or DEST_SCHEMA another value. Nothing was changed.',
+      '  next: Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.',
     ],
   },
   TABLE_NOT_FOUND: {

@@ -89,7 +89,7 @@ export function serverFindings(found: Inspection, connections: SideConnections):
       : []),
     ...(found.writeRefusal ? [failureFinding(found.writeRefusal)] : []),
     ...eventTriggerFindings(found),
-    ...(facts.tables.length > 0 ? sourceRoleFindings(found) : []),
+    ...(facts.tables.length > 0 ? sourceRoleFindings(found, connections.source) : []),
     ...(Math.abs(found.clockSkewSeconds) > TOLERATED_SKEW_SECONDS
       ? [
           warning(

@@ -1,5 +1,7 @@
 /** Finds privileges of the source role that increp does not need: pure. */
+import type { ConnectionSettings } from '../config/settings.ts';
 import { listed } from '../format.ts';
+import { loginParts } from '../postgres/endpoint.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident } from '../sql/identifiers.ts';
 import { createReader, revokeCreate, revokeWrites } from '../sql/inspect.ts';
@@ -9,9 +11,12 @@ import type { SourceRole, WritableTable } from './inspect-source.ts';
 
 type Situation = Pick<Inspection, 'sourceRole' | 'writable' | 'facts'>;
 
-export function sourceRoleFindings({ sourceRole, writable, facts }: Situation): Finding[] {
+export function sourceRoleFindings(
+  { sourceRole, writable, facts }: Situation,
+  source: ConnectionSettings,
+): Finding[] {
   const schemas = [...new Set(facts.tables.map(({ sourceName }) => sourceName.schema))];
-  const another = `At the source: ${createReader(schemas)}; then set SOURCE_USERNAME and SOURCE_PASSWORD.`;
+  const another = `At the source: ${createReader(schemas)}; then change ${loginParts(source)}.`;
   if (sourceRole.isSuper)
     return [
       warning(

@@ -49,7 +49,10 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
       setup,
       { files, owner: await otherOwner(directory) },
       options,
-      await cloneNote(directory, files, options.terminal.style),
+      // The dialogue says it before its first question.
+      isDialogue(options) || isUnchanged(files)
+        ? undefined
+        : await cloneNote(directory, options.terminal.style),
     );
     return 0;
   } catch (error) {
@@ -95,6 +98,8 @@ async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitO
   const prompts = await openPrompts(terminal, how.signal);
   const { text = '' } = await readText(join(answers.directory, 'tables-config.json'));
   const config = isSample(text) || force ? undefined : readFormerConfig(text.replace(/^\uFEFF/, ''));
+  const aboutClone = await cloneNote(answers.directory, terminal.style);
+  if (aboutClone !== undefined) prompts.warn(aboutClone);
   const settled = await withGoingBack(prompts, async (asking) => {
     const setup = await setupByAsking(asking, { given: answers, config }, how);
     const planned = await planFiles(setup);
@@ -132,19 +137,17 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   });
 }
 
+const isUnchanged = (files: readonly PlannedFile[]): boolean =>
+  files.every(({ name, change }) => name !== 'tables-config.json' || change === 'none');
+
 /** In a clone of increp, git tracks the example in tables-config.json. */
-async function cloneNote(
-  directory: string,
-  files: readonly PlannedFile[],
-  { typedCommand }: Style,
-): Promise<string | undefined> {
-  const isChanged = files.some(({ name, change }) => name === 'tables-config.json' && change !== 'none');
-  if (!isChanged || !existsSync(join(directory, '.git'))) return undefined;
+async function cloneNote(directory: string, { typedCommand }: Style): Promise<string | undefined> {
+  if (!existsSync(join(directory, '.git'))) return undefined;
   const { text = '' } = await readText(join(directory, 'package.json'));
   if (!/^\s*"name": *"increp"/m.test(text)) return undefined;
   // The command of the help names no directory.
   const elsewhere = (typedCommand?.('help') ?? 'increp help').replace(/help$/, '-C ~/shop init');
-  return `Git tracks tables-config.json here, because the directory is a clone of increp, so a later "git pull" may stop at it. To keep the pipeline apart from the program, name another directory, such as "${elsewhere}". To move this pipeline: "increp help 'A pipeline in the clone'".`;
+  return `Git tracks tables-config.json here, because the directory is a clone of increp, so a later "git pull" may stop at it. To keep the pipeline apart from the program, name another directory: "${elsewhere}". To move this pipeline: "increp help 'A pipeline in the clone'".`;
 }
 
 function print(

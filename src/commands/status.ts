@@ -45,7 +45,13 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     const warn = (statuses: Statuses) => {
       // One warning about the directory is enough: the fix is the same.
       const { historyError } = unwritable ? { historyError: undefined } : statuses;
-      const unread = { ...statuses, historyError, isLocal: options.local, hasFailures: !options.json };
+      const unread = {
+        ...statuses,
+        historyError,
+        unwritable,
+        isLocal: options.local,
+        hasFailures: !options.json,
+      };
       warnUnreachable(unread, terminal, redact);
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };

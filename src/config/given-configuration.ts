@@ -46,10 +46,12 @@ export function problemOf(problem: Problem, sides: NamedSides): Problem {
 }
 
 /** Messages of servers name the place of the connection. */
-export const fromConnection = <T extends ConnectionSettings>(connection: T, name: string): T => ({
-  ...connection,
-  urlFrom: `the variables CONNECTION_${name.toUpperCase()}_...`,
-});
+export function fromConnection(
+  { passwordFrom: _passwordFrom, ...connection }: ConnectionSettings,
+  name: string,
+): ConnectionSettings {
+  return { ...connection, urlFrom: `the variables CONNECTION_${name.toUpperCase()}_...` };
+}
 
 const secretValues = (values: Values): readonly Value[] =>
   VARIABLES.flatMap(({ name, isSecret }) => (isSecret ? (values.get(name) ?? []) : []));

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { IncrepError } from '../errors.ts';
-import { takeCommand } from '../ownership.ts';
+import { accessCommand } from '../ownership.ts';
 import { formatCount, formatCounted, listed } from '../format.ts';
 
 /** One problem of the configuration. No field may be a secret, because it is printed. */
@@ -114,7 +114,7 @@ export function configError(
     ].join('\n'),
     next:
       unreadable.length > 0
-        ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}Give the files to the user that runs increp, then run the command again; ${takeCommand(placesOf([...unreadable, ...alsoForeign], directory))}`
+        ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}${accessCommand(placesOf([...unreadable, ...alsoForeign], directory), 'Give the files to the user that runs increp, then run the command again; ')}`
         : `${next} For every setting, see "increp help configuration".`,
   });
 }

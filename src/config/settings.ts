@@ -110,8 +110,10 @@ export interface ConnectionSettings extends ServerAddress {
   readonly schema: string;
   /** False if the schema is the default. */
   readonly isSchemaGiven: boolean;
-  /** Where the URL of one of several destinations is set: `DEST_URLS`. */
+  /** Where its URL is set: `SOURCE_URL`, or `DEST_URLS`. Undefined if a variable for each part is set. */
   readonly urlFrom?: string;
+  /** The variable of its password: `SOURCE_PASSWORD_FILE`. Undefined if it has none, or one in the URL. */
+  readonly passwordFrom?: string;
   readonly tls: TlsSettings;
   /** Undefined means that increp connects directly. */
   readonly bastion: Bastion | undefined;

@@ -82,7 +82,9 @@ export const isReady = ({ obstacle, key, mergeKey }: TableProposal): boolean =>
 
 function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
   const { name, columns, unreadableColumns } = relation;
-  const grant = `At the source, run: GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`;
+  const granting = (statement: string) =>
+    `At the source, run: ${statement}; then add the table to tables-config.json, or run again: "increp init".`;
+  const grant = granting(`GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`);
   if (!relation.canSelect || (columns.length > 0 && unreadableColumns.length === columns.length))
     return { why: `role "${role}" may not read the table`, next: grant };
   if (unreadableColumns.length > 0)
@@ -90,7 +92,7 @@ function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
   if (relation.filtersRows)
     return {
       why: `row-level security would hide rows from role "${role}"`,
-      next: `At the source, run: ALTER ROLE ${ident(role)} BYPASSRLS`,
+      next: granting(`ALTER ROLE ${ident(role)} BYPASSRLS`),
     };
   return columns.length > 0
     ? undefined

@@ -4,7 +4,16 @@ import { ident, qualified } from '../sql/identifiers.ts';
 import { shellWord } from '../shell-word.ts';
 import { connectFault } from '../system-fault.ts';
 import { functionAdvice, privilegeAdvice } from './refusal-advice.ts';
-import { endpointOf, withTunnel, type Endpoint } from './endpoint.ts';
+import {
+  addressParts,
+  endpointOf,
+  loginParts,
+  partOf,
+  prefixOf,
+  sslModePart,
+  withTunnel,
+  type Endpoint,
+} from './endpoint.ts';
 import { isMissingInside } from './user-search-path.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
@@ -25,18 +34,6 @@ interface RefusedPlace {
 
 const networkAndLog = ({ side }: Endpoint): string =>
   `Check the log of the ${side} server and the network. Then run increp again; it continues where the last run ended.`;
-const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
-
-/** `DEST_URL, or DEST_HOST and DEST_PORT`: where these parts of the address are set. */
-const settingOf = (endpoint: Endpoint, ...parts: readonly string[]): string =>
-  endpoint.urlFrom ??
-  `${variable(endpoint)}_URL, or ${parts.map((part) => `${variable(endpoint)}_${part}`).join(' and ')}`;
-
-/** `DEST_DB (or the database in DEST_URL)`. */
-const partOf = (endpoint: Endpoint, part: string, inUrl: string): string =>
-  endpoint.urlFrom === undefined
-    ? `${variable(endpoint)}_${part} (or ${inUrl} in ${variable(endpoint)}_URL)`
-    : `${inUrl} in ${endpoint.urlFrom}`;
 
 /** The functions of the server that build an index entry, and an entry of a B-tree. */
 const keyTooLong: ErrorAdvice = {
@@ -90,10 +87,10 @@ const badLogin: ErrorAdvice = {
     /is not permitted to log in/.test(message)
       ? `If this pipeline was ended on purpose, remove its schedule. Otherwise, run as a superuser at the ${endpoint.side}: ALTER ROLE ${ident(endpoint.role)} LOGIN`
       : /no encryption/.test(message)
-        ? `Set ${partOf(endpoint, 'SSLMODE', '"sslmode"')} to "require" or stricter, or check pg_hba.conf on that server.`
+        ? `Set ${sslModePart(endpoint)} to "require" or stricter, or check pg_hba.conf on that server.`
         : /client certificate/.test(message)
-          ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
-          : `Check ${settingOf(endpoint, 'USERNAME', 'PASSWORD')}. Also check pg_hba.conf on that server${/pg_hba/.test(message) ? '' : ', and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles)'}. To test the login: psql ${endpoint.login}`,
+          ? `Set ${prefixOf(endpoint)}_SSLCERT and ${prefixOf(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
+          : `Check ${loginParts(endpoint)}. Also check pg_hba.conf on that server${/pg_hba/.test(message) ? '' : ', and whether the password of the role has expired (VALID UNTIL, rolvaliduntil in pg_roles)'}. To test the login: psql ${endpoint.login}`,
 };
 
 /** The path of a file in a tablespace has the oid of the tablespace. */
@@ -190,8 +187,8 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   '25P04': { code: 'CONNECTION_LOST', next: networkAndLog },
   [SQLSTATE.readOnlyTransaction]: {
     code: 'READ_ONLY',
-    next: () =>
-      'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there. If the server is being restored, wait for the end of recovery. To see where the parameter was set, run "increp check".',
+    next: (endpoint) =>
+      `Set ${partOf(endpoint, 'HOST', 'the host')} to the primary, or turn off default_transaction_read_only there. If the server is being restored, wait for the end of recovery. To see where the parameter was set, run "increp check".`,
   },
   '22021': unwritableText,
   '22P05': unwritableText,
@@ -262,7 +259,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${settingOf(endpoint, 'HOST', 'PORT')}. Check that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
+      ? `Check ${addressParts(endpoint)}. Check that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
       : networkAndLog(endpoint);
     return new IncrepError(code, { what: said, next, cause: error });
   }
@@ -280,16 +277,24 @@ const refusedAdvice = ({ side }: Endpoint, isConnecting: boolean): string =>
 
 function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError {
   const hasNone = error.message.includes('client password must be a');
-  const name = variable(endpoint);
   return new IncrepError('AUTHENTICATION_FAILED', {
     what: hasNone
       ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", but none is set`
       : said,
     next: hasNone
-      ? `Write the password into ${endpoint.urlFrom ?? `${name}_URL, or set ${name}_PASSWORD (or ${name}_PASSWORD_FILE)`}, or add it to ~/.pgpass (mode 0600). If systemd has the password, export CREDENTIALS_DIRECTORY and STATE_DIR as its service sets them.`
+      ? `${passwordStep(endpoint)}, or add it to ~/.pgpass (mode 0600). If systemd has the password, export CREDENTIALS_DIRECTORY and STATE_DIR as its service sets them.`
       : withTunnel(badLogin.next(endpoint, error.message, {}), endpoint),
     cause: error,
   });
+}
+
+/** A variable works beside a URL without a password. */
+function passwordStep(endpoint: Endpoint): string {
+  const prefix = prefixOf(endpoint);
+  const variables = `set ${prefix}_PASSWORD (or ${prefix}_PASSWORD_FILE)`;
+  if (endpoint.urlFrom === undefined) return `S${variables.slice(1)}`;
+  const inUrl = `Write the password into ${endpoint.urlFrom}`;
+  return endpoint.urlFrom === `${prefix}_URL` ? `${inUrl}, or ${variables}` : inUrl;
 }
 
 interface ServerSaid {

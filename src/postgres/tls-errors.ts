@@ -5,6 +5,7 @@ import { IncrepError } from '../errors.ts';
 import { utcTime } from '../format.ts';
 import { networkFault } from '../system-fault.ts';
 import { peerCertificate } from './peer-certificate.ts';
+import { partOf, sslModePart } from './endpoint.ts';
 
 type ErrorWithCode = Error & { readonly code?: unknown };
 
@@ -51,13 +52,13 @@ async function wordsFor(
   if (error.message === NO_TLS) {
     return {
       what: `the server does not support TLS, but sslmode is "${settings.tls.mode}"`,
-      next: `Enable TLS on the server (ssl = on), or set ${variable}_SSLMODE (or "sslmode" in ${variable}_URL) to "prefer" or "disable".`,
+      next: `Enable TLS on the server (ssl = on), or set ${sslModePart(settings)} to "prefer" or "disable".`,
     };
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return {
       what: error.message,
-      next: `Set ${variable}_HOST (or the host in ${variable}_URL) to a name in the certificate, or ${variable}_SSLMODE to "verify-ca".`,
+      next: `Set ${partOf(settings, 'HOST', 'the host')} to a name in the certificate, or ${sslModePart(settings)} to "verify-ca".`,
     };
   }
   if (CHAIN.test(code)) {

@@ -54,7 +54,7 @@ const VERBS = Object.values(COMMAND_GROUPS).flat().join('|');
 const STARTED = String.raw`(?:npx |'[^'\n]+' |[^\s:"]*\/[^\s"]* )?(?:'[^'\n]*\/increp(?:\.js)?'|(?:\S*\/)?increp(?:\.js)?)(?= (?:-|(?:${VERBS})\b))`;
 
 /** The start of another command that texts name, such as `sudo chown`. */
-const OTHER = String.raw`(?:sudo )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh)`;
+const OTHER = String.raw`(?:sudo(?= -u )|(?:sudo )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh))`;
 
 /**
  * Not split across lines: a command of the shell, up to the end of the text, because its second line would be another

@@ -121,7 +121,7 @@ describe('what the source has', () => {
     const readWhole = tables.filter(({ mode }) => mode === 'full-refresh').map(({ name }) => name);
     expect(readWhole).toEqual(whole.map(({ name }) => name));
     expect(leftOut.find(({ name }) => name === 'secret')?.hint).toBe(
-      `At the source, run: GRANT SELECT ON "public"."secret" TO "${reader}"`,
+      `At the source, run: GRANT SELECT ON "public"."secret" TO "${reader}"; then add the table to tables-config.json, or run again: "increp init".`,
     );
   });
 
@@ -293,7 +293,7 @@ describe('what is written', () => {
     await mkdir(join(pair.directory, 'new', '.git'), { recursive: true });
     await writeFile(join(pair.directory, 'new', 'package.json'), '{\n  "name": "increp"\n}\n');
     const result = await init(pair, '--yes --all-tables');
-    expect(result.stdout).toMatch(/note: Git tracks tables-config\.json here.*increp -C ~\/shop init/);
+    expect(result.stdout).toMatch(/note: Git tracks tables-config\.json here[^]*increp -C ~\/shop init/);
     expect((await init(pair, '--yes --all-tables')).stdout).not.toContain('Git tracks');
   });
 

@@ -53,7 +53,7 @@ slowTest('failures are counted across an outage of the destination, and known wh
     hint: expect.stringContaining('DEST_PORT'),
   });
   expect(down.stderr).toMatch(
-    /^warning: the destination cannot be reached, so only the state directory was read\. The reason: destination .*\n {2}next: Check DEST_URL, or DEST_HOST/,
+    /^warning: the destination cannot be reached, so only the state directory was read\. The reason: destination .*\n {2}next: Check DEST_HOST/,
   );
   const failing = {
     state: 'failing',

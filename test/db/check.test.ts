@@ -426,7 +426,7 @@ test('a source role that owns its tables, or is a superuser, is told how to make
   const owner = (await check(pair)).find('SOURCE_ROLE_CAN_WRITE');
   expect(owner?.message).toBe('the source role may write to orders, some of which it owns');
   expect(owner?.action).toMatch(
-    /^At the source: CREATE ROLE increp_reader LOGIN .* GRANT SELECT ON ALL TABLES/,
+    /^At the source: CREATE ROLE increp_reader LOGIN .* GRANT SELECT ON ALL TABLES .* then change SOURCE_USERNAME and SOURCE_PASSWORD\.$/,
   );
   await pair.source.query(`ALTER ROLE ${user} SUPERUSER`);
   const { warnings, find } = await check(pair);

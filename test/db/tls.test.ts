@@ -127,7 +127,7 @@ const REFUSALS: readonly Refusal[] = [
     env: verified('verify-full'),
     code: 'TLS_FAILED',
     what: [/source localhost:\d+\/anyhow: /, 'is for db.example.com, 192.0.2.7, not for localhost'],
-    next: 'Set SOURCE_HOST (or the host in SOURCE_URL) to a name in the certificate',
+    next: 'Set SOURCE_HOST to a name in the certificate',
   },
   {
     title: 'an expired certificate',

@@ -363,6 +363,7 @@ test('a destination schema that is the source is asked for again', async () => {
   const env = { ...settled(pair), DEST_URL: pair.sourceUrl('increp'), DEST_SCHEMA: undefined };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
   await dialogue.answer('Schema of the destination tables', ENTER);
+  expect(dialogue.seen()).toContain('Source and destination are the same database.');
   await waitUntil('the advice', () =>
     dialogue.seen().includes('next: Enter another schema, or press Esc to change the connection.'),
   );
@@ -398,8 +399,8 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   const env = { ...settled(pair), SOURCE_URL: undefined };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
   await dialogue.answer('Host of the source', `postgresql://a:p@s/%x@db/shop${ENTER}`);
-  await dialogue.answer('enter the host here', `\u0015jdbc:${url}${ENTER}`);
-  await dialogue.answer('not a connection URL', `\u0015reader@db${ENTER}`);
+  await dialogue.answer('enter the host here', `jdbc:${url}${ENTER}`);
+  await dialogue.answer('not a connection URL', `reader@db${ENTER}`);
   for (const line of dialogue.seen().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   expect(dialogue.seen()).toMatch(/^└ {2}not a connection URL of the form/m);
   await dialogue.answer('This is not a host', `\u0015db:6402/shop${ENTER}`);

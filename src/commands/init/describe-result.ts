@@ -48,7 +48,9 @@ export function formatReport(
     ...reasonLines('Left out:', setup.leftOut),
     ...againLines(setup.leftOut),
     ...refusedLines(setup),
-    ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
+    ...warnings.map(
+      (warning) => `${paint('yellow', 'warning:')} ${printable(warning).replaceAll('\n', '\n  ')}`,
+    ),
     ...notes.map((note) => `${paint('dim', 'note:')} ${printable(note)}`),
   ];
   // wrapLines writes commands as the user can type them. The next command is already in that form.

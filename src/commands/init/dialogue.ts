@@ -51,6 +51,11 @@ export async function setupByAsking(
   );
   dialogue.done(destination.side.description);
   const servers = { source: source.side.identity, destination: destination.side.identity };
+  const isOneDatabase = isSameDatabase(servers.source, servers.destination);
+  if (isOneDatabase)
+    dialogue.warn(
+      'Source and destination are the same database. To change the connection, press Esc. Or enter a schema other than that of the source.',
+    );
   const askInto = (request: { readonly given: Answers; readonly refused?: string }) =>
     askSchema(
       dialogue,
@@ -84,7 +89,7 @@ export async function setupByAsking(
       writable,
       writers,
       areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
-      isOneDatabase: isSameDatabase(servers.source, servers.destination),
+      isOneDatabase,
       schemas: source.side.schemas.map(({ name }) => name),
     };
     const warnings = directionWarnings(setup);

@@ -15,6 +15,7 @@ import type { TableProposal } from '../../init/propose-options.ts';
 import type { SourceTables } from '../../init/read-tables.ts';
 import { readsFrom, type SourceStates } from '../../sync/facts/swapped-sides.ts';
 import { visitDestinationTables, type Visit } from '../../init/test-connections.ts';
+import { claimSteps } from '../../sync/facts/unclaimed.ts';
 import type { Setup } from './setup.ts';
 
 interface ExistingRequest {
@@ -180,19 +181,16 @@ function unfit(tables: ExistingTables['unfit']): Warning[] {
 function ofNobody(unclaimed: readonly UnclaimedTable[], areSwapped: boolean): Warning[] {
   const [first] = unclaimed;
   if (!first) return [];
-  const command = (name: string, flag: string) => `"increp sync ${shellWord(name)} --${flag}"`;
-  const adoptable = unclaimed.find(({ misfit }) => misfit === '');
-  const adopt = adoptable
-    ? `To keep and repair a table: ${command(adoptable.name, 'adopt')}.`
-    : `increp cannot keep and repair ${first.name} (--adopt): ${first.misfit}.`;
+  const example = unclaimed.find(({ misfit }) => misfit === '') ?? first;
   const names = unclaimed.map(({ name, rows }) => `${nameInList(name)} (${rows})`);
-  const commands = areSwapped
-    ? 'If the direction is right, see "increp help DESTINATION_NOT_OURS".'
-    : `${adopt} To load it again: ${command((adoptable ?? first).name, 'replace')}`;
+  const elsewhere = `To leave ${unclaimed.length === 1 ? 'the table as it is' : 'the tables as they are'}, ${ELSEWHERE}`;
+  const steps = areSwapped
+    ? `${elsewhere}\nIf the direction is right, see "increp help DESTINATION_NOT_OURS".`
+    : claimSteps(example, elsewhere);
   return [
     {
       what: `these destination tables have rows that increp did not write, so a sync refuses them: ${listed(names, LISTED)}`,
-      next: `${NOT_SWAPPED} To write elsewhere, ${ELSEWHERE} ${commands}`,
+      next: `${NOT_SWAPPED}\n${steps}`,
     },
   ];
 }

@@ -105,12 +105,20 @@ export async function openPrompts(
     { message, initial, fallback, validate }: TextQuestion,
     visible: (text: string) => string,
   ): Promise<string> => {
-    const answer = await answered(() =>
-      new TextPrompt({
+    const answer = await answered(() => {
+      const prompt = new TextPrompt({
         ...common,
         ...(initial !== undefined && { initialValue: initial }),
         ...(fallback !== undefined && { defaultValue: fallback }),
-        validate: (text) => validate?.((text ?? '') || (fallback ?? '')),
+        validate: (text) => {
+          const fault = validate?.((text ?? '') || (fallback ?? ''));
+          // Nobody can correct a text that is hidden, and the next paste would be added to it.
+          if (fault !== undefined && visible(prompt.userInput) !== prompt.userInput) {
+            prompt.userInput = '';
+            prompt.value = '';
+          }
+          return fault;
+        },
         render() {
           const bar = styleText('gray', clack.S_BAR);
           const head = `${bar}\n${clack.symbol(this.state)}  ${message}\n`;
@@ -124,8 +132,9 @@ export async function openPrompts(
               : (['cyan', ''] as const);
           return `${head}${styleText(color, clack.S_BAR)}  ${line}\n${styleText(color, `${clack.S_BAR_END}  ${below}`)}\n`;
         },
-      }).prompt(),
-    );
+      });
+      return prompt.prompt();
+    });
     return answer ?? '';
   };
   const mask = style.isUnicode ? '•' : '*';

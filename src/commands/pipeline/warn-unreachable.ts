@@ -18,6 +18,8 @@ interface Unread {
   readonly unreachable: IncrepError | undefined;
   readonly sourceError?: IncrepError | undefined;
   readonly historyError: IncrepError | undefined;
+  /** A later warning has its fix, which is the fix for unreadable state files too. */
+  readonly unwritable?: IncrepError | undefined;
   /** Tables about which some facts are missing. */
   readonly tables?: readonly UnreadTable[];
   /** The failures of the tables were printed. */
@@ -82,7 +84,7 @@ export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker):
 }
 
 export function warnUnreachable(
-  { isLocal, unreachable, sourceError, historyError, tables = [], hasFailures = false }: Unread,
+  { isLocal, unreachable, sourceError, historyError, unwritable, tables = [], hasFailures = false }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
@@ -110,7 +112,10 @@ export function warnUnreachable(
       same.map(({ name }) => name),
       LISTED,
     );
-    if (first) line(`warning: the status of ${names} is incomplete: `, first.problem);
+    const what = `warning: the status of ${names} is incomplete: `;
+    if (first && unwritable && first.problem.code === 'STATE_NOT_WRITABLE')
+      sayText(speaker, `${what}${first.problem.message}`);
+    else if (first) line(what, first.problem);
   }
 }
 

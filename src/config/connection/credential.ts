@@ -127,6 +127,16 @@ function ofCommand(
   });
 }
 
+/** The variable that a user changes for another password. */
+export function passwordVariable(
+  values: SettingsReading['values'],
+  prefix: ConnectionPrefix,
+): string | undefined {
+  if (values.has(`${prefix}_PASSWORD_COMMAND`)) return `${prefix}_PASSWORD_COMMAND`;
+  const password = values.get(`${prefix}_PASSWORD`);
+  return password && `${prefix}_PASSWORD${password.reread ? '_FILE' : ''}`;
+}
+
 /** The other place of a password, with its origin. */
 function otherPassword(
   { values }: SettingsReading,

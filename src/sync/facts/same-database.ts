@@ -26,7 +26,7 @@ export function ensureDifferentDatabases(
     what: `source and destination are the same: schema "${both}" of database "${a.database}" on one server`,
     next:
       both === destination.schema
-        ? 'Give DEST_URL (or DEST_HOST or DEST_DB) or DEST_SCHEMA another value. Nothing was changed.'
+        ? `Give ${destination.urlFrom ?? 'DEST_HOST, DEST_DB'} or DEST_SCHEMA another value. Nothing was changed.`
         : `Set another "dest_schema" for the tables that increp writes to "${both}". Nothing was changed.`,
   });
 }

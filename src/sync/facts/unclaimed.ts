@@ -90,7 +90,7 @@ export const notOurs = (
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
     what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it${aboutAnother(saved)}: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
-    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? stepsIfRight(name, claim) : claimSteps(name, misfit)}`,
+    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings.${unclaimed.isSourceOurs ? ` ${stepsIfRight(name, claim)}` : `\n${claimSteps({ name, rows: rowsText(unclaimed), misfit })}`}`,
   });
 
 const stepsIfRight = (name: string, claim: Claim['claim']): string =>
@@ -98,19 +98,26 @@ const stepsIfRight = (name: string, claim: Claim['claim']): string =>
     ? 'If it is right, see "increp help DESTINATION_NOT_OURS".'
     : `If it is right, run "${tableCommand('sync', name, `--${claim} --force`)}".`;
 
-/** `misfit`: why the table cannot be adopted, or empty. */
-function claimSteps(name: string, misfit: string): string {
+interface Claimable {
+  readonly name: string;
+  readonly rows: string;
+  /** Why the table cannot be adopted, or empty. */
+  readonly misfit: string;
+}
+
+/** The choices, one in each line. The last one deletes rows. */
+export function claimSteps({ name, rows, misfit }: Claimable, elsewhere = ELSEWHERE): string {
   const adopt =
     misfit === ''
-      ? `To keep it and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}".`
-      : `increp cannot keep it and repair its rows (--adopt): ${misfit}.`;
-  return `${ELSEWHERE} ${adopt} ${replaceStep(name)}`;
+      ? `To keep ${name} and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}".`
+      : `increp cannot keep ${name} and repair its rows (--adopt): ${misfit}.`;
+  return [elsewhere, adopt, replaceStep(name, rows)].join('\n');
 }
 
 const ELSEWHERE = 'To leave the table as it is, set another "dest_name".';
 
-const replaceStep = (name: string): string =>
-  `To delete its rows and load it again, run "${tableCommand('sync', name, '--replace')}".`;
+const replaceStep = (name: string, rows?: string): string =>
+  `To delete all rows of ${name}${rows === undefined ? '' : ` (${rows})`} and load it again, run "${tableCommand('sync', name, '--replace')}".`;
 
 /** Adoption does not change the shape of the table, so the table must fit. */
 export const notAdoptable = (
@@ -119,5 +126,5 @@ export const notAdoptable = (
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
     what: `${printName(destinationName)} cannot be adopted as it is: ${differences}`,
-    next: `Change the table at the destination, then repeat the command. ${ELSEWHERE} ${replaceStep(name)}`,
+    next: `Change the table at the destination, then repeat the command.\n${ELSEWHERE}\n${replaceStep(name)}`,
   });

@@ -1,5 +1,6 @@
 /** Detects a read-only destination before `sync` or `check` reads anything from the source. */
 import { IncrepError } from '../../errors.ts';
+import { partOf } from '../../postgres/endpoint.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { Servers } from './facts.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -15,7 +16,7 @@ export function writeRefusal(
   if (destination.isStandby)
     return readOnly(
       `${endpoint.address} is in recovery (a standby, or a restore), so it accepts no writes`,
-      'Set DEST_HOST (or the host in DEST_URL) to the primary. If the server is being restored, wait for the end of recovery, or promote it: SELECT pg_promote()',
+      `Set ${partOf(endpoint, 'HOST', 'the host')} to the primary. If the server is being restored, wait for the end of recovery, or promote it: SELECT pg_promote()`,
     );
   if (destination.readOnlyFrom !== null) {
     const { place, reset } = whereSet(destination.readOnlyFrom, {
@@ -53,7 +54,7 @@ function whereSet(from: string, { role, database }: { readonly role: string; rea
     case 'client':
       return {
         place: 'by the options of the connection',
-        reset: `Remove it from "options" of DEST_URL, or from PGOPTIONS.`,
+        reset: 'Remove it from "options" of the URL, or from PGOPTIONS.',
       };
     default:
       return {

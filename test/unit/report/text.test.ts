@@ -168,6 +168,7 @@ test.each([
   `Next: '/opt/my tools/node' '/opt/my tools/increp.js' -C '/srv/all pipelines/the shop' check`,
   `next: '/opt/my tools/increp' -C '/srv/all pipelines/the shop' check`,
   `next: sudo chown -R alice '/srv/all pipelines/the shop of the department'`,
+  'next: sudo -u postgres increp -C /srv/pipelines/the-shop-of-the-department/production status',
 ])('a command for a shell stays on one line: %s', (text) => {
   const lines = wrap(`Before it stand some words that fill a line. ${text}`, { width: 60 }, '    ');
   const command = text.slice(text.indexOf(': ') + 2);
