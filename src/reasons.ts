@@ -27,7 +27,8 @@ export type Difference =
     }
   | { readonly code: 'type-fields-changed'; readonly column: string; readonly type: string }
   /** The destination table, as it is and as it has to be. */
-  | { readonly code: 'column-missing'; readonly column: string }
+  /** `renamedTo`: the unknown column that may be it. */
+  | { readonly code: 'column-missing'; readonly column: string; readonly renamedTo?: string }
   | {
       readonly code: 'column-type-mismatch';
       readonly column: string;

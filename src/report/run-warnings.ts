@@ -2,6 +2,7 @@
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
+import { differencesText } from './shape-texts.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 
 /** Instead of the error, whose process and time differ from run to run. */
@@ -25,14 +26,20 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
-    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
-    if (reason.code !== 'drift' || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
+    if (reason.code !== 'drift') return UNREQUESTED[reason.code] ?? [];
     const cause = causeOf(reason.differences);
     if (cause === undefined) return [];
+    const renamed = renamedIn(reason.differences).length > 0 ? `. ${BESIDE}` : '';
+    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
+    if (cursorBefore === null) return renamed === '' ? [] : `${cause}${renamed}`;
     const removed = rowsDeleted > 0 ? ` (rows removed: ${formatCount(rowsDeleted)})` : '';
-    return `no command requested this load: ${cause}${removed}`;
+    return `no command requested this load: ${cause}${removed}${renamed}`;
   });
 };
+
+const BESIDE = 'The load added the column again, and a renamed column stays beside it with its values';
+
+const renamedIn = (differences: readonly Difference[]) => differences.filter((each) => 'renamedTo' in each);
 
 /** Undefined if only columns of the source or settings have changed. */
 function causeOf(differences: readonly Difference[]): string | undefined {
@@ -41,9 +48,9 @@ function causeOf(differences: readonly Difference[]): string | undefined {
     return recreation.movedTo === undefined
       ? 'the source table was dropped and created again'
       : `another table has its name at the source now, and the former one is ${recreation.movedTo}`;
-  return differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))
-    ? 'the destination table was altered'
-    : undefined;
+  if (!differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))) return undefined;
+  const renamed = renamedIn(differences);
+  return renamed.length === 0 ? 'the destination table was altered' : differencesText(renamed);
 }
 
 /** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */

@@ -39,7 +39,7 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
   if (renamed) return refuse(renamed);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
-  const loss = lossRefusal(now, now.source);
+  const loss = lossRefusal(now, now.source, request);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', { code: 'full-refresh-requested' });

@@ -436,6 +436,11 @@ test('a load that no command requested is a warning, with the rows that it remov
   expect(textsOf({ reasons: [recreated], cursorBefore: null })).toEqual([]);
   const dropped = { code: 'column-dropped', column: 'note' } as const;
   expect(textsOf({ reasons: [{ ...recreated, differences: [dropped] }] })).toEqual([]);
+  const renamed = { code: 'column-missing', column: 'note', renamedTo: 'remark' } as const;
+  const load = { reasons: [{ ...recreated, differences: [renamed] }] };
+  const words = 'column "note" was dropped at the destination, or renamed to "remark". The load added';
+  expect(textsOf(load)[0]).toContain(`no command requested this load: ${words}`);
+  expect(textsOf({ ...load, cursorBefore: null })[0]).toMatch(new RegExp(`^${words}`));
   const both = [...recreated.differences, dropped];
   expect(textsOf({ reasons: [{ ...recreated, differences: both }] })).toEqual([text]);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
