@@ -2,6 +2,7 @@
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
+import { reasonText } from './reasons.ts';
 import { differencesText } from './shape-texts.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 
@@ -16,7 +17,6 @@ const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
  */
 const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
   'destination-emptied': 'no command requested this load, and the table was empty until its end',
-  'destination-without-state': 'no command requested this load, and the table was missing until its end',
   'destination-dropped':
     'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
 };
@@ -26,6 +26,8 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
+    if (reason.code === 'destination-without-state' || ('keptRows' in reason && reason.keptRows))
+      return `no command requested this load: ${reasonText([reason])}. Views on the former table are not created again`;
     if (reason.code !== 'drift') return UNREQUESTED[reason.code] ?? [];
     const cause = causeOf(reason.differences);
     if (cause === undefined) return [];

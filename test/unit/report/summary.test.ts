@@ -443,6 +443,9 @@ test('a load that no command requested is a warning, with the rows that it remov
   expect(textsOf({ ...load, cursorBefore: null })[0]).toMatch(new RegExp(`^${words}`));
   const both = [...recreated.differences, dropped];
   expect(textsOf({ reasons: [{ ...recreated, differences: both }] })).toEqual([text]);
+  const kept = 'rows that only the former table kept';
+  expect(textsOf({ reasons: [{ code: 'destination-without-state', keptRows: true }] })[0]).toContain(kept);
+  expect(textsOf({ reasons: [{ code: 'destination-without-state' }] })[0]).not.toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
     'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
   ]);
