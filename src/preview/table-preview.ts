@@ -19,7 +19,7 @@ import type { ConversionPreview } from '../sync/load/preview-conversions.ts';
 import type { RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { CopiedTable } from '../sync/objects/copied-table.ts';
-import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
+import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destination.ts';
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
 import { stagingFault } from '../sync/plan/destination-refusals.ts';
@@ -230,6 +230,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
         ? [...renameAdvice(table, source), ...renamedColumnNote(table, source)]
         : []),
+      ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
       ...(plan.kind === 'refuse' ? [] : renamedTableNote(table)),
       ...wholeLoadWarning(plan),
@@ -266,6 +267,12 @@ function obstructionOf(
 
 const refusedConversion = (conversion: ConversionPreview | undefined): Obstruction | undefined =>
   conversion?.refusal && { what: conversion.refusal.message, next: conversion.refusal.next };
+
+const unfilledNote = (table: TableFacts, plan: Plan): string[] => {
+  const unfilled =
+    plan.kind === 'load' || plan.kind === 'incremental' ? unfilledColumns(table, plan.source) : undefined;
+  return unfilled ? [`${unfilled.what}. ${unfilled.next}`] : [];
+};
 
 const schemaNote = ({ destinationSchema: { exists }, destinationName: { schema } }: TableFacts): string[] =>
   exists ? [] : [`the destination has no schema "${schema}" yet, and the sync creates it`];

@@ -356,6 +356,25 @@ test('a column that was renamed at the destination: sync refuses what plan refus
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
 });
 
+test('a NOT NULL column of a user without a default is named before the sync, and by its error', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE orders ADD own int NOT NULL DEFAULT 1');
+  expect((await increp('check', pair)).stdout).not.toContain('DESTINATION_CONSTRAINT');
+  await pair.destination.query('ALTER TABLE orders ALTER own DROP DEFAULT');
+  const what = 'column "own" of public.orders at the destination is NOT NULL without a default';
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(what);
+  const stdout = (await increp('check', pair)).stdout;
+  expect(stdout).toContain('DESTINATION_CONSTRAINT');
+  await pair.source.query(`INSERT INTO orders (id, updated_at) VALUES (99, now())`);
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'CONSTRAINT_VIOLATED',
+    message: expect.stringContaining(what),
+  });
+  await pair.destination.query(/ALTER TABLE .* DROP NOT NULL;/.exec(stdout)?.[0] ?? '');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+});
+
 test('a table that is gone after a sync is no typing error: at the source, and at the destination', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

@@ -2,6 +2,7 @@
 import { IncrepError } from '../../errors.ts';
 import { hindranceText } from '../../report/shape-texts.ts';
 import { statementLines } from '../../report/text.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { carriedType, type Column } from '../../schema/columns.ts';
 import { METADATA_COLUMN_TYPES } from '../../schema/metadata-columns.ts';
 import { printName } from '../../schema/names.ts';
@@ -68,6 +69,43 @@ export function renamedColumnRefusal(now: TableFacts, source: Relation): IncrepE
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${printName(destinationName)} at the destination was altered: ${listed(renamed)}, and increp cannot load the table again: ${hindranceText(hindrance)}`,
     next: `${renamedColumnNote(now, source).join(' ')}\nIf it was dropped, add it again with the values that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".`,
+  });
+}
+
+interface Unfilled {
+  /** A sentence without its end. */
+  readonly what: string;
+  readonly next: string;
+}
+
+/** NOT NULL columns of a user without a default. Only a trigger could give inserted rows a value for them. */
+export function unfilledColumns(now: TableFacts, source: Relation): Unfilled | undefined {
+  const { destination, destinationName } = now;
+  const unfilled = foreignColumns(now, source)
+    .filter(({ name, isNotNull }) => isNotNull && destination?.demandedColumns.includes(name) === true)
+    .map(({ name }) => name);
+  const [first] = unfilled;
+  if (first === undefined || destination?.hasRowTriggers === true) return undefined;
+  const names = unfilled.map((name) => `"${name}"`).join(', ');
+  const [noun, have] = unfilled.length === 1 ? ['column', 'is'] : ['columns', 'are'];
+  const drops = unfilled.map((name) => `ALTER ${ident(name)} DROP NOT NULL`).join(', ');
+  return {
+    what: `${noun} ${names} of ${printName(destinationName)} at the destination ${have} NOT NULL without a default, and the source has no values for ${unfilled.length === 1 ? 'it' : 'them'}, so no row can be inserted`,
+    next: `Give ${unfilled.length === 1 ? 'the column a default' : 'each column a default'}, or allow NULL. At the destination, run:${statementLines([`ALTER TABLE ${qualified(destinationName)} ${drops}`])}`,
+  };
+}
+
+/** Undefined for any other error. */
+export function unfilledRefusal(now: TableFacts, source: Relation, error: unknown): IncrepError | undefined {
+  const cause = error instanceof IncrepError ? error.cause : error;
+  const unfilled = unfilledColumns(now, source);
+  const isNull = cause instanceof Error && 'code' in cause && cause.code === SQLSTATE.notNullViolation;
+  if (!isNull || !unfilled) return undefined;
+  return new IncrepError('CONSTRAINT_VIOLATED', {
+    ...unfilled,
+    next: `Nothing was changed. ${unfilled.next}`,
+    sqlstate: SQLSTATE.notNullViolation,
+    cause: error,
   });
 }
 
