@@ -5,9 +5,11 @@
 import type { ConflictCounts } from './conflicts.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ObjectChange, Reason } from './reasons.ts';
+import type { WarningEvent } from './schema/standing-warnings.ts';
 
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
+export type EventWarnings = Readonly<Partial<Record<WarningEvent, readonly string[] | undefined>>>;
 export type Phase =
   | 'lock'
   | 'fence'
@@ -89,6 +91,8 @@ export interface TableOutcome extends RowCounts {
   readonly areDeletesDone?: true;
   /** Rows of the source that were compared in addition to the window, for example after a failover. */
   readonly rowsCompared?: number;
+  /** The warnings that tell of an event, such as a failover, and not of a condition that lasts. */
+  readonly eventWarnings?: EventWarnings;
   /** Why the destination table has rows that are gone from the source, if the settings leave them there. */
   readonly lostRows?: string;
   /** The run read all rows of the source, and no two have the same unique key. */

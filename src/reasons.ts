@@ -27,7 +27,8 @@ export type Difference =
     }
   | { readonly code: 'type-fields-changed'; readonly column: string; readonly type: string }
   /** The destination table, as it is and as it has to be. */
-  | { readonly code: 'column-missing'; readonly column: string }
+  /** `renamedTo`: the unknown column that may be it. */
+  | { readonly code: 'column-missing'; readonly column: string; readonly renamedTo?: string }
   | {
       readonly code: 'column-type-mismatch';
       readonly column: string;
@@ -229,13 +230,18 @@ export type ObjectChange = NamedObject &
     | { readonly change: 'deferred' }
   );
 
+interface MissingTable {
+  /** Whether the former destination table may have kept rows that the source no longer has. */
+  readonly keptRows?: true;
+}
+
 /** Why there is no cursor to continue from. */
 export type NoCursor =
   | { readonly code: 'cursor-unknown' }
   /** RFC 3339. */
   | { readonly code: 'was-reset'; readonly at: string; readonly ageSeconds?: number }
   | { readonly code: 'state-file-of-another-table'; readonly table: string }
-  | { readonly code: 'state-file-of-another-database'; readonly database: string }
+  | ({ readonly code: 'state-file-of-another-database'; readonly database: string } & MissingTable)
   | { readonly code: 'state-file-unusable'; readonly message: string };
 
 /** What the plan does about a difference of shape. */
@@ -253,8 +259,8 @@ export type Reason =
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
   /** It was there at the last sync. `renamedTo`: the names of tables that may be it. */
-  | { readonly code: 'destination-dropped'; readonly renamedTo?: string }
-  | { readonly code: 'destination-without-state' }
+  | ({ readonly code: 'destination-dropped'; readonly renamedTo?: string } & MissingTable)
+  | ({ readonly code: 'destination-without-state' } & MissingTable)
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */
   | { readonly code: 'full-refresh-mode'; readonly unless?: 'transaction-ids' | 'digest' }

@@ -196,6 +196,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'Some destination tables hold rows that the source cannot provide again: every version of a row, rows of other pipelines, their own rows, or deleted rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',
     causes: [
       'A column was added, dropped or renamed at the source, or its type changed.',
+      'A column of the destination table was renamed or dropped there.',
       'The table keeps deleted rows (`"deletes": "keep"` or `"soft"`), and their values or their key would not survive the change.',
       '`replication_key`, `unique_cols`, `mode`, `metadata_columns` or the selected rows and columns changed in the settings.',
     ],

@@ -3,6 +3,7 @@ import { listed } from '../format.ts';
 import { printName } from '../schema/names.ts';
 import { copyKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { unfilledColumns } from '../sync/plan/altered-destination.ts';
 import { warning, type Finding } from './finding.ts';
 
 /** The number of indexes that a message names. */
@@ -26,6 +27,7 @@ interface CheckedTables {
 export const constraintFindings = (table: TableFacts, tables: CheckedTables): Finding[] => [
   ...(table.settings.deletes === 'keep' ? keptFindings(table, tables.byOid) : []),
   ...uniqueFindings(table),
+  ...unfilledFindings(table),
   ...foreignKeyFindings(table, tables),
 ];
 
@@ -46,6 +48,13 @@ function uniqueFindings({ settings, source, destination }: TableFacts): Finding[
       'Two source rows with the same value would stop the sync of the table. Create the unique index at the source too, or drop it at the destination.',
     ),
   ];
+}
+
+function unfilledFindings(table: TableFacts): Finding[] {
+  const unfilled = table.source && unfilledColumns(table, table.source);
+  return unfilled
+    ? [warning('DESTINATION_CONSTRAINT', table.settings.name, unfilled.what, unfilled.next)]
+    : [];
 }
 
 /** Rows that are gone from the source keep their unique values and their references. */

@@ -14,6 +14,7 @@ import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import { NOT_OURS, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
+import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
 import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
 import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
@@ -132,7 +133,10 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             'DRIFT',
             name,
             reasonText(plan.reasons),
-            'The next sync loads the table again, unless an error of this table says why not.',
+            [
+              ...renamedColumnNote(table, plan.source),
+              'The next sync loads the table again, unless an error of this table says why not.',
+            ].join('\n'),
           ),
         ]
       : []),

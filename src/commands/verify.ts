@@ -37,7 +37,7 @@ import type { NotedComparison } from '../schema/known-differences.ts';
 import { cursorBefore } from '../sync/run/table-outcome.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
-import { isBeforeReset, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, plannedSince, type RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface VerifyOptions extends GlobalOptions {
@@ -147,7 +147,11 @@ async function compareTables(
           ? judged
           : {
               ...judged,
-              lastFailure: { ...agedFailure(failed), ...limitStep(judged.verified, failed), run: failed },
+              lastFailure: {
+                ...agedFailure(failed, plannedSince(table)),
+                ...limitStep(judged.verified, failed),
+                run: failed,
+              },
             };
       verdicts.push(verdict);
       compared.push(...comparedIn(verdict, recordName, known ? cursorBefore(known) : null));

@@ -86,6 +86,7 @@ const relationRow = z
     bytes: z.number().nullable(),
     columns: z.array(columnRow),
     unreadableColumns: names,
+    demandedColumns: names,
     uniqueKeys: z.array(z.object({ index: z.string(), columns: names })),
     indexedColumns: names,
     ownedSequences: z.array(z.object({ schema: z.string(), table: z.string() })),

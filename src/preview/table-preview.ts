@@ -19,6 +19,7 @@ import type { ConversionPreview } from '../sync/load/preview-conversions.ts';
 import type { RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { CopiedTable } from '../sync/objects/copied-table.ts';
+import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destination.ts';
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
 import { stagingFault } from '../sync/plan/destination-refusals.ts';
@@ -227,10 +228,11 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         ? partitionsGone(table).map((reason) => reasonText([reason]))
         : []),
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
-        ? renameAdvice(table, source)
+        ? [...renameAdvice(table, source), ...renamedColumnNote(table, source)]
         : []),
+      ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
-      ...renamedTableNote(table),
+      ...(plan.kind === 'refuse' ? [] : renamedTableNote(table)),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...(plan.kind === 'refuse' ? [] : schemaNote(table)),
@@ -265,6 +267,12 @@ function obstructionOf(
 
 const refusedConversion = (conversion: ConversionPreview | undefined): Obstruction | undefined =>
   conversion?.refusal && { what: conversion.refusal.message, next: conversion.refusal.next };
+
+const unfilledNote = (table: TableFacts, plan: Plan): string[] => {
+  const unfilled =
+    plan.kind === 'load' || plan.kind === 'incremental' ? unfilledColumns(table, plan.source) : undefined;
+  return unfilled ? [`${unfilled.what}. ${unfilled.next}`] : [];
+};
 
 const schemaNote = ({ destinationSchema: { exists }, destinationName: { schema } }: TableFacts): string[] =>
   exists ? [] : [`the destination has no schema "${schema}" yet, and the sync creates it`];

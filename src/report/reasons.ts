@@ -140,18 +140,21 @@ function partitionNames(count: number, names: readonly string[]): string {
   return ` (${listedNames(names, LISTED)}${others})`;
 }
 
+const withoutKept = (keptRows: true | undefined): string =>
+  keptRows ? '; the source cannot give again the rows that only the former table kept' : '';
+
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,
   disabled: () => 'it is disabled in tables-config.json',
   'no-destination-table': () => 'there is no destination table yet',
   'empty-destination': () =>
     'increp did not create the destination table, but it is empty, so it gets the columns and rows of the source',
-  'destination-dropped': ({ renamedTo }) =>
+  'destination-dropped': ({ renamedTo, keptRows }) =>
     renamedTo === undefined
-      ? 'the destination table was dropped'
+      ? `the destination table was dropped${withoutKept(keptRows)}`
       : `the destination table was dropped, or renamed to ${renamedTo}, with the same columns`,
-  'destination-without-state': () =>
-    'the destination has neither the table nor its state: both were dropped, or DEST_URL or DEST_DB names another database',
+  'destination-without-state': ({ keptRows }) =>
+    `the destination has neither the table nor its state: both were dropped, or DEST_URL or DEST_DB names another database${withoutKept(keptRows)}`,
   'full-refresh-requested': () => 'a full refresh was requested',
   'full-refresh-mode': ({ unless }) =>
     `mode is full-refresh, so each sync loads the table again${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,
@@ -162,8 +165,8 @@ const REASONS: Texts<Reason> = {
   'cursor-unknown': () => 'no cursor is known',
   'was-reset': ({ at, ageSeconds }) =>
     ageSeconds === undefined ? `it was reset at ${utcTime(at)}` : `it was reset ${formatAge(ageSeconds)} ago`,
-  'state-file-of-another-database': ({ database }) =>
-    `the state file belongs to another destination: the database "${database}" of another name or server, or before it was created again`,
+  'state-file-of-another-database': ({ database, keptRows }) =>
+    `the state file belongs to another destination: the database "${database}" of another name or server, or before it was created again${withoutKept(keptRows)}`,
   'state-file-of-another-table': ({ table }) => `the state file belongs to ${table}`,
   'state-file-unusable': ({ message }) => `its state file cannot be used (${message})`,
   'legacy-cursor-unfit': ({ keyType }) =>

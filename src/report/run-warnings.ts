@@ -2,7 +2,9 @@
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
-import { SOURCE_REPLACED, type CurrentWarning, type WarningEvent } from '../schema/standing-warnings.ts';
+import { reasonText } from './reasons.ts';
+import { differencesText } from './shape-texts.ts';
+import type { CurrentWarning, WarningEvent } from '../schema/standing-warnings.ts';
 
 /** Instead of the error, whose process and time differ from run to run. */
 const HELD = 'another run holds the table';
@@ -15,7 +17,6 @@ const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
  */
 const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
   'destination-emptied': 'no command requested this load, and the table was empty until its end',
-  'destination-without-state': 'no command requested this load, and the table was missing until its end',
   'destination-dropped':
     'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
 };
@@ -25,14 +26,22 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
-    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
-    if (reason.code !== 'drift' || cursorBefore === null) return UNREQUESTED[reason.code] ?? [];
+    if (reason.code === 'destination-without-state' || ('keptRows' in reason && reason.keptRows))
+      return `no command requested this load: ${reasonText([reason])}. Views on the former table are not created again`;
+    if (reason.code !== 'drift') return UNREQUESTED[reason.code] ?? [];
     const cause = causeOf(reason.differences);
     if (cause === undefined) return [];
+    const renamed = renamedIn(reason.differences).length > 0 ? `. ${BESIDE}` : '';
+    // A table without a cursor, in mode full-refresh, is loaded at each sync anyway.
+    if (cursorBefore === null) return renamed === '' ? [] : `${cause}${renamed}`;
     const removed = rowsDeleted > 0 ? ` (rows removed: ${formatCount(rowsDeleted)})` : '';
-    return `no command requested this load: ${cause}${removed}`;
+    return `no command requested this load: ${cause}${removed}${renamed}`;
   });
 };
+
+const BESIDE = 'The load added the column again, and a renamed column stays beside it with its values';
+
+const renamedIn = (differences: readonly Difference[]) => differences.filter((each) => 'renamedTo' in each);
 
 /** Undefined if only columns of the source or settings have changed. */
 function causeOf(differences: readonly Difference[]): string | undefined {
@@ -41,21 +50,17 @@ function causeOf(differences: readonly Difference[]): string | undefined {
     return recreation.movedTo === undefined
       ? 'the source table was dropped and created again'
       : `another table has its name at the source now, and the former one is ${recreation.movedTo}`;
-  return differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))
-    ? 'the destination table was altered'
-    : undefined;
+  if (!differences.every(({ code }) => ONLY_AT_DESTINATION.includes(code))) return undefined;
+  const renamed = renamedIn(differences);
+  return renamed.length === 0 ? 'the destination table was altered' : differencesText(renamed);
 }
 
-/** How warnings about loads that no command requested begin. */
-const UNREQUESTED_STARTS = ['no command requested this load', UNREQUESTED['destination-dropped'] ?? ''];
-
-/** The largest key or the clock of the source went back, or partitions are gone. */
-const REPEATED =
-  / went back from | was the largest before, | was set back | detached or dropped at the source/;
-
-function eventIn(text: string): WarningEvent | undefined {
-  if ([SOURCE_REPLACED, ...UNREQUESTED_STARTS].some((start) => text.startsWith(start))) return 'single';
-  return REPEATED.test(text) ? 'repeated' : undefined;
+function eventIn(
+  { eventWarnings: { single = [], repeated = [] } = {} }: TableOutcome,
+  text: string,
+): WarningEvent | undefined {
+  if (single.includes(text)) return 'single';
+  return repeated.includes(text) ? 'repeated' : undefined;
 }
 
 /** The warnings of a run and of its tables. A table that another run holds is one, because a first load can take hours. */
@@ -63,7 +68,7 @@ export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWa
   ...warnings.map((text) => ({ table: null, text })),
   ...tables.flatMap((table) =>
     [...table.warnings, ...(isHeld(table) ? [HELD] : [])].map((text) => ({
-      ...{ table: labelOf(table), text, event: eventIn(text) },
+      ...{ table: labelOf(table), text, event: eventIn(table, text) },
     })),
   ),
 ];
@@ -71,10 +76,15 @@ export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWa
 /** For a run whose ordinary results nobody sees. */
 export const withUnrequestedLoads = (summary: RunSummary): RunSummary => ({
   ...summary,
-  tables: summary.tables.map((table) => ({
-    ...table,
-    warnings: [...table.warnings, ...unrequestedLoad(table)],
-  })),
+  tables: summary.tables.map((table) => {
+    const loads = unrequestedLoad(table);
+    const { single = [], repeated } = table.eventWarnings ?? {};
+    return {
+      ...table,
+      warnings: [...table.warnings, ...loads],
+      eventWarnings: { single: [...single, ...loads], repeated },
+    };
+  }),
 });
 
 /** The same run with these warnings alone. */

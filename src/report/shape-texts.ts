@@ -45,7 +45,10 @@ const DIFFERENCES: Texts<Difference> = {
     `type ${type} of column "${column}" no longer has ${listed(parts.map(partText))}`,
   'type-fields-changed': ({ column, type }) =>
     `type ${type} of column "${column}" has other fields than before`,
-  'column-missing': ({ column }) => `column "${column}" is missing at the destination`,
+  'column-missing': ({ column, renamedTo }) =>
+    renamedTo === undefined
+      ? `column "${column}" is missing at the destination`
+      : `column "${column}" was dropped at the destination, or renamed to "${renamedTo}"`,
   'column-type-mismatch': ({ column, type, wanted }) =>
     `column "${column}" is ${type} at the destination and must be ${wanted}`,
   'column-not-null': ({ column }) =>
@@ -73,11 +76,11 @@ export const differencesText = (differences: readonly Difference[]): string =>
   differences.map(differenceText).join('; ');
 
 const HINDRANCES: Texts<ReloadHindrance> = {
-  'holds-versions': () => 'it holds versions of rows that the source no longer has',
+  'holds-versions': () => 'it may hold versions of rows that the source no longer has',
   'holds-rows-of-pipelines': () => 'it may hold rows of other pipelines',
   'holds-own-rows': () => 'it may hold rows that exist only at the destination',
   'holds-merged-values': () => 'it holds merged values, which the source does not have',
-  'holds-deleted-rows': () => 'it keeps rows that the source no longer has',
+  'holds-deleted-rows': () => 'it may hold rows that the source no longer has',
 };
 
 export const hindranceText = (hindrance: ReloadHindrance): string => textFor(HINDRANCES, hindrance);

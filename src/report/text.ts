@@ -195,6 +195,10 @@ const wordsOf = (line: string, width: number): readonly string[] =>
     word.includes('[') && displayWidth(word.trimStart()) > width ? (word.match(/\s*\S+/g) ?? []) : [word],
   );
 
+/** Statements after a colon, on lines of their own. The text can continue after them. */
+export const statementLines = (statements: readonly string[]): string =>
+  `\n${statements.map((statement) => `  ${statement};`).join('\n')}`;
+
 export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }

@@ -60,6 +60,8 @@ export interface Relation {
   readonly canSelectTable: boolean;
   /** Columns that the role of increp may not read. */
   readonly unreadableColumns: readonly string[];
+  /** NOT NULL columns without a default. Each inserted row needs a value for them. */
+  readonly demandedColumns: readonly string[];
   /** Whether row-level security hides rows from the role of increp. */
   readonly filtersRows: boolean;
   /** Null unless the table is partitioned. */
@@ -189,6 +191,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   canSelectTable: false,
   owner: '',
   unreadableColumns: [],
+  demandedColumns: [],
   filtersRows: false,
   partitions: null,
   files: [],

@@ -36,9 +36,6 @@ export interface CurrentWarning {
  */
 export type WarningEvent = 'single' | 'repeated';
 
-/** How the warning about a source that was replaced begins. */
-export const SOURCE_REPLACED = 'the source was replaced since the last sync';
-
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 

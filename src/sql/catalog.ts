@@ -180,13 +180,15 @@ export const describeRelationsNamed = (tables: readonly TableName[]): string => 
          (SELECT coalesce(json_agg(DISTINCT k.confrelid::text), '[]') FROM pg_constraint k
           WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
          storage.rows AS "estimatedRows", storage.bytes,
-         cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
+         cols.columns, cols."unreadableColumns", cols."demandedColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
   FROM ${WANTED(tables)}
   CROSS JOIN (SELECT ${EXTENSION_CATALOGS}) extensions ${NAMED}
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(${COLUMN} ORDER BY a.attnum), '[]') AS columns,
            coalesce(json_agg(a.attname ORDER BY a.attnum) FILTER (
-             WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
+             WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns",
+           coalesce(json_agg(a.attname ORDER BY a.attnum) FILTER (
+             WHERE a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND t.typdefault IS NULL), '[]') AS "demandedColumns"
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) cols

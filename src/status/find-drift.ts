@@ -8,6 +8,7 @@ import { gatherGroups } from '../sync/facts/gather-groups.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
 import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
+import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
@@ -99,8 +100,9 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
       what: reasonText(plan.reasons),
       next: [
         ...renamedTableNote(table),
+        ...(table.source ? renamedColumnNote(table, table.source) : []),
         `The next "increp sync" loads the table again.${limitNote(table)}`,
-      ].join('. '),
+      ].join('\n'),
       isRefused: false,
     };
   if (plan.kind === 'incremental' && plan.evolution)

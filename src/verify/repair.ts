@@ -14,6 +14,7 @@ import { addMetadataColumns } from '../sync/write/add-metadata-columns.ts';
 import { addMissingLabels } from '../sync/write/create-types.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import { comparableTable, recordIn, withSettledSides } from './verify.ts';
+import { unfilledRefusal } from '../sync/plan/altered-destination.ts';
 import { foreignKeyRefusal, violationOf } from '../sync/write/violations.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { applyDifferences } from '../sync/compare/apply-differences.ts';
@@ -97,6 +98,7 @@ async function namingConstraints<T>(facts: TableFacts, write: () => Promise<T>):
     return await write();
   } catch (error) {
     const violation = violationOf(error);
-    throw violation?.kind === 'foreign key' ? foreignKeyRefusal(facts, violation, undefined) : error;
+    if (violation?.kind === 'foreign key') throw foreignKeyRefusal(facts, violation, undefined);
+    throw (facts.source && unfilledRefusal(facts, facts.source, error)) ?? error;
   }
 }

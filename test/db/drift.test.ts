@@ -302,7 +302,7 @@ test('a destination table that was renamed is named, and continues when it is re
   await pair.destination.query('ALTER TABLE orders RENAME TO "Former"');
   const stdout = (await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ');
   expect(stdout).toContain('the destination table was dropped, or renamed to public.Former');
-  const [statement = ''] = /ALTER TABLE "public"."Former" RENAME TO "orders"/.exec(stdout) ?? [];
+  const [statement = ''] = /ALTER TABLE "public"."Former" RENAME TO "orders";/.exec(stdout) ?? [];
   await pair.destination.query(statement);
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
   await pair.destination.query('ALTER TABLE orders RENAME TO "Former"');
@@ -332,11 +332,47 @@ test('a table that may hold rows of its own under another name is not loaded aga
     ),
   });
   await pair.destination.query('ALTER TABLE kept RENAME TO orders');
+  expect((await increp('verify', pair)).stdout).toMatch(
+    /the cause no longer applies, so the next sync continues/,
+  );
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
   await pair.destination.query('DROP TABLE orders');
   expect((await sync(pair, '--full-refresh')).table()).toMatchObject({ rows_inserted: 9 });
   await pair.destination.query('DROP TABLE orders, former');
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 9 });
+});
+
+test('a column that was renamed at the destination: sync refuses what plan refuses, and continues after the rename back', async () => {
+  await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'keep' }] });
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE orders RENAME note TO remark');
+  const stdout = (await increp('plan', pair)).stdout;
+  const [statement = ''] = /ALTER TABLE .*;/.exec(stdout) ?? [];
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'SCHEMA_CHANGE_REFUSED',
+    hint: expect.stringContaining(statement),
+  });
+  await pair.destination.query(statement);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+});
+
+test('a NOT NULL column of a user without a default is named before the sync, and by its error', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE orders ADD own int NOT NULL DEFAULT 1');
+  expect((await increp('check', pair)).stdout).not.toContain('DESTINATION_CONSTRAINT');
+  await pair.destination.query('ALTER TABLE orders ALTER own DROP DEFAULT');
+  const what = 'column "own" of public.orders at the destination is NOT NULL without a default';
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(what);
+  const stdout = (await increp('check', pair)).stdout;
+  expect(stdout).toContain('DESTINATION_CONSTRAINT');
+  await pair.source.query(`INSERT INTO orders (id, updated_at) VALUES (99, now())`);
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'CONSTRAINT_VIOLATED',
+    message: expect.stringContaining(what),
+  });
+  await pair.destination.query(/ALTER TABLE .* DROP NOT NULL;/.exec(stdout)?.[0] ?? '');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
 });
 
 test('a table that is gone after a sync is no typing error: at the source, and at the destination', async () => {

@@ -317,7 +317,9 @@ test('the failure of the last sync is printed below rows that are equal as of th
   await pair.source.query('ALTER TABLE orders RENAME TO gone');
   await increp('sync', pair);
   await pair.source.query('ALTER TABLE gone RENAME TO orders');
-  expect((await increp('verify', pair)).stdout).toContain('the cause may be fixed since (TABLE_NOT_FOUND)');
+  expect((await increp('verify', pair)).stdout).toContain(
+    'the cause no longer applies, so the next sync continues (TABLE_NOT_FOUND)',
+  );
 });
 
 test('rows that a trigger of the destination discards are found, and a repair says why it has no effect', async () => {

@@ -5,6 +5,7 @@ import { tableCommand } from '../../shell-word.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { askAll } from '../../postgres/catalog-question.ts';
 import { isSameTable, printName, type TableName } from '../../schema/names.ts';
+import { statementLines } from '../../report/text.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import { PLAINLY } from '../../schema/state-record.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
@@ -86,19 +87,19 @@ interface Renamed {
 export function renamedTableNote({ renamedTo, destinationName, settings }: Renamed): string[] {
   const [first, ...others] = renamedTo;
   if (!first) return [];
-  const compare = `Then compare it: ${tableCommand('verify', settings.name)}`;
+  const compare = `Then compare it: "${tableCommand('verify', settings.name)}".`;
   return others.length > 0
     ? [
         `If one of these tables is the former destination table, rename it back to ${printName(destinationName)} before the next sync. ${compare}`,
       ]
     : [
-        `If ${printName(first)} is the former destination table, rename it back before the next sync. At the destination, run: ${renamedBack(first, destinationName)}. ${compare}`,
+        `If ${printName(first)} is the former destination table, rename it back before the next sync. At the destination, run:${statementLines(renamedBack(first, destinationName))}\n${compare}`,
       ];
 }
 
-function renamedBack(renamedTo: TableName, destinationName: TableName): string {
+function renamedBack(renamedTo: TableName, destinationName: TableName): string[] {
   const moved = { ...renamedTo, schema: destinationName.schema };
-  const statements = [
+  return [
     ...(renamedTo.schema === destinationName.schema
       ? []
       : [`ALTER TABLE ${qualified(renamedTo)} SET SCHEMA ${ident(destinationName.schema)}`]),
@@ -106,7 +107,6 @@ function renamedBack(renamedTo: TableName, destinationName: TableName): string {
       ? []
       : [`ALTER TABLE ${qualified(moved)} RENAME TO ${ident(destinationName.table)}`]),
   ];
-  return statements.join('; ');
 }
 
 export const renamedNames = ({ renamedTo }: Pick<Renamed, 'renamedTo'>): string =>

@@ -7,7 +7,6 @@ import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';
-import { SOURCE_REPLACED } from '../../schema/standing-warnings.ts';
 import {
   isSameInstance,
   recordedWriting,
@@ -240,7 +239,9 @@ export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: Raised
   const left = !findsDeleted(facts.settings)
     ? '; the destination table may keep rows that only the former source had, and to see them, run "increp verify"'
     : '';
-  return [`${SOURCE_REPLACED} (a failover to another timeline, or a restore): ${done}${left}`];
+  return [
+    `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,
+  ];
 }
 
 function deletesAfter(

@@ -76,6 +76,13 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   // Otherwise a comparison removes the rows that are gone, or the settings keep them.
   const lost = partitionsGone(facts);
   const isAlarm = facts.settings.deletes === 'ignore';
+  const eventWarnings = {
+    single: replacedWarning(facts, plan, fence),
+    repeated: [
+      ...(isAlarm ? [...back, ...lost].map((reason) => reasonText([reason])) : []),
+      ...shiftSince(facts, plan, fence).warnings,
+    ],
+  };
   return {
     loader: undefined,
     reasons: [
@@ -89,14 +96,13 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       ...warnings,
       ...(evolved?.warnings ?? []),
       ...untaken,
-      ...(isAlarm ? back.map((reason) => reasonText([reason])) : []),
       ...olderWarning(older, facts.settings),
-      ...(isAlarm ? lost.map((reason) => reasonText([reason])) : []),
       ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),
-      ...shiftSince(facts, plan, fence).warnings,
-      ...replacedWarning(facts, plan, fence),
+      ...eventWarnings.repeated,
+      ...eventWarnings.single,
     ],
+    eventWarnings,
     ...countsOf(
       { ...counts, deleted: (logged?.deleted ?? 0) + (removal?.deleted ?? 0) },
       copied.rows + fetched - older,

@@ -10,7 +10,7 @@ import { adopt, adoptionMisfit, incremental, load } from './build-plan.ts';
 import { driftRefusal } from './drift-refusal.ts';
 import { driftOf, settingsDrift } from './table-drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { shapeHindrance } from './reload-guard.ts';
+import { reloadHindrance, shapeHindrance } from './reload-guard.ts';
 import { lossRefusal, renamedRefusal } from './reload-refusals.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
@@ -39,7 +39,7 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
   if (renamed) return refuse(renamed);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
-  const loss = lossRefusal(now, now.source);
+  const loss = lossRefusal(now, now.source, request);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', { code: 'full-refresh-requested' });
@@ -58,16 +58,22 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   return incremental(now, now.source, request);
 }
 
-function withoutDestination({ saved, renamedTo }: Pick<TableFacts, 'saved' | 'renamedTo'>): Reason {
+function withoutDestination({
+  saved,
+  renamedTo,
+  settings,
+}: Pick<TableFacts, 'saved' | 'renamedTo' | 'settings'>): Reason {
+  const former = reloadHindrance(settings) ? ({ keptRows: true } as const) : {};
   if (saved.kind === 'record')
     return saved.isFromFile
-      ? { code: 'destination-without-state' }
+      ? { code: 'destination-without-state', ...former }
       : {
           code: 'destination-dropped',
+          ...former,
           ...(renamedTo.length > 0 && { renamedTo: renamedNames({ renamedTo }) }),
         };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
-    ? saved.why
+    ? { ...saved.why, ...former }
     : { code: 'no-destination-table' };
 }
 

@@ -15,10 +15,16 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { renamedNames, renamedTableNote } from '../facts/renamed-tables.ts';
 import { formerColumns } from '../facts/saved-state.ts';
+import { lostKeyRefusal, renamedColumnRefusal } from './altered-destination.ts';
+import type { PlanRequest } from './plan.ts';
 import { blockingKeys, reloadHindrance, shapeHindrance } from './reload-guard.ts';
 
 /** The first reason why the plan would lose rows of the destination table. */
-export function lossRefusal(now: TableFacts, source: Relation): IncrepError | undefined {
+export function lossRefusal(
+  now: TableFacts,
+  source: Relation,
+  { isFullRefresh }: Pick<PlanRequest, 'isFullRefresh'>,
+): IncrepError | undefined {
   const { destination, saved, settings } = now;
   if (!destination) return undefined;
   const record = saved.kind === 'record' ? saved.record : undefined;
@@ -27,12 +33,14 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
     historyRefusal(now, destination, record) ??
     othersRefusal(now) ??
     metadataColumnRefusal(now, destination) ??
+    (isFullRefresh ? undefined : renamedColumnRefusal(now, source)) ??
     (hindrance &&
       (identityRefusal(now, record, hindrance) ??
         keyColumnRefusal(now, source, destination) ??
         (shapeHindrance(settings) && shapeRefusal(now, source, { destination, hindrance })) ??
         indexRefusal(now))) ??
-    returnedColumnRefusal(now, source, destination)
+    returnedColumnRefusal(now, source, destination) ??
+    lostKeyRefusal(now, source)
   );
 }
 
@@ -43,7 +51,7 @@ export function renamedRefusal(now: TableFacts): IncrepError | undefined {
   if (destination || renamedTo.length === 0 || !hindrance) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${printName(destinationName)} at the destination was dropped, or renamed to ${renamedNames(now)}, with the same columns, and increp cannot load it again: ${hindranceText(hindrance)}`,
-    next: `${renamedTableNote(now).join(' ')}. If it was dropped, load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".`,
+    next: `${renamedTableNote(now).join(' ')} If it was dropped, load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".`,
   });
 }
 

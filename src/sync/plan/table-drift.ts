@@ -7,14 +7,16 @@ import { selectionDrift, without } from '../../schema/selection-drift.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { renamedAtDestination } from './altered-destination.ts';
 
 /** Every difference between the destination table and what source and settings ask for. */
-export function driftOf(
-  { settings, saved, natives, sourceChanges }: TableFacts,
-  source: Relation,
-  destination: Relation,
-): Difference[] {
-  const fromDestination = destinationDrift(source.columns, destination.columns, natives);
+export function driftOf(facts: TableFacts, source: Relation, destination: Relation): Difference[] {
+  const { settings, saved, natives, sourceChanges } = facts;
+  const renamed = renamedAtDestination(facts, source);
+  const fromDestination = destinationDrift(source.columns, destination.columns, natives).map((each) => {
+    const to = each.code === 'column-missing' && renamed.find(({ from }) => from === each.column)?.to;
+    return to ? { ...each, renamedTo: to } : each;
+  });
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
   const selected = selectionDrift(record.selection, settings.selection, record.shape, shapeOf(source));

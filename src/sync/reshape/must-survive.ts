@@ -30,17 +30,18 @@ export async function mustSurvive(
   table: TableName,
   what: string,
   sql: Statement,
+  next?: string,
 ): Promise<void> {
   try {
     await queryPinnedFirst(client, sql);
   } catch (error) {
-    throw refusalFrom(error, table, what);
+    throw refusalFrom(error, table, what, next);
   }
 }
 
 /** Turns a refusal of the server into DEPENDENT_OBJECTS that names `what`; returns any other error unchanged. */
-export const refusalFrom = (error: unknown, table: TableName, what: string): unknown =>
-  isRefusal(error) ? unsurvivable(table, `${what}: ${wordsOf(error)}`, error) : error;
+export const refusalFrom = (error: unknown, table: TableName, what: string, next?: string): unknown =>
+  isRefusal(error) ? unsurvivable(table, `${what}: ${wordsOf(error)}`, next, error) : error;
 
 /** The suffix of an old relation while the new relation has its name. */
 export const ASIDE = '_increp_old';
@@ -51,10 +52,23 @@ function wordsOf(error: ServerError): string {
   return `${error.message}${detail}${hintText(raisedHint(error))}`.replaceAll(ASIDE, '');
 }
 
-export const unsurvivable = (table: TableName, what: string, cause?: Error): IncrepError =>
+/** Nothing could fill the columns, so they are not created again. */
+export const SAVE_COLUMNS =
+  'If somebody needs the values, copy them with the keys of their rows to another table. Then drop the column of the destination table, and run "increp sync".';
+
+const SAVE_OBJECT =
+  'Save the definition of the object and drop the object. Then run "increp sync". Then create the object again.';
+
+/** @param next what to do if the object has no definition of its own */
+export const unsurvivable = (
+  table: TableName,
+  what: string,
+  next = SAVE_OBJECT,
+  cause?: Error,
+): IncrepError =>
   new IncrepError('DEPENDENT_OBJECTS', {
     what: `${printName(table)} needs a new shape, and this would not survive the change: ${what}`,
-    next: 'The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync". Then create the object again.',
+    next: `The old table stays in use. ${next}`,
     ...(isRefusal(cause) && { sqlstate: cause.code }),
     cause,
   });

@@ -23,7 +23,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { indexNameFor } from '../write/index-names.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { hasAnyRow } from '../write/staging.ts';
-import { mustSurvive, unsurvivable } from './must-survive.ts';
+import { mustSurvive, SAVE_COLUMNS, unsurvivable } from './must-survive.ts';
 
 export interface NewTable {
   readonly client: pg.ClientBase;
@@ -85,8 +85,8 @@ export function stagingKey({ stagingName, settings }: TableFacts, source: Relati
   return createMergeKey(stagingName, stagingIndex(stagingName), key, isNotNull);
 }
 
-const must = ({ client, facts }: NewTable, what: string, sql: Statement): Promise<void> =>
-  mustSurvive(client, facts.destinationName, what, sql);
+const must = ({ client, facts }: NewTable, what: string, sql: Statement, next?: string): Promise<void> =>
+  mustSurvive(client, facts.destinationName, what, sql, next);
 
 function indexStatement(index: BuiltIndex, table: TableName, name: string): string {
   const statement = indexOn(index, table, name);
@@ -120,12 +120,13 @@ async function addExtras(work: NewTable): Promise<void> {
   const { destination, destinationName, stagingName, settings } = facts;
   if (extras.length === 0 || !destination) return;
   const names = extras.map(({ column }) => `"${column.name}"`).join(', ');
-  await must(work, `column ${names}`, addExtraColumns(stagingName, extras));
+  await must(work, `column ${names}`, addExtraColumns(stagingName, extras), SAVE_COLUMNS);
   const written = extras.filter(({ column }) => column.generated === '').map(({ column }) => column.name);
   if (written.length > 0 && !hasKey(facts))
     throw unsurvivable(
       destinationName,
       `the values in column ${names}: without unique_cols, increp cannot find the rows that they belong to`,
+      SAVE_COLUMNS,
     );
   const lostKey = settings.mergeKey.find(
     (name) => !destination.columns.some((column) => column.name === name),
@@ -136,6 +137,7 @@ async function addExtras(work: NewTable): Promise<void> {
     throw unsurvivable(
       destinationName,
       `the values in column ${names}: the table has no column "${lostKey}", so increp cannot find the rows that they belong to`,
+      SAVE_COLUMNS,
     );
   const key = settings.mergeKey.map((name) => {
     const [now, old] = [source, destination].map(({ columns }) =>
@@ -150,11 +152,16 @@ async function addExtras(work: NewTable): Promise<void> {
   if (!isRehearsal && hasValues) {
     // Readers continue. Sessions that write to these columns wait for the new table, so that no value is lost.
     await client.query(lockAgainstWrites(destinationName));
-    await must(work, `column ${names}`, carryExtraColumns(destinationName, stagingName, written, key));
+    await must(
+      work,
+      `column ${names}`,
+      carryExtraColumns(destinationName, stagingName, written, key),
+      SAVE_COLUMNS,
+    );
   }
   const demanding = extras.filter(({ column }) => column.isNotNull && column.generated === '');
   if (demanding.length > 0) {
     const columns = demanding.map(({ column }) => column.name);
-    await must(work, `column ${names}`, demandValues(stagingName, columns));
+    await must(work, `column ${names}`, demandValues(stagingName, columns), SAVE_COLUMNS);
   }
 }

@@ -14,7 +14,7 @@ import { alterationFor, foreignColumns } from '../plan/alteration.ts';
 import { exchange, locksFor, type Exchange } from './exchange.ts';
 import { tryLockAlone, type LockTiming } from '../lock/exclusive-lock.ts';
 import { completeStaging, describeNewTable } from './new-table.ts';
-import { mustSurvive, refusalFrom, unsurvivable } from './must-survive.ts';
+import { mustSurvive, refusalFrom, SAVE_COLUMNS, unsurvivable } from './must-survive.ts';
 
 export type Reshape =
   /** The staging table takes the place of the table. Readers wait only for a moment. */
@@ -178,5 +178,9 @@ export async function ensureNoneLost(
   const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [destination?.oid]);
   const lost = foreignColumns(facts, source).find((column) => !rows.some(({ name }) => name === column.name));
   if (lost)
-    throw unsurvivable(destinationName, `column "${lost.name}", which is generated from a dropped column`);
+    throw unsurvivable(
+      destinationName,
+      `column "${lost.name}", which is generated from a dropped column`,
+      SAVE_COLUMNS,
+    );
 }

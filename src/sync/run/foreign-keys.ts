@@ -73,6 +73,7 @@ export function combined(first: TableOutcome, again: TableOutcome): TableOutcome
     cursorBefore: first.cursorBefore,
     startedAt: first.startedAt,
     warnings: [...new Set([...first.warnings, ...again.warnings])],
+    ...(first.eventWarnings && { eventWarnings: first.eventWarnings }),
     ...(first.objects && { objects: [...first.objects, ...(again.objects ?? [])] }),
   };
 }

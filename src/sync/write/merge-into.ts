@@ -42,6 +42,7 @@ import {
   type UniqueIndex,
   type Violation,
 } from './violations.ts';
+import { unfilledRefusal } from '../plan/altered-destination.ts';
 import { Replan } from '../plan/replan.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
@@ -113,7 +114,7 @@ const backTo = (client: pg.ClientBase, savepoint: string, error: unknown): Promi
     .catch(() => Promise.reject(error));
 
 export async function mergeInto(merging: Merging): Promise<MergedInto> {
-  const { destination } = merging;
+  const { destination, facts } = merging;
   const merge = mergeFor(merging);
   let attempt = firstAttempt(merging);
   for (;;) {
@@ -122,7 +123,7 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
       return { ...counts, refusal: attempt.refusal };
     } catch (error) {
       const violation = violationOf(error);
-      if (!violation) throw error;
+      if (!violation) throw unfilledRefusal(facts, merging.relation, error) ?? error;
       await backTo(destination, 'increp_merge', error);
       attempt = await (violation.kind === 'unique' ? pastUnique : pastForeignKey)(
         { ...merging, merge, attempt },

@@ -1,7 +1,7 @@
 /** The result of the transaction of one table. */
 import type { IncrepError } from '../../errors.ts';
 import type { Reason } from '../../reasons.ts';
-import { NO_ROWS, type Loader, type RowCounts } from '../../events.ts';
+import { NO_ROWS, type EventWarnings, type Loader, type RowCounts } from '../../events.ts';
 import type { WasRead } from '../plan/unchanged-check.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -19,6 +19,7 @@ export interface TableTransfer extends RowCounts {
   readonly lostRows?: string;
   /** Rows of the source that were compared in addition to the window. */
   readonly rowsCompared?: number;
+  readonly eventWarnings?: EventWarnings;
   /** Set by a load of all rows: whether no two rows of the source have the same unique key. */
   readonly hasUniqueKeys?: boolean;
   /** The deletion log, if all rows in it were removed. */

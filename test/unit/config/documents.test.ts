@@ -14,7 +14,8 @@ test('the generated documentation is up to date', async () => {
   const generator = join(root, 'scripts/generate-docs.ts');
   const run = promisify(execFile)(process.execPath, [generator, '--check']);
   await expect(run).resolves.toMatchObject({ stderr: '' });
-});
+  // It loads the whole program, which takes seconds beside other tests.
+}, 30_000);
 
 test('.env.sample has every variable, once, with its default', async () => {
   const lines = [...(await sample('.env.sample')).matchAll(/^#?([A-Z_]+)=(.*)$/gm)];

@@ -2,11 +2,9 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { RunSummary, TableOutcome } from '../../../src/events.ts';
 import { localTime } from '../../../src/report/local-time.ts';
-import { reasonText } from '../../../src/report/reasons.ts';
 import type { Style } from '../../../src/report/style.ts';
 import { warningsIn, withUnrequestedLoads, withWarnings } from '../../../src/report/run-warnings.ts';
 import { formatEnding, formatProblems, hasProblems, summaryByTable } from '../../../src/report/summary.ts';
-import { SOURCE_REPLACED } from '../../../src/schema/standing-warnings.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
 import { failure, outcome, STARTED, summary } from './outcomes.ts';
 
@@ -443,8 +441,16 @@ test('a load that no command requested is a warning, with the rows that it remov
   expect(textsOf({ reasons: [recreated], cursorBefore: null })).toEqual([]);
   const dropped = { code: 'column-dropped', column: 'note' } as const;
   expect(textsOf({ reasons: [{ ...recreated, differences: [dropped] }] })).toEqual([]);
+  const renamed = { code: 'column-missing', column: 'note', renamedTo: 'remark' } as const;
+  const load = { reasons: [{ ...recreated, differences: [renamed] }] };
+  const words = 'column "note" was dropped at the destination, or renamed to "remark". The load added';
+  expect(textsOf(load)[0]).toContain(`no command requested this load: ${words}`);
+  expect(textsOf({ ...load, cursorBefore: null })[0]).toMatch(new RegExp(`^${words}`));
   const both = [...recreated.differences, dropped];
   expect(textsOf({ reasons: [{ ...recreated, differences: both }] })).toEqual([text]);
+  const kept = 'rows that only the former table kept';
+  expect(textsOf({ reasons: [{ code: 'destination-without-state', keptRows: true }] })[0]).toContain(kept);
+  expect(textsOf({ reasons: [{ code: 'destination-without-state' }] })[0]).not.toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
     'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
   ]);
@@ -453,14 +459,13 @@ test('a load that no command requested is a warning, with the rows that it remov
 test('a failover, a load that no command requested and a key that went back are events', () => {
   const eventOf = (changes: Partial<TableOutcome>) =>
     warningsIn(withUnrequestedLoads(summary({ tables: [outcome(changes)] }))).map(({ event }) => event);
-  expect(eventOf({ warnings: [`${SOURCE_REPLACED} (a restore)`, 'another'] })).toEqual(['single', undefined]);
+  expect(eventOf({ warnings: ['replaced', 'another'], eventWarnings: { single: ['replaced'] } })).toEqual([
+    'single',
+    undefined,
+  ]);
   expect(eventOf({ reasons: [{ code: 'destination-emptied' }] })).toEqual(['single']);
   expect(eventOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual(['single']);
-  const back = { code: 'key-went-back', column: 'id', from: '9' } as const;
-  const gone = { code: 'partitions-gone', table: 't', count: 1, names: [], keeps: undefined } as const;
-  const reasons = [{ ...back, to: '5' }, { ...back, to: null }, gone];
-  const warnings = reasons.map((reason) => reasonText([reason]));
-  expect(eventOf({ warnings })).toEqual(['repeated', 'repeated', 'repeated']);
+  expect(eventOf({ warnings: ['back'], eventWarnings: { repeated: ['back'] } })).toEqual(['repeated']);
 });
 
 test('a table that another run still holds is reported like a standing warning, and a failure always', () => {

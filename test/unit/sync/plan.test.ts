@@ -125,7 +125,7 @@ test('"evolve" alters the copy where nothing is lost by it, and resets it where 
     'not in place: the source table was dropped and created again',
   );
   expect(reset(settings({ onSchemaChange: 'evolve', mode: 'incremental-append' })).reason).toBe(
-    'mode changed from "incremental-deduped" to "incremental-append"; existing rows are kept as versions; column "extra" (text) was added at the source; not in place: it holds versions of rows that the source no longer has',
+    'mode changed from "incremental-deduped" to "incremental-append"; existing rows are kept as versions; column "extra" (text) was added at the source; not in place: it may hold versions of rows that the source no longer has',
   );
   expect(reset(settings({ onSchemaChange: 'evolve', metadataColumns: ['_source'] })).reason).toBe(
     'column "extra" (text) was added at the source; not in place: it may hold rows of other pipelines',
@@ -307,6 +307,45 @@ test('what would lose versions is refused, whatever was asked for', () => {
   // Of a table that nothing is known of, its index tells.
   expect(plan({ saved: none, destination: historyCopy() })).toMatchObject(refused);
   expect(plan({ saved: none, destination: undefined })).toMatchObject({ way: 'create' });
+});
+
+const renamed = (from: string, to: string, ...more: typeof ORDERS_COLUMNS) => ({
+  columns: [...ORDERS_COLUMNS.map((each) => (each.name === from ? { ...each, name: to } : each)), ...more],
+});
+
+test('a column that was renamed at the destination is named, and a table with rows of its own is refused', () => {
+  expect(plan({ destination: relation(renamed('note', 'remark')) }).reason).toBe(
+    'column "note" was dropped at the destination, or renamed to "remark"',
+  );
+  const history = asHistory({ destination: historyCopy(renamed('note', 'remark')) });
+  expect(plan(history)).toMatchObject({
+    kind: 'refuse',
+    error: {
+      message: expect.stringContaining(
+        'column "note" was dropped, or renamed to "remark", and increp cannot',
+      ),
+      next: expect.stringMatching(
+        /run:\n {2}ALTER TABLE "public"."orders" RENAME "remark" TO "note";\n.*: "increp sync orders --full-refresh"\.$/,
+      ),
+    },
+  });
+  expect(plan(history, true)).toMatchObject({ action: 'full-refresh', way: 'extend' });
+  // Of two columns of a user, increp does not know which one it may be.
+  const two = renamed('note', 'remark', column({ name: 'own', type: 'text', position: 9 }));
+  expect(plan(asHistory({ destination: historyCopy(two) }))).toMatchObject({ action: 'reset' });
+});
+
+test('without its unique key, a table cannot keep the values of a column of a user', () => {
+  const now = { destination: relation(renamed('id', 'number')) };
+  const refused = {
+    kind: 'refuse',
+    error: {
+      message: expect.stringContaining('no column "id" of unique_cols'),
+      next: expect.stringContaining('RENAME "number" TO "id";\nIf nobody needs these values, drop them.'),
+    },
+  };
+  expect([plan(now), plan(now, true)]).toMatchObject([refused, refused]);
+  expect(plan({ ...now, destinationHasRows: false })).toMatchObject({ kind: 'load' });
 });
 
 test('a narrower index makes way where it is ours, and is refused where it is not', () => {

@@ -30,6 +30,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   bytes: 8192,
   canSelect: true,
   unreadableColumns: [],
+  demandedColumns: [],
   filtersRows: false,
   partitions: null,
   stamp: '1 2',

@@ -69,6 +69,10 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
   const counts = caught.placed ?? (await placeOrMerge({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
+  const eventWarnings = {
+    single: replacedWarning(since, plan, fence),
+    repeated: shiftSince(since, plan, fence).warnings,
+  };
   return {
     fence,
     record: nextRecord({ context, facts: since, plan }, fence, {
@@ -77,25 +81,28 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
       // The saved state of the table has not changed since the load began, so its generation counts.
       generation: nextGeneration(facts),
     }),
-    transfer: transferOf({
-      copied,
-      older,
-      caught,
-      counts: counts.merged ?? {
-        ...NO_COUNTS,
-        inserted: caught.rows,
-        deleted: counts.gone,
-        conflicts: counts.conflicts,
-        refusal: undefined,
-      },
-      warnings: [
-        ...olderWarning(older, facts.settings),
-        ...counts.warnings,
-        ...goneWarning(facts, counts.gone),
-        ...shiftSince(since, plan, fence).warnings,
-        ...replacedWarning(since, plan, fence),
-      ],
-    }),
+    transfer: {
+      eventWarnings,
+      ...transferOf({
+        copied,
+        older,
+        caught,
+        counts: counts.merged ?? {
+          ...NO_COUNTS,
+          inserted: caught.rows,
+          deleted: counts.gone,
+          conflicts: counts.conflicts,
+          refusal: undefined,
+        },
+        warnings: [
+          ...olderWarning(older, facts.settings),
+          ...counts.warnings,
+          ...goneWarning(facts, counts.gone),
+          ...eventWarnings.repeated,
+          ...eventWarnings.single,
+        ],
+      }),
+    },
   };
 }
 
