@@ -5,10 +5,14 @@
 import type { ConflictCounts } from './conflicts.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ObjectChange, Reason } from './reasons.ts';
-import type { WarningEvent } from './schema/standing-warnings.ts';
 
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
+/**
+ * - `single`: each occurrence is another event, such as a failover.
+ * - `repeated`: new after a run without it. In each run, it counts as a condition: rows of a queue are gone in each run.
+ */
+export type WarningEvent = 'single' | 'repeated';
 export type EventWarnings = Readonly<Partial<Record<WarningEvent, readonly string[] | undefined>>>;
 export type Phase =
   | 'lock'

@@ -1,10 +1,10 @@
 /** The warnings of a run whose ordinary results nobody sees. */
-import type { RunSummary, TableOutcome } from '../events.ts';
+import type { RunSummary, TableOutcome, WarningEvent } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
 import { differencesText } from './shape-texts.ts';
-import type { CurrentWarning, WarningEvent } from '../schema/standing-warnings.ts';
+import type { CurrentWarning } from '../schema/standing-warnings.ts';
 
 /** Instead of the error, whose process and time differ from run to run. */
 const HELD = 'another run holds the table';

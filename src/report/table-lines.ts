@@ -52,9 +52,11 @@ const isOnlyReadAgain = ({
   rowsRead,
   rowsUnchanged,
   rowsDeleted,
+  rowsCompared,
   conflicts,
 }: TableOutcome): boolean =>
   action === 'incremental' &&
+  rowsCompared === undefined &&
   rowsRead > 0 &&
   rowsUnchanged === rowsRead &&
   rowsDeleted === 0 &&

@@ -4,6 +4,7 @@
  * counts as one that stays. An event is new each time. Pure.
  */
 import * as z from 'zod';
+import type { WarningEvent } from '../events.ts';
 
 const standingSchema = z.object({
   /** Null for a warning of the run itself. */
@@ -29,12 +30,6 @@ export interface CurrentWarning {
   /** Undefined for a condition, which may come and go. */
   readonly event?: WarningEvent | undefined;
 }
-
-/**
- * - `single`: each occurrence is another event, such as a failover.
- * - `repeated`: new after a run without it. In each run, it counts as a condition: rows of a queue are gone in each run.
- */
-export type WarningEvent = 'single' | 'repeated';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

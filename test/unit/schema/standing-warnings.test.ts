@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { reportDue, type StandingWarning, type WarningEvent } from '../../../src/schema/standing-warnings.ts';
+import type { WarningEvent } from '../../../src/events.ts';
+import { reportDue, type StandingWarning } from '../../../src/schema/standing-warnings.ts';
 
 const START = Date.parse('2026-03-01T10:00:00Z');
 const MINUTE = 60_000;
