@@ -24,6 +24,9 @@ export const sharedName = (table: string, pipeline: string): string => `${table}
 
 export const stagingName = (table: string): string => derivedName(table, '_stg');
 
+/** For rows that the operator sets aside. */
+export const archiveName = (table: string): string => derivedName(table, '_archive');
+
 /** An unlikely name for a table of a user. A conflict would show only at the end of a long load. */
 export const windowName = (table: string): string => derivedName(table, '_increp_window');
 

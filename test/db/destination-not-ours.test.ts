@@ -361,7 +361,7 @@ slowTest('--replace loads it again, whatever its shape', async () => {
   });
   const hint = (await trySync(pair)).table().error?.hint;
   expect(hint).toMatch(
-    /"dest_name"\. increp cannot keep it and repair its rows \(--adopt\): column "id" is text/,
+    /"dest_name"\.\nincrep cannot keep orders and repair its rows \(--adopt\): column "id" is text/,
   );
   expect(hint).toMatch(/run "increp sync orders --replace"\.$/);
   expect(hint).not.toContain('orders --adopt');

@@ -225,7 +225,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     },
     options: { dropped_columns: 'drop' },
     code: 'DEPENDENT_OBJECTS',
-    says: /this would not survive the change: its dependent objects/,
+    says: /but view public\.noted uses column "note", which increp has to remove/,
     steps: ({ destination }) => destination.query('DROP VIEW noted'),
     columns: 'id, total',
     all: ALL.replaceAll(/,\d+(?= |$)/g, ''),

@@ -175,7 +175,7 @@ const REFUSALS: readonly Refusal[] = [
     exitCode: 77,
     code: 'AUTHENTICATION_FAILED',
     what: ['no encryption'],
-    next: /^The server has no TLS, so no other sslmode helps\. Add a "host" entry/,
+    next: /The server has no TLS, so no other sslmode helps\. Add a "host" entry/,
   },
   {
     title: 'a server that lets nobody in without TLS, and a certificate that is not trusted',
@@ -216,7 +216,7 @@ const REFUSALS: readonly Refusal[] = [
     }),
     exitCode: 78,
     code: 'CONFIG_INVALID',
-    what: ['SOURCE_SSLKEY', /open\.key can be read by other users \(mode 0644\).*chmod 600 \S+open\.key/],
+    what: ['SOURCE_SSLKEY', /open\.key can be read by other users \(mode 0644\)[^]*chmod 600 \S+open\.key/],
     next: 'increp help configuration',
   },
   {

@@ -4,7 +4,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { askAll } from '../../postgres/catalog-question.ts';
-import { isSameTable, printName, type TableName } from '../../schema/names.ts';
+import { archiveName, isSameTable, printName, type TableName } from '../../schema/names.ts';
 import { statementLines } from '../../report/text.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import { PLAINLY } from '../../schema/state-record.ts';
@@ -68,7 +68,11 @@ export async function findRenamed<T extends Missing>(
   });
   return new Map(
     missing.flatMap(({ table }, index) => {
-      const alike = found.filter(({ place }) => place === index);
+      // A refusal has told the operator to rename the table to this name.
+      const aside = archiveName(table.destinationName.table);
+      const alike = found.filter(
+        ({ place, destinationName }) => place === index && destinationName.table !== aside,
+      );
       return alike.length === 0 || alike.length > MOST_ALIKE
         ? []
         : [[table, alike.map(({ destinationName }) => destinationName)] as const];

@@ -6,7 +6,7 @@ import { carriedType, type Column } from '../../schema/columns.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { tracksVersions } from '../../schema/merged-columns.ts';
 import { METADATA_COLUMN_TYPES, ROW_VERSION, SOURCE } from '../../schema/metadata-columns.ts';
-import { derivedName, printName, type TableName } from '../../schema/names.ts';
+import { archiveName, derivedName, printName, type TableName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
 import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
@@ -162,7 +162,7 @@ function keyRefusal(now: TableFacts, was: readonly string[]): IncrepError {
 }
 
 const setAside = (table: TableName): string =>
-  `ALTER TABLE ${qualified(table)} RENAME TO ${ident(derivedName(table.table, '_archive'))}`;
+  `ALTER TABLE ${qualified(table)} RENAME TO ${ident(archiveName(table.table))}`;
 
 /** After a reset, the former key is not known any more. */
 function keyColumnRefusal(
