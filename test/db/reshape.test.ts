@@ -492,8 +492,10 @@ slowTest(
     await sync(pair);
     await asWriter(pair, `ALTER TABLE orders DROP COLUMN id, ADD COLUMN remark text DEFAULT 'mine'`);
     const { code, message } = (await trySync(pair)).table().error ?? {};
-    expect(code).toBe('DEPENDENT_OBJECTS');
-    expect(message).toContain('the values in column "remark": the table has no column "id"');
+    expect(code).toBe('SCHEMA_CHANGE_REFUSED');
+    expect(message).toContain(
+      'has no column "id" of unique_cols, so a load could not keep the values in column "remark"',
+    );
     expect(await query(pair, 'SELECT count(remark)::int AS notes FROM orders')).toEqual([{ notes: 10 }]);
   },
 );
