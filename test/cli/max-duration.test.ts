@@ -209,7 +209,7 @@ slowTest(
     expect([1, 2]).toContain(done);
     expect(stdout).toMatch(
       new RegExp(
-        `^- deferred {2}big {2}initial\\n {4}because the time limit of 1s was reached: ${done} of \\d+ chunks are done; `,
+        `^- deferred {2}big {2}initial +[\\d.]+ kB\\n {4}because the time limit of 1s was reached: ${done} of \\d+ chunks are done; `,
       ),
     );
     expect(stdout).toMatch(/\n1 table deferred to the next run: big\n$/);

@@ -99,7 +99,7 @@ slowTest('a schema that we may not create in is refused with the command that me
   const { exitCode, table } = await trySync(pair);
   expect(exitCode).toBe(77);
   expect(table().error?.message).toContain('may not create tables in schema "copies"');
-  await pair.destination.query(/run: (.*)$/.exec(table().error?.hint ?? '')?.[1] ?? '');
+  await pair.destination.query(/run: (.*)$/m.exec(table().error?.hint ?? '')?.[1] ?? '');
   await sync(pair);
   await expectSameRows(pair, 'orders', { destinationSchema: 'copies' });
 });
