@@ -158,3 +158,11 @@ export const noRowsText = (rowsFrom: 'where' | 'query' | undefined, ofTable: str
     : rowsFrom === 'where'
       ? 'no rows match where'
       : 'the query returns no rows';
+
+/** After "rows": rows of the destination that would be removed. They may only have left the selection. */
+export const goneRowsText = (rowsFrom: 'where' | 'query' | undefined): string =>
+  rowsFrom === undefined
+    ? 'that the source no longer has'
+    : rowsFrom === 'where'
+      ? 'that the source no longer has or that no longer match where'
+      : 'that the query no longer returns';

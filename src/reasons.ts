@@ -278,6 +278,7 @@ export type Reason =
       readonly column: string;
       readonly from: string;
       readonly to: string | null;
+      readonly rowsFrom?: 'where' | 'query' | undefined;
     }
   /** Partitions of the source that were detached or dropped. `names`: of those that still exist. */
   | {

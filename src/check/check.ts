@@ -53,9 +53,20 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   if (facts.kind === 'done') {
     const inspection = await inspect(context, facts.value);
     const built = buildFindings(inspection, context.settings, unwritable === undefined);
+    const actions = new Map(
+      [...inspection.plans].map(
+        ([
+          {
+            settings: { name },
+          },
+          { action },
+        ]) => [name, action],
+      ),
+    );
     const last = lastFailureFindings(facts.value.tables, request.lastFailures, {
       findings: built,
       now: new Date(),
+      actionOf: (name) => actions.get(name),
     });
     return [...findings, ...last, ...built, ...(isFirst ? deletedRowsFindings(tables) : [])];
   }

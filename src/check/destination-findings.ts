@@ -1,11 +1,12 @@
 /** Findings about a destination table and its saved state: pure. */
 import { IncrepError } from '../errors.ts';
-import { listed } from '../format.ts';
+import { goneRowsText, listed } from '../format.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { reasonText } from '../report/reasons.ts';
 import { altersTable } from '../schema/evolution.ts';
 import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
+import { rowsFrom } from '../schema/selection.ts';
 import { identifyByRow } from '../sql/destination.ts';
 import { ident } from '../sql/identifiers.ts';
 import { giveTableTo, grantCreate } from '../sql/inspect.ts';
@@ -212,7 +213,7 @@ function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Fin
     warning(
       'LOAD_REMOVES',
       name,
-      `the next sync loads the table again and removes ${previewInWords(gone)} that the source no longer has`,
+      `the next sync loads the table again and removes ${previewInWords(gone)} ${goneRowsText(rowsFrom(table.settings.selection))}`,
       'If you need these rows, set "deletes": "keep" before the next sync.',
     ),
   ];

@@ -13,11 +13,18 @@ import {
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { note, warning, type Finding } from './finding.ts';
 
+interface KnownFindings {
+  readonly findings: readonly Finding[];
+  readonly now: Date;
+  /** Of the plan of a table. */
+  readonly actionOf: (name: string) => string | undefined;
+}
+
 /** Only for tables without an error of their own, which is probably the reason, and not for an error that the pipeline has now. */
 export function lastFailureFindings(
   tables: readonly Pick<TableFacts, 'settings' | 'recordName' | 'saved'>[],
   failures: ReadonlyMap<string, RunRecord>,
-  { findings, now }: { readonly findings: readonly Finding[]; readonly now: Date },
+  { findings, now, actionOf }: KnownFindings,
 ): Finding[] {
   const ofPipeline = findings.filter(({ level, table }) => level === 'error' && table === undefined);
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
@@ -31,6 +38,7 @@ export function lastFailureFindings(
     const { code, sqlstate, message, hint } = failureBefore(
       run,
       isEnabled ? plannedSince(settings) : 'answered',
+      actionOf(name),
     );
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;

@@ -14,6 +14,7 @@ import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts'
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
+import { goneRowsText } from '../format.ts';
 import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
@@ -200,11 +201,11 @@ const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) =>
     ageSeconds: ageOf(table.deletes.refusedAt ?? table.deletes.checkedAt),
     hasFailed: table.deletes.refusedAt !== null,
   },
-  lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, options)),
+  lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, options), table.action),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0
-      ? `${previewInWords(table.gone)} of the destination, which the source no longer has${table.isMarked ? ' (marks them in "_deleted_at")' : ''}`
+      ? `${previewInWords(table.gone)} of the destination ${goneRowsText(table.rowsFrom)}${table.isMarked ? ' (marks them in "_deleted_at")' : ''}`
       : undefined,
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],

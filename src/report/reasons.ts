@@ -1,6 +1,6 @@
 /** Sentences for the reasons of a plan and of its result. */
 import { formatDuration } from '../duration.ts';
-import { formatCount, formatCounted, LISTED, listedNames, utcTime } from '../format.ts';
+import { formatCount, formatCounted, LISTED, listedNames, noRowsText, utcTime } from '../format.ts';
 import type {
   CopyCause,
   DriftAnswer,
@@ -14,6 +14,17 @@ import { tableCommand } from '../shell-word.ts';
 import { formatAge } from './age.ts';
 import { textFor, type Texts } from './coded-text.ts';
 import { differencesText, obstacleText } from './shape-texts.ts';
+
+const ROWS_GONE = {
+  table: 'rows may be gone there',
+  where: 'rows may be gone there or no longer match where',
+  query: 'the query may no longer return some rows',
+} as const;
+
+const noKeyText = (column: string, rowsFrom: 'where' | 'query' | undefined): string =>
+  rowsFrom === undefined
+    ? `no row of the source has a value in ${column} any more`
+    : `${noRowsText(rowsFrom, '')} any more`;
 
 const COPY_CAUSES: Texts<CopyCause> = {
   'small-table': () => 'COPY is faster for a small table',
@@ -173,8 +184,8 @@ const REASONS: Texts<Reason> = {
     `the older state file holds a time, and the replication key is ${keyType}`,
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
-  'key-went-back': ({ column, from, to }) =>
-    `${to === null ? `the source has no row with ${column} now, and ${from} was the largest before` : `the largest ${column} of the source went back from ${from} to ${to}`}, so rows may be gone there; to compare, run "increp verify"`,
+  'key-went-back': ({ column, from, to, rowsFrom }) =>
+    `${to === null ? `${noKeyText(column, rowsFrom)} (the largest was ${from})` : `the largest ${column} of the source went back from ${from} to ${to}`}, so ${ROWS_GONE[rowsFrom ?? 'table']}; to compare, run "increp verify"`,
   'partitions-gone': ({ table, count, names, keeps }) =>
     `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${partitionNames(count, names)}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To remove rows that the source no longer has, run "${tableCommand('verify', keeps, '--repair')}". To keep them, set "deletes": "keep"`}`,
   'claim-needless': ({ flag, name }) =>

@@ -60,8 +60,7 @@ const DIFFERENCES: Texts<Difference> = {
     from === to ? 'query changed' : `the entry now selects a ${to}, and selected a ${from} before`,
   'where-changed': ({ from, to }) => sqlChange('where', from, to),
   'transform-changed': ({ column, from, to }) => sqlChange(`transform of "${column}"`, from, to),
-  'rename-changed': ({ column, from, to }) =>
-    `rename: column "${column}" of the source is now "${to}" at the destination, and was "${from}"`,
+  'rename-changed': ({ from, to }) => `destination column "${from}" becomes "${to}" (rename)`,
   'column-deselected': ({ column, setting }) => `column "${column}" is no longer copied (${setting})`,
   'column-selected': ({ column, setting }) => `column "${column}" is copied now (${setting})`,
   'setting-changed': ({ setting, from, to }) =>

@@ -57,7 +57,9 @@ interface Status {
   readonly syncedAt?: Date | undefined;
   /** The run that syncs it now. */
   readonly activeRun?: string | undefined;
-  readonly drift: { readonly what: string; readonly next: string; readonly isRefused?: boolean } | undefined;
+  readonly drift:
+    | { readonly what: string; readonly next: string; readonly isRefused?: boolean; readonly action?: string }
+    | undefined;
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
   readonly difference?:
     | {
@@ -219,9 +221,9 @@ const openText = ({ openSince }: Status, now: Date): string =>
     : ` (the oldest began ${formatAge(secondsSince(openSince, now))} ago or earlier)`;
 
 /** The failure that `status` prints for a table. */
-function failureOf({ name, lastFailure, knownSince, condition }: Status) {
+function failureOf({ name, lastFailure, knownSince, condition, drift }: Status) {
   if (!lastFailure || condition === 'disabled') return undefined;
-  const failure = knownSince ? failureBefore(lastFailure, knownSince) : failureIn(lastFailure);
+  const failure = knownSince ? failureBefore(lastFailure, knownSince, drift?.action) : failureIn(lastFailure);
   return { name, ...failure, startedAt: new Date(lastFailure.started_at) };
 }
 

@@ -80,12 +80,19 @@ const WIDEST_NAME = 30;
 
 const MEANING = {
   missing: 'missing at the destination',
-  extra: 'only at the destination (deleted at the source, or inserted there)',
+  extra: 'only at the destination',
   changed: 'with different content',
   duplicated: 'with a unique key that occurs more than once',
 } as const;
 
-function meaningOf(kind: keyof typeof MEANING, { duplicated, duplicatedAtSource }: Counts): string {
+const EXTRA_BECAUSE = {
+  table: 'deleted at the source, or inserted there',
+  where: 'deleted at the source, no longer matching where, or inserted at the destination',
+  query: 'no longer returned by the query, or inserted there',
+} as const;
+
+function meaningOf(kind: keyof typeof MEANING, { duplicated, duplicatedAtSource, rowsFrom }: Counts): string {
+  if (kind === 'extra') return `${MEANING.extra} (${EXTRA_BECAUSE[rowsFrom ?? 'table']})`;
   const isAtDestination = kind === 'duplicated' && duplicatedAtSource === 0;
   const isAtSource = kind === 'duplicated' && duplicatedAtSource === duplicated;
   const side = isAtDestination ? ' at the destination' : isAtSource ? ' at the source' : '';

@@ -123,10 +123,19 @@ export type KnownSince = 'planned' | 'planned-without-log' | 'answered' | 'conne
 export const plannedSince = ({ deletionLog }: { readonly deletionLog: unknown }): KnownSince =>
   deletionLog === undefined ? 'planned' : 'planned-without-log';
 
-/** The failure, with what is known since. */
+/** By the action of the plan. */
+const nextSync = (action: string | undefined): string =>
+  action === 'initial'
+    ? 'loads the table'
+    : action === 'reset' || action === 'full-refresh'
+      ? 'loads the table again'
+      : 'continues';
+
+/** The failure, with what is known since. `action` is that of the plan. */
 export function failureBefore(
   record: Parameters<typeof failureIn>[0],
   known: KnownSince = 'answered',
+  action?: string,
 ): ReturnType<typeof failureIn> {
   const failure = failureIn(record);
   const { code, sqlstate } = failure;
@@ -139,7 +148,7 @@ export function failureBefore(
   });
   const isPlanned = known === 'planned' || known === 'planned-without-log';
   if ((isPlanned && DECIDED.has(code)) || (known === 'planned' && NOT_FOUND.has(code)))
-    return since('the cause no longer applies, so the next sync continues', '');
+    return since(`the cause no longer applies, so the next sync ${nextSync(action)}`, '');
   if (known === 'reconfigured')
     return FORESEEN.has(code)
       ? since('the configuration changed after this failure, so the cause may be fixed since')

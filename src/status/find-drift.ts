@@ -22,6 +22,8 @@ export interface Drift {
   readonly next: string;
   /** Whether the next sync refuses it. */
   readonly isRefused: boolean;
+  /** Of the plan. */
+  readonly action: string;
 }
 
 export interface Drifts {
@@ -104,10 +106,16 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
         `The next "increp sync" loads the table again.${limitNote(table)}`,
       ].join('\n'),
       isRefused: false,
+      action: plan.action,
     };
   if (plan.kind === 'incremental' && plan.evolution)
-    return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.', isRefused: false };
+    return {
+      what: reasonText(plan.reasons),
+      next: 'The next "increp sync" does this.',
+      isRefused: false,
+      action: plan.action,
+    };
   return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
-    ? { what: plan.error.message, next: plan.error.next, isRefused: true }
+    ? { what: plan.error.message, next: plan.error.next, isRefused: true, action: plan.action }
     : undefined;
 }

@@ -5,9 +5,9 @@ import { readLocalRuns } from './local-run-history.ts';
 import { byTable, digestOf } from './run-stats.ts';
 
 /** What is printed of a failure below a table that has no error now. */
-export const agedFailure = (run: RunRecord, known?: KnownSince, now = new Date()) => ({
-  ageSeconds: (now.getTime() - Date.parse(run.started_at)) / 1000,
-  ...failureBefore(run, known),
+export const agedFailure = (run: RunRecord, known?: KnownSince, action?: string) => ({
+  ageSeconds: (Date.now() - Date.parse(run.started_at)) / 1000,
+  ...failureBefore(run, known, action),
 });
 
 export const lastFailureJson = (run: RunRecord) => ({ at: run.started_at, ...failureIn(run) });

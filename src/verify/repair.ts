@@ -1,6 +1,8 @@
 /** `verify --repair`: fetches or removes exactly the rows that differ, in one destination transaction. */
 import { IncrepError } from '../errors.ts';
+import { goneRowsText } from '../format.ts';
 import { printName } from '../schema/names.ts';
+import { rowsFrom } from '../schema/selection.ts';
 import { tableCommand } from '../shell-word.ts';
 import { listTriggers } from '../sql/inspect.ts';
 import { inWords, isWithin, type GoneRows } from '../sync/load/removed-rows.ts';
@@ -84,11 +86,11 @@ export const notTaken = ({ destinationName }: TableFacts): IncrepError =>
   });
 
 function overLimit(
-  { settings: { name, deleteLimit }, destinationName }: TableFacts,
+  { settings: { name, deleteLimit, selection }, destinationName }: TableFacts,
   gone: GoneRows,
 ): IncrepError {
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `repairing ${printName(destinationName)} would remove ${inWords(gone)} that the source does not have, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
+    what: `repairing ${printName(destinationName)} would remove ${inWords(gone)} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
     next: `If increp may remove these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,
   });
 }

@@ -154,6 +154,6 @@ test('keys that go back at the source are named, and the rows that changed with 
   expect((await increp('sync', pair)).stdout).not.toContain('went back');
   await pair.source.query('DELETE FROM log');
   expect((await increp('sync', pair)).stdout).toContain(
-    'warning: the source has no row with at now, and 2025-01-02 03:04:05+00 was the largest before',
+    'warning: no row of the source has a value in at any more (the largest was 2025-01-02 03:04:05+00)',
   );
 });

@@ -230,6 +230,25 @@ slowTest('exactly half is removed, and marks count as rows that are gone already
   expect((await marksOf(pair)).marked).toEqual([1, 2, 3, 4, 5]);
 });
 
+test('of rows that leave "where", no message says that the source has lost them', async () => {
+  await using pair = await freshPair({
+    ...orders({ ...HARD, where: 'NOT EXISTS (SELECT FROM public.old_rows)' }),
+    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE old_rows (is_old boolean)`,
+  });
+  await sync(pair);
+  await pair.source.query('INSERT INTO old_rows DEFAULT VALUES');
+  const back =
+    /no rows match where any more \(the largest was .*\), so rows may be gone there or no longer match where/;
+  expect((await increp('plan --json', pair)).stdout).toMatch(back);
+  const refused = await trySync(pair, '--deletes');
+  expect(refused.table().error?.message).toMatch(
+    /10 of 10 rows that the source no longer has or that no longer match where, which is over delete_limit/,
+  );
+  expect((await increp('verify', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(
+    '(deleted at the source, no longer matching where, or inserted at the destination)',
+  );
+});
+
 slowTest('an emptied source empties the copy only when that is asked for', async () => {
   await using pair = await freshPair(orders(HARD));
   await sync(pair);

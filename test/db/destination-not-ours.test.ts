@@ -42,6 +42,22 @@ test('sync, plan and check stop at it, with both addresses and the two ways on, 
   expect(await rowsThere(pair)).toEqual(['100000']);
 });
 
+test('a table without the columns of the key is not ours either, and --replace loads it', async () => {
+  await using pair = await withTable({
+    destinationSql: `CREATE TABLE orders (x int, other text); INSERT INTO orders VALUES (1, 'only here')`,
+  });
+  for (const args of ['check', 'plan', 'sync', 'sync --full-refresh', 'sync orders --adopt']) {
+    const { stdout, stderr } = await increp(`${args} --json`, pair);
+    expect(stdout).toContain('"DESTINATION_NOT_OURS"');
+    expect(stdout + stderr).not.toMatch(/DROP|SCHEMA_CHANGE_REFUSED/);
+  }
+  expect((await sync(pair, 'orders --replace')).table()).toMatchObject({ rows_inserted: 10 });
+  await expectSameRows(pair, 'orders');
+  // Now the column of a user is in a table of increp.
+  await pair.destination.query(`UPDATE orders SET other = 'mine'; ALTER TABLE orders DROP id CASCADE`);
+  expect((await trySync(pair)).table().error?.code).toBe('SCHEMA_CHANGE_REFUSED');
+});
+
 test('a reset does not make it ours', async () => {
   await using pair = await withTable();
   for (let time = 0; time < 2; time += 1) {

@@ -231,9 +231,7 @@ slowTest(
     const mapping = { ...RENAME, name: 'full_name' };
     await pair.writeTables(renaming({ rename: mapping }).tables ?? []);
     const plan = await increp('plan', pair);
-    expect(plan.stdout).toContain(
-      'rename: column "name" of the source is now "full_name" at the destination, and was "name"',
-    );
+    expect(plan.stdout).toContain('destination column "name" becomes "full_name" (rename)');
     // The source has the same columns as before, and no value is lost.
     expect(plan.stdout).not.toContain('note: At the source');
     expect((await sync(pair)).table()).toMatchObject({ action: 'reset', warnings: [] });

@@ -5,7 +5,7 @@ import type { IncrepError } from '../../errors.ts';
 import { nextFences, type Fence } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
-import { recordedSelection } from '../../schema/selection.ts';
+import { recordedSelection, rowsFrom, type Selection } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';
 import {
   isSameInstance,
@@ -283,9 +283,21 @@ export function fenceWarnings(
 }
 
 /** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
-export function wentBack({ since, keyType, replicationKey }: IncrementalPlan, high: string | null): Reason[] {
+export function wentBack(
+  { since, keyType, replicationKey }: IncrementalPlan,
+  high: string | null,
+  selection: Selection,
+): Reason[] {
   if (!('cursor' in since) || since.cursor === null || since.cursor === high) return [];
   return high === null || lowestCursor(keyType, [since.cursor, high]) === high
-    ? [{ code: 'key-went-back', column: replicationKey, from: since.cursor, to: high }]
+    ? [
+        {
+          code: 'key-went-back',
+          column: replicationKey,
+          from: since.cursor,
+          to: high,
+          rowsFrom: rowsFrom(selection),
+        },
+      ]
     : [];
 }

@@ -72,7 +72,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const { counts, older, evolved, fetched, compared } = merged ?? (await mergeWindow(changes, copied, fill));
   const untaken = copied.rows === 0 ? [] : await untakenWarning(destination, facts, plan.source);
   await freeStaging(destination, facts.stagingName, copied.bytes);
-  const back = wentBack(plan, fence.high);
+  const back = wentBack(plan, fence.high, facts.settings.selection);
   // Otherwise a comparison removes the rows that are gone, or the settings keep them.
   const lost = partitionsGone(facts);
   const isAlarm = facts.settings.deletes === 'ignore';

@@ -1,11 +1,12 @@
 /** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
-import { formatCount, formatCounted } from '../../format.ts';
+import { formatCount, formatCounted, goneRowsText } from '../../format.ts';
 import { IncrepError } from '../../errors.ts';
 import { askTogether, queryUsually } from '../../postgres/user-search-path.ts';
 import { onTables } from '../../sql/search-path.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
+import { rowsFrom } from '../../schema/selection.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { CHECK_CONSTRAINTS } from '../../sql/constraints.ts';
 import { deleteKeys, markDeleted, unmarkDeleted, type KeyedRows } from '../../sql/removal.ts';
@@ -160,10 +161,10 @@ const limitOf = ({ settings: { deleteLimit = 1 } }: CopyFacts, rows: number): nu
 
 /** `gone` may be a part of the rows, because the comparison ends when the limit is exceeded. */
 export const limitExceeded = (
-  { settings: { name, deleteLimit }, destinationName }: CopyFacts,
+  { settings: { name, deleteLimit, selection }, destinationName }: CopyFacts,
   { gone, of }: { readonly gone: number; readonly of: number },
 ): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `${printName(destinationName)} has ${gone === of ? '' : 'at least '}${formatCount(gone)} of ${formatCounted(of, 'row')} that the source no longer has, which is over delete_limit (${deleteLimit}); none was removed`,
+    what: `${printName(destinationName)} has ${gone === of ? '' : 'at least '}${formatCount(gone)} of ${formatCounted(of, 'row')} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit (${deleteLimit}); none was removed`,
     next: `All other changes were synced. To see these rows, run "${tableCommand('verify', name)}". If the source is right, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
   });

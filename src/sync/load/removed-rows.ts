@@ -2,12 +2,13 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
-import { formatCount, formatCounted } from '../../format.ts';
+import { formatCount, formatCounted, goneRowsText } from '../../format.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { reasonText } from '../../report/reasons.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
+import { rowsFrom } from '../../schema/selection.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { countRows, countWithout } from '../../sql/gone-rows.ts';
 import { ident } from '../../sql/identifiers.ts';
@@ -48,7 +49,7 @@ export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | un
   const again = tableCommand('sync', settings.name, ...flags, '--force');
   if (areFewEnough(settings, gone.gone, gone.of)) return collapseRefusal(facts, gone, again);
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `loading ${printName(destinationName)} would remove ${inWords(gone)} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
+    what: `loading ${printName(destinationName)} would remove ${inWords(gone)} ${goneRowsText(rowsFrom(settings.selection))}, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
     next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}". To keep them, set "deletes": "keep" for "${settings.name}".`,
   });
 }
@@ -115,7 +116,7 @@ export const goneWarning = ({ settings }: TableFacts, gone: number): string[] =>
   gone === 0 || settings.deletes !== 'ignore' || settings.mode === 'full-refresh'
     ? []
     : [
-        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} that the source no longer has ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until the table is loaded again, and "keep" keeps them for good`,
+        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} ${goneRowsText(rowsFrom(settings.selection))} ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until the table is loaded again, and "keep" keeps them for good`,
       ];
 
 const countRow = z.object({ rows: z.number() });

@@ -111,7 +111,9 @@ export function unfilledRefusal(now: TableFacts, source: Relation, error: unknow
 
 /** A new table takes the values of a user's columns by the key. Without the key, the load would fail at its end. */
 export function lostKeyRefusal(now: TableFacts, source: Relation): IncrepError | undefined {
-  const { destination, destinationName, destinationHasRows, settings } = now;
+  const { destination, destinationName, destinationHasRows, unclaimed, settings } = now;
+  // --replace gives up the values, and --adopt needs all columns.
+  if (unclaimed) return undefined;
   const lost = settings.mergeKey.find((key) => !destination?.columns.some(({ name }) => name === key));
   const foreign = foreignColumns(now, source).filter(({ generated }) => generated === '');
   if (lost === undefined || foreign.length === 0 || !destinationHasRows || reloadHindrance(settings))

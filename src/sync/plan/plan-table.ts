@@ -39,9 +39,12 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
   if (renamed) return refuse(renamed);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
+  // Comes before the refusals that propose a change of the table: only its owner may decide about its rows.
+  if (now.unclaimed && !isClaimed(now.unclaimed, request))
+    return refuse(notOurs(now, now.unclaimed, { ...request, misfit: adoptionMisfit(now, now.source) }));
   const loss = lossRefusal(now, now.source, request);
   if (loss) return refuse(loss);
-  if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
+  if (now.unclaimed) return claimed(now, now.source, now.unclaimed, request);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', { code: 'full-refresh-requested' });
   if (now.saved.kind === 'none')
     return load(now, now.source, 'initial', isStranger(now) ? { code: 'empty-destination' } : now.saved.why);
@@ -81,14 +84,16 @@ function withoutDestination({
 const isStranger = ({ saved, destinationHasRows, pendingLoad }: TableFacts): boolean =>
   saved.kind === 'none' && saved.why.code === 'cursor-unknown' && !destinationHasRows && !pendingLoad;
 
-/** The table has rows and increp has no state of it. The user decides, by --adopt or --replace. */
-function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {
-  if (!isClaimed(unclaimed, request))
-    return refuse(notOurs(now, unclaimed, { ...request, misfit: adoptionMisfit(now, source) }));
-  return request.claim === 'adopt'
+/** The table has rows and increp has no state of it. The user has decided, by --adopt or --replace. */
+const claimed = (
+  now: TableFacts,
+  source: Relation,
+  { rows, isMore }: Unclaimed,
+  request: PlanRequest,
+): DraftPlan =>
+  request.claim === 'adopt'
     ? adopt(now, source)
-    : load(now, source, 'initial', { code: 'rows-replaced', rows: unclaimed.rows, isMore: unclaimed.isMore });
-}
+    : load(now, source, 'initial', { code: 'rows-replaced', rows, isMore });
 
 /** A table without a replication key is loaded at every sync, because nothing shows which rows have changed. */
 function refresh(now: TableFacts, source: Relation, destination: Relation, request: PlanRequest): DraftPlan {

@@ -131,8 +131,10 @@ async function addExtras(work: NewTable): Promise<void> {
   const lostKey = settings.mergeKey.find(
     (name) => !destination.columns.some((column) => column.name === name),
   );
+  // --replace of a table without the key: all its rows may go.
+  const isGivenUp = lostKey !== undefined && facts.unclaimed !== undefined;
   const hasValues =
-    written.length > 0 && (lostKey === undefined || (await hasAnyRow(client, destinationName)));
+    written.length > 0 && !isGivenUp && (lostKey === undefined || (await hasAnyRow(client, destinationName)));
   if (hasValues && lostKey !== undefined)
     throw unsurvivable(
       destinationName,

@@ -29,6 +29,15 @@ test.each<[code: string, known: KnownSince, failure: { message: string; hint: st
   expect(failureBefore(recorded(code), known)).toMatchObject(failure);
 });
 
+test.each([
+  ['initial', 'loads the table'],
+  ['reset', 'loads the table again'],
+  ['incremental', 'continues'],
+])('after a fixed cause, the sentence names what the next sync does: %s', (action, does) => {
+  const { message } = failureBefore(recorded('SCHEMA_CHANGE_REFUSED'), 'planned', action);
+  expect(message).toMatch(new RegExp(`so the next sync ${does}$`));
+});
+
 test('a server that was starting has answered since, but a lost connection may be lost again', () => {
   expect(failureBefore(recorded('CONNECTION_LOST', '57P03'))).toMatchObject(ANSWERED);
   expect(failureBefore(recorded('CONNECTION_LOST'))).toMatchObject(SAME);

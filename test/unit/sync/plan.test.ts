@@ -346,6 +346,9 @@ test('without its unique key, a table cannot keep the values of a column of a us
   };
   expect([plan(now), plan(now, true)]).toMatchObject([refused, refused]);
   expect(plan({ ...now, destinationHasRows: false })).toMatchObject({ kind: 'load' });
+  const unclaimed = { rows: 1, isMore: false, source: 'a', destination: 'b', isSourceOurs: false };
+  const theirs = planFor(facts({ ...now, saved: none, unclaimed }));
+  expect(theirs).toMatchObject({ kind: 'refuse', error: { code: 'DESTINATION_NOT_OURS' } });
 });
 
 test('a narrower index makes way where it is ours, and is refused where it is not', () => {
