@@ -99,6 +99,12 @@ function uidOf(path: string): number | undefined {
   }
 }
 
+/** The name of the owner. Undefined if the path cannot be examined. */
+export function ownerOf(path: string): string | undefined {
+  const uid = uidOf(path);
+  return uid === undefined ? undefined : nameOf(uid);
+}
+
 /** The user of a service who owns all these files. Undefined if root or this user owns one of them. */
 function otherUser(paths: readonly string[]): string | undefined {
   const [uid, ...others] = new Set(paths.map(uidOf));

@@ -135,6 +135,11 @@ export const withAnswers = (answers: Answers, typed: Overrides): Answers => ({
   values: new Map([...answers.values, ...typedValues(typed)]),
 });
 
+export const withoutAnswer = (answers: Answers, name: VariableName): Answers => ({
+  ...answers,
+  values: new Map([...answers.values].filter(([each]) => each !== name)),
+});
+
 const typedValues = (typed: Overrides): (readonly [VariableName, Value])[] =>
   Object.entries(typed).flatMap(([name, text]) =>
     text === '' ? [] : [[name as VariableName, { text, origin: TYPED }] as const],

@@ -93,9 +93,10 @@ export async function readConfiguration({
   const found = given ? undefined : await readEnvFile(directory, report, warn, variables);
   const envFile = found?.variables;
   // Without its content, nothing is known about missing variables.
-  const isUnreadable = envFile === undefined && problems.length > 0;
+  const isEnvUnreadable = envFile === undefined && problems.length > 0;
   const layers = { directory, environment, envFile: envFile ?? {}, report };
   const written = await readValues({ ...layers, overrides });
+  const isUnreadable = isEnvUnreadable || problems.some(({ next }) => next !== undefined);
   const values = await withServices(written, layers);
   const named = await readNamedValues(variables, layers);
   const secrets: string[] = [];

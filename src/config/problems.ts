@@ -15,6 +15,8 @@ export interface Problem {
   readonly suggestion?: string | undefined;
   /** The path of a file of another user that cannot be read. No change of the configuration helps. */
   readonly unreadable?: string | undefined;
+  /** What helps, if no change of the configuration does. */
+  readonly next?: string | undefined;
   /** True for a missing file that every pipeline has. */
   readonly isAbsence?: boolean;
 }
@@ -107,6 +109,8 @@ export function configError(
 ): IncrepError {
   const unreadable = problems.flatMap((problem) => problem.unreadable ?? []);
   const groups = groupsOf(problems);
+  const own = problems.find((problem) => problem.next !== undefined);
+  const others = (count: number) => (count < problems.length ? 'Fix the other problems. ' : '');
   return new IncrepError('CONFIG_INVALID', {
     what: [
       `${formatCounted(problems.length, 'problem')} in ${file} of ${pipeline === '' ? 'the pipeline' : `pipeline ${pipeline}`}${directory === undefined ? '' : ` in ${directory}`}:`,
@@ -114,8 +118,10 @@ export function configError(
     ].join('\n'),
     next:
       unreadable.length > 0
-        ? `${unreadable.length < problems.length ? 'Fix the other problems. ' : ''}${accessCommand(placesOf([...unreadable, ...alsoForeign], directory), 'Give the files to the user that runs increp, then run the command again; ')}`
-        : `${next} For every setting, see "increp help configuration".`,
+        ? `${others(unreadable.length)}${accessCommand(placesOf([...unreadable, ...alsoForeign], directory), 'Give the files to the user that runs increp, then run the command again; ')}`
+        : own
+          ? `${others(1)}${own.next}`
+          : `${next} For every setting, see "increp help configuration".`,
   });
 }
 

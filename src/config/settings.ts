@@ -112,7 +112,7 @@ export interface ConnectionSettings extends ServerAddress {
   readonly isSchemaGiven: boolean;
   /** Where its URL is set: `SOURCE_URL`, or `DEST_URLS`. Undefined if a variable for each part is set. */
   readonly urlFrom?: string;
-  /** The variable of its password: `SOURCE_PASSWORD_FILE`. Undefined if it has none, or one in the URL. */
+  /** The variable or the file of its password: `SOURCE_PASSWORD_FILE`. Undefined if it has none, or one in the URL. */
   readonly passwordFrom?: string;
   readonly tls: TlsSettings;
   /** Undefined means that increp connects directly. */

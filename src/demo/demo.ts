@@ -81,5 +81,5 @@ function conclude(story: Story, areEqual: boolean, seconds: string): void {
     story.print('Chapter 7 names the tables. This is a bug. Please report it.');
   }
   story.print('Next, with your own databases:');
-  for (const command of ['init', 'check', 'plan', 'sync']) story.typedIncrep(command);
+  for (const command of ['init', 'check', 'plan', 'sync']) story.typedIncrep(`-C ~/shop ${command}`);
 }

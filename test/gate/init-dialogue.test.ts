@@ -175,10 +175,34 @@ test('where the destination has rows that increp did not write, the direction is
   await dialogue.answer('Which tables', ENTER);
   await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('Are source and destination correct?', ENTER);
-  expect(await dialogue.wait()).toBe(64);
+  await dialogue.answer('What do you want to correct? (source)', `${UP}${UP}`);
+  await dialogue.answer('● Nothing: the source is correct', ENTER);
+  await dialogue.answer('What do you want to correct? (destination)', `${DOWN}${DOWN}${ENTER}`);
+  await dialogue.answer('◆ Database', ENTER);
+  await dialogue.answer('Schema of the destination tables', ENTER);
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('Are source and destination correct?', UP);
+  await dialogue.answer('● Give up: write nothing', ENTER);
+  expect(await dialogue.wait()).toBe(130);
   expect(dialogue.seen()).toMatch(/orders\s+│?\s*\(3 rows\)/);
   expect(dialogue.seen()).toContain('Nothing was written.');
   expect(await readdir(pair.directory)).not.toContain('new');
+});
+
+test('a source database without tables is corrected like a connection', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  // The destination has no tables yet.
+  const env = { ...settled(pair), SOURCE_URL: pair.destinationUrl('increp') };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('● Schema: public', UP);
+  expect(dialogue.seen()).toContain('the schema "public" of the source has no tables');
+  await dialogue.answer('● ', `${UP}${UP}${UP}${UP}${UP}${ENTER}`);
+  await dialogue.answer('Host of the source', `\u0015${pair.sourceUrl('increp')}${ENTER}`);
+  await dialogue.answer('Schema of the tables', ENTER);
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  expect(await dialogue.wait()).toBe(0);
 });
 
 slowTest(

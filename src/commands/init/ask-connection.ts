@@ -6,6 +6,7 @@ import {
   isAnswered,
   withAnswers,
   withField,
+  withoutAnswer,
   withUrl,
   type Answers,
 } from '../../config/answers.ts';
@@ -26,6 +27,11 @@ interface Reached<T> {
   readonly answers: Answers;
   readonly connection: ConnectionSettings;
   readonly side: T;
+}
+
+/** Settings that must be tested again. */
+interface Corrected {
+  readonly corrected: Answers;
 }
 
 const WORDS = { SOURCE: 'source', DEST: 'destination' } as const;
@@ -49,7 +55,10 @@ export async function askConnection<T>(
     } catch (error) {
       ensureMendable(error);
       dialogue.warn(`${error.message}\n  next: ${adviceOf(error)}`);
-      answers = await correct(dialogue, answers, prefix, error);
+      const { code, sqlstate } = error;
+      const initial = SUSPECTS[sqlstate ?? code] ?? SUSPECTS[code] ?? 'all';
+      const what = await chooseCorrection(dialogue, answers, prefix, { initial });
+      answers = await applyCorrection(dialogue, answers, prefix, what);
     }
   }
 }
@@ -97,41 +106,80 @@ const SUSPECTS: Readonly<Record<string, AskedField | 'SSH'>> = {
   [SQLSTATE.invalidCatalogName]: 'DB',
 };
 
-/** One setting can be corrected alone. Each question starts from the present value. */
-async function correct(
+type Correction = AskedField | 'SSH' | 'SCHEMA' | 'all' | 'nothing';
+
+/** One setting can be corrected alone. @throws IncrepError INTERRUPTED */
+async function chooseCorrection(
   prompts: Prompts,
   answers: Answers,
   prefix: Prefix,
-  { code, sqlstate }: IncrepError,
-): Promise<Answers> {
+  { initial, nothing = 'try again unchanged' }: { readonly initial: Correction; readonly nothing?: string },
+): Promise<Correction> {
   const fields = fieldsOf(answers, prefix);
-  if (fields.HOST === undefined) return askParts(prompts, answers, prefix);
+  const schema = answerOf(answers, `${prefix}_SCHEMA`);
+  if (fields.HOST === undefined && schema === undefined) return 'all';
   const shown: Partial<Record<AskedField, string>> = {
     SSLMODE: 'prefer',
     ...fields,
     PASSWORD: fields.PASSWORD ? 'hidden' : 'none',
   };
   const ssh = answerOf(answers, `${prefix}_SSH`);
-  const what = await prompts.choose<AskedField | 'SSH' | 'all' | 'nothing' | 'give up'>({
+  const what = await prompts.choose<Correction | 'give up'>({
     message: `What do you want to correct? (${WORDS[prefix]})`,
     choices: [
       ...ASKED.flatMap((field): PromptChoice<AskedField>[] =>
         shown[field] === undefined ? [] : [{ value: field, label: `${LABELS[field]}: ${shown[field]}` }],
       ),
+      ...(schema === undefined ? [] : [{ value: 'SCHEMA' as const, label: `Schema: ${schema}` }]),
       { value: 'SSH', label: `SSH tunnel: ${ssh ?? 'none'}` },
       { value: 'all', label: 'All settings' },
-      { value: 'nothing', label: 'Nothing: try again unchanged' },
+      { value: 'nothing', label: `Nothing: ${nothing}` },
       { value: 'give up', label: 'Give up: write nothing' },
     ],
-    initial: SUSPECTS[sqlstate ?? code] ?? SUSPECTS[code] ?? 'all',
+    initial,
   });
   if (what === 'give up') throw gaveUp('stopped: no pipeline was created');
+  return what;
+}
+
+/** Each question starts from the present value. */
+async function applyCorrection(
+  prompts: Prompts,
+  answers: Answers,
+  prefix: Prefix,
+  what: Correction,
+): Promise<Answers> {
   if (what === 'nothing') return answers;
+  if (what === 'SCHEMA') return withoutAnswer(answers, `${prefix}_SCHEMA`);
   if (what === 'SSH') return askBastion(prompts, answers, prefix);
   if (what === 'all') return askParts(prompts, answers, prefix);
   // A wrong password cannot be corrected without seeing it, so it is typed again.
   const known = what === 'PASSWORD' ? withField(answers, prefix, what, '') : answers;
   return askField(prompts, known, prefix, what);
+}
+
+/** The schema is asked for again, because another database has others. */
+const applyWithoutSchema = async (
+  prompts: Prompts,
+  answers: Answers,
+  prefix: Prefix,
+  what: Correction,
+): Promise<Answers> =>
+  what === 'nothing'
+    ? answers
+    : withoutAnswer(await applyCorrection(prompts, answers, prefix, what), `${prefix}_SCHEMA`);
+
+/** Asks what to correct on each side. @throws IncrepError INTERRUPTED */
+export async function correctConnections(prompts: Prompts, given: Answers): Promise<Answers> {
+  let answers = given;
+  for (const prefix of ['SOURCE', 'DEST'] as const) {
+    const what = await chooseCorrection(prompts, answers, prefix, {
+      initial: 'HOST',
+      nothing: `the ${WORDS[prefix]} is correct`,
+    });
+    answers = await applyWithoutSchema(prompts, answers, prefix, what);
+  }
+  return answers;
 }
 
 /** The host of a database that only a bastion can reach cannot be corrected otherwise. */
@@ -290,14 +338,17 @@ export interface FormerSchema {
   readonly refused: string | undefined;
 }
 
-/** Asks for a schema until one works. The next question starts from the last answer, unless it can never work. */
+/**
+ * Asks for a schema until one works, or until the user corrects another setting of the connection. The next question
+ * starts from the last answer, unless it can never work.
+ */
 export async function askSchema<T>(
   dialogue: Dialogue,
   { given, refused }: { readonly given: Answers; readonly refused?: string },
   prefix: Prefix,
   ask: (before: FormerSchema) => Promise<string>,
   visit: (answers: Answers, connection: ConnectionSettings) => Promise<T>,
-): Promise<Reached<T>> {
+): Promise<Reached<T> | Corrected> {
   const name = `${prefix}_SCHEMA` as const;
   const asked = async (before: Answers, without?: string) =>
     withAnswers(before, {
@@ -318,7 +369,14 @@ export async function askSchema<T>(
       ensureMendable(error);
       const isSame = error.code === 'SAME_DATABASE';
       dialogue.warn(`${error.message}\n  next: ${isSame ? OTHER_SCHEMA : error.next}`);
-      answers = await asked(answers, isSame ? schema : undefined);
+      if (isSame) {
+        answers = await asked(answers, schema);
+        continue;
+      }
+      const what = await chooseCorrection(dialogue, answers, prefix, { initial: 'SCHEMA' });
+      if (what === 'SCHEMA') answers = await asked(answers);
+      else if (what !== 'nothing')
+        return { corrected: await applyWithoutSchema(dialogue, answers, prefix, what) };
     }
   }
 }

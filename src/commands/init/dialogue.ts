@@ -1,6 +1,5 @@
 /** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
 import { originOf, withAnswers, type Answers } from '../../config/answers.ts';
-import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
@@ -14,7 +13,7 @@ import {
   type Visit,
 } from '../../init/test-connections.ts';
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
-import { askConnection, askDestinationSchema, askSchema } from './ask-connection.ts';
+import { askConnection, askDestinationSchema, askSchema, correctConnections } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
 import {
   areProbablySwapped,
@@ -37,35 +36,19 @@ export async function setupByAsking(
   dialogue.say(
     `${headOf(given, config !== undefined)}\nEsc: back one question. Ctrl-C: give up. Files are written only at the end.`,
   );
-  const source = await askConnection(dialogue, given, 'SOURCE', (settings) => visitSource(settings, how));
-  dialogue.done(source.side.description);
-  const from = await askSchema(
-    dialogue,
-    { given: source.answers },
-    'SOURCE',
-    ({ former }) => askSourceSchema(dialogue, source.side.schemas, former),
-    (_answers, settings) => visitSourceSchema(settings, how),
-  );
-  const destination = await askConnection(dialogue, from.answers, 'DEST', (settings) =>
-    visitDestination(settings, how),
-  );
-  dialogue.done(destination.side.description);
-  const servers = { source: source.side.identity, destination: destination.side.identity };
+  return askSetup(dialogue, { given, config }, how);
+}
+
+async function askSetup(
+  dialogue: Dialogue,
+  { given, config }: { readonly given: Answers; readonly config: FormerConfig | undefined },
+  how: Visit,
+): Promise<Setup> {
+  const { source, from } = await askSource(dialogue, given, how);
+  const reached = { source, from };
+  let { destination, into } = await askDestination(dialogue, { given: from.answers }, reached, how);
+  const servers = { source: source.identity, destination: destination.identity };
   const isOneDatabase = isSameDatabase(servers.source, servers.destination);
-  if (isOneDatabase)
-    dialogue.warn(
-      'Source and destination are the same database. To change the connection, press Esc. Or enter a schema other than that of the source.',
-    );
-  const askInto = (request: { readonly given: Answers; readonly refused?: string }) =>
-    askSchema(
-      dialogue,
-      request,
-      'DEST',
-      (before) => askDestinationSchema(dialogue, before, from.connection.schema),
-      (_answers, settings) =>
-        visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
-    );
-  let into = await askInto({ given: destination.answers });
   const { tables, writable, writers, states } = from.side;
   const configured =
     config &&
@@ -90,7 +73,7 @@ export async function setupByAsking(
       writers,
       areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
       isOneDatabase,
-      schemas: source.side.schemas.map(({ name }) => name),
+      schemas: source.schemas.map(({ name }) => name),
     };
     const warnings = directionWarnings(setup);
     if (warnings.length === 0) return setup;
@@ -98,9 +81,7 @@ export async function setupByAsking(
     dialogue.warn(
       [
         ...warnings.map(({ what }) => `${what}.`),
-        ...(isDoubtful
-          ? ['Rows flow', `from ${source.side.description}`, `to   ${destination.side.description}`]
-          : []),
+        ...(isDoubtful ? ['Rows flow', `from ${source.description}`, `to   ${destination.description}`] : []),
       ].join('\n'),
     );
     const answer = await (isDoubtful ? askDirection : askAboutRefused)(dialogue, setup);
@@ -108,7 +89,67 @@ export async function setupByAsking(
     if (answer.kind === 'tables') ({ chosen, leftOut } = withoutRefused(setup));
     else if (answer.kind === 'pipeline')
       into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
-    else into = await askInto({ given: into.answers, refused: into.connection.schema });
+    else if (answer.kind === 'connections')
+      return askSetup(dialogue, { given: await correctConnections(dialogue, into.answers), config }, how);
+    else {
+      const request = { given: into.answers, refused: into.connection.schema };
+      ({ destination, into } = await askDestination(dialogue, request, reached, how));
+    }
+  }
+}
+
+async function askSource(dialogue: Dialogue, given: Answers, how: Visit) {
+  let answers = given;
+  for (;;) {
+    const { side, ...reached } = await askConnection(dialogue, answers, 'SOURCE', (settings) =>
+      visitSource(settings, how),
+    );
+    dialogue.done(side.description);
+    const from = await askSchema(
+      dialogue,
+      { given: reached.answers },
+      'SOURCE',
+      ({ former }) => askSourceSchema(dialogue, side.schemas, former),
+      (_answers, settings) => visitSourceSchema(settings, how),
+    );
+    if (!('corrected' in from)) return { source: side, from };
+    answers = from.corrected;
+  }
+}
+
+type ReachedSource = Awaited<ReturnType<typeof askSource>>;
+
+/** A refused schema belongs to a connection that works. */
+async function askDestination(
+  dialogue: Dialogue,
+  { given, refused }: { readonly given: Answers; readonly refused?: string },
+  { source, from }: ReachedSource,
+  how: Visit,
+) {
+  let request: { readonly given: Answers; readonly refused?: string } = {
+    given,
+    ...(refused !== undefined && { refused }),
+  };
+  for (;;) {
+    const { side, answers } = await askConnection(dialogue, request.given, 'DEST', (settings) =>
+      visitDestination(settings, how),
+    );
+    dialogue.done(side.description);
+    const servers = { source: source.identity, destination: side.identity };
+    if (isSameDatabase(servers.source, servers.destination))
+      dialogue.warn(
+        'Source and destination are the same database. To change the connection, press Esc. Or enter a schema other than that of the source.',
+      );
+    const into = await askSchema(
+      dialogue,
+      { ...request, given: answers },
+      'DEST',
+      (before) => askDestinationSchema(dialogue, before, from.connection.schema),
+      (_answers, settings) =>
+        visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
+    );
+    if (!('corrected' in into)) return { destination: side, into };
+    request = { given: into.corrected };
   }
 }
 
@@ -150,6 +191,7 @@ const askSourceSchema = (
 type DirectionAnswer =
   | { readonly kind: 'continue' }
   | { readonly kind: 'schema' }
+  | { readonly kind: 'connections' }
   | { readonly kind: 'pipeline'; readonly name: string }
   | { readonly kind: 'tables' };
 
@@ -182,25 +224,25 @@ function waysFor({ chosen, existing }: Setup) {
 
 type AskedDirection = 'no' | DirectionAnswer['kind'];
 
-/** If the two sides are swapped, a sync cannot undo the mistake. @throws IncrepError USAGE */
+const GIVE_UP = { value: 'no', label: 'Give up: write nothing' } as const;
+const STOPPED = 'stopped: no pipeline was created';
+
+/** If the two sides are swapped, a sync cannot undo the mistake. @throws IncrepError INTERRUPTED */
 async function askDirection(dialogue: Dialogue, setup: Setup): Promise<DirectionAnswer> {
   const { refused, isLeavingOut, pipeline } = waysFor(setup);
   const answer = await dialogue.choose<AskedDirection>({
     message: 'Are source and destination correct?',
     choices: [
-      { value: 'no', label: 'No: give up, write nothing' },
+      { value: 'connections', label: 'No: correct the connections' },
       { value: 'continue', label: 'Yes: continue' },
-      ...choicesIf(refused !== undefined, 'schema', 'Yes, but write to another schema'),
+      { value: 'schema', label: 'Yes, but write to another schema' },
       ...choicesIf(isLeavingOut, 'tables', `Yes, but leave out ${refused}`),
       ...choicesIf(pipeline !== undefined, 'pipeline', `Yes: this is pipeline "${pipeline}"`),
+      GIVE_UP,
     ],
-    initial: 'no',
+    initial: 'connections',
   });
-  if (answer === 'no')
-    throw new IncrepError('USAGE', {
-      what: 'source and destination may be swapped',
-      next: 'Nothing was written. With the correct connections, run "increp init".',
-    });
+  if (answer === 'no') throw gaveUp(STOPPED);
   return answerOf(answer, pipeline);
 }
 
@@ -214,11 +256,12 @@ async function askAboutRefused(dialogue: Dialogue, setup: Setup): Promise<Direct
       ...choicesIf(isLeavingOut, 'tables', `Leave out ${refused}`),
       { value: 'schema', label: 'Write to another schema' },
       { value: 'continue', label: 'Continue: change the tables at the destination before the first sync' },
-      { value: 'no', label: 'Give up: write nothing' },
+      { value: 'connections', label: 'Correct the connections' },
+      GIVE_UP,
     ],
     initial: isLeavingOut ? 'tables' : 'schema',
   });
-  if (answer === 'no') throw gaveUp('stopped: no pipeline was created');
+  if (answer === 'no') throw gaveUp(STOPPED);
   return answerOf(answer, pipeline);
 }
 

@@ -13,7 +13,7 @@ import { isSet, refuse, required, textOf } from '../environment/reading.ts';
 import type { ConnectionSettings, Credential, ServerAddress, SessionParameters } from '../settings.ts';
 import type { Conninfo } from './conninfo.ts';
 import { readBastion } from './bastion.ts';
-import { passwordVariable, readCredential } from './credential.ts';
+import { passwordPlace, readCredential } from './credential.ts';
 import { readTls } from './tls.ts';
 import { valueWithService } from './service-file.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
@@ -58,7 +58,7 @@ export async function readConnection(
         what: 'channel_binding=require needs TLS, which sslmode=disable and sockets do not have; set sslmode=require, or remove channel_binding',
       },
     );
-  const passwordFrom = passwordVariable(reading.values, prefix);
+  const passwordFrom = passwordPlace(reading, prefix);
   return {
     ...{ side, ...address, schema, isSchemaGiven, tls, bastion, parameters },
     ...(hasUrl && { urlFrom: `${prefix}_URL` }),

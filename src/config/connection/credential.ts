@@ -1,4 +1,5 @@
 /** Passwords that stay, and passwords that are read again: from a file, or from a command. */
+import { join } from 'node:path';
 import { parseDuration, DURATION_FORMS } from '../../duration.ts';
 import { readCommand } from '../../shell-word.ts';
 import type { SettingsReading, PrintedPassword } from '../environment/reading.ts';
@@ -127,24 +128,35 @@ function ofCommand(
   });
 }
 
-/** The variable that a user changes for another password. */
-export function passwordVariable(
-  values: SettingsReading['values'],
+type PasswordSources = Pick<SettingsReading, 'values' | 'environment'>;
+
+/** The variable or the file that a user changes for another password. */
+export function passwordPlace(
+  { values, environment }: PasswordSources,
   prefix: ConnectionPrefix,
 ): string | undefined {
   if (values.has(`${prefix}_PASSWORD_COMMAND`)) return `${prefix}_PASSWORD_COMMAND`;
   const password = values.get(`${prefix}_PASSWORD`);
-  return password && `${prefix}_PASSWORD${password.reread ? '_FILE' : ''}`;
+  return password && placeOf({ values, environment }, `${prefix}_PASSWORD`);
+}
+
+/** A file of systemd credentials has no variable of its own. */
+function placeOf({ values, environment }: PasswordSources, name: VariableName): string {
+  const { reread, origin } = values.get(name) ?? {};
+  const folder = environment['CREDENTIALS_DIRECTORY'];
+  if (!reread || origin === undefined) return name;
+  return folder && origin === join(folder, name) ? `the password in ${origin}` : `${name}_FILE`;
 }
 
 /** The other place of a password, with its origin. */
 function otherPassword(
-  { values }: SettingsReading,
+  reading: SettingsReading,
   prefix: ConnectionPrefix,
   inUrl: string | undefined,
 ): string | undefined {
-  const password = values.get(`${prefix}_PASSWORD`);
-  if (password) return `${prefix}_PASSWORD${password.reread ? '_FILE' : ''} (${password.origin})`;
+  const password = reading.values.get(`${prefix}_PASSWORD`);
+  const place = placeOf(reading, `${prefix}_PASSWORD`);
+  if (password) return place.includes(password.origin) ? place : `${place} (${password.origin})`;
   return inUrl === undefined ? undefined : `the password in ${prefix}_URL`;
 }
 

@@ -1,7 +1,10 @@
 /** The values of the variables, each with its origin. */
+import { access, constants } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { ownerOf } from '../../ownership.ts';
+import { fileFault, hasCode } from '../../system-fault.ts';
 import { readText } from '../files.ts';
-import type { ReportProblem } from '../problems.ts';
+import type { Problem, ReportProblem } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import type { VariableName } from './variables.ts';
 import { VARIABLES } from './variables.ts';
@@ -41,6 +44,8 @@ interface Layer {
  */
 export async function readValues(layers: Layers): Promise<Values> {
   const values = new Map<VariableName, Value>();
+  const problem = await credentialsProblem(layers.environment);
+  if (problem) layers.report(problem);
   for (const { name } of VARIABLES) {
     const value =
       inline({ values: layers.overrides, origin: 'the command line' }, name) ??
@@ -96,10 +101,28 @@ async function inLayer(
   return found;
 }
 
+/** Without the right to search the directory, each of its files would be a problem. */
+async function credentialsProblem({
+  CREDENTIALS_DIRECTORY: folder,
+}: Environment): Promise<Problem | undefined> {
+  if (!folder) return undefined;
+  const error = await access(folder, constants.X_OK).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!hasCode(error, 'EACCES')) return undefined;
+  const owner = ownerOf(folder);
+  return {
+    where: 'CREDENTIALS_DIRECTORY (the environment)',
+    what: `${folder} cannot be read: ${fileFault(error)}; it belongs to ${owner === undefined ? 'another user' : `user "${owner}"`}`,
+    next: `Run the command as ${owner === undefined || owner === 'root' ? '' : `user "${owner}" or as `}root. To see how, run "increp help systemd".`,
+  };
+}
+
 /** LoadCredential= of systemd creates one file per credential in this directory. */
 async function inCredentials(name: string, { environment, report }: Pick<Layers, 'environment' | 'report'>) {
   const folder = environment['CREDENTIALS_DIRECTORY'];
-  if (!folder) return undefined;
+  if (!folder || (await credentialsProblem(environment))) return undefined;
   const path = join(folder, name);
   const file = await readText(path);
   if (file.fault !== undefined && !file.isMissing) {

@@ -113,6 +113,28 @@ test('$CREDENTIALS_DIRECTORY wins over .env and loses to the environment', async
   expect(settings.destination.credential.known).toBe('from the environment');
 });
 
+test('the message about a refused password names the file of $CREDENTIALS_DIRECTORY', async () => {
+  await using pipeline = await pipelineDirectory({ 'credentials/SOURCE_PASSWORD': 'from a credential' });
+  const folder = join(pipeline.directory, 'credentials');
+  const settings = await pipeline.load({ ...CONNECTIONS, CREDENTIALS_DIRECTORY: folder });
+  expect(settings.source.passwordFrom).toBe(`the password in ${join(folder, 'SOURCE_PASSWORD')}`);
+});
+
+// Root may read every directory.
+test.skipIf(process.getuid?.() === 0)('an unreadable $CREDENTIALS_DIRECTORY is one problem', async () => {
+  await using pipeline = await pipelineDirectory({ 'credentials/SOURCE_URL': 'postgresql://reader@db/shop' });
+  const folder = join(pipeline.directory, 'credentials');
+  await chmod(folder, 0);
+  const { message, next } = await pipeline.refusal({ CREDENTIALS_DIRECTORY: folder });
+  await chmod(folder, 0o700);
+  const user = userInfo().username;
+  expect(message).toMatch(/^1 problem /);
+  expect(message).toContain(
+    `CREDENTIALS_DIRECTORY (the environment): ${folder} cannot be read: permission denied; it belongs to user "${user}"`,
+  );
+  expect(next).toBe(`Run the command as user "${user}" or as root. To see how, run "increp help systemd".`);
+});
+
 test('files that are there and cannot be read are not said to be missing', async () => {
   await using pipeline = await pipelineDirectory();
   await mkdir(join(pipeline.directory, '.env'));
