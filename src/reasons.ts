@@ -230,8 +230,8 @@ export type ObjectChange = NamedObject &
     | { readonly change: 'deferred' }
   );
 
-interface MissingTable {
-  /** Whether the former destination table may have kept rows that the source no longer has. */
+interface MissingRows {
+  /** Whether the destination table may have kept rows that the source no longer has. */
   readonly keptRows?: true;
 }
 
@@ -241,7 +241,7 @@ export type NoCursor =
   /** RFC 3339. */
   | { readonly code: 'was-reset'; readonly at: string; readonly ageSeconds?: number }
   | { readonly code: 'state-file-of-another-table'; readonly table: string }
-  | ({ readonly code: 'state-file-of-another-database'; readonly database: string } & MissingTable)
+  | ({ readonly code: 'state-file-of-another-database'; readonly database: string } & MissingRows)
   | { readonly code: 'state-file-unusable'; readonly message: string };
 
 /** What the plan does about a difference of shape. */
@@ -259,13 +259,13 @@ export type Reason =
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
   /** It was there at the last sync. `renamedTo`: the names of tables that may be it. */
-  | ({ readonly code: 'destination-dropped'; readonly renamedTo?: string } & MissingTable)
-  | ({ readonly code: 'destination-without-state' } & MissingTable)
+  | ({ readonly code: 'destination-dropped'; readonly renamedTo?: string } & MissingRows)
+  | ({ readonly code: 'destination-without-state' } & MissingRows)
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */
   | { readonly code: 'full-refresh-mode'; readonly unless?: 'transaction-ids' | 'digest' }
   | { readonly code: 'was-full-refresh-mode' }
-  | { readonly code: 'destination-emptied' }
+  | ({ readonly code: 'destination-emptied' } & MissingRows)
   | { readonly code: 'rows-replaced'; readonly rows: number | undefined; readonly isMore: boolean }
   | { readonly code: 'adopted' }
   | { readonly code: 'legacy-cursor-unfit'; readonly keyType: string }

@@ -8,6 +8,7 @@ import type { Facts } from '../sync/facts/facts.ts';
 import { gatherFacts, serversOf } from '../sync/facts/gather-facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { readEqualSince } from '../state/known-differences-file.ts';
 import { lastFailureFindings } from './last-failure-findings.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
@@ -53,20 +54,10 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   if (facts.kind === 'done') {
     const inspection = await inspect(context, facts.value);
     const built = buildFindings(inspection, context.settings, unwritable === undefined);
-    const actions = new Map(
-      [...inspection.plans].map(
-        ([
-          {
-            settings: { name },
-          },
-          { action },
-        ]) => [name, action],
-      ),
-    );
-    const last = lastFailureFindings(facts.value.tables, request.lastFailures, {
+    const last = lastFailureFindings(inspection.plans, request.lastFailures, {
       findings: built,
+      equal: await readEqualSince(context.settings.stateDirectory),
       now: new Date(),
-      actionOf: (name) => actions.get(name),
     });
     return [...findings, ...last, ...built, ...(isFirst ? deletedRowsFindings(tables) : [])];
   }

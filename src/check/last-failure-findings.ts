@@ -7,29 +7,33 @@ import {
   failureBefore,
   failureWord,
   isBeforeReset,
+  isEqualSince,
   plannedSince,
+  type KnownSince,
   type RunRecord,
 } from '../schema/run-record.ts';
+import type { TableSettings } from '../config/settings.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import type { Plan } from '../sync/plan/plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 
 interface KnownFindings {
   readonly findings: readonly Finding[];
+  /** When a comparison found a table equal after a failure, by the name in the history. */
+  readonly equal: ReadonlyMap<string, string>;
   readonly now: Date;
-  /** Of the plan of a table. */
-  readonly actionOf: (name: string) => string | undefined;
 }
 
 /** Only for tables without an error of their own, which is probably the reason, and not for an error that the pipeline has now. */
 export function lastFailureFindings(
-  tables: readonly Pick<TableFacts, 'settings' | 'recordName' | 'saved'>[],
+  plans: ReadonlyMap<TableFacts, Plan>,
   failures: ReadonlyMap<string, RunRecord>,
-  { findings, now, actionOf }: KnownFindings,
+  { findings, equal, now }: KnownFindings,
 ): Finding[] {
   const ofPipeline = findings.filter(({ level, table }) => level === 'error' && table === undefined);
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
-  return tables.flatMap(({ settings, recordName, saved }) => {
-    const { name, isEnabled } = settings;
+  return [...plans].flatMap(([{ settings, recordName, saved }, plan]) => {
+    const { name } = settings;
     const run = failures.get(recordName);
     if (!run || isBeforeReset(run, resetAtOf(saved)) || failureWord(run) !== 'failed' || refused.has(name))
       return [];
@@ -37,8 +41,8 @@ export function lastFailureFindings(
     if (ofPipeline.some((finding) => isRecorded(finding, recorded))) return [];
     const { code, sqlstate, message, hint } = failureBefore(
       run,
-      isEnabled ? plannedSince(settings) : 'answered',
-      actionOf(name),
+      isEqualSince(run, equal.get(recordName)) ? 'equal' : sincePlan(settings, plan, run),
+      'action' in plan ? plan.action : undefined,
     );
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;
@@ -48,4 +52,12 @@ export function lastFailureFindings(
         : warning('LAST_SYNC_FAILED', name, text, hint),
     ];
   });
+}
+
+function sincePlan({ isEnabled, deletionLog }: TableSettings, plan: Plan, run: RunRecord): KnownSince {
+  if (!isEnabled) return 'answered';
+  const keepsShape =
+    (plan.kind === 'incremental' && !plan.evolution) ||
+    (plan.kind === 'load' && plan.action === 'full-refresh');
+  return plannedSince(run, { deletionLog, keepsShape });
 }

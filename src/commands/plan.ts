@@ -19,8 +19,14 @@ import { printName } from '../schema/names.ts';
 import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
-import { readKnownDifferences } from '../state/known-differences-file.ts';
+import {
+  isBeforeReset,
+  isEqualSince,
+  plannedSince,
+  type KnownSince,
+  type RunRecord,
+} from '../schema/run-record.ts';
+import { readEqualSince, readKnownDifferences } from '../state/known-differences-file.ts';
 import { standingIn } from '../sync/plan/reload-guard.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
@@ -121,6 +127,8 @@ async function planFor(
 interface KnownTable extends Preview {
   /** Undefined if the plan itself says why a sync would fail. */
   readonly lastFailure: RunRecord | undefined;
+  /** When a comparison found the table equal after a failure. */
+  readonly equalAt: string | undefined;
 }
 
 async function withLastFailures(
@@ -128,6 +136,7 @@ async function withLastFailures(
   { runContext, settings }: Pipeline,
 ): Promise<KnownTable[]> {
   const known = await readKnownDifferences(settings.stateDirectory);
+  const equal = await readEqualSince(settings.stateDirectory);
   const lost = known.filter(({ foundBy }) => foundBy === 'partitions');
   const differences = new Map(lost.map((each) => [each.table, each]));
   const failures = await readLastFailures(runContext, new Date());
@@ -142,6 +151,7 @@ async function withLastFailures(
       // The sync of new changes says the same.
       warnings: [...table.warnings, ...standing.filter((message) => !table.warnings.includes(message))],
       lastFailure: isTold ? undefined : failure,
+      equalAt: equal.get(table.recordName),
     };
   });
 }
@@ -187,11 +197,17 @@ function inWordsAt({ name: destination }: Pipeline, options: PlanOptions) {
 const ageOf = (at: string | null): number | undefined => (at === null ? undefined : secondsSince(at));
 
 /** A flag such as --full-refresh may prevent an error that the next sync without it has. */
-const knownSince = (
-  table: Preview,
+function knownSince(
+  table: Preview & Pick<KnownTable, 'equalAt'>,
+  failure: RunRecord,
   { fullRefresh, adopt, replace, force = false }: PlanOptions,
-): KnownSince =>
-  table.action === 'skipped' || fullRefresh || adopt || replace || force ? 'answered' : plannedSince(table);
+): KnownSince {
+  const { action, deletionLog, evolution, equalAt } = table;
+  if (isEqualSince(failure, equalAt)) return 'equal';
+  if (action === 'skipped' || fullRefresh || adopt || replace || force) return 'answered';
+  const keepsShape = (action === 'incremental' && !evolution) || action === 'full-refresh';
+  return plannedSince(failure, { deletionLog, keepsShape });
+}
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({
   ...table,
@@ -201,7 +217,7 @@ const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) =>
     ageSeconds: ageOf(table.deletes.refusedAt ?? table.deletes.checkedAt),
     hasFailed: table.deletes.refusedAt !== null,
   },
-  lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, options), table.action),
+  lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, lastFailure, options), table.action),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0

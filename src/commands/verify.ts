@@ -37,7 +37,7 @@ import type { NotedComparison } from '../schema/known-differences.ts';
 import { cursorBefore } from '../sync/run/table-outcome.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
-import { isBeforeReset, plannedSince, type RunRecord } from '../schema/run-record.ts';
+import { isBeforeReset, isEqualSince, plannedSince, type RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface VerifyOptions extends GlobalOptions {
@@ -148,7 +148,7 @@ async function compareTables(
           : {
               ...judged,
               lastFailure: {
-                ...agedFailure(failed, plannedSince(table)),
+                ...agedFailure(failed, knownSince(table, judged.verified, failed)),
                 ...limitStep(judged.verified, failed),
                 run: failed,
               },
@@ -164,16 +164,29 @@ async function compareTables(
   return verdicts;
 }
 
+/** Only a table that keeps its shape is compared. */
+const knownSince = ({ deletionLog }: TableSettings, verified: Verified, failed: RunRecord) =>
+  isEqual(verified) && isEqualSince(failed, new Date().toISOString())
+    ? 'equal'
+    : plannedSince(failed, { deletionLog, keepsShape: true });
+
 /** The comparison knows whether the removal of rows that a sync refused is still over the limit. The last line has the step then. */
-const limitStep = ({ name, isOverLimit }: Verified, { error_code: code }: RunRecord) =>
-  code === 'DELETE_LIMIT_EXCEEDED' ? { hint: isOverLimit ? '' : `Run "${tableCommand('sync', name)}".` } : {};
+const limitStep = (verified: Verified, { error_code: code }: RunRecord) => {
+  const { name, isOverLimit } = verified;
+  return code === 'DELETE_LIMIT_EXCEEDED' && !isEqual(verified)
+    ? { hint: isOverLimit ? '' : `Run "${tableCommand('sync', name)}".` }
+    : {};
+};
 
 function comparedIn(verdict: TableVerification, table: string, cursor: string | null): NotedComparison[] {
   if ('error' in verdict) return [];
   const { verified } = verdict;
   return [
     isEqual(verified)
-      ? { kind: 'equal', table, cursor, hasMore: verified.waiting > 0 }
+      ? {
+          ...{ kind: 'equal', table, cursor, hasMore: verified.waiting > 0 },
+          followsFailure: verdict.lastFailure !== undefined,
+        }
       : {
           ...{ kind: 'different', table, cursor, foundBy: 'verify' },
           message: differencesIn(verified),

@@ -151,8 +151,8 @@ function partitionNames(count: number, names: readonly string[]): string {
   return ` (${listedNames(names, LISTED)}${others})`;
 }
 
-const withoutKept = (keptRows: true | undefined): string =>
-  keptRows ? '; the source cannot give again the rows that only the former table kept' : '';
+export const withoutKept = (keptRows: true | undefined, table = 'former'): string =>
+  keptRows ? `; the source cannot give again the rows that only the ${table} table kept` : '';
 
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,
@@ -170,7 +170,8 @@ const REASONS: Texts<Reason> = {
   'full-refresh-mode': ({ unless }) =>
     `mode is full-refresh, so each sync loads the table again${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,
   'was-full-refresh-mode': () => 'no cursor is known, because the mode was full-refresh',
-  'destination-emptied': () => 'the destination table was emptied',
+  'destination-emptied': ({ keptRows }) =>
+    `the destination table was emptied${withoutKept(keptRows, 'destination')}`,
   'rows-replaced': (rows) => `the destination table and its ${rowsText(rows)} are replaced`,
   adopted: () => 'the destination table is adopted: compared with the source by key',
   'cursor-unknown': () => 'no cursor is known',

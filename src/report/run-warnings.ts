@@ -2,7 +2,7 @@
 import type { RunSummary, TableOutcome, WarningEvent } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
-import { reasonText } from './reasons.ts';
+import { reasonText, withoutKept } from './reasons.ts';
 import { differencesText } from './shape-texts.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 
@@ -26,6 +26,8 @@ const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOu
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
+    if (reason.code === 'destination-emptied')
+      return `${UNREQUESTED[reason.code]}${withoutKept(reason.keptRows, 'destination')}`;
     if (reason.code === 'destination-without-state' || ('keptRows' in reason && reason.keptRows))
       return `no command requested this load: ${reasonText([reason])}. Views on the former table are not created again`;
     if (reason.code !== 'drift') return UNREQUESTED[reason.code] ?? [];

@@ -24,14 +24,18 @@ export type KnownDifference = Readonly<z.infer<typeof differenceSchema>>;
 export const knownDifferencesSchema = z.object({
   format: z.literal(1),
   tables: z.array(differenceSchema),
+  /** Tables that `verify` found equal after a failed sync, by destination table, with the time in RFC 3339. */
+  equal: z.record(z.string(), z.string()).default({}),
 });
+
+export type KnownComparisons = Readonly<z.infer<typeof knownDifferencesSchema>>;
 
 /** What `verify` or a sync says about the differences of a table. */
 export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
   (
     | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only' | 'duplicates'>)
-    /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. */
-    | { readonly kind: 'equal'; readonly hasMore: boolean }
+    /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. `followsFailure`: a sync has failed. */
+    | { readonly kind: 'equal'; readonly hasMore: boolean; readonly followsFailure?: boolean }
     /** The sync has written rows. `cursor` is that from before. */
     | {
         readonly kind: 'synced';
@@ -65,6 +69,22 @@ export function afterComparisons(
   return next.size === known.length && known.every((each) => next.get(each.table) === each)
     ? known
     : [...next.values()];
+}
+
+/** The same object if nothing has changed. */
+export function equalAfter(
+  known: KnownComparisons['equal'],
+  results: readonly NotedComparison[],
+  now: Date,
+): KnownComparisons['equal'] {
+  const next = new Map(Object.entries(known));
+  let isSame = true;
+  for (const result of results) {
+    if (result.kind === 'equal' && result.followsFailure === true) next.set(result.table, now.toISOString());
+    else if (result.kind === 'equal' || !next.delete(result.table)) continue;
+    isSame = false;
+  }
+  return isSame ? known : Object.fromEntries(next);
 }
 
 function differing(

@@ -114,14 +114,34 @@ const CONNECTING: ReadonlySet<string> = new Set([
 const CANNOT_CONNECT_NOW = '57P03';
 
 /**
- * What is known since the failure: a plan of the table has no error, or has none but did not read the deletion log; both
- * servers answer for the table, or only for others; or the files of the configuration changed.
+ * What is known since the failure: a plan of the table has no error, or has none but did not read the deletion log, or answers
+ * the failure; a comparison found the table equal; both servers answer for the table, or only for others; or the files of the
+ * configuration changed.
  */
-export type KnownSince = 'planned' | 'planned-without-log' | 'answered' | 'connected' | 'reconfigured';
+export type KnownSince =
+  'planned' | 'planned-without-log' | 'settled' | 'equal' | 'answered' | 'connected' | 'reconfigured';
+
+interface Planned {
+  readonly deletionLog: unknown;
+  /** Whether the destination table needs no new shape. */
+  readonly keepsShape: boolean;
+}
 
 /** For a plan of the table without an error. */
-export const plannedSince = ({ deletionLog }: { readonly deletionLog: unknown }): KnownSince =>
-  deletionLog === undefined ? 'planned' : 'planned-without-log';
+export function plannedSince(
+  { error_code: code }: Pick<RunRecord, 'error_code'>,
+  { deletionLog, keepsShape }: Planned,
+): KnownSince {
+  if (code === 'DEPENDENT_OBJECTS' && keepsShape) return 'settled';
+  return deletionLog === undefined ? 'planned' : 'planned-without-log';
+}
+
+/** Whether a later comparison has found none of the rows that the sync refused to remove. @param equalAt RFC 3339 */
+export const isEqualSince = (
+  { error_code: code, started_at }: Pick<RunRecord, 'error_code' | 'started_at'>,
+  equalAt: string | undefined,
+): boolean =>
+  code === 'DELETE_LIMIT_EXCEEDED' && equalAt !== undefined && new Date(equalAt) > new Date(started_at);
 
 /** By the action of the plan. */
 const nextSync = (action: string | undefined): string =>
@@ -147,7 +167,9 @@ export function failureBefore(
     hint,
   });
   const isPlanned = known === 'planned' || known === 'planned-without-log';
-  if ((isPlanned && DECIDED.has(code)) || (known === 'planned' && NOT_FOUND.has(code)))
+  if (known === 'equal')
+    return since('a later comparison found the table equal, so the next sync continues', '');
+  if (known === 'settled' || (isPlanned && DECIDED.has(code)) || (known === 'planned' && NOT_FOUND.has(code)))
     return since(`the cause no longer applies, so the next sync ${nextSync(action)}`, '');
   if (known === 'reconfigured')
     return FORESEEN.has(code)

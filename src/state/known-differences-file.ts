@@ -1,7 +1,9 @@
 /** `sync-state/known.differences.json`: the differences that comparisons on this machine have found. */
 import {
   afterComparisons,
+  equalAfter,
   knownDifferencesSchema,
+  type KnownComparisons,
   type KnownDifference,
   type NotedComparison,
 } from '../schema/known-differences.ts';
@@ -10,24 +12,38 @@ import { changeOptional, readOptional } from './optional-file.ts';
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const KNOWN_DIFFERENCES_FILE = 'known.differences.json';
 
+const readComparisons = async (directory: string): Promise<KnownComparisons> =>
+  (await readOptional(directory, KNOWN_DIFFERENCES_FILE, knownDifferencesSchema)) ?? NOTHING;
+
+const NOTHING: KnownComparisons = { format: 1, tables: [], equal: {} };
+
 export const readKnownDifferences = async (directory: string): Promise<readonly KnownDifference[]> =>
-  (await readOptional(directory, KNOWN_DIFFERENCES_FILE, knownDifferencesSchema))?.tables ?? [];
+  (await readComparisons(directory)).tables;
+
+/** When `verify` found a table equal after a failed sync, in RFC 3339. By the name of the destination table. */
+export const readEqualSince = async (directory: string): Promise<ReadonlyMap<string, string>> =>
+  new Map(Object.entries((await readComparisons(directory)).equal));
 
 /** Returns the differences that are known now. */
 export async function noteComparisons(
   directory: string,
   results: readonly NotedComparison[],
 ): Promise<readonly KnownDifference[]> {
-  const known = await readKnownDifferences(directory);
   const now = new Date();
-  let next = afterComparisons(known, results, now);
-  if (next === known) return known;
+  const after = ({ tables, equal }: KnownComparisons) => ({
+    format: 1 as const,
+    tables: afterComparisons(tables, results, now),
+    equal: equalAfter(equal, results, now),
+  });
+  const known = await readComparisons(directory);
+  let next = after(known);
+  if (next.tables === known.tables && next.equal === known.equal) return known.tables;
   await changeOptional({
     ...{ directory, name: KNOWN_DIFFERENCES_FILE, schema: knownDifferencesSchema },
     change: (found) => {
-      next = afterComparisons(found?.tables ?? [], results, now);
-      return { format: 1 as const, tables: [...next] };
+      next = after(found ?? NOTHING);
+      return { ...next, tables: [...next.tables] };
     },
   });
-  return next;
+  return next.tables;
 }

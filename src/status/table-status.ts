@@ -11,8 +11,14 @@ import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
-import { isBeforeReset, plannedSince, type KnownSince, type RunRecord } from '../schema/run-record.ts';
-import { readKnownDifferences } from '../state/known-differences-file.ts';
+import {
+  isBeforeReset,
+  isEqualSince,
+  plannedSince,
+  type KnownSince,
+  type RunRecord,
+} from '../schema/run-record.ts';
+import { readEqualSince, readKnownDifferences } from '../state/known-differences-file.ts';
 import { blockerAtSource } from '../sync/lock/lock-holders.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { rowsFrom } from '../schema/selection.ts';
@@ -111,13 +117,14 @@ export async function tableStatuses(
   const runs = byTable(local.records);
   const known = await readKnownDifferences(context.settings.stateDirectory);
   const differences = new Map(known.map((each) => [each.table, each]));
+  const equal = await readEqualSince(context.settings.stateDirectory);
   const configuredAt = await configurationTime(context.settings.directory);
   const statusFrom = (table: TableSettings, found: Omit<Known, 'difference'>, drifts: Drifts) =>
     statusOf(
       table,
       { ...found, difference: standingIn(table, differences.get(recordNameOf(context.settings, table))) },
       drifts,
-      { now, configuredAt },
+      { now, configuredAt, equalAt: equal.get(recordNameOf(context.settings, table)) },
     );
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
@@ -206,14 +213,11 @@ interface Times {
   readonly now: Date;
   /** The newest change of the configuration. */
   readonly configuredAt: Date | undefined;
+  /** When a comparison found the table equal after a failure. */
+  readonly equalAt: string | undefined;
 }
 
-function statusOf(
-  table: TableSettings,
-  found: Known,
-  drifts: Drifts,
-  { now, configuredAt }: Times,
-): TableStatus {
+function statusOf(table: TableSettings, found: Known, drifts: Drifts, { now, ...times }: Times): TableStatus {
   const observed = { ...found, runs: sinceReset(found) };
   const { runs, record, pendingLoad, problem, resetAt } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
@@ -239,7 +243,7 @@ function statusOf(
     syncedAt: record && new Date(record.syncedAt),
     activeRun: observed.activeRun,
     lastFailure: runs.lastFailure,
-    knownSince: runs.lastFailure && knownSince(table, runs.lastFailure, drifts, configuredAt),
+    knownSince: runs.lastFailure && knownSince(table, runs.lastFailure, drifts, times),
     drift,
     difference: found.difference,
     refusal: refusal?.code === runs.lastFailure?.error_code ? undefined : refusal,
@@ -254,15 +258,17 @@ function statusOf(
 /** The plan of a table without an error shows more than the time of a file. */
 function knownSince(
   table: TableSettings,
-  { started_at }: RunRecord,
+  failure: RunRecord,
   { found, refusals, failures }: Drifts,
-  configuredAt: Date | undefined,
+  { configuredAt, equalAt }: Omit<Times, 'now'>,
 ): KnownSince | undefined {
-  const { name, isEnabled } = table;
+  const { name, isEnabled, deletionLog } = table;
+  if (isEqualSince(failure, equalAt)) return 'equal';
   const isUnread = found === undefined || failures.some(({ settings }) => settings.name === name);
-  if (isUnread) return configuredAt && configuredAt > new Date(started_at) ? 'reconfigured' : undefined;
+  if (isUnread)
+    return configuredAt && configuredAt > new Date(failure.started_at) ? 'reconfigured' : undefined;
   if (!isEnabled || refusals.has(name) || found.get(name)?.isRefused === true) return 'connected';
-  return plannedSince(table);
+  return plannedSince(failure, { deletionLog, keepsShape: !found.has(name) });
 }
 
 /** When the files of the configuration last changed. The pipeline of a service may have none. */

@@ -10,11 +10,13 @@ import { isKeyed, type StateRecord } from '../schema/state-record.ts';
 import { countWhere } from '../sql/unchanged-check.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { isWithin } from '../sync/load/removed-rows.ts';
 import { readGroups, type HeldSnapshot } from '../sync/facts/partition-groups.ts';
 import { writtenSince } from '../sync/fence/pending-rows.ts';
 
 interface DifferenceCounts {
   readonly sourceRows: number;
+  readonly destinationRows: number;
   readonly missing: number;
   readonly extra: number;
   readonly changed: number;
@@ -36,21 +38,30 @@ export async function withoutGone<T extends DifferenceCounts>(
     return { ...counted, outdated: 0, notes: [] };
   const isWritten = await writtenSince(held.holder, facts, relation, record);
   if (isWritten === undefined) return { ...counted, outdated: 0, notes: [cannotTell(contents.readAt)] };
-  if (counted.extra === 0) return { ...counted, outdated: 0, notes: [] };
+  const { extra: only, destinationRows: of, sourceRows: left } = counted;
+  // Rows that the next sync would refuse to remove do not wait for it.
+  if (only === 0 || !isWithin(facts.settings, { gone: only, of, left }))
+    return { ...counted, outdated: 0, notes: [] };
   const parts = readGroups(held, facts.sourceRows, async (client, group) =>
     countRow.parse((await ask(client, countWhere(group, `NOT ${isWritten}`))).rows[0]),
   );
   let unchanged = 0;
   for await (const { rows } of parts) unchanged += rows;
   const gone = Math.max(0, Number(contents.rows) - unchanged);
-  const explained = Math.min(gone, counted.extra);
-  const extra = counted.extra - explained;
+  const explained = Math.min(gone, only);
+  const extra = only - explained;
   return {
     ...counted,
     extra,
     outdated: explained,
     keys: extra === 0 ? { ...counted.keys, extra: [] } : counted.keys,
-    notes: explained === 0 ? [] : [changedSince(explained, contents.readAt), nextStep(facts, counted)],
+    notes:
+      explained === 0
+        ? []
+        : [
+            changedSince(explained, contents.readAt),
+            `to copy these changes, run "${tableCommand('sync', facts.settings.name)}"`,
+          ],
   };
 }
 
@@ -59,11 +70,3 @@ const cannotTell = (readAt: string): string =>
 
 const changedSince = (rows: number, readAt: string): string =>
   `${rows === 1 ? '1 row is' : `${rows} rows are`} only in the destination table and not counted as differences, because the source changed or deleted as many since the last sync read it (${readAt})`;
-
-/** By default, no load in mode full-refresh empties a table. */
-function nextStep({ settings: { name, deleteLimit } }: TableFacts, { sourceRows }: DifferenceCounts): string {
-  const needsForce = sourceRows === 0 && deleteLimit === undefined;
-  return needsForce
-    ? `the source has no row now, and a sync without --force does not empty a table. If that is right, run "${tableCommand('sync', name, '--force')}"`
-    : `to copy these changes, run "${tableCommand('sync', name)}"`;
-}

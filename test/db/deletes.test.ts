@@ -219,6 +219,24 @@ test('more than half of a table is not removed by mistake; everything else of th
   expect((await sync(pair)).table().rows_deleted).toBe(0);
 });
 
+test('a repair answers the refusal to remove rows, and a later difference ends that', async () => {
+  await using pair = await freshPair(orders(HARD));
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id <= 7');
+  expect((await trySync(pair)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
+  const equal = 'a later comparison found the table equal, so the next sync continues';
+  const repaired = await increp('verify --repair --force', pair);
+  expect(repaired.stdout).toContain(equal);
+  for (const command of ['status', 'plan', 'check']) {
+    const { stdout } = await increp(command, pair);
+    expect(stdout, command).toContain(equal);
+    expect(stdout, command).not.toContain('--force');
+  }
+  await pair.destination.query('DELETE FROM orders WHERE id = 8');
+  expect((await increp('verify', pair)).exitCode).toBe(2);
+  expect((await increp('status', pair)).stdout).not.toContain(equal);
+});
+
 slowTest('exactly half is removed, and marks count as rows that are gone already', async () => {
   await using pair = await freshPair(orders(SOFT));
   await sync(pair);

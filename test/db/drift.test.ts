@@ -342,6 +342,22 @@ test('a table that may hold rows of its own under another name is not loaded aga
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 9 });
 });
 
+test('dependent objects that refused a sync are no obstacle after "rename"', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('CREATE VIEW notes AS SELECT note FROM orders');
+  await pair.source.query('ALTER TABLE orders RENAME note TO remark');
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
+  expect((await increp('plan', pair)).stdout).toContain('DROP VIEW');
+  await pair.writeTables([{ ...ORDERS_CONFIG, rename: { remark: 'note' } }]);
+  for (const command of ['plan', 'status', 'verify', 'check']) {
+    const { stdout } = await increp(command, pair);
+    expect(stdout, command).toContain('the cause no longer applies, so the next sync continues');
+    expect(stdout, command).not.toContain('DROP VIEW');
+  }
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+});
+
 test('a column that was renamed at the destination: sync refuses what plan refuses, and continues after the rename back', async () => {
   await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'keep' }] });
   await sync(pair);

@@ -76,6 +76,17 @@ slowTest('what was written since is no difference, and what was not is one still
   expect(await verify(pair)).toMatchObject({ ...EQUAL, notes: [] });
 });
 
+test('an emptied source that a sync refuses is a difference, with one command', async () => {
+  await using pair = await ratesPair();
+  await pair.source.query('TRUNCATE rates');
+  expect((await trySync(pair)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
+  const { exitCode, stdout } = await increp('verify', pair);
+  expect(exitCode, stdout).toBe(2);
+  expect(stdout).toMatch(/^! rates {2}DIFFERENT: 0 rows at the source, 2,000 at the destination/);
+  expect(stdout.match(/increp \w+ rates.*/g)).toEqual(['increp verify rates --repair --force']);
+  expect(await verify(pair, '--repair --force')).toMatchObject({ ...EQUAL, repaired: { removed: 2000 } });
+});
+
 slowTest('damage is mended although skip_unchanged sees no reason to load', async () => {
   await using pair = await ratesPair({ skip_unchanged: true });
   await pair.destination.query(`DELETE FROM rates WHERE currency = 'C1'`);

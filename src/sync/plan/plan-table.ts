@@ -57,16 +57,20 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
     ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now.natives) : []),
   ];
   if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
-  if (wasEmptied(now)) return load(now, now.source, 'initial', { code: 'destination-emptied' });
+  if (wasEmptied(now))
+    return load(now, now.source, 'initial', { code: 'destination-emptied', ...keptBefore(now) });
   return incremental(now, now.source, request);
 }
+
+const keptBefore = ({ settings }: Pick<TableFacts, 'settings'>): { readonly keptRows?: true } =>
+  reloadHindrance(settings) ? { keptRows: true } : {};
 
 function withoutDestination({
   saved,
   renamedTo,
   settings,
 }: Pick<TableFacts, 'saved' | 'renamedTo' | 'settings'>): Reason {
-  const former = reloadHindrance(settings) ? ({ keptRows: true } as const) : {};
+  const former = keptBefore({ settings });
   if (saved.kind === 'record')
     return saved.isFromFile
       ? { code: 'destination-without-state', ...former }
@@ -99,7 +103,8 @@ const claimed = (
 function refresh(now: TableFacts, source: Relation, destination: Relation, request: PlanRequest): DraftPlan {
   const drift = driftOf(now, source, destination);
   if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
-  if (wasEmptied(now)) return load(now, source, 'initial', { code: 'destination-emptied' });
+  if (wasEmptied(now))
+    return load(now, source, 'initial', { code: 'destination-emptied', ...keptBefore(now) });
   const plan = load(now, source, 'full-refresh', { code: 'full-refresh-mode' });
   const unchangedCheck =
     isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : unchangedCheckFor(now, source);

@@ -451,6 +451,9 @@ test('a load that no command requested is a warning, with the rows that it remov
   const kept = 'rows that only the former table kept';
   expect(textsOf({ reasons: [{ code: 'destination-without-state', keptRows: true }] })[0]).toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-without-state' }] })[0]).not.toContain(kept);
+  expect(textsOf({ reasons: [{ code: 'destination-emptied', keptRows: true }] })).toEqual([
+    'no command requested this load, and the table was empty until its end; the source cannot give again the rows that only the destination table kept',
+  ]);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
     'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
   ]);

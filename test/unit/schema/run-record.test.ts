@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { failureBefore, plannedSince, type KnownSince } from '../../../src/schema/run-record.ts';
+import {
+  failureBefore,
+  isEqualSince,
+  plannedSince,
+  type KnownSince,
+} from '../../../src/schema/run-record.ts';
 
 const recorded = (code: string, sqlstate: string | null = null) => ({
   error_code: code,
@@ -25,6 +30,13 @@ test.each<[code: string, known: KnownSince, failure: { message: string; hint: st
   ['AUTHENTICATION_FAILED', 'connected', ANSWERED],
   ['TOO_MANY_CONNECTIONS', 'answered', ANSWERED],
   ['CONSTRAINT_VIOLATED', 'planned', SAME],
+  ['DEPENDENT_OBJECTS', 'settled', GONE],
+  ['DEPENDENT_OBJECTS', 'planned', SAME],
+  [
+    'DELETE_LIMIT_EXCEEDED',
+    'equal',
+    { message: 'It failed; a later comparison found the table equal, so the next sync continues', hint: '' },
+  ],
 ])('%s, if the table is %s', (code, known, failure) => {
   expect(failureBefore(recorded(code), known)).toMatchObject(failure);
 });
@@ -56,6 +68,23 @@ test('the step of an old lock names no session', () => {
 });
 
 test('a plan without an error does not show whether a deletion log is there', () => {
-  expect(plannedSince({ deletionLog: undefined })).toBe('planned');
-  expect(plannedSince({ deletionLog: { table: 'log' } })).toBe('planned-without-log');
+  const failure = { error_code: 'TABLE_NOT_FOUND' };
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true })).toBe('planned');
+  expect(plannedSince(failure, { deletionLog: { table: 'log' }, keepsShape: true })).toBe(
+    'planned-without-log',
+  );
+});
+
+test('dependent objects are no obstacle to a table that keeps its shape', () => {
+  const failure = { error_code: 'DEPENDENT_OBJECTS' };
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true })).toBe('settled');
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: false })).toBe('planned');
+});
+
+test('a later comparison answers the refusal to remove rows', () => {
+  const failure = { error_code: 'DELETE_LIMIT_EXCEEDED', started_at: '2026-01-02T00:00:00Z' };
+  expect(isEqualSince(failure, '2026-01-03T00:00:00Z')).toBe(true);
+  expect(isEqualSince(failure, '2026-01-01T00:00:00Z')).toBe(false);
+  expect(isEqualSince(failure, undefined)).toBe(false);
+  expect(isEqualSince({ ...failure, error_code: 'CONSTRAINT_VIOLATED' }, '2026-01-03T00:00:00Z')).toBe(false);
 });

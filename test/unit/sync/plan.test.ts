@@ -33,6 +33,11 @@ test('what is missing is loaded: the table, its cursor, or its rows', () => {
     ...loads,
     reason: 'the destination table was emptied',
   });
+  expect(plan({ destinationHasRows: false, ...settings({ deletes: 'soft' }) })).toMatchObject({
+    reason: expect.stringContaining(
+      'cannot give again the rows that only the destination table kept',
+    ) as string,
+  });
 });
 
 test('a table that never had a row is not loaded again for being empty', () => {
