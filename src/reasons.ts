@@ -275,6 +275,8 @@ export type Reason =
   /** `to` is null if no row has a plausible key. */
   | {
       readonly code: 'key-went-back';
+      /** For a command. */
+      readonly name: string;
       readonly column: string;
       readonly from: string;
       readonly to: string | null;

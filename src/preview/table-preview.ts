@@ -223,7 +223,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...('warnings' in saved ? saved.warnings : []),
       ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
-      ...(plan.kind === 'incremental' ? wentBack(plan, high).map((reason) => reasonText([reason])) : []),
+      ...(plan.kind === 'incremental' ? wentBack(table, plan, high).map((reason) => reasonText([reason])) : []),
       ...(plan.kind === 'incremental' && !findsDeleted(settings)
         ? partitionsGone(table).map((reason) => reasonText([reason]))
         : []),

@@ -265,7 +265,7 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
   const verify = tableCommand('verify', name);
-  if (difference.foundBy === 'partitions') return [`found ${age} ago: ${printable(difference.message)}`];
+  if (difference.foundBy === 'lost-rows') return [`found ${age} ago: ${printable(difference.message)}`];
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
     difference.only === 'duplicated-at-source'
@@ -317,15 +317,16 @@ const openWarnings = (warnings: readonly string[]): readonly string[] =>
  * that failed or met another run does not end what an earlier run has found.
  */
 function warningsOf(tables: readonly Status[], now: Date): string[] {
-  const found = tables.flatMap(({ name, lastRun, lastOk, condition }) => {
+  const found = tables.flatMap(({ name, lastRun, lastOk, condition, difference }) => {
+    const isTold = (text: string) => difference?.foundBy === 'lost-rows' && difference.message.includes(text);
     const run = lastRun?.status === 'failed' && lastRun.warnings.length === 0 ? lastOk : lastRun;
     return condition === 'disabled' || !run
       ? []
-      : openWarnings(run.warnings).map((text) => ({
-          text,
-          run,
-          name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name,
-        }));
+      : openWarnings(run.warnings).flatMap((text) =>
+          isTold(text)
+            ? []
+            : { text, run, name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name },
+        );
   });
   return [...Map.groupBy(found, ({ text }) => text)].map(([text, same]) => {
     const names = same.flatMap(({ name }) => (name === undefined ? [] : printableLine(name)));
