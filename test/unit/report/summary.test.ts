@@ -272,12 +272,22 @@ test('nor where the table has more to say of it', () => {
 });
 
 test('a table that another run holds is busy, and one that a signal ended is interrupted', () => {
+  const continued = { code: 'load-continued', done: 3, of: 7, later: [] } as const;
   const tables = [
-    outcome({ status: 'failed', error: failure({ code: 'RUN_LOCKED', message: 'it is being synced' }) }),
+    outcome({
+      ...{
+        status: 'failed',
+        action: 'initial',
+        reasons: [{ code: 'was-reset', at: '2026-03-01' }, continued],
+      },
+      error: failure({ code: 'RUN_LOCKED', message: 'it is being synced' }),
+    }),
     outcome({ name: 'items', status: 'failed', error: failure({ code: 'INTERRUPTED', message: 'stopped' }) }),
   ];
   const text = printed(summary({ status: 'failed', tables }), plain);
   expect(text).toContain('- busy     orders');
+  expect(text).toContain('\n    load in chunks: 3 of 7 chunks are done');
+  expect(text).not.toContain('because');
   expect(text).toContain('- interrupted  items');
   expect(text).toContain('\n1 table busy, 1 interrupted in 4.2 s\n');
   expect(text).not.toContain('FAILED');
