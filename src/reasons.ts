@@ -258,8 +258,12 @@ export type Reason =
   | { readonly code: 'no-destination-table' }
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
-  /** It was there at the last sync. `renamedTo`: the names of tables that may be it. */
-  | ({ readonly code: 'destination-dropped'; readonly renamedTo?: string } & MissingTable)
+  /** It was there at the last sync. `renamedTo`: the names of tables that may be it. `back`: if it is one, after the load. */
+  | ({
+      readonly code: 'destination-dropped';
+      readonly renamedTo?: string;
+      readonly back?: readonly string[];
+    } & MissingTable)
   | ({ readonly code: 'destination-without-state' } & MissingTable)
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */

@@ -462,8 +462,12 @@ test('a load that no command requested is a warning, with the rows that it remov
   expect(textsOf({ reasons: [{ code: 'destination-without-state', keptRows: true }] })[0]).toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-without-state' }] })[0]).not.toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
-    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+    'the destination table was missing, so increp loaded it again',
   ]);
+  const back = ['DROP TABLE "orders"', 'ALTER TABLE "former" RENAME TO "orders"'];
+  const [step] = textsOf({ reasons: [{ code: 'destination-dropped', renamedTo: 'former', back }] });
+  expect(step).toContain(`run at the destination: ${back.join('; ')}. Then fetch`);
+  expect(step).toMatch(/"increp verify orders --repair"$/);
 });
 
 test('a failover, a load that no command requested and a key that went back are events', () => {
