@@ -258,8 +258,12 @@ export type Reason =
   | { readonly code: 'no-destination-table' }
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
-  /** It was there at the last sync. `renamedTo`: the names of tables that may be it. */
-  | ({ readonly code: 'destination-dropped'; readonly renamedTo?: string } & MissingRows)
+  /** It was there at the last sync. `renamedTo`: the names of tables that may be it. `back`: if it is one, after the load. */
+  | ({
+      readonly code: 'destination-dropped';
+      readonly renamedTo?: string;
+      readonly back?: readonly string[];
+    } & MissingRows)
   | ({ readonly code: 'destination-without-state' } & MissingRows)
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */
@@ -275,6 +279,8 @@ export type Reason =
   /** `to` is null if no row has a plausible key. */
   | {
       readonly code: 'key-went-back';
+      /** For a command. */
+      readonly name: string;
       readonly column: string;
       readonly from: string;
       readonly to: string | null;

@@ -137,7 +137,7 @@ async function withLastFailures(
 ): Promise<KnownTable[]> {
   const known = await readKnownDifferences(settings.stateDirectory);
   const equal = await readEqualSince(settings.stateDirectory);
-  const lost = known.filter(({ foundBy }) => foundBy === 'partitions');
+  const lost = known.filter(({ foundBy }) => foundBy === 'lost-rows');
   const differences = new Map(lost.map((each) => [each.table, each]));
   const failures = await readLastFailures(runContext, new Date());
   return previews.map((table) => {

@@ -22,7 +22,7 @@ export async function noteDifferences(
     const succeeded = new Map(own.flatMap((table) => (table.status === 'ok' ? [[table.name, table]] : [])));
     for (const { table, since, foundBy } of await noteComparisons(settings.stateDirectory, results)) {
       // The sync of the table has said it, and `status` does.
-      if (foundBy === 'partitions') continue;
+      if (foundBy === 'lost-rows') continue;
       const outcome = succeeded.get(nameOf(table));
       if (outcome) different.push({ name: outcome.name, label: labelInList(outcome), since });
     }
@@ -53,7 +53,7 @@ function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): 
   if (status !== 'ok') return [];
   const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
   const isRead = action !== 'skipped';
-  const lost = { foundBy: 'partitions', only: 'extra', duplicates: null } as const;
+  const lost = { foundBy: 'lost-rows', only: 'extra', duplicates: null } as const;
   return [
     {
       kind: 'synced',

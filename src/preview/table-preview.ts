@@ -224,7 +224,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
       ...(plan.kind === 'incremental'
-        ? wentBack(plan, high, settings.selection).map((reason) => reasonText([reason]))
+        ? wentBack(table, plan, high).map((reason) => reasonText([reason]))
         : []),
       ...(plan.kind === 'incremental' && !findsDeleted(settings)
         ? partitionsGone(table).map((reason) => reasonText([reason]))

@@ -154,9 +154,14 @@ const trouble = (table: PlannedTable): number => (isRefused(table) ? 2 : table.l
 function totalOf(volumes: readonly (Estimated | undefined)[]): {
   readonly rows: number;
   readonly bytes: number;
+  readonly isMore: boolean;
 } {
   const sum = (of: 'rows' | 'bytes') => volumes.reduce((total, volume) => total + (volume?.[of] ?? 0), 0);
-  return { rows: sum('rows'), bytes: sum('bytes') };
+  return {
+    rows: sum('rows'),
+    bytes: sum('bytes'),
+    isMore: volumes.some((volume) => volume?.isMore === true),
+  };
 }
 
 function countLine(tables: readonly PlannedTable[], jobs: number, fault: string | undefined): string {

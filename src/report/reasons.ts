@@ -185,8 +185,8 @@ const REASONS: Texts<Reason> = {
     `the older state file holds a time, and the replication key is ${keyType}`,
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
-  'key-went-back': ({ column, from, to, rowsFrom }) =>
-    `${to === null ? `${noKeyText(column, rowsFrom)} (the largest was ${from})` : `the largest ${column} of the source went back from ${from} to ${to}`}, so ${ROWS_GONE[rowsFrom ?? 'table']}; to compare, run "increp verify"`,
+  'key-went-back': ({ name, column, from, to, rowsFrom }) =>
+    `${to === null ? `${noKeyText(column, rowsFrom)} (the largest was ${from})` : `the largest ${column} of the source went back from ${from} to ${to}`}, so ${ROWS_GONE[rowsFrom ?? 'table']}; to compare, run "${tableCommand('verify', name)}"`,
   'partitions-gone': ({ table, count, names, keeps }) =>
     `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${partitionNames(count, names)}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To remove rows that the source no longer has, run "${tableCommand('verify', keeps, '--repair')}". To keep them, set "deletes": "keep"`}`,
   'claim-needless': ({ flag, name }) =>

@@ -4,6 +4,7 @@ import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
 import { reasonText, withoutKept } from './reasons.ts';
 import { differencesText } from './shape-texts.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 
 /** Instead of the error, whose process and time differ from run to run. */
@@ -17,15 +18,20 @@ const isHeld = (table: TableOutcome): boolean => outcomeWord(table) === 'busy';
  */
 const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
   'destination-emptied': 'no command requested this load, and the table was empty until its end',
-  'destination-dropped':
-    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+  'destination-dropped': 'the destination table was missing, so increp loaded it again',
 };
 
-const unrequestedLoad = ({ status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
+/** The former table lacks the rows that the load has read. */
+const formerTable = (name: string, renamedTo: string, back: readonly string[] | undefined): string =>
+  back === undefined
+    ? `. If one of ${renamedTo} is the former table, views on it stay with it`
+    : `. If ${renamedTo} is the former table, views on it stay with it. To use that table again, run at the destination: ${back.join('; ')}. Then fetch the rows that it lacks: "${tableCommand('verify', name, '--repair')}"`;
+
+const unrequestedLoad = ({ name, status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
   if (status !== 'ok') return [];
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
-      return `${UNREQUESTED[reason.code]}. If ${reason.renamedTo} is that table, its former rows are only there`;
+      return `${UNREQUESTED[reason.code]}${formerTable(name, reason.renamedTo, reason.back)}`;
     if (reason.code === 'destination-emptied')
       return `${UNREQUESTED[reason.code]}${withoutKept(reason.keptRows, 'destination')}`;
     if (reason.code === 'destination-without-state' || ('keptRows' in reason && reason.keptRows))

@@ -105,7 +105,7 @@ interface StatusStyle {
 }
 
 export function formatStatus(all: readonly Status[], { style, now, isVerbose, fault }: StatusStyle): string {
-  const tables = all.toSorted((a, b) => Number(a.needsAttention) - Number(b.needsAttention));
+  const tables = all.toSorted((a, b) => urgency(a) - urgency(b));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
@@ -117,13 +117,18 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose, fa
   const told: ToldFailures = new Map();
   const failures = tables.flatMap((table) => failureOf(table) ?? []);
   const drifts = tables.flatMap((table) => driftOf(table) ?? []);
-  const isMany = { failures: areMany(failures), drifts: areMany(drifts) };
+  const overdue = tables.filter(isOverdue);
+  const isMany = { failures: areMany(failures), drifts: areMany(drifts), overdue: overdue.length > 1 };
+  const overdueStep = overdueStepBeside(all);
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
-    return table ? [line, ...detailsOf(table, { told, now, isMany }).flatMap(inWidth(style))] : [line];
+    return table
+      ? [line, ...detailsOf(table, { told, now, isMany, overdueStep }).flatMap(inWidth(style))]
+      : [line];
   });
   const end = [
     ...warningsOf(all, now),
+    ...(isMany.overdue ? overdueLines(overdue, overdueStep) : []),
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];
@@ -135,6 +140,22 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose, fa
   );
   const ending = needSummary(groups) ? [...details, ...count, ...summary] : [...count, ...details];
   return `${[header, ...body, ...ending].join('\n')}\n`;
+}
+
+/** The largest comes last. */
+const urgency = (table: Status): number =>
+  !table.needsAttention ? 0 : isOverdue(table) ? 1 : table.condition === 'failing' ? 3 : 2;
+
+const isOverdue = ({ condition }: Status): boolean => condition === 'stale' || condition === 'late';
+
+/** A failure of another table shows that runs have started. */
+const overdueStepBeside = (all: readonly Status[]): string =>
+  `next: ${all.some(({ condition }) => condition === 'failing') ? '' : 'No run has failed since then. '}Check the scheduler that starts the runs (cron, a timer). To see whether a signal ends them, run "increp history".`;
+
+function overdueLines(tables: readonly Status[], step: string): string[] {
+  const names = tables.map(({ name }) => printableLine(name));
+  const word = [...new Set(tables.map(({ condition }) => condition.toUpperCase()))].join(' or ');
+  return [`${word} ${formatCounted(tables.length, 'table')}: ${listedNames(names, LISTED)}`, `  ${step}`];
 }
 
 /** Whether they are printed together, at the end. */
@@ -173,15 +194,16 @@ const inWidth =
 interface Details {
   readonly told: ToldFailures;
   readonly now: Date;
-  /** Whether the end has the failures and drifts of all tables, because there are many. */
-  readonly isMany: { readonly failures: boolean; readonly drifts: boolean };
+  /** Whether the end has the failures and drifts of all tables, or the step of overdue tables, because there are many. */
+  readonly isMany: { readonly failures: boolean; readonly drifts: boolean; readonly overdue: boolean };
+  readonly overdueStep: string;
 }
 
 const conflictDetails = ({ conflictsLastDay: counts }: Status): string[] =>
   counts && totalConflicts(counts) > 0 ? [`${formatConflicts(counts)} in the last 24 hours`] : [];
 
 /** An error of many tables, such as an unreachable destination, is printed once. */
-function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
+function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): string[] {
   return [
     ...(table.activeRun === undefined ? [] : [`running: ${printableLine(table.activeRun)}`]),
     ...(isMany.failures ? [] : failureDetails(table, told, now)),
@@ -190,11 +212,7 @@ function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
     ...differenceDetails(table, now),
     ...conflictDetails(table),
     ...stoppedDetails(table, now),
-    ...(table.condition === 'stale' || table.condition === 'late'
-      ? [
-          'next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer). To see whether a signal ends them, run "increp history".',
-        ]
-      : []),
+    ...(isOverdue(table) && !isMany.overdue ? [overdueStep] : []),
     ...(table.resetAt
       ? [`reset ${formatAge(secondsSince(table.resetAt, now))} ago: the next sync loads the table again`]
       : []),
@@ -267,7 +285,7 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
   const verify = tableCommand('verify', name);
-  if (difference.foundBy === 'partitions') return [`found ${age} ago: ${printable(difference.message)}`];
+  if (difference.foundBy === 'lost-rows') return [`found ${age} ago: ${printable(difference.message)}`];
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
     difference.only === 'duplicated-at-source'
@@ -319,15 +337,16 @@ const openWarnings = (warnings: readonly string[]): readonly string[] =>
  * that failed or met another run does not end what an earlier run has found.
  */
 function warningsOf(tables: readonly Status[], now: Date): string[] {
-  const found = tables.flatMap(({ name, lastRun, lastOk, condition }) => {
+  const found = tables.flatMap(({ name, lastRun, lastOk, condition, difference }) => {
+    const isTold = (text: string) => difference?.foundBy === 'lost-rows' && difference.message.includes(text);
     const run = lastRun?.status === 'failed' && lastRun.warnings.length === 0 ? lastOk : lastRun;
     return condition === 'disabled' || !run
       ? []
-      : openWarnings(run.warnings).map((text) => ({
-          text,
-          run,
-          name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name,
-        }));
+      : openWarnings(run.warnings).flatMap((text) =>
+          isTold(text)
+            ? []
+            : { text, run, name: run.table_name === null && !run.warned_tables?.[text] ? undefined : name },
+        );
   });
   return [...Map.groupBy(found, ({ text }) => text)].map(([text, same]) => {
     const names = same.flatMap(({ name }) => (name === undefined ? [] : printableLine(name)));

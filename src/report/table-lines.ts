@@ -200,10 +200,12 @@ export const warningDetail = (text: string): Detail => ({ label: 'warning:', tin
 
 /**
  * The reason, if the action does not explain itself: a whole load, a change of the table, or a skipped table.
- * Deferred tables share one reason.
+ * Deferred tables share one reason. Another run carries out the plan of a busy table.
  */
-function hasReason({ action, status, reasons, isDeferred }: TableOutcome): boolean {
+function hasReason(outcome: TableOutcome): boolean {
+  const { action, status, reasons, isDeferred } = outcome;
   return (
+    outcomeWord(outcome) !== 'busy' &&
     !(isDeferred && action === 'skipped') &&
     reasons.some(({ code }) => code !== 'failed' && (status === 'skipped' || !OBVIOUS.includes(code)))
   );
@@ -220,6 +222,16 @@ const OBVIOUS: readonly Reason['code'][] = [
 /** For an incremental sync, the known cursor is the usual case. */
 const worthSaying = (reasons: readonly Reason[]): readonly Reason[] =>
   reasons.length === 1 ? reasons : reasons.filter(({ code }) => code !== 'cursor-known');
+
+/** Of the load that another run continues. */
+const chunksDone = (outcome: TableOutcome): Detail[] =>
+  outcomeWord(outcome) === 'busy'
+    ? outcome.reasons.flatMap((reason) =>
+        reason.code === 'load-continued'
+          ? { label: 'load in chunks:', text: `${reason.done} of ${reason.of} chunks are done` }
+          : [],
+      )
+    : [];
 
 /** Texts that are not repeated. */
 export interface Said {
@@ -242,6 +254,7 @@ export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, 
     ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(worthSaying(outcome.reasons)) }] : []),
     ...changesText(outcome.objects ?? []).map(([word, text]) => ({ label: `${word}:`, text })),
     ...(outcome.error ? failureOnce(outcome, outcome.error, said, painter(style)) : []),
+    ...chunksDone(outcome),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];
   return [

@@ -5,10 +5,10 @@ const differenceSchema = z.object({
   /** The destination table, as in the history. */
   table: z.string(),
   /**
-   * `sync`: --verify rolled the rows back. A sync without it commits them. `partitions`: a sync found partitions that are gone, and
-   * has compared nothing.
+   * `sync`: --verify rolled the rows back. A sync without it commits them. `lost-rows`: a sync found that partitions are gone or
+   * that the largest key went back, and has compared nothing.
    */
-  foundBy: z.enum(['verify', 'sync', 'partitions']),
+  foundBy: z.enum(['verify', 'sync', 'lost-rows']),
   message: z.string(),
   /** Set if all differences are rows without a row of the source, or rows of the source with the same unique key. */
   only: z.enum(['extra', 'duplicated-at-source']).nullable().default(null),
@@ -93,10 +93,10 @@ function differing(
   now: Date,
 ): KnownDifference {
   const first = { table, foundBy, since: now.toISOString(), cursor };
-  if (foundBy !== 'partitions')
-    return { ...first, ...(before?.foundBy !== 'partitions' && before), message, only, duplicates };
-  // A comparison has counted more than the rows of partitions.
-  if (before && before.foundBy !== 'partitions' && before.only !== 'duplicated-at-source') return before;
+  if (foundBy !== 'lost-rows')
+    return { ...first, ...(before?.foundBy !== 'lost-rows' && before), message, only, duplicates };
+  // A comparison has counted the rows.
+  if (before && before.foundBy !== 'lost-rows' && before.only !== 'duplicated-at-source') return before;
   return { ...first, message, only, duplicates: before?.duplicates ?? null };
 }
 

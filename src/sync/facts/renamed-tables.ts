@@ -113,5 +113,11 @@ function renamedBack(renamedTo: TableName, destinationName: TableName): string[]
   ];
 }
 
+/** After a load into a new table. */
+export const replacedBy = (renamedTo: TableName, destinationName: TableName): string[] => [
+  `DROP TABLE ${qualified(destinationName)}`,
+  ...renamedBack(renamedTo, destinationName),
+];
+
 export const renamedNames = ({ renamedTo }: Pick<Renamed, 'renamedTo'>): string =>
   renamedTo.map(printName).join(' or ');

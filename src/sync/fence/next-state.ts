@@ -18,7 +18,7 @@ import {
 } from '../../schema/state-record.ts';
 import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
 import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
-import type { CopyFacts } from '../facts/facts.ts';
+import type { CopyFacts, TableFacts } from '../facts/facts.ts';
 import { logId, logPosition } from '../facts/deletion-log.ts';
 import { generationOf } from '../facts/saved-state.ts';
 import { describeInFlight, type InFlight, type RaisedFence } from './fence.ts';
@@ -284,15 +284,16 @@ export function fenceWarnings(
 
 /** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
 export function wentBack(
+  { settings: { name, selection } }: Pick<TableFacts, 'settings'>,
   { since, keyType, replicationKey }: IncrementalPlan,
   high: string | null,
-  selection: Selection,
 ): Reason[] {
   if (!('cursor' in since) || since.cursor === null || since.cursor === high) return [];
   return high === null || lowestCursor(keyType, [since.cursor, high]) === high
     ? [
         {
           code: 'key-went-back',
+          name,
           column: replicationKey,
           from: since.cursor,
           to: high,

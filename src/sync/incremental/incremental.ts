@@ -72,16 +72,14 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const { counts, older, evolved, fetched, compared } = merged ?? (await mergeWindow(changes, copied, fill));
   const untaken = copied.rows === 0 ? [] : await untakenWarning(destination, facts, plan.source);
   await freeStaging(destination, facts.stagingName, copied.bytes);
-  const back = wentBack(plan, fence.high, facts.settings.selection);
+  const back = wentBack(facts, plan, fence.high);
   // Otherwise a comparison removes the rows that are gone, or the settings keep them.
   const lost = partitionsGone(facts);
   const isAlarm = facts.settings.deletes === 'ignore';
+  const alarms = isAlarm ? [...back, ...lost] : [];
   const eventWarnings = {
     single: replacedWarning(facts, plan, fence),
-    repeated: [
-      ...(isAlarm ? [...back, ...lost].map((reason) => reasonText([reason])) : []),
-      ...shiftSince(facts, plan, fence).warnings,
-    ],
+    repeated: [...alarms.map((reason) => reasonText([reason])), ...shiftSince(facts, plan, fence).warnings],
   };
   return {
     loader: undefined,
@@ -107,7 +105,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       { ...counts, deleted: (logged?.deleted ?? 0) + (removal?.deleted ?? 0) },
       copied.rows + fetched - older,
     ),
-    ...(isAlarm && lost.length > 0 && { lostRows: reasonText(lost) }),
+    ...(alarms.length > 0 && { lostRows: reasonText(alarms) }),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
     readLog:
       logged && !logged.refusal && (logged.isComplete || (removal && !removal.refusal)) ? logged : undefined,

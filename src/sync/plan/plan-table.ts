@@ -17,7 +17,7 @@ import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { elsewhereRefusal, refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-changes.ts';
-import { renamedNames } from '../facts/renamed-tables.ts';
+import { renamedNames, replacedBy } from '../facts/renamed-tables.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
 export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
@@ -68,8 +68,10 @@ const keptBefore = ({ settings }: Pick<TableFacts, 'settings'>): { readonly kept
 function withoutDestination({
   saved,
   renamedTo,
+  destinationName,
   settings,
-}: Pick<TableFacts, 'saved' | 'renamedTo' | 'settings'>): Reason {
+}: Pick<TableFacts, 'saved' | 'renamedTo' | 'destinationName' | 'settings'>): Reason {
+  const [renamed, ...others] = renamedTo;
   const former = keptBefore({ settings });
   if (saved.kind === 'record')
     return saved.isFromFile
@@ -77,7 +79,8 @@ function withoutDestination({
       : {
           code: 'destination-dropped',
           ...former,
-          ...(renamedTo.length > 0 && { renamedTo: renamedNames({ renamedTo }) }),
+          ...(renamed && { renamedTo: renamedNames({ renamedTo }) }),
+          ...(renamed && others.length === 0 && { back: replacedBy(renamed, destinationName) }),
         };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
     ? { ...saved.why, ...former }

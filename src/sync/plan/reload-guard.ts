@@ -43,7 +43,7 @@ export const standingIn = (
   settings: TableSettings,
   difference: KnownDifference | undefined,
 ): KnownDifference | undefined =>
-  difference?.foundBy === 'partitions' && keepsRest(settings) ? undefined : difference;
+  difference?.foundBy === 'lost-rows' && keepsRest(settings) ? undefined : difference;
 
 /** The ALTER TABLE that lets the table take the rows of the source. No row is removed. */
 export function extensionFor(facts: TableFacts, source: Relation): Alteration {

@@ -4,6 +4,7 @@ import type { Reason } from '../../reasons.ts';
 import { NO_ROWS, type EventWarnings, type Loader, type RowCounts } from '../../events.ts';
 import type { WasRead } from '../plan/unchanged-check.ts';
 import { isAppend } from '../../schema/row-identity.ts';
+import { tableCommand } from '../../shell-word.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { MergeCounts } from './merge-staging.ts';
 
@@ -49,11 +50,13 @@ export const countsOf = (
   conflicts,
 });
 
-export const olderWarning = (rows: number, settings: TableFacts['settings']): string[] =>
-  rows === 0
+export function olderWarning(rows: number, settings: TableFacts['settings']): string[] {
+  const find = `to see ${rows === 1 ? 'its key' : 'the keys'}, run "${tableCommand('verify', settings.name)}"`;
+  return rows === 0
     ? []
     : [
         isAppend(settings)
-          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row with the same values as another row was' : `${rows} rows with the same values as another row were`} left out`
-          : `unique_cols do not identify rows at the source: ${rows === 1 ? '1 row with the same key as a newer row was' : `${rows} rows with the same key as a newer row were`} left out`,
+          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row with the same values as another row was' : `${rows} rows with the same values as another row were`} left out; ${find}`
+          : `unique_cols do not identify rows at the source: ${rows === 1 ? '1 row with the same key as a newer row was' : `${rows} rows with the same key as a newer row were`} left out; ${find}`,
       ];
+}

@@ -156,3 +156,9 @@ test('a note of several tables is printed once, after the tables', () => {
   );
   expect(formatPlan(tables, narrow, { ...FRAME, isVerbose: true }).match(/no schema/g)).toHaveLength(3);
 });
+
+test('the sum of a number of rows that is a lower limit is one, too', () => {
+  const large = quiet('large', { hasWork: true, estimated: { rows: 10_000, isMore: true } });
+  const small = quiet('small', { hasWork: true, estimated: { rows: 5 } });
+  expect(lastLine([large, small])).toContain('; more than 10,005 rows to read.');
+});

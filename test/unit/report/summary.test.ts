@@ -272,12 +272,22 @@ test('nor where the table has more to say of it', () => {
 });
 
 test('a table that another run holds is busy, and one that a signal ended is interrupted', () => {
+  const continued = { code: 'load-continued', done: 3, of: 7, later: [] } as const;
   const tables = [
-    outcome({ status: 'failed', error: failure({ code: 'RUN_LOCKED', message: 'it is being synced' }) }),
+    outcome({
+      ...{
+        status: 'failed',
+        action: 'initial',
+        reasons: [{ code: 'was-reset', at: '2026-03-01' }, continued],
+      },
+      error: failure({ code: 'RUN_LOCKED', message: 'it is being synced' }),
+    }),
     outcome({ name: 'items', status: 'failed', error: failure({ code: 'INTERRUPTED', message: 'stopped' }) }),
   ];
   const text = printed(summary({ status: 'failed', tables }), plain);
   expect(text).toContain('- busy     orders');
+  expect(text).toContain('\n    load in chunks: 3 of 7 chunks are done');
+  expect(text).not.toContain('because');
   expect(text).toContain('- interrupted  items');
   expect(text).toContain('\n1 table busy, 1 interrupted in 4.2 s\n');
   expect(text).not.toContain('FAILED');
@@ -455,8 +465,12 @@ test('a load that no command requested is a warning, with the rows that it remov
     'no command requested this load, and the table was empty until its end; the source cannot give again the rows that only the destination table kept',
   ]);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
-    'the destination table was missing, so increp loaded it again; views on the former table do not use the new table',
+    'the destination table was missing, so increp loaded it again',
   ]);
+  const back = ['DROP TABLE "orders"', 'ALTER TABLE "former" RENAME TO "orders"'];
+  const [step] = textsOf({ reasons: [{ code: 'destination-dropped', renamedTo: 'former', back }] });
+  expect(step).toContain(`run at the destination: ${back.join('; ')}. Then fetch`);
+  expect(step).toMatch(/"increp verify orders --repair"$/);
 });
 
 test('a failover, a load that no command requested and a key that went back are events', () => {

@@ -4,7 +4,7 @@ import { afterComparisons, type NotedComparison } from '../../../src/schema/know
 const NOW = new Date('2026-11-30T12:00:00Z');
 
 const foundBy = (
-  by: 'verify' | 'sync' | 'partitions',
+  by: 'verify' | 'sync' | 'lost-rows',
   cursor = '5',
   message = '1 changed',
 ): NotedComparison => ({
@@ -62,9 +62,9 @@ test.each<[string, boolean, readonly NotedComparison[]]>([
   [
     'a plain sync leaves the rows of detached partitions',
     true,
-    [foundBy('partitions'), synced(false, false)],
+    [foundBy('lost-rows'), synced(false, false)],
   ],
-  ['a comparison finds none of them', false, [foundBy('partitions'), equal(true)]],
+  ['a comparison finds none of them', false, [foundBy('lost-rows'), equal(true)]],
   ['a removal of rows leaves changed rows as they are', true, [foundBy('verify'), removed]],
   ['a load reads the same duplicates of the source', true, [twice, synced(true, false)]],
   ['a load finds no duplicates any more', false, [twice, synced(true, false, '5', true)]],
@@ -90,6 +90,6 @@ test('after a load, the duplicates of the source are what is left', () => {
 
 test('what a comparison has found stays when partitions are gone, and it replaces what a sync says of them', () => {
   const [before] = afterComparisons([], [foundBy('verify')], NOW);
-  expect(afterComparisons([], [foundBy('verify'), foundBy('partitions')], NOW)).toEqual([before]);
-  expect(afterComparisons([], [foundBy('partitions'), foundBy('verify')], NOW)).toEqual([before]);
+  expect(afterComparisons([], [foundBy('verify'), foundBy('lost-rows')], NOW)).toEqual([before]);
+  expect(afterComparisons([], [foundBy('lost-rows'), foundBy('verify')], NOW)).toEqual([before]);
 });
