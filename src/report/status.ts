@@ -122,13 +122,16 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose, fa
   const overdueStep = overdueStepBeside(all);
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
-    return table
-      ? [line, ...detailsOf(table, { told, now, isMany, overdueStep }).flatMap(inWidth(style))]
-      : [line];
+    if (!table) return [line];
+    const isLastOverdue = isMany.overdue && table === overdue.at(-1);
+    const details = [
+      ...detailsOf(table, { told, now, isMany, overdueStep }),
+      ...(isLastOverdue ? overdueLines(overdue, overdueStep) : []),
+    ];
+    return [line, ...details.flatMap(inWidth(style))];
   });
   const end = [
     ...warningsOf(all, now),
-    ...(isMany.overdue ? overdueLines(overdue, overdueStep) : []),
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];

@@ -161,8 +161,9 @@ test('tables without a run share one step, and a table that fails comes last', (
   const stale = (name: string) => fine(name, { condition: 'stale', needsAttention: true });
   expect(printed(stale('a')).at(1)).toContain('next: No run has failed since then. Check the scheduler');
   const lines = printed(failing('broken', 'no'), stale('a'), fine('b'), stale('c'));
-  expect(lines.slice(0, 4).map((line) => line.split(/ {2,}/)[1])).toEqual(['b', 'a', 'c', 'broken']);
-  expect(lines).toContain('    STALE 2 tables: a, c');
+  const heads = lines.filter((line) => /^[a-z]+(?:\(1\))? {2}/.test(line));
+  expect(heads.map((line) => line.split(/ {2,}/)[1])).toEqual(['b', 'a', 'c', 'broken']);
+  expect(lines[3]).toBe('    STALE 2 tables: a, c');
   expect(lines.join('\n')).not.toContain('No run has failed');
   expect(lines.join('\n').match(/Check the scheduler/g)).toHaveLength(1);
 });
