@@ -5,7 +5,7 @@ import type { IncrepError } from '../../errors.ts';
 import { nextFences, type Fence } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
-import { recordedSelection, rowsFrom, type Selection } from '../../schema/selection.ts';
+import { recordedSelection, rowsFrom } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';
 import {
   isSameInstance,

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { basename, join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test, vi } from 'vitest';
+import { slowTest } from '../../support/tier.ts';
 import { CONNECTIONS, envFile, pipelineDirectory } from './pipeline-directory.ts';
 
 const without = (name: keyof typeof CONNECTIONS) => ({ ...CONNECTIONS, [name]: undefined });
@@ -121,8 +122,11 @@ test('the message about a refused password names the file of $CREDENTIALS_DIRECT
 });
 
 // Root may read every directory.
-test.skipIf(process.getuid?.() === 0)('an unreadable $CREDENTIALS_DIRECTORY is one problem', async () => {
-  await using pipeline = await pipelineDirectory({ 'credentials/SOURCE_URL': 'postgresql://reader@db/shop' });
+// Root can read each directory.
+slowTest.runIf(process.getuid?.() !== 0)('an unreadable $CREDENTIALS_DIRECTORY is one problem', async () => {
+  await using pipeline = await pipelineDirectory({
+    'credentials/SOURCE_URL': 'postgresql://reader@db/shop',
+  });
   const folder = join(pipeline.directory, 'credentials');
   await chmod(folder, 0);
   const { message, next } = await pipeline.refusal({ CREDENTIALS_DIRECTORY: folder });

@@ -59,11 +59,7 @@ test.each<[string, boolean, readonly NotedComparison[]]>([
   ['a load corrects them', false, [foundBy('verify'), synced(true, false)]],
   ['a sync without a comparison removes no rows', true, [onlyExtra, synced(false, false)]],
   ['a sync has removed the rows that are gone', false, [onlyExtra, removed]],
-  [
-    'a plain sync leaves the rows of detached partitions',
-    true,
-    [foundBy('lost-rows'), synced(false, false)],
-  ],
+  ['a plain sync leaves the rows of detached partitions', true, [foundBy('lost-rows'), synced(false, false)]],
   ['a comparison finds none of them', false, [foundBy('lost-rows'), equal(true)]],
   ['a removal of rows leaves changed rows as they are', true, [foundBy('verify'), removed]],
   ['a load reads the same duplicates of the source', true, [twice, synced(true, false)]],
