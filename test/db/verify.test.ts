@@ -487,7 +487,7 @@ test('--repair removes no more rows than delete_limit allows, unless it is force
       error: {
         code: 'DELETE_LIMIT_EXCEEDED',
         message: expect.stringContaining(
-          'would remove 6 of 10 rows that the source does not have',
+          'would remove 6 of 10 rows that the source no longer has',
         ) as unknown,
         hint: expect.stringContaining('increp verify orders --repair --force') as unknown,
       },
