@@ -1,14 +1,13 @@
 /** Finds out whether DEST_DB or DEST_SCHEMA names another place than that of the pipeline's tables. The state files know it. */
 import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
-import { attempt } from '../../errors.ts';
-import { batchesOf } from '../../postgres/batches.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isAbout, type StateRecord } from '../../schema/state-record.ts';
 import { STATE_TABLES } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { everyStateFile } from './every-state-file.ts';
 import type { Elsewhere, SavedState } from './saved-state.ts';
-import { tableNames, type TableNames } from './table-names.ts';
+import type { TableNames } from './table-names.ts';
 
 interface SoughtTable {
   readonly settings: Pick<TableSettings, 'destinationSchema'>;
@@ -43,22 +42,15 @@ export const isElsewhere = (
 ): boolean => saved.kind === 'none' && (kind === 'database' || settings.destinationSchema === undefined);
 
 /** Undefined if one table shows that the place is right. */
-async function formerPlace({
-  settings,
-  destination,
-  stateFiles,
-}: Pick<RunContext, 'settings' | 'destination' | 'stateFiles'>): Promise<Elsewhere | undefined> {
-  const server = await destination.identity();
+async function formerPlace(
+  context: Pick<RunContext, 'settings' | 'destination' | 'stateFiles'>,
+): Promise<Elsewhere | undefined> {
+  const server = await context.destination.identity();
+  const { pipeline } = context.settings;
   let former: Elsewhere | undefined;
-  for (const batch of batchesOf(settings.tables)) {
-    const places = await Promise.all(
-      batch.map(async (table) => {
-        const names = tableNames({ settings }, table);
-        const read = await attempt(() => stateFiles.read(names.recordName));
-        return read.kind === 'done' && read.value.kind === 'record'
-          ? placeIn(read.value.record, { pipeline: settings.pipeline, table, names, server })
-          : undefined;
-      }),
+  for await (const files of everyStateFile(context)) {
+    const places = files.map(({ table, names, file }) =>
+      file.kind === 'record' ? placeIn(file.record, { pipeline, table, names, server }) : undefined,
     );
     if (places.includes('here')) return undefined;
     former ??= places.find((place) => typeof place === 'object');

@@ -5,7 +5,7 @@ import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { attempt, done, type Attempted, type IncrepError } from '../../errors.ts';
 import { onceOnly } from '../../once-only.ts';
 import { accessCommand } from '../../ownership.ts';
-import { batchesOf, inBatches } from '../../postgres/batches.ts';
+import { inBatches } from '../../postgres/batches.ts';
 import { tableKey } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { StateFile } from '../../state/state-files.ts';
@@ -24,6 +24,7 @@ import {
   type TableFailure,
 } from './facts.ts';
 import { gatherMergeFaults } from './merge-expressions.ts';
+import { everyStateFile } from './every-state-file.ts';
 import { findRenamed } from './renamed-tables.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
 import { findSourceChanges } from './source-changes.ts';
@@ -227,14 +228,9 @@ type FindProof = () => Promise<SavedState | undefined>;
 /** Reads state files of the pipeline until one shows that the sides are swapped. */
 async function swappedInAnyFile(context: Gathering): Promise<SavedState | undefined> {
   const destinationServer = await context.destination.identity();
-  for (const batch of batchesOf(namedTables(context, context.settings.tables))) {
-    const found = await Promise.all(
-      batch.map(async ({ names: { recordName, destinationName: destination } }) => {
-        const read = await attempt(() => context.stateFiles.read(recordName));
-        return read.kind === 'done'
-          ? swappedByFile(read.value, { destination, destinationServer })
-          : undefined;
-      }),
+  for await (const files of everyStateFile(context)) {
+    const found = files.map(({ names: { destinationName: destination }, file }) =>
+      swappedByFile(file, { destination, destinationServer }),
     );
     const proof = found.find((each) => each !== undefined);
     if (proof) return proof;
