@@ -226,7 +226,13 @@ export function comparisonDue(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFe
 /** Bytes. Smaller tables are compared after any restart, because the server may have been restored from a backup. */
 const RESTART_COMPARED_BYTES = 10_000_000;
 
-export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
+/** What happened at the source since the last sync. */
+export const eventsSince = (facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence) => ({
+  single: replacedWarning(facts, plan, fence),
+  repeated: shiftSince(facts, plan, fence).warnings,
+});
+
+function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
   const record = recordBefore(facts, plan);
   if (!record || !isReplaced(record, fence, facts.servers.source)) return [];
   const due = comparisonDue(facts, plan, fence);

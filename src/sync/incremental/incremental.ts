@@ -32,13 +32,7 @@ import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { removeLogged, type LoggedRemoval } from './remove-logged.ts';
 import { emptyStaging, freeStaging } from '../write/staging.ts';
-import {
-  clockShiftSince,
-  comparisonDue,
-  replacedWarning,
-  shiftSince,
-  wentBack,
-} from '../fence/next-state.ts';
+import { clockShiftSince, comparisonDue, eventsSince, wentBack } from '../fence/next-state.ts';
 import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts';
 import { isShared, rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
@@ -77,12 +71,13 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const lost = partitionsGone(facts);
   const isAlarm = facts.settings.deletes === 'ignore';
   const alarms = isAlarm ? [...back, ...lost] : [];
+  const { single, repeated } = eventsSince(facts, plan, fence);
   const eventWarnings = {
-    single: replacedWarning(facts, plan, fence),
-    repeated: [...alarms.map((reason) => reasonText([reason])), ...shiftSince(facts, plan, fence).warnings],
+    single,
+    repeated: [...alarms.map((reason) => reasonText([reason])), ...repeated],
   };
   // Rows that leave at the top of a queue are no news, unless the source was restored.
-  const standing = isAlarm ? [...(eventWarnings.single.length > 0 ? back : []), ...lost] : [];
+  const standing = isAlarm ? [...(single.length > 0 ? back : []), ...lost] : [];
   return {
     loader: undefined,
     reasons: [

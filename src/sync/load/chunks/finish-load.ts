@@ -16,7 +16,7 @@ import type { MergedInto } from '../../write/merge-into.ts';
 import { mergeOf, NO_COUNTS } from '../../write/merge-staging.ts';
 import { dropUnique } from '../../write/merge-key-index.ts';
 import { stagingIndex, stagingKey } from '../../reshape/new-table.ts';
-import { nextGeneration, nextRecord, replacedWarning, shiftSince } from '../../fence/next-state.ts';
+import { eventsSince, nextGeneration, nextRecord } from '../../fence/next-state.ts';
 import { storageIn } from './begin-load.ts';
 import { catchUp, type CaughtUp, plainSettings } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
@@ -69,10 +69,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
   const counts = caught.placed ?? (await placeOrMerge({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
-  const eventWarnings = {
-    single: replacedWarning(since, plan, fence),
-    repeated: shiftSince(since, plan, fence).warnings,
-  };
+  const eventWarnings = eventsSince(since, plan, fence);
   return {
     fence,
     record: nextRecord({ context, facts: since, plan }, fence, {
