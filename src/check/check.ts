@@ -8,7 +8,6 @@ import type { Facts } from '../sync/facts/facts.ts';
 import { gatherFacts, serversOf } from '../sync/facts/gather-facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
-import { readEqualSince } from '../state/known-differences-file.ts';
 import { lastFailureFindings } from './last-failure-findings.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
@@ -56,7 +55,7 @@ export async function check(context: RunContext, request: CheckRequest): Promise
     const built = buildFindings(inspection, context.settings, unwritable === undefined);
     const last = lastFailureFindings(inspection.plans, request.lastFailures, {
       findings: built,
-      equal: await readEqualSince(context.settings.stateDirectory),
+      equal: inspection.equal,
       now: new Date(),
     });
     return [...findings, ...last, ...built, ...(isFirst ? deletedRowsFindings(tables) : [])];

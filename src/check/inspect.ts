@@ -9,7 +9,7 @@ import { encryptionOf, type Encryption } from '../postgres/driver.ts';
 import { secondsAhead } from '../postgres/server-clock.ts';
 import type { LockNeeds } from '../schema/lock-needs.ts';
 import { CONNECTION_LIMITS } from '../sql/inspect.ts';
-import { readKnownDifferences } from '../state/known-differences-file.ts';
+import { readComparisons } from '../state/known-differences-file.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
@@ -84,6 +84,8 @@ export interface Inspection extends Inspected, PublicationsAndTriggers {
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Tables in which the last comparison found rows of the source with the same unique key. */
   readonly duplicated: ReadonlySet<TableFacts>;
+  /** When a comparison found a table equal after a failed sync, by its name in the history. */
+  readonly equal: ReadonlyMap<string, string>;
   /** Tables without changes, among those whose sync with changes would fail. */
   readonly quiet: ReadonlySet<TableFacts>;
   /** Rows of a destination table that a load would remove. */
@@ -143,7 +145,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
-    duplicated: await knownDuplicates(context, facts),
+    ...(await knownComparisons(context, facts)),
     quiet: await findQuiet(context, plans),
     gone: await previewRemovedRows(context, plans),
     conversions: await previewConversions(context, plans),
@@ -160,13 +162,14 @@ async function namingHolders(
   return named;
 }
 
-async function knownDuplicates(
+async function knownComparisons(
   { settings: { stateDirectory } }: RunContext,
   { tables }: Facts,
-): Promise<ReadonlySet<TableFacts>> {
-  const known = await readKnownDifferences(stateDirectory);
-  const names = new Set(known.flatMap(({ table, duplicates }) => (duplicates === null ? [] : [table])));
-  return new Set(tables.filter(({ recordName }) => names.has(recordName)));
+): Promise<Pick<Inspection, 'duplicated' | 'equal'>> {
+  const { differences, equal } = await readComparisons(stateDirectory);
+  const isDuplicated = ({ recordName }: TableFacts) =>
+    (differences.get(recordName)?.duplicates ?? null) !== null;
+  return { duplicated: new Set(tables.filter(isDuplicated)), equal };
 }
 
 async function findQuiet(

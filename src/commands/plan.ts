@@ -26,7 +26,7 @@ import {
   type KnownSince,
   type RunRecord,
 } from '../schema/run-record.ts';
-import { readEqualSince, readKnownDifferences } from '../state/known-differences-file.ts';
+import { readComparisons } from '../state/known-differences-file.ts';
 import { standingIn } from '../sync/plan/reload-guard.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
@@ -135,15 +135,13 @@ async function withLastFailures(
   previews: readonly Preview[],
   { runContext, settings }: Pipeline,
 ): Promise<KnownTable[]> {
-  const known = await readKnownDifferences(settings.stateDirectory);
-  const equal = await readEqualSince(settings.stateDirectory);
-  const lost = known.filter(({ foundBy }) => foundBy === 'lost-rows');
-  const differences = new Map(lost.map((each) => [each.table, each]));
+  const { differences, equal } = await readComparisons(settings.stateDirectory);
   const failures = await readLastFailures(runContext, new Date());
   return previews.map((table) => {
     const failure = failures.get(table.recordName);
     const isTold = table.error || table.obstruction || (failure && isBeforeReset(failure, table.resetAt));
-    const gone = table.action === 'incremental' ? differences.get(table.recordName) : undefined;
+    const known = table.action === 'incremental' ? differences.get(table.recordName) : undefined;
+    const gone = known?.foundBy === 'lost-rows' ? known : undefined;
     const own = gone && settings.tables.find(({ name }) => name === table.name);
     const standing = own && standingIn(own, gone) ? [gone.message] : [];
     return {

@@ -12,17 +12,25 @@ import { changeOptional, readOptional } from './optional-file.ts';
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const KNOWN_DIFFERENCES_FILE = 'known.differences.json';
 
-const readComparisons = async (directory: string): Promise<KnownComparisons> =>
+const readFile = async (directory: string): Promise<KnownComparisons> =>
   (await readOptional(directory, KNOWN_DIFFERENCES_FILE, knownDifferencesSchema)) ?? NOTHING;
 
 const NOTHING: KnownComparisons = { format: 1, tables: [], equal: {} };
 
-export const readKnownDifferences = async (directory: string): Promise<readonly KnownDifference[]> =>
-  (await readComparisons(directory)).tables;
+/** By the name of the destination table, as in the history. */
+interface Comparisons {
+  readonly differences: ReadonlyMap<string, KnownDifference>;
+  /** When `verify` found a table equal after a failed sync, in RFC 3339. */
+  readonly equal: ReadonlyMap<string, string>;
+}
 
-/** When `verify` found a table equal after a failed sync, in RFC 3339. By the name of the destination table. */
-export const readEqualSince = async (directory: string): Promise<ReadonlyMap<string, string>> =>
-  new Map(Object.entries((await readComparisons(directory)).equal));
+export async function readComparisons(directory: string): Promise<Comparisons> {
+  const { tables, equal } = await readFile(directory);
+  return {
+    differences: new Map(tables.map((difference) => [difference.table, difference])),
+    equal: new Map(Object.entries(equal)),
+  };
+}
 
 /** Returns the differences that are known now. */
 export async function noteComparisons(
@@ -35,7 +43,7 @@ export async function noteComparisons(
     tables: afterComparisons(tables, results, now),
     equal: equalAfter(equal, results, now),
   });
-  const known = await readComparisons(directory);
+  const known = await readFile(directory);
   let next = after(known);
   if (next.tables === known.tables && next.equal === known.equal) return known.tables;
   await changeOptional({

@@ -18,7 +18,7 @@ import {
   type KnownSince,
   type RunRecord,
 } from '../schema/run-record.ts';
-import { readEqualSince, readKnownDifferences } from '../state/known-differences-file.ts';
+import { readComparisons } from '../state/known-differences-file.ts';
 import { blockerAtSource } from '../sync/lock/lock-holders.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { rowsFrom } from '../schema/selection.ts';
@@ -115,9 +115,7 @@ export async function tableStatuses(
   const now = new Date();
   const local = await readLocalRuns(context);
   const runs = byTable(local.records);
-  const known = await readKnownDifferences(context.settings.stateDirectory);
-  const differences = new Map(known.map((each) => [each.table, each]));
-  const equal = await readEqualSince(context.settings.stateDirectory);
+  const { differences, equal } = await readComparisons(context.settings.stateDirectory);
   const configuredAt = await configurationTime(context.settings.directory);
   const statusFrom = (table: TableSettings, found: Omit<Known, 'difference'>, drifts: Drifts) =>
     statusOf(

@@ -93,6 +93,7 @@ export function inspection(
     writable: [],
     longTransactions: [],
     duplicated: new Set(),
+    equal: new Map(),
     lockNeeds: new Map(),
     withoutUpdateTrigger: new Set([table.source?.oid ?? '']),
     preparedTransactions: [],

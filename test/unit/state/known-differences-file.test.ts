@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import {
   KNOWN_DIFFERENCES_FILE,
   noteComparisons,
-  readKnownDifferences,
+  readComparisons,
 } from '../../../src/state/known-differences-file.ts';
 
 test('processes that write at the same time lose no difference, and no lock stays', async () => {
@@ -20,7 +20,7 @@ test('processes that write at the same time lose no difference, and no lock stay
     cursor: null,
   } as const;
   await Promise.all(tables.map((table) => noteComparisons(directory, [{ ...found, table }])));
-  const known = async () => (await readKnownDifferences(directory)).map(({ table }) => table).toSorted();
+  const known = async () => [...(await readComparisons(directory)).differences.keys()].toSorted();
   expect(await known()).toEqual(tables.toSorted());
   expect(await readdir(directory)).toEqual([KNOWN_DIFFERENCES_FILE]);
 
