@@ -149,7 +149,7 @@ export const settings = {
       'error: "where" of "orders": column "statu" does not exist',
       "           1 | statu = 'paid'",
       '               ^ (SQL_INVALID, SQLSTATE 42703)',
-      '  next: Correct it in tables-config.json. The source evaluates it.',
+      '  next: Correct "where" of "orders" in tables-config.json; the source evaluates it.',
     ],
   },
   KEY_TYPE_UNSUPPORTED: {

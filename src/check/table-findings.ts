@@ -6,7 +6,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
-import { isAppend, isKeyEnforced, rowKey } from '../schema/row-identity.ts';
+import { isAppend, isKeyEnforced, keyOfRows, rowKey } from '../schema/row-identity.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn, createUniqueIndexOn, duplicatesIn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
@@ -302,7 +302,7 @@ function mergeKeyFindings(
         warning(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
-          unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) }),
+          unenforcedKeyText(keyOfRows(settings, source)),
           isDuplicated ? duplicatesStep(source, rowKey(settings)) : mergeKeyStep(source, settings),
         ),
       ];

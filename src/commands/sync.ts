@@ -196,7 +196,10 @@ async function withDueWarnings(found: RunSummary, directory: string): Promise<Ru
     report = dueAfter(before);
     return report.known;
   });
-  return withWarnings(summary, report.due);
+  // What the configuration is warned of may be why a run ends before its tables.
+  const isBroken = summary.error !== undefined && summary.error.code !== 'RUN_LOCKED';
+  const ofRun = isBroken ? current.filter(({ table }) => table === null) : [];
+  return withWarnings(summary, [...report.due, ...ofRun]);
 }
 
 /**

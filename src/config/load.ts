@@ -15,7 +15,7 @@ import {
   type GivenConfiguration,
 } from './given-configuration.ts';
 import { valueWithService } from './connection/service-file.ts';
-import { checkEnvironment, readEnvFile } from './environment/env-file.ts';
+import { checkEnvironment, readEnvFile, type Oddity } from './environment/env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, noPipeline, show } from './problems.ts';
 import type { Environment } from '../environment.ts';
@@ -125,6 +125,7 @@ export async function readConfiguration({
   const metricsTextfile = readMetricsTextfile(reading);
   const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
   const log = readLog(reading);
+  reportCut(found?.oddities, { problems, environment, report });
   problems.push(...later);
   const homes = homesOf(reading);
   const { tables, patterns, entries, jobs, writtenJobs, writtenSchedule } = readTables(
@@ -204,13 +205,36 @@ async function foreignState(directory: string): Promise<readonly string[]> {
   return [await ifForeign(isThere ? state : directory)].filter((path) => path !== undefined);
 }
 
+type Oddities = ReadonlyMap<string, Oddity>;
+
+/** A value that was cut can still be a valid one: the name of another database, for example. */
+function reportCut(
+  oddities: Oddities = new Map(),
+  {
+    problems,
+    environment,
+    report,
+  }: Pick<SettingsReading, 'environment' | 'report'> & { problems: readonly Problem[] },
+): void {
+  for (const [name, { what, isCut }] of oddities) {
+    const isUsed = !environment[name] && !environment[`${name}_FILE`];
+    if (isCut && isUsed && !problems.some((problem) => variableOf(problem) === name))
+      report({ where: `${name} (.env)`, what: `the value ${what}` });
+  }
+}
+
+/** The variable whose value in .env may be what the problem is about. */
+function variableOf({ where }: Problem): string | undefined {
+  const [name = ''] = /^\w+/.exec(where) ?? [];
+  return [name, `${name} (.env)`].includes(where) ? name : undefined;
+}
+
 /** The way in which a value is read may be why it is wrong. */
-function withOddity(problem: Problem, oddities: ReadonlyMap<string, string> = new Map()): Problem {
-  const [name = ''] = /^\w+/.exec(problem.where) ?? [];
-  const oddity = [name, `${name} (.env)`].includes(problem.where) ? oddities.get(name) : undefined;
+function withOddity(problem: Problem, oddities: Oddities = new Map()): Problem {
+  const oddity = oddities.get(variableOf(problem) ?? '');
   return oddity === undefined
     ? problem
-    : { ...problem, what: `the value ${oddity} (as it is read, this is wrong: ${problem.what})` };
+    : { ...problem, what: `the value ${oddity.what} (as it is read, this is wrong: ${problem.what})` };
 }
 
 /** The URLs of both sides, with the parameters of the services that they name. */

@@ -2,7 +2,7 @@
 import { listed } from '../format.ts';
 import { unenforcedKeyText } from '../report/key-texts.ts';
 import { SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
-import { isAppend, isKeyEnforced, isShared, rowKey } from '../schema/row-identity.ts';
+import { isAppend, isKeyEnforced, isShared, keyOfRows, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keptColumns } from '../sync/plan/alteration.ts';
 import type { LoadPlan } from '../sync/plan/plan.ts';
@@ -50,4 +50,4 @@ export function writingRules(table: TableFacts): string[] {
 export const keyNotes = ({ settings }: TableFacts, { action, source }: LoadPlan): string[] =>
   action === 'full-refresh' || isKeyEnforced(settings, source)
     ? []
-    : [unenforcedKeyText({ columns: rowKey(settings), isAppend: isAppend(settings) })];
+    : [unenforcedKeyText(keyOfRows(settings, source))];

@@ -86,6 +86,13 @@ export function isUniqueBy(relation: Relation, columns: readonly string[]): bool
   return relation.uniqueKeys.some((key) => isSubset(key.columns, columns) && key.columns.every(isNotNull));
 }
 
+/** The shortest key that the server enforces. */
+export const enforcedKey = (relation: Relation): readonly string[] | undefined =>
+  relation.uniqueKeys
+    .map(({ columns }) => columns)
+    .filter((columns) => isUniqueBy(relation, columns))
+    .toSorted((a, b) => a.length - b.length)[0];
+
 /** The unique index on exactly `columns`, in any order. A merge can use it. */
 export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): UniqueKey | undefined =>
   relation.uniqueKeys.find((key) => key.columns.length === columns.length && isSubset(key.columns, columns));

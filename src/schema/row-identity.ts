@@ -1,6 +1,6 @@
 /** The columns that identify a row of the destination table. */
 import { SOURCE, type MetadataColumn } from './metadata-columns.ts';
-import { isUniqueBy, type Relation } from './relations.ts';
+import { enforcedKey, isUniqueBy, type Relation } from './relations.ts';
 
 /** The settings that determine the identity of a row. */
 export interface Writing {
@@ -29,6 +29,16 @@ export const rowKey = (writing: Pick<Writing, 'mode' | 'mergeKey' | 'replication
 /** The columns of the unique index at the destination. */
 export const copyKey = (writing: Writing): readonly string[] =>
   isShared(writing) ? [SOURCE, ...rowKey(writing)] : rowKey(writing);
+
+/** The key of the rows, and a key that the source enforces. */
+export const keyOfRows = (
+  writing: Pick<Writing, 'mode' | 'mergeKey' | 'replicationKey'>,
+  source: Relation,
+) => ({
+  columns: rowKey(writing),
+  isAppend: isAppend(writing),
+  enforced: enforcedKey(source),
+});
 
 /** Whether the source has at most one row for each `rowKey`. */
 export const isKeyEnforced = (

@@ -93,7 +93,7 @@ export const failureIn = (
 /** Errors that a plan usually finds, too. */
 const FORESEEN: ReadonlySet<string | null> = new Set([
   ...['CONNECTION_FAILED', 'SSH_FAILED', 'TLS_FAILED', 'AUTHENTICATION_FAILED', 'PRIVILEGE_MISSING'],
-  ...['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'TYPE_UNSUPPORTED'],
+  ...['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'TYPE_UNSUPPORTED', 'SQL_INVALID'],
   ...['STATE_MISMATCH', 'DESTINATION_NOT_OURS', 'STAGING_NAME_CONFLICT', 'SCHEMA_CHANGE_REFUSED'],
 ]);
 
@@ -103,7 +103,11 @@ const DECIDED: ReadonlySet<string> = new Set([
 ]);
 
 /** A plan decides these for the table itself, but not for a deletion log. */
-const NOT_FOUND: ReadonlySet<string> = new Set(['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND']);
+const DECIDED_FOR_TABLE: ReadonlySet<string> = new Set([
+  'TABLE_NOT_FOUND',
+  'COLUMN_NOT_FOUND',
+  'SQL_INVALID',
+]);
 
 const CONNECTING: ReadonlySet<string> = new Set([
   ...['CONNECTION_FAILED', 'SSH_FAILED', 'TLS_FAILED', 'AUTHENTICATION_FAILED', 'TOO_MANY_CONNECTIONS'],
@@ -151,6 +155,14 @@ const nextSync = (action: string | undefined): string =>
       ? 'loads the table again'
       : 'continues';
 
+/** A message of several lines ends with an excerpt. */
+function continued(message: string, sentence: string): string {
+  const between = message.includes('\n') ? '\n' : /[.?]$/.test(message) ? ' ' : '; ';
+  return `${message}${between}${between === '; ' ? sentence : capitalized(sentence)}`;
+}
+
+const capitalized = (sentence: string): string => `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`;
+
 /** The failure, with what is known since. `action` is that of the plan. */
 export function failureBefore(
   record: Parameters<typeof failureIn>[0],
@@ -161,15 +173,17 @@ export function failureBefore(
   const { code, sqlstate } = failure;
   const since = (sentence: string, hint = failure.hint) => ({
     ...failure,
-    message: /[.?]$/.test(failure.message)
-      ? `${failure.message} ${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`
-      : `${failure.message}; ${sentence}`,
+    message: continued(failure.message, sentence),
     hint,
   });
   const isPlanned = known === 'planned' || known === 'planned-without-log';
   if (known === 'equal')
     return since('a later comparison found the table equal, so the next sync continues', '');
-  if (known === 'settled' || (isPlanned && DECIDED.has(code)) || (known === 'planned' && NOT_FOUND.has(code)))
+  if (
+    known === 'settled' ||
+    (isPlanned && DECIDED.has(code)) ||
+    (known === 'planned' && DECIDED_FOR_TABLE.has(code))
+  )
     return since(`the cause no longer applies, so the next sync ${nextSync(action)}`, '');
   if (known === 'reconfigured')
     return FORESEEN.has(code)

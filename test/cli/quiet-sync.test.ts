@@ -1,5 +1,5 @@
 /** `sync --quiet` as cron runs it: with next to no environment, and whatever it prints is a mail. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
@@ -82,6 +82,16 @@ slowTest('a server that is away: one mail, without a word about the tries before
   expect(stdout).toMatch(
     /^pipeline \S+: FAILED\nlast success: 20[\d: -]+, [\d.]+ s before\nerror: [^]*\(CONNECTION_FAILED[^]*\n {2}next: [^]*Run failed after [\d.]+ s\. No table was synced\.\n$/,
   );
+});
+
+test('a warning of the configuration may be the cause, so each mail of a run that ends before its tables has it', async () => {
+  await using pair = await freshPair(two);
+  await appendFile(join(pair.directory, '.env'), 'SOURCE_PASSWORD=pa #ss\n');
+  for (const _run of [1, 2]) {
+    const { stdout, exitCode } = await cron(pair);
+    expect(exitCode).not.toBe(0);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('the value of SOURCE_PASSWORD ends before the #');
+  }
 });
 
 slowTest('a connection that breaks and works again is no news', async () => {

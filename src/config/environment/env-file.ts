@@ -23,7 +23,14 @@ export interface EnvFile {
   /** Lines that dotenv ignores. They are problems only if the configuration has other problems. */
   readonly doubtful: readonly Problem[];
   /** What dotenv does with a value, for each variable whose value is probably not what the author means. */
-  readonly oddities: ReadonlyMap<string, string>;
+  readonly oddities: ReadonlyMap<string, Oddity>;
+}
+
+export interface Oddity {
+  /** Continues "the value". */
+  readonly what: string;
+  /** Whether the value was certainly cut, so that it must not be used. */
+  readonly isCut: boolean;
 }
 
 /** Undefined if there is no such file, or if a problem was reported. */
@@ -46,8 +53,14 @@ export async function readEnvFile(
     return undefined;
   }
   await checkMode(path, warn);
-  const oddities = new Map<string, string>();
-  checkAssignments(text, warn, (name, oddity) => void oddities.set(name, oddity));
+  const oddities = new Map<string, Oddity>();
+  checkAssignments(text, {
+    warn,
+    note: (name, oddity) => {
+      oddities.set(name, oddity);
+      if (!oddity.isCut) warn(`.env: the value of ${name} ${oddity.what}`);
+    },
+  });
   const variables: Environment = parse(text);
   const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
   Object.keys(variables).forEach((name) => isNamed(name) || checkName(name, report));
@@ -57,7 +70,8 @@ export async function readEnvFile(
 /** Whether every value is read as it looks. */
 export function isPlainText(text: string): boolean {
   let isPlain = true;
-  checkAssignments(text, () => (isPlain = false));
+  const note = () => void (isPlain = false);
+  checkAssignments(text, { warn: note, note });
   return isPlain && malformedLines(text).length === 0;
 }
 
@@ -80,8 +94,7 @@ async function checkMode(path: string, warn: Warn): Promise<void> {
 /** Never shows a value, because it may be a password. */
 function checkAssignments(
   text: string,
-  warn: Warn,
-  note: (name: string, oddity: string) => void = () => undefined,
+  { warn, note }: { warn: Warn; note: (name: string, oddity: Oddity) => void },
 ): void {
   const seen = new Set<string>();
   for (const { groups } of text.matchAll(ASSIGNMENT)) {
@@ -90,21 +103,22 @@ function checkAssignments(
     if (seen.has(name)) warn(`.env sets ${name} twice; the last value is used`);
     seen.add(name);
     const oddity = isQuoted(value) ? undefined : oddityOf(value, comment);
-    if (oddity !== undefined) {
-      warn(`.env: the value of ${name} ${oddity}`);
-      note(name, oddity);
-    }
+    if (oddity !== undefined) note(name, oddity);
     if (/\$\{\w+\}/.test(value)) warn(`.env: the value of ${name} contains \${...}, which is not expanded`);
   }
 }
 
 const isQuoted = (value: string) => /^\s*(['"`])[^]*\1$/.test(value);
 
-function oddityOf(value: string, comment: string | undefined): string | undefined {
-  if (comment !== undefined) return 'ends before the #; quote the value if the # is part of it';
-  return /^\s*['"`]/.test(value)
-    ? 'begins with a quote that is never closed, so the quote is part of the value'
-    : undefined;
+/** A comment has a space before it. */
+function oddityOf(value: string, comment: string | undefined): Oddity | undefined {
+  if (comment !== undefined) {
+    const isCut = !/\s$/.test(value);
+    const orComment = isCut ? ', or put a space before it if a comment begins there' : '';
+    return { what: `ends before the #; quote the value if the # is part of it${orComment}`, isCut };
+  }
+  const what = 'begins with a quote that is never closed, so the quote is part of the value';
+  return /^\s*['"`]/.test(value) ? { what, isCut: false } : undefined;
 }
 
 /** More lines than this are not listed one by one, because the file is something else. */

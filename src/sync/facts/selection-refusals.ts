@@ -75,12 +75,12 @@ export function refusedSql(
   return new IncrepError(code, {
     what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inTermsOfSettings(message)}${place}`,
     next: [
-      ...(hint === undefined ? [] : [`The server says: ${hint}`]),
       position === undefined && isOfNames(sqlstate)
         ? NAME_INSIDE
         : sqlstate === SQLSTATE.insufficientPrivilege
           ? `At the ${side}, grant the privilege to the role of increp, or change the SQL.`
-          : `Correct it in tables-config.json. The ${side} evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
+          : `Correct ${option === undefined ? 'the SQL' : `"${option}"`} of "${table}" in tables-config.json; the ${side} evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
+      ...(hint === undefined ? [] : [`The ${side} adds: ${hint}`]),
     ].join(' '),
     sqlstate,
   });

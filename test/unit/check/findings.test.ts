@@ -228,6 +228,15 @@ test('a view that records deleted rows is not told to get an index', () => {
   expect(index('partitioned table')).toContain('CREATE INDEX ON');
 });
 
+test('the key that the source enforces is named beside one that it does not', () => {
+  const columns = ORDERS_COLUMNS.map((each) => ({ ...each, isNotNull: true }));
+  const uniqueKeys = [{ index: 'orders_pkey', columns: ['id', 'updated_at'] }];
+  const table = facts({ source: relation({ uniqueKeys, columns }), destination: undefined });
+  expect(found(inspection({}, { table }), 'MERGE_KEY_NOT_ENFORCED')?.message).toContain(
+    'keeps (id) unique and NOT NULL (one keeps (id, updated_at)); of rows',
+  );
+});
+
 test('a key that Postgres cannot enforce gets no statement', () => {
   const step = (change: Partial<Relation>) => {
     const table = facts({ source: relation({ uniqueKeys: [], ...change }), destination: undefined });

@@ -50,6 +50,14 @@ test.each([
   expect(message).toMatch(new RegExp(`so the next sync ${does}$`));
 });
 
+test('a sentence stands below an excerpt', () => {
+  const excerpt = 'column "mail" does not exist\n    1 | md5(mail)\n            ^';
+  const record = { ...recorded('SQL_INVALID'), error_message: excerpt };
+  expect(failureBefore(record, 'planned').message).toBe(
+    `${excerpt}\nThe cause no longer applies, so the next sync continues`,
+  );
+});
+
 test('a server that was starting has answered since, but a lost connection may be lost again', () => {
   expect(failureBefore(recorded('CONNECTION_LOST', '57P03'))).toMatchObject(ANSWERED);
   expect(failureBefore(recorded('CONNECTION_LOST'))).toMatchObject(SAME);
