@@ -20,6 +20,7 @@ interface DifferenceCounts {
   readonly missing: number;
   readonly extra: number;
   readonly changed: number;
+  readonly waiting: number;
   readonly keys: { readonly extra: readonly string[] };
 }
 
@@ -47,7 +48,10 @@ export async function withoutGone<T extends DifferenceCounts>(
   );
   let unchanged = 0;
   for await (const { rows } of parts) unchanged += rows;
-  const gone = Math.max(0, Number(contents.rows) - unchanged);
+  // A transaction that was open at the last sync makes all later rows count as possibly written since. Rows that are equal
+  // on both sides were there.
+  const equal = left - counted.missing - counted.changed - counted.waiting;
+  const gone = Math.max(0, Number(contents.rows) - Math.max(unchanged, equal));
   const explained = Math.min(gone, only);
   const extra = only - explained;
   return {

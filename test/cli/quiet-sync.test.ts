@@ -87,7 +87,7 @@ slowTest('a server that is away: one mail, without a word about the tries before
 test('a warning of the configuration may be the cause, so each mail of a run that ends before its tables has it', async () => {
   await using pair = await freshPair(two);
   await appendFile(join(pair.directory, '.env'), 'SOURCE_PASSWORD=pa #ss\n');
-  for (const _run of [1, 2]) {
+  for (const _ of [1, 2]) {
     const { stdout, exitCode } = await cron(pair);
     expect(exitCode).not.toBe(0);
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain('the value of SOURCE_PASSWORD ends before the #');

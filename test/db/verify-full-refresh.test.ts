@@ -134,6 +134,20 @@ test('sync --verify compares what has arrived, copies counted', async () => {
   expect(error?.message).toContain('the row "(new,1,)" of public.rates differs from the source');
 });
 
+test('a transaction that was open at the last sync does not explain a row that only the destination has', async () => {
+  await using pair = await freshPair({ tables: [RATES], sourceSql: 'CREATE TABLE other (id int)' });
+  const writer = await pair.source.connect();
+  await writer.query('BEGIN; INSERT INTO other VALUES (1)');
+  await pair.source.query(RATES_SQL);
+  await sync(pair, '--wait-transactions 0s');
+  await writer.query('ROLLBACK');
+  writer.release();
+  await pair.destination.query(`INSERT INTO rates VALUES ('strange', 1, NULL)`);
+  expect(await verify(pair)).toMatchObject({ exitCode: 2, ...NONE, extra: 1, notes: [] });
+  await pair.source.query(`DELETE FROM rates WHERE ctid = '(0,1)'`);
+  expect(await verify(pair)).toMatchObject({ extra: 1, outdated: 1 });
+});
+
 test('a long row is shown in part', async () => {
   await using pair = await ratesPair();
   await pair.destination.query(`INSERT INTO rates VALUES (repeat('x', 5000), 1, NULL)`);
