@@ -170,8 +170,12 @@ export function failureBefore(
     hint,
   });
   const isPlanned = known === 'planned' || known === 'planned-without-log';
+  // Not "continues": the shape may have changed since the comparison.
   if (known === 'equal')
-    return since('a later comparison found the table equal, so the next sync continues', '');
+    return {
+      ...failure,
+      hint: 'A later comparison found the table equal, so the next successful sync ends this failure.',
+    };
   if (known === 'settled' || (isPlanned && DECIDED.has(code)) || (known === 'planned' && NOT_FOUND.has(code)))
     return since(`the cause no longer applies, so the next sync ${nextSync(action)}`, '');
   if (known === 'reconfigured')

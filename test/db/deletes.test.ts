@@ -224,17 +224,17 @@ test('a repair answers the refusal to remove rows, and a later difference ends t
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id <= 7');
   expect((await trySync(pair)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
-  const equal = 'a later comparison found the table equal, so the next sync continues';
+  const equal = /A later comparison found the table equal, so the next successful sync ends\s+this failure/;
   const repaired = await increp('verify --repair --force', pair);
-  expect(repaired.stdout).toContain(equal);
+  expect(repaired.stdout).toMatch(equal);
   for (const command of ['status', 'plan', 'check']) {
     const { stdout } = await increp(command, pair);
-    expect(stdout, command).toContain(equal);
+    expect(stdout, command).toMatch(equal);
     expect(stdout, command).not.toContain('--force');
   }
   await pair.destination.query('DELETE FROM orders WHERE id = 8');
   expect((await increp('verify', pair)).exitCode).toBe(2);
-  expect((await increp('status', pair)).stdout).not.toContain(equal);
+  expect((await increp('status', pair)).stdout).not.toMatch(equal);
 });
 
 slowTest('exactly half is removed, and marks count as rows that are gone already', async () => {
