@@ -262,6 +262,9 @@ test('of rows that leave "where", no message says that the source has lost them'
   expect(refused.table().error?.message).toMatch(
     /10 of 10 rows that the source no longer has or that no longer match where, which is over delete_limit/,
   );
+  expect(refused.table().error?.hint).toContain(
+    'If the source and "where" in tables-config.json are right, run',
+  );
   expect((await increp('verify', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(
     '(deleted at the source, no longer matching where, or inserted at the destination)',
   );
