@@ -166,3 +166,9 @@ export const goneRowsText = (rowsFrom: 'where' | 'query' | undefined): string =>
     : rowsFrom === 'where'
       ? 'that the source no longer has or that no longer match where'
       : 'that the query no longer returns';
+
+/** The condition under which such rows may be removed. The configuration can be what changed. */
+export const ifRight = (rowsFrom: 'where' | 'query' | undefined): string =>
+  rowsFrom === undefined
+    ? 'If the source is right'
+    : `If the source and "${rowsFrom}" in tables-config.json are right`;

@@ -277,7 +277,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'No row was removed. An incremental sync still copied the changes. A load left the table as it was.',
     causes: [
       'Many rows were deleted at the source.',
-      'Many rows no longer match `where`, for example because it selects recent rows and they became older ([recent rows](large-tables.md#copy-only-recent-rows)).',
+      'Many rows no longer match `where`, for example because `where` was changed, or because it selects recent rows and they became older ([recent rows](large-tables.md#copy-only-recent-rows)).',
       'The source is wrong: an empty restore, a view with another condition, or another database.',
       'You purge the source and keep the history at the destination, and the table is about to be loaded again.',
     ],

@@ -39,16 +39,17 @@ export function lastFailureFindings(
       return [];
     const recorded = { code: run.error_code, message: run.error_message };
     if (ofPipeline.some((finding) => isRecorded(finding, recorded))) return [];
+    const known = isEqualSince(run, equal.get(recordName)) ? 'equal' : sincePlan(settings, plan, run);
     const { code, sqlstate, message, hint } = failureBefore(
       run,
-      isEqualSince(run, equal.get(recordName)) ? 'equal' : sincePlan(settings, plan, run),
+      known,
       'action' in plan ? plan.action : undefined,
     );
     const age = formatAge((now.getTime() - Date.parse(run.started_at)) / 1000);
     const text = `the last sync failed ${age} ago: ${message} (${codesText(code, sqlstate)})`;
     return [
-      hint === '' && run.error_hint
-        ? note('LAST_SYNC_FAILED', name, text)
+      known === 'equal' || (hint === '' && run.error_hint)
+        ? note('LAST_SYNC_FAILED', name, text, hint === '' ? undefined : hint)
         : warning('LAST_SYNC_FAILED', name, text, hint),
     ];
   });

@@ -4,7 +4,7 @@ import { runsThatFit } from '../report/chart.ts';
 import { formatRuns, formatTableRuns } from '../report/history.ts';
 import type { Style } from '../report/style.ts';
 import { redactedJson } from '../redact.ts';
-import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { isWarned, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
 import { withContext } from './pipeline/context.ts';
@@ -141,6 +141,7 @@ function runJson(run: PastRun, nameOf: (table: string) => string): object {
     duration_s: run.durationSeconds,
     tables_ok: run.tables.length - failed,
     tables_failed: failed,
+    tables_with_warnings: run.tables.filter(isWarned).length,
     tables_not_started: run.notStarted.length,
     rows_changed: sum(rowsChanged),
     bytes: sum(({ bytes }) => bytes),

@@ -148,7 +148,7 @@ async function compareTables(
           : {
               ...judged,
               lastFailure: {
-                ...agedFailure(failed, knownSince(table, judged.verified, failed)),
+                ...agedFailure(failed, knownSince(table, judged.verified, failed), table.mode),
                 ...limitStep(judged.verified, failed),
                 run: failed,
               },

@@ -5,14 +5,15 @@
 import { expandPatterns } from '../config/tables/expand-patterns.ts';
 import type { Settings } from '../config/settings.ts';
 import { labelOf } from '../config/tables/table-mapping.ts';
-import { asIncrepError, IncrepError } from '../errors.ts';
+import { asIncrepError, attempt, IncrepError } from '../errors.ts';
 import { utcTime } from '../format.ts';
 import { distinctTables, printName, type TableName } from '../schema/names.ts';
 import { cannotBeReached } from '../report/error.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { tableCommand } from '../shell-word.ts';
-import { findTables, goneTables, rememberedTables } from '../sync/facts/find-tables.ts';
-import { CHECK_DATABASE } from '../sync/plan/source-refusals.ts';
+import type { Database } from '../postgres/database.ts';
+import { findTables, goneTables, movedTables, rememberedTables } from '../sync/facts/find-tables.ts';
+import { CHECK_DATABASE, movedEntry } from '../sync/plan/source-refusals.ts';
 import { withSourceTimeout } from '../sync/context/source-timeout.ts';
 import type { PipelineContext } from './context.ts';
 
@@ -56,6 +57,7 @@ export async function expandTables<C extends PipelineContext>(
   // If no table is left, the error names the patterns.
   const idle = isKnown && tables.length > 0 ? unmatched : [];
   const gone = isKnown && asking.withGone !== true ? await goneTables(context.runContext, tables) : [];
+  const moved = await movedNow(context, gone, asking);
   return {
     context: mapSettings(context, expanded),
     problem,
@@ -63,7 +65,7 @@ export async function expandTables<C extends PipelineContext>(
     remarks: [
       ...idle.map(unmatchedRemark),
       ...(problem ? [rememberedRemark(problem)] : []),
-      ...(tables.length > 0 ? gone.map((record) => goneRemark(record, configured)) : []),
+      ...(tables.length > 0 ? gone.map((record) => goneRemark(record, configured, moved.get(record))) : []),
       ...leftOut,
     ],
     noTables:
@@ -121,8 +123,29 @@ async function tablesFor(
 const unmatchedRemark = (pattern: string): string =>
   `no table of the source matches "${pattern}" of tables-config.json`;
 
-const goneRemark = ({ source, destination, syncedAt }: StateRecord, settings: Settings): string =>
-  `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${utcTime(syncedAt)}; its destination table ${printName(destination)} is kept. To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
+/** If the source does not say it, the tables are only called gone. */
+async function movedNow(
+  { runContext }: PipelineContext,
+  gone: readonly StateRecord[],
+  asking: Asking,
+): Promise<ReadonlyMap<StateRecord, TableName>> {
+  if (gone.length === 0) return new Map();
+  const ask = (source: Database) => movedTables(source, gone);
+  const answer = await attempt(() =>
+    asking.source === 'soon' ? withSourceTimeout(runContext, ask) : ask(runContext.source),
+  );
+  runContext.signal?.throwIfAborted();
+  return answer.kind === 'done' ? answer.value : new Map();
+}
+
+function goneRemark(record: StateRecord, settings: Settings, moved: TableName | undefined): string {
+  const { source, destination, syncedAt } = record;
+  const kept = `its destination table ${printName(destination)} is kept`;
+  const reset = `To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
+  return moved
+    ? `${printName(source)}, which a pattern found, is now named ${printName(moved)} at the source (same table); ${kept}. To continue with it, add an entry with ${movedEntry(record, moved)} to tables-config.json: nothing is loaded again. ${reset}`
+    : `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${utcTime(syncedAt)}; ${kept}. ${reset}`;
+}
 
 const rememberedRemark = (error: IncrepError): string =>
   `increp uses the tables of earlier syncs for patterns, because ${cannotBeReached('source', error)}: ${error.message}`;

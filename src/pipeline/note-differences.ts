@@ -20,11 +20,20 @@ export async function noteDifferences(
     const nameOf = nameIn(settings);
     const results = own.flatMap((table) => comparedIn(table, recordNameOf(table.name), isVerified));
     const succeeded = new Map(own.flatMap((table) => (table.status === 'ok' ? [[table.name, table]] : [])));
-    for (const { table, since, foundBy } of await noteComparisons(settings.stateDirectory, results)) {
+    for (const { table, since, foundBy, message } of await noteComparisons(
+      settings.stateDirectory,
+      results,
+    )) {
       // The sync of the table has said it, and `status` does.
       if (foundBy === 'lost-rows') continue;
       const outcome = succeeded.get(nameOf(table));
-      if (outcome) different.push({ name: outcome.name, label: labelInList(outcome), since });
+      if (!outcome) continue;
+      const label = labelInList(outcome);
+      different.push({
+        name: outcome.name,
+        label: foundBy === 'verify' ? `${label} (${message})` : label,
+        since,
+      });
     }
   }
   const [first] = different.toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));
@@ -32,7 +41,7 @@ export async function noteDifferences(
   const names = [...new Set(different.map(({ name }) => name))];
   const command = tablesCommand('verify', names.length > LISTED ? [] : names, []);
   const labels = different.map(({ label }) => label);
-  return `a comparison found differences in ${listed(labels, LISTED)} (since ${utcTime(first.since)}); run "${command}"`;
+  return `a comparison found differences in ${listed(labels, LISTED)}, known since ${utcTime(first.since)}; run "${command}"`;
 }
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {

@@ -58,13 +58,18 @@ export function formatFindings(
     ...found.flatMap((finding) => findingLines(finding, style, paint)),
     '',
   ]);
-  const told = findings.length - news.length;
+  const told = isVerbose ? [] : findings.filter(({ isTold }) => isTold === true);
   const toldLines =
-    told === 0
-      ? []
-      : [...wrapped('', `${formatCounted(told, 'finding')} as above (-v prints each)`, 2, style), ''];
+    told.length === 0 ? [] : [...wrapped('', `${levelCounts(told)} as above (-v prints each)`, 2, style), ''];
   return `${[...toldLines, ...lines, ...wrapped('', countLine(findings, tables), 0, style)].join('\n')}\n`;
 }
+
+/** The last line counts by level, too. */
+const levelCounts = (findings: readonly PrintedFinding[]): string =>
+  LEVELS.toReversed()
+    .map((level) => ({ level, count: findings.filter((each) => each.level === level).length }))
+    .flatMap(({ level, count }) => (count > 0 ? [formatCounted(count, level)] : []))
+    .join(', ');
 
 function withoutRepeats(findings: readonly PrintedFinding[]): readonly GroupedFinding[] {
   const named = findings.map((finding) => ({

@@ -1,7 +1,22 @@
 /** Formats the last runs. The newest run is at the bottom, where a terminal shows it. */
-import { formatBytes, formatCount, formatSeconds, formatConflicts, nameInList } from '../format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatSeconds,
+  formatConflicts,
+  nameInList,
+  LISTED,
+  listed,
+} from '../format.ts';
 import { addConflicts, totalConflicts } from '../conflicts.ts';
-import { failureWord, resultOf, rowsChanged, type RunRecord, type RunWord } from '../schema/run-record.ts';
+import {
+  failureWord,
+  isWarned,
+  resultOf,
+  rowsChanged,
+  type RunRecord,
+  type RunWord,
+} from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { localTime } from './local-time.ts';
@@ -107,19 +122,28 @@ function withErrors(
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const run = column === RESULT ? runs[row] : undefined;
-    return run ? colored(STYLES[resultOf(run)], cell) : cell;
+    if (!run) return cell;
+    const word = resultOf(run);
+    return colored(word === 'ok' && run.tables.some(isWarned) ? 'yellow' : STYLES[word], cell);
   };
   const [header = '', ...lines] = formatColumns(columns, runs.map(cellsOf), style, paint);
   const errors = runs.map(({ failure }) => (failure ? errorText(failure, nameOf) : ''));
+  const warnings = runs.map((run) => warningTexts(run, columns, nameOf));
   const body = lines.flatMap((line, index) => {
     const [run, text = ''] = [runs[index], errors[index]];
     if (!run) return [line];
     const whole = [line, ...cutCounts(line, columns, run, style), ...conflictLine(run, style)];
-    if (!run.failure) return whole;
+    const warned = (warnings[index] ?? []).flatMap((warning) => {
+      const isLast = !warnings.slice(index + 1).some((later) => later.includes(warning));
+      // The counts of the line tell that there are warnings.
+      return isLast || columns === TABLE_COLUMNS ? errorLines(warning, isLast, style) : [];
+    });
+    if (!run.failure) return [...whole, ...warned];
     return [
       ...whole,
       ...errorLines(text, errors.lastIndexOf(text) === index, style),
       ...othersLine(run, style, nameOf),
+      ...warned,
     ];
   });
   return `${[header, ...body, ...wrap(countLine(runs, isMore), style, '  ')].join('\n')}\n`;
@@ -131,6 +155,15 @@ function conflictLine({ tables }: Run, style: Style): string[] {
     .map(({ conflicts }) => conflicts ?? undefined)
     .reduce((sum, conflicts) => addConflicts(sum, conflicts), undefined);
   return counts && totalConflicts(counts) > 0 ? wrap(`    ${formatConflicts(counts)}`, style, '      ') : [];
+}
+
+/** The warnings of one table, or the names of the tables: `status` prints their warnings. */
+function warningTexts(run: Run, columns: readonly PrintedColumn[], nameOf: NameOf): string[] {
+  const warned = run.tables.filter(isWarned);
+  if (columns === TABLE_COLUMNS)
+    return warned.flatMap(({ warnings }) => warnings.map((text) => printableLine(`warning: ${text}`)));
+  const names = warned.map(({ table_name }) => printableLine(nameInList(nameOf(table_name ?? ''))));
+  return names.length === 0 ? [] : [`with warnings: ${listed(names, LISTED)}`];
 }
 
 /** The counts of a run again, if its line has no room for them. */
@@ -176,8 +209,11 @@ function countsOf({ tables, notStarted }: Run): string {
     ...notStarted.map(() => 'not started' as const),
   ];
   const order = ['ok', 'failed', 'killed', 'busy', 'interrupted', 'not started'] as const;
-  return words.length === 0 ? 'none' : counted(words, order);
+  if (words.length === 0) return 'none';
+  return `${counted(words, order)}${withWarnings(tables.filter(isWarned).length)}`;
 }
+
+const withWarnings = (count: number): string => (count > 0 ? `, ${formatCount(count)} with warnings` : '');
 
 /** `3 ok, 1 failed`: the words in this order, without a count of zero. */
 function counted<Word extends string>(words: readonly Word[], order: readonly Word[]): string {
@@ -192,7 +228,8 @@ function countLine(runs: readonly Run[], isMore: boolean): string {
     ? `The last ${formatCount(runs.length)} ${noun}`
     : `${formatCount(runs.length)} ${noun}`;
   const counts = counted(runs.map(resultOf), ['ok', 'partial', 'busy', 'interrupted', 'killed', 'failed']);
-  return `${head}: ${counts} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;
+  const warned = runs.filter((run) => run.tables.some(isWarned)).length;
+  return `${head}: ${counts}${withWarnings(warned)} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;
 }
 
 function pictureOf(runs: readonly Run[], style: Style): string[] {

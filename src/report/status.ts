@@ -265,11 +265,11 @@ function failureDetails(table: Status, told: ToldFailures, now: Date): string[] 
 
 /** If the last run was refused because of the same drift, its error already describes it. */
 function driftOf(table: Status) {
-  const { name, drift, lastFailure, condition } = table;
+  const { name, drift, lastFailure, condition, knownSince } = table;
   if (!drift || condition === 'disabled') return undefined;
   if (drift.isRefused === true && lastFailure?.error_message === drift.what) return undefined;
   // The next step of the failure comes first.
-  const hint = failureOf(table)?.hint ? '' : drift.next;
+  const hint = failureOf(table)?.hint && knownSince !== 'equal' ? '' : drift.next;
   return { name, code: '', message: drift.what, hint, sqlstate: null };
 }
 

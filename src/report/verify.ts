@@ -293,7 +293,7 @@ function limitWords(removed: readonly { readonly gone: number; readonly of: numb
   const [gone, of] = (['gone', 'of'] as const).map((kind) =>
     removed.reduce((sum, each) => sum + each[kind], 0),
   );
-  return `a repair removes ${formatCount(gone ?? 0)} of ${formatCounted(of ?? 0, 'row')}, which is over delete_limit. If the source is right: `;
+  return `a repair removes ${formatCount(gone ?? 0)} of ${formatCounted(of ?? 0, 'row')}, which is over delete_limit. If increp may remove these rows: `;
 }
 
 /** The comparison is about the rows of the last sync, so the numbers of rows may differ. */

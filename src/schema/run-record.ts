@@ -62,10 +62,13 @@ export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 export const recordFor = (record: RunRecord, table: string): RunRecord =>
   record.warned_tables === null
     ? record
-    : { ...record, warnings: record.warnings.filter((warning) => isWarned(record, warning, table)) };
+    : { ...record, warnings: record.warnings.filter((warning) => concerns(record, warning, table)) };
 
-const isWarned = ({ warned_tables: tables }: RunRecord, warning: string, table: string): boolean =>
+const concerns = ({ warned_tables: tables }: RunRecord, warning: string, table: string): boolean =>
   tables?.[warning]?.includes(table) ?? true;
+
+/** Whether the table was synced, with warnings. */
+export const isWarned = ({ status, warnings }: RunRecord): boolean => status === 'ok' && warnings.length > 0;
 
 /** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>
@@ -177,8 +180,12 @@ export function failureBefore(
     hint,
   });
   const isPlanned = known === 'planned' || known === 'planned-without-log';
+  // Not "continues": the shape may have changed since the comparison.
   if (known === 'equal')
-    return since('a later comparison found the table equal, so the next sync continues', '');
+    return {
+      ...failure,
+      hint: 'A later comparison found the table equal, so the next successful sync ends this failure.',
+    };
   if (
     known === 'settled' ||
     (isPlanned && DECIDED.has(code)) ||

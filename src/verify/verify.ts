@@ -197,9 +197,11 @@ export function comparableTable(facts: TableFacts): {
       : reasonText(plan.reasons);
   throw new IncrepError('NOT_SYNCED', {
     what: `table "${facts.settings.name}" cannot be compared: ${why}`,
-    // Dependent objects can stop a change of shape, and the plan names them.
+    // Dependent objects can stop a change of shape, and the plan names them. It also names a renamed destination table.
     next:
-      plan.action === 'reset' || (plan.kind === 'incremental' && plan.evolution)
+      plan.action === 'reset' ||
+      facts.saved.kind === 'record' ||
+      (plan.kind === 'incremental' && plan.evolution)
         ? `Compare after the next sync. To see what it does, run "${tableCommand('plan', facts.settings.name)}".`
         : `First run "${tableCommand('sync', facts.settings.name)}".`,
   });

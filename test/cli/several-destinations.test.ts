@@ -42,8 +42,8 @@ slowTest('plan, check, status, history and verify tell of each of them, under a 
     expect(exitCode, command + stdout + stderr).toBe(0);
   }
   const printed = async (command: string) =>
-    (await increp(command, pair)).stdout.match(/\[SERVER_INFO\]|\d+ findings? as above/g);
-  expect(await printed('check')).toEqual(['[SERVER_INFO]', expect.stringMatching(/findings? as above$/)]);
+    (await increp(command, pair)).stdout.match(/\[SERVER_INFO\]|\d+ notes? as above/g);
+  expect(await printed('check')).toEqual(['[SERVER_INFO]', expect.stringMatching(/notes? as above$/)]);
   expect(await printed('check -v')).toEqual(['[SERVER_INFO]', '[SERVER_INFO]']);
 });
 

@@ -83,7 +83,7 @@ test('all versions that one window shows are kept, and doubles of one are one', 
   await add(`(1, 'a', now() - interval '3 s'), (1, 'b', now() - interval '2 s')`);
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 2, warnings: [] });
   await add(`(1, 'c', now() - interval '1 s'), (1, 'd', now()), (2, 'x', now()), (2, 'y', now())`);
-  const said = /^unique_cols and at do not identify rows at the source: 1 row/;
+  const said = /^unique_cols \(id\) and at do not identify rows at the source: 1 row/;
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 3, warnings: [said] });
   const { rows } = await pair.destination.query('SELECT note FROM log ORDER BY note');
   expect(rows.map((row: { note: string }) => row.note)).toEqual(['a', 'b', 'c', 'd', 'y']);

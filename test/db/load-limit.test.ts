@@ -246,7 +246,7 @@ test('new unique_cols that many rows share are refused, and --force keeps the ne
   expect((await sync(pair, 'orders --force')).table()).toMatchObject({
     action: 'reset',
     rows_deleted: 0,
-    warnings: [/unique_cols do not identify rows at the source/],
+    warnings: [/unique_cols \(total\) do not identify rows at the source/],
   });
   expect(await rowsThere(pair)).toBe(3);
 });

@@ -109,13 +109,15 @@ test('unique_cols that identify no row at the source are told of, and the newest
   );
   await pair.source.query(`INSERT INTO items VALUES (2, 'b', '2026-01-01'), (2, 'a', '2026-01-01')`);
   const said =
-    /^unique_cols do not identify rows at the source: 2 rows .* left out; to see the keys, run "increp verify items"$/;
+    /^unique_cols \(a\) do not identify rows at the source: 2 rows .* left out; to see the keys, run "increp verify items"$/;
   expect((await sync(pair)).table()).toMatchObject({ rows_read: 4, rows_inserted: 2, warnings: [said] });
   const newest = { sourceWhere: `note IN ('new', 'b')` };
   await expectSameRows(pair, 'items', newest);
   expect((await sync(pair)).table()).toMatchObject({ rows_updated: 0, rows_inserted: 0 });
   expect((await sync(pair, '--full-refresh')).table()).toMatchObject({ rows_updated: 0, warnings: [said] });
   await expectSameRows(pair, 'items', newest);
+  expect((await increp('verify', pair)).exitCode).toBe(2);
+  expect((await increp('sync', pair)).stdout).toContain('differences in items (2 duplicated), known since ');
 });
 
 test('changes that "=" does not see are seen', async () => {

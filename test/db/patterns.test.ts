@@ -72,6 +72,23 @@ test('one entry for many tables; a new one is found by the next run, and one tha
   expect((await sync(pair)).summary.warnings).toEqual([]);
 });
 
+test('the remark about a renamed table has its new name and the entry with which it continues', async () => {
+  await using pair = await events();
+  await sync(pair);
+  await pair.source.query('ALTER TABLE events_2 RENAME TO former; INSERT INTO former VALUES (2)');
+  const entry = '"name": "former", "dest_name": "events_2"';
+  const moved =
+    'public.events_2, which a pattern found, is now named public.former at the source (same table)';
+  const [warning] = (await sync(pair)).summary.warnings;
+  expect(warning).toContain(`${moved}; its destination table public.events_2 is kept`);
+  expect(warning).toContain(`add an entry with ${entry} to tables-config.json: nothing is loaded again`);
+  expect((await increp('status', pair)).stderr.replaceAll(/\s+/g, ' ')).toContain(moved);
+  await pair.writeTables([EVENTS, { name: 'former', dest_name: 'events_2', ...KEYS }]);
+  const after = await sync(pair);
+  expect(after.table('former')).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+  expect(after.summary.warnings).toEqual([]);
+});
+
 test('ordinary and partitioned tables, and nothing else', async () => {
   await using pair = await freshPair({
     tables: [{ name: '*', replication_key: 'at', unique_cols: ['id', 'at'] }],

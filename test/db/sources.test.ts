@@ -307,7 +307,7 @@ test('rows of children that share their key with one of the parent are told of',
   await using pair = await pairOf(`CREATE TABLE t (id int PRIMARY KEY, note text, ${STAMP});
     CREATE TABLE child () INHERITS (t); INSERT INTO t VALUES (1, 'older', '2026-01-01'), (2, 'alone', '2026-01-01');
     INSERT INTO child VALUES (1, 'newer', '2026-01-02')`);
-  expect((await sync(pair)).table().warnings.join()).toContain('unique_cols do not identify rows');
+  expect((await sync(pair)).table().warnings.join()).toContain('unique_cols (id) do not identify rows');
   const { rows } = await pair.destination.query('SELECT note FROM t ORDER BY id');
   expect(rows).toEqual([{ note: 'newer' }, { note: 'alone' }]);
 });

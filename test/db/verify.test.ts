@@ -320,6 +320,16 @@ test('the failure of the last sync is printed below rows that are equal as of th
   expect((await increp('verify', pair)).stdout).toContain(
     'the cause no longer applies, so the next sync continues (TABLE_NOT_FOUND)',
   );
+  await pair.writeTables([{ ...ORDERS_CONFIG, mode: 'full-refresh' }]);
+  expect((await increp('verify', pair)).stdout).toContain(
+    'the next sync loads the table again (TABLE_NOT_FOUND)',
+  );
+  await pair.writeTables([ORDERS_CONFIG]);
+  await pair.destination.query('ALTER TABLE orders RENAME TO elsewhere');
+  const missing = (await increp('verify', pair)).stdout;
+  expect(missing).toMatch(
+    /or renamed to public\.elsewhere[^]*Compare after the next sync[^]*increp plan orders\n/,
+  );
 });
 
 test('rows that a trigger of the destination discards are found, and a repair says why it has no effect', async () => {

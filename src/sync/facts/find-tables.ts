@@ -10,6 +10,7 @@ import { distinctTables, tableKey, type TableName } from '../../schema/names.ts'
 import { isMatch, likeOf } from '../../schema/patterns.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import { isReadableTable } from '../../schema/relations.ts';
+import { tablesByOid } from '../../sql/partitions.ts';
 import { sourcesOfPipeline, stateTable } from '../../sql/state.ts';
 import { tableNames } from './table-names.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -57,6 +58,37 @@ export async function goneTables(
       patterns.some(({ schema, names }) => schema === source.schema && isMatch(names, source.table)),
   );
 }
+
+/** The present names of source tables that were renamed or moved. The oids of another server are of other tables. */
+export async function movedTables(
+  source: Database,
+  records: readonly StateRecord[],
+): Promise<ReadonlyMap<StateRecord, TableName>> {
+  const { systemIdentifier } = await source.identity();
+  const ofServer = records.filter(
+    ({ sourceLife }) => systemIdentifier !== null && sourceLife.systemIdentifier === systemIdentifier,
+  );
+  if (ofServer.length === 0) return new Map();
+  const statement = tablesByOid(
+    ofServer.map(({ shape }) => shape.oid),
+    [],
+  );
+  const { rows } = await source.withReading((client) => client.query(statement));
+  const found = new Map(
+    z
+      .array(movedRow)
+      .parse(rows)
+      .map(({ oid, ...name }) => [oid, name]),
+  );
+  return new Map(
+    ofServer.flatMap((record) => {
+      const name = found.get(record.shape.oid);
+      return name && tableKey(name) !== tableKey(record.source) ? [[record, name] as const] : [];
+    }),
+  );
+}
+
+const movedRow = z.object({ oid: z.string(), schema: z.string(), table: z.string() });
 
 const sourceRow = z.object({ schema: z.string(), table: z.string() });
 

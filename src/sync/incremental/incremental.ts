@@ -2,6 +2,8 @@
 import type pg from 'pg';
 import type { Copied } from '../../postgres/copy-pipe.ts';
 import { reworded, type IncrepError } from '../../errors.ts';
+import { ifRight } from '../../format.ts';
+import { rowsFrom } from '../../schema/selection.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { addConflicts } from '../../conflicts.ts';
 import { compareMore } from '../compare/compare-more.ts';
@@ -181,10 +183,10 @@ async function removeByLog(
 /** Deleted rows of this table must be removed before the merge, because other rows take over their values. */
 const nothingSynced = (facts: TableFacts, refusal: IncrepError): IncrepError => {
   if (refusal.code !== 'DELETE_LIMIT_EXCEEDED') return takenOver(facts, refusal);
-  const { name } = facts.settings;
+  const { name, selection } = facts.settings;
   return reworded(refusal, {
     what: refusal.message,
-    next: `Nothing of "${name}" was synced, because a constraint of the destination needs these rows removed first. If the source is right, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
+    next: `Nothing of "${name}" was synced, because a constraint of the destination needs these rows removed first. ${ifRight(rowsFrom(selection))}, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
     cause: refusal,
   });
 };

@@ -1,6 +1,6 @@
 /** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
-import { formatCount, formatCounted, goneRowsText } from '../../format.ts';
+import { formatCount, formatCounted, goneRowsText, ifRight } from '../../format.ts';
 import { IncrepError } from '../../errors.ts';
 import { askTogether, queryUsually } from '../../postgres/user-search-path.ts';
 import { onTables } from '../../sql/search-path.ts';
@@ -166,5 +166,5 @@ export const limitExceeded = (
 ): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `${printName(destinationName)} has ${gone === of ? '' : 'at least '}${formatCount(gone)} of ${formatCounted(of, 'row')} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit (${deleteLimit}); none was removed`,
-    next: `All other changes were synced. To see these rows, run "${tableCommand('verify', name)}". If the source is right, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
+    next: `All other changes were synced. To see these rows, run "${tableCommand('verify', name)}". ${ifRight(rowsFrom(selection))}, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
   });

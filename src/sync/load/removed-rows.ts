@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
-import { formatCount, formatCounted, goneRowsText } from '../../format.ts';
+import { formatCount, formatCounted, goneRowsText, ifRight } from '../../format.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { reasonText } from '../../report/reasons.ts';
@@ -87,16 +87,18 @@ function collapseRefusal(
 }
 
 function refreshRefusal(
-  { settings: { name, deleteLimit }, destinationName }: TableFacts,
+  { settings: { name, deleteLimit, selection }, destinationName }: TableFacts,
   { of, left }: GoneRows,
 ): IncrepError {
+  const from = rowsFrom(selection);
+  const none = { where: 'no row matches where', query: 'the query returns none' };
   const loss =
     deleteLimit === undefined
-      ? `would remove ${of === 1 ? 'its only row' : `all ${rowsOf(of)}`}, because the source has none`
+      ? `would remove ${of === 1 ? 'its only row' : `all ${rowsOf(of)}`}, because ${from ? none[from] : 'the source has none'}`
       : `would leave ${formatCount(left)} of ${rowsOf(of)}, and the loss is over delete_limit (${deleteLimit})`;
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} ${loss}; nothing was changed`,
-    next: `If the source is right, run "${tableCommand('sync', name, '--force')}". If the table may lose all its rows at any sync, set "delete_limit": 1 for "${name}".`,
+    next: `${ifRight(from)}, run "${tableCommand('sync', name, '--force')}". If the table may lose all its rows at any sync, set "delete_limit": 1 for "${name}".`,
   });
 }
 

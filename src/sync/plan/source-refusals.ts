@@ -142,21 +142,25 @@ function withoutSchema(now: TableFacts): { readonly schema?: string; readonly na
   return isOfPipelinesSchema(now) ? { name } : { schema, name };
 }
 
+/** The fields of the entry with which the destination table continues under the new name of the source table. */
+export const movedEntry = (
+  { source, destination }: Readonly<Record<'source' | 'destination', TableName>>,
+  moved: TableName,
+): string =>
+  fieldsOf({
+    ...(moved.schema !== source.schema && { schema: moved.schema, dest_schema: destination.schema }),
+    name: patternOf(moved.table),
+    ...(moved.table !== destination.table && { dest_name: destination.table }),
+  });
+
 /** The oid shows that it is the same table. The state of the destination table continues under the new name. */
 function tableMoved(now: TableFacts, moved: TableName): IncrepError {
   const { sourceName, destinationName, sourceSchema, settings } = now;
-  const entry = {
-    ...(moved.schema !== sourceName.schema && {
-      schema: moved.schema,
-      dest_schema: destinationName.schema,
-    }),
-    name: patternOf(moved.table),
-    ...(moved.table !== destinationName.table && { dest_name: destinationName.table }),
-  };
+  const entry = movedEntry({ source: sourceName, destination: destinationName }, moved);
   const place =
     settings.pattern === undefined
-      ? `change the entry of "${settings.name}" to ${fieldsOf(entry)}`
-      : `add an entry with ${fieldsOf(entry)}`;
+      ? `change the entry of "${settings.name}" to ${entry}`
+      : `add an entry with ${entry}`;
   const schema =
     sourceSchema.exists || moved.table !== sourceName.table || !isOfPipelinesSchema(now)
       ? ''

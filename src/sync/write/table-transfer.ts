@@ -6,6 +6,7 @@ import type { WasRead } from '../plan/unchanged-check.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import { tableCommand } from '../../shell-word.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { keysAtSource } from '../facts/keys-at-source.ts';
 import type { MergeCounts } from './merge-staging.ts';
 
 /** The rows and bytes that one table's transaction read and wrote. */
@@ -51,12 +52,14 @@ export const countsOf = (
 });
 
 export function olderWarning(rows: number, settings: TableFacts['settings']): string[] {
+  const { replicationKey, mergeKey } = keysAtSource(settings);
+  const key = `unique_cols (${mergeKey.join(', ')})`;
   const find = `to see ${rows === 1 ? 'its key' : 'the keys'}, run "${tableCommand('verify', settings.name)}"`;
   return rows === 0
     ? []
     : [
         isAppend(settings)
-          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row with the same values as another row was' : `${rows} rows with the same values as another row were`} left out; ${find}`
-          : `unique_cols do not identify rows at the source: ${rows === 1 ? '1 row with the same key as a newer row was' : `${rows} rows with the same key as a newer row were`} left out; ${find}`,
+          ? `${key} and ${replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row with the same values as another row was' : `${rows} rows with the same values as another row were`} left out; ${find}`
+          : `${key} do not identify rows at the source: ${rows === 1 ? '1 row with the same key as a newer row was' : `${rows} rows with the same key as a newer row were`} left out; ${find}`,
       ];
 }

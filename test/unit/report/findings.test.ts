@@ -190,7 +190,8 @@ test('with -v, a problem of many tables is printed for each of them, with its st
 
 test('what an earlier destination has printed is only counted, except with -v', () => {
   const both = FOUND.map((each) => ({ ...each, isTold: each.level !== 'error' }));
-  expect(formatFindings(both, { ...narrow, width: Infinity })).toBe(`3 findings as above (-v prints each)
+  expect(formatFindings(both, { ...narrow, width: Infinity }))
+    .toBe(`1 warning, 2 notes as above (-v prints each)
 
 orders
   x error    role "a role with a long name" may not read public.orders [PRIVILEGE_MISSING]

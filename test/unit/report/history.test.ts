@@ -132,3 +132,24 @@ test('the chart marks failed runs, and not those that were busy or stopped', () 
   };
   expect(['TIMEOUT', 'RUN_LOCKED', 'INTERRUPTED'].map(marked)).toEqual([true, false, false]);
 });
+
+test('a run with warnings does not look like one without, and the last of equal lists names the tables', () => {
+  const warned = { ...record('b'), warnings: ['rows were left out'] };
+  const runs = [run(record('a'), warned), run(record('a'), warned), run(record('a'))];
+  expect(linesOf(...runs)).toEqual([
+    expect.stringMatching(/ ok +2 ok, 1 with warnings /),
+    expect.stringMatching(/2 ok, 1 with warnings/),
+    '    with warnings: b',
+    expect.not.stringContaining('warnings'),
+    expect.stringMatching(/^3 runs: 3 ok, 2 with warnings \(/),
+  ]);
+});
+
+test('the list of one table has its warnings, the last of equal ones whole', () => {
+  const long = `rows were left out${' because of a reason'.repeat(4)}`;
+  const warned = run({ ...record('b'), warnings: [long] });
+  const list = { runs: [warned, warned], isMore: false };
+  const lines = formatTableRuns(list, [], style, (name) => name).split('\n');
+  expect(lines[2]).toMatch(/^ {4}warning: rows were .*…$/);
+  expect(lines.slice(4, 6).join(' ').replaceAll(/ +/g, ' ')).toBe(` warning: ${long}`);
+});

@@ -100,7 +100,7 @@ test('a key of a row that differs stays on one line', () => {
 test('a table whose repair is over delete_limit has a line of its own', () => {
   const over = (gone: number) => ({ ...different, overLimit: { gone, of: 2000 } });
   expect(ending([ended('a', over(1500)), ended('b', different), ended('c', over(600))])).toContain(
-    `    DIFFERENT a, c: a repair removes 2,100 of 4,000 rows, which is over delete_limit. If the source is right: increp verify a c --repair --force
+    `    DIFFERENT a, c: a repair removes 2,100 of 4,000 rows, which is over delete_limit. If increp may remove these rows: increp verify a c --repair --force
     DIFFERENT b: increp verify b --repair\n`,
   );
 });

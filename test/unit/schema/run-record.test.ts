@@ -35,7 +35,10 @@ test.each<[code: string, known: KnownSince, failure: { message: string; hint: st
   [
     'DELETE_LIMIT_EXCEEDED',
     'equal',
-    { message: 'It failed; a later comparison found the table equal, so the next sync continues', hint: '' },
+    {
+      message: 'It failed',
+      hint: 'A later comparison found the table equal, so the next successful sync ends this failure.',
+    },
   ],
 ])('%s, if the table is %s', (code, known, failure) => {
   expect(failureBefore(recorded(code), known)).toMatchObject(failure);
