@@ -151,6 +151,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         hasFences ||
         plan.removesDeleted ||
         plan.rewritten?.code === 'partitions-attached' ||
+        plan.rewritten?.code === 'destination-replaced' ||
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
   // If the source shows no changes, the sync needs no staging table.
@@ -223,6 +224,9 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...('warnings' in saved ? saved.warnings : []),
       ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
+      ...(plan.kind === 'incremental' && plan.rewritten && !plan.evolution
+        ? [reasonText([plan.rewritten])]
+        : []),
       ...(plan.kind === 'incremental'
         ? wentBack(table, plan, high).map((reason) => reasonText([reason]))
         : []),

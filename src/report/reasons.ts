@@ -97,6 +97,8 @@ const REWRITTEN: Texts<Rewritten> = {
   'partitions-attached': ({ names }) =>
     `${names.length === 1 ? 'a partition was' : `${names.length} partitions were`} attached with older rows (${listedNames(names, LISTED)}), so the rows are compared`,
   'file-rewritten': () => 'the source table was rewritten, so its rows are compared',
+  'destination-replaced': () =>
+    'the destination table is not the one of the last sync, so its rows are compared',
 };
 
 function answerText(answer: DriftAnswer): string {

@@ -108,9 +108,9 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
       isRefused: false,
       action: plan.action,
     };
-  if (plan.kind === 'incremental' && plan.evolution)
+  if (plan.kind === 'incremental' && (plan.evolution || plan.rewritten?.code === 'destination-replaced'))
     return {
-      what: reasonText(plan.reasons),
+      what: reasonText(plan.reasons.filter(({ code }) => code !== 'cursor-known')),
       next: 'The next "increp sync" does this.',
       isRefused: false,
       action: plan.action,

@@ -8,12 +8,14 @@ import {
   areOtherServers,
   hadRows,
   isAbout,
+  isOtherTable,
   resetRecordSchema,
   STATE_FILE_IGNORED,
   stateRecordSchema,
   type ResetRecord,
   type ServerInstance,
   type StateRecord,
+  type WrittenTables,
 } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
@@ -45,6 +47,8 @@ export type SavedState =
       readonly warnings: readonly string[];
       /** The destination has no state. */
       readonly isFromFile?: true;
+      /** The destination table is not the one of the last sync. */
+      readonly isOtherTable?: true;
     }
   | {
       readonly kind: 'legacy';
@@ -74,6 +78,8 @@ export interface ExpectedState {
   /** The destination table. */
   readonly hasTable: boolean;
   readonly hasRows: boolean;
+  /** Undefined if it does not matter. */
+  readonly writtenTo?: WrittenTables;
   readonly systemIdentifier: string | null;
   readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
 }
@@ -95,7 +101,12 @@ export function reconcile(
   if (foreign) return foreign;
   if (rival !== undefined) return rivalry(rival, expected);
   if (inDestination)
-    return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
+    return {
+      kind: 'record',
+      record: inDestination.data,
+      warnings: disagreement(inDestination.data, file),
+      ...(isOtherTable(inDestination.data, expected.writtenTo) && { isOtherTable: true }),
+    };
   if (inFile && !isAbout(inFile, expected.destinationServer))
     return ofAnotherDatabase(inFile, isHome, expected);
   return inFile && !isSameTable(inFile.destination, expected.destination)
