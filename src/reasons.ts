@@ -313,6 +313,8 @@ export type Reason =
       readonly later: readonly string[];
     }
   | { readonly code: 'load-restarted'; readonly obstacle: ResumeObstacle }
+  /** Many rows are in the window since the beginning of the load, as in a table whose rows all have one key. */
+  | { readonly code: 'rows-read-twice'; readonly rows: number; readonly column: string }
   /** RFC 3339. */
   | { readonly code: 'unchanged-since'; readonly since: string }
   /** Seconds. The table was not started. */

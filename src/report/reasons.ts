@@ -205,6 +205,8 @@ const REASONS: Texts<Reason> = {
     `continues an interrupted load: ${done} of ${of} chunks are done${done === of ? ', so it reads the changes since then and compares all keys' : ''}${laterText(later)}`,
   'load-restarted': ({ obstacle }) =>
     `starts again, because an interrupted load cannot be continued: ${textFor(RESUME_OBSTACLES, obstacle)}`,
+  'rows-read-twice': ({ rows, column }) =>
+    `${formatCounted(rows, 'row')} read a second time after the last chunk: their ${column} is at or above the largest value when the load began, less lookback`,
   'unchanged-since': ({ since }) => `nothing has changed at the source since ${utcTime(since)}`,
   'time-limit': ({ seconds }) => `${timeLimitText(seconds)} before it started`,
   'time-limit-in-chunks': ({ seconds, nextCommand, ...progress }) =>
