@@ -120,8 +120,7 @@ function foreignFile(file: StateFile, hasRow: boolean, expected: ExpectedState):
   const { record, path } = file;
   if (isSwapped(record, expected)) return swapped(record, inDirectoryOf(path));
   if (record.pipeline === expected.pipeline) return foreignness(record, `in ${path}`, expected);
-  const remedy = 'If the file was copied from another directory, move it away. ';
-  return hasRow ? undefined : ofPipeline(record.pipeline, `in ${path}`, expected, remedy);
+  return hasRow ? undefined : filesOfPipeline(record.pipeline, dirname(path), expected.pipeline);
 }
 
 /** A state file on another machine is always older than the reset, so it does not count. */
@@ -318,10 +317,17 @@ export const swappedSides = (pipeline: string, database: string): Swapped => ({
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed. If this is another pipeline, which copies in the opposite direction, set another PIPELINE_NAME.',
 });
 
-const ofPipeline = (pipeline: string, where: string, expected: ExpectedState, remedy = ''): SavedState => ({
+/** A copied directory concerns all tables, so the text names none. */
+const filesOfPipeline = (pipeline: string, directory: string, expected: string): SavedState => ({
+  kind: 'foreign',
+  what: `the state files in ${directory} belong to pipeline "${pipeline}", and this is "${expected}"`,
+  next: `If the files were copied from another directory, move them away: the tables start as new ones then. If this is the same pipeline, set PIPELINE_NAME=${pipeline}.`,
+});
+
+const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
-  next: `${remedy}If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
+  next: `If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
 });
 
 const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>
