@@ -164,7 +164,9 @@ export type Rewritten =
   /** Partitions came with rows below the cursor. */
   | { readonly code: 'partitions-attached'; readonly names: readonly string[] }
   /** All rows were written again, so transaction IDs do not show which values are new. */
-  | { readonly code: 'file-rewritten' };
+  | { readonly code: 'file-rewritten' }
+  /** Another table has the name of the destination table, for example an older copy of it. */
+  | { readonly code: 'destination-replaced' };
 
 /** Why an index or a constraint of the source is not copied to the destination. */
 export type LeftOutReason =
@@ -311,6 +313,8 @@ export type Reason =
       readonly later: readonly string[];
     }
   | { readonly code: 'load-restarted'; readonly obstacle: ResumeObstacle }
+  /** Many rows are in the window since the beginning of the load, as in a table whose rows all have one key. */
+  | { readonly code: 'rows-read-twice'; readonly rows: number; readonly column: string }
   /** RFC 3339. */
   | { readonly code: 'unchanged-since'; readonly since: string }
   /** Seconds. The table was not started. */

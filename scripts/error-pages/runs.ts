@@ -14,6 +14,7 @@ export const runs = {
       'If it is the same pipeline, set `PIPELINE_NAME` to its former name.',
       'If the source moved to another server or database, load the table from there: `increp reset orders --force && increp sync orders`',
       'If the destination moved to a database of another name or to another schema, load all tables there: `increp sync --full-refresh`. A database that was created again under its former name needs no flag.',
+      'If the state files were copied from the directory of another pipeline, move them away. To continue that pipeline here, set its `PIPELINE_NAME`.',
       'If two pipelines write the table, set another `DEST_SCHEMA`, `dest_schema` or `dest_name` in one of them.',
       'To take over the table of another pipeline, discard its state: `increp reset orders --force && increp sync orders`. Without `--force`, `reset` ends with this error.',
       'If two pipelines are meant to fill one table, both need `_source` in `metadata_columns` ([modes](modes.md)).',

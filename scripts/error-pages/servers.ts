@@ -202,12 +202,12 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     steps: [
       'At the destination, check both: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
       'If it is a standby, set `DEST_HOST` to the primary.',
-      'If it is being restored, wait for the end of recovery. If it has `standby.signal` and no primary, promote it: `SELECT pg_promote();`',
-      'If the setting is on, the message says where it was set, and the statement that resets it.',
+      'If it is being restored, wait for the end of recovery. If it has `standby.signal` and no primary, promote it as a superuser: `SELECT pg_promote();`',
+      'If the setting is on, the message says where it was set, and who can reset it with which statement. Each role can reset its own setting.',
     ],
     example: [
       'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer" (READ_ONLY)',
-      '  next: Check why it was set (a full disk, maintenance). To reset it, run: BEGIN READ WRITE; ALTER ROLE "writer" RESET default_transaction_read_only; COMMIT',
+      '  next: Check why it was set (a full disk, maintenance). To reset it, run at the destination as role "writer" or a superuser: BEGIN READ WRITE; ALTER ROLE "writer" RESET default_transaction_read_only; COMMIT',
     ],
   },
   DISK_FULL: {

@@ -16,6 +16,7 @@ import { limitRefusal } from '../sync/load/removed-rows.ts';
 import { NOT_OURS, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
+import { renameBack } from '../sync/plan/renamed-columns.ts';
 import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
 import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
@@ -136,18 +137,19 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             reasonText(plan.reasons),
             [
               ...renamedColumnNote(table, plan.source),
+              ...renameBack(table, plan.source).map((text) => `${text}.`),
               'The next sync loads the table again, unless an error of this table says why not.',
             ].join('\n'),
           ),
         ]
       : []),
-    ...(plan.kind === 'incremental' && plan.evolution
+    ...(plan.kind === 'incremental' && (plan.evolution || plan.rewritten?.code === 'destination-replaced')
       ? [
           note(
             'DRIFT',
             name,
-            reasonText(plan.reasons),
-            'The next sync does this. To see the statements, run "increp plan".',
+            reasonText(plan.reasons.filter(({ code }) => code !== 'cursor-known')),
+            `The next sync does this.${plan.evolution ? ' To see the statements, run "increp plan".' : ''}`,
           ),
         ]
       : []),

@@ -120,7 +120,7 @@ const lateFindings = (
           settings.name,
           kind === 'materialized view'
             ? 'rows that were not committed when the materialized view was refreshed appear later, and only lookback finds them'
-            : 'the rows are on another server whose open transactions are not visible, so only lookback finds late commits',
+            : `the rows ${kind === 'partitioned table' ? 'of foreign partitions ' : ''}are on another server whose open transactions are not visible, so only lookback finds late commits`,
           'Set "lookback" longer than the longest transaction there, or run regularly: "increp verify".',
         ),
       ];

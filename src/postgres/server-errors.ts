@@ -188,7 +188,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   [SQLSTATE.readOnlyTransaction]: {
     code: 'READ_ONLY',
     next: (endpoint) =>
-      `Set ${partOf(endpoint, 'HOST', 'the host')} to the primary, or turn off default_transaction_read_only there. If the server is being restored, wait for the end of recovery. To see where the parameter was set, run "increp check".`,
+      `Set ${partOf(endpoint, 'HOST', 'the host')} to the primary, or reset default_transaction_read_only there, as the owner of the database or a superuser. If the server is being restored, wait for the end of recovery. To see where the parameter was set, run "increp check".`,
   },
   '22021': unwritableText,
   '22P05': unwritableText,

@@ -26,7 +26,7 @@ import { stagingFault } from '../sync/plan/destination-refusals.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { refuse, type LoadPlan, type Plan } from '../sync/plan/plan.ts';
-import { renameAdvice } from '../sync/plan/renamed-columns.ts';
+import { renameAdvice, renameBack } from '../sync/plan/renamed-columns.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import { misspeltWarnings, wholeLoadWarning } from '../sync/run/table-outcome.ts';
 import { selectionWords } from './describe-selection.ts';
@@ -151,6 +151,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         hasFences ||
         plan.removesDeleted ||
         plan.rewritten?.code === 'partitions-attached' ||
+        plan.rewritten?.code === 'destination-replaced' ||
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
   // If the source shows no changes, the sync needs no staging table.
@@ -223,6 +224,9 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...('warnings' in saved ? saved.warnings : []),
       ...(plan.kind === 'incremental' ? (verdict?.nullKeys ?? estimate?.nullKeys ?? []) : []),
       ...(plan.kind === 'incremental' ? stillOpen(table, open) : []),
+      ...(plan.kind === 'incremental' && plan.rewritten && !plan.evolution
+        ? [reasonText([plan.rewritten])]
+        : []),
       ...(plan.kind === 'incremental'
         ? wentBack(table, plan, high).map((reason) => reasonText([reason]))
         : []),
@@ -230,7 +234,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         ? partitionsGone(table).map((reason) => reasonText([reason]))
         : []),
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
-        ? [...renameAdvice(table, source), ...renamedColumnNote(table, source)]
+        ? [...renameAdvice(table, source), ...renameBack(table, source), ...renamedColumnNote(table, source)]
         : []),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),

@@ -97,6 +97,8 @@ const REWRITTEN: Texts<Rewritten> = {
   'partitions-attached': ({ names }) =>
     `${names.length === 1 ? 'a partition was' : `${names.length} partitions were`} attached with older rows (${listedNames(names, LISTED)}), so the rows are compared`,
   'file-rewritten': () => 'the source table was rewritten, so its rows are compared',
+  'destination-replaced': () =>
+    'the destination table is not the one of the last sync, so its rows are compared',
 };
 
 function answerText(answer: DriftAnswer): string {
@@ -203,6 +205,8 @@ const REASONS: Texts<Reason> = {
     `continues an interrupted load: ${done} of ${of} chunks are done${done === of ? ', so it reads the changes since then and compares all keys' : ''}${laterText(later)}`,
   'load-restarted': ({ obstacle }) =>
     `starts again, because an interrupted load cannot be continued: ${textFor(RESUME_OBSTACLES, obstacle)}`,
+  'rows-read-twice': ({ rows, column }) =>
+    `${formatCounted(rows, 'row')} read a second time after the last chunk: their ${column} is at or above the largest value when the load began, less lookback`,
   'unchanged-since': ({ since }) => `nothing has changed at the source since ${utcTime(since)}`,
   'time-limit': ({ seconds }) => `${timeLimitText(seconds)} before it started`,
   'time-limit-in-chunks': ({ seconds, nextCommand, ...progress }) =>

@@ -32,6 +32,8 @@ const unrequestedLoad = ({ name, status, reasons, rowsDeleted, cursorBefore }: T
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}${formerTable(name, reason.renamedTo, reason.back)}`;
+    if (reason.code === 'destination-replaced')
+      return `another table has the name of the destination table since the last sync, so every row was compared. To find rows that only the destination has, run "${tableCommand('verify', name)}"`;
     if (reason.code === 'destination-emptied')
       return `${UNREQUESTED[reason.code]}${withoutKept(reason.keptRows, 'destination')}`;
     if (reason.code === 'destination-without-state' || ('keptRows' in reason && reason.keptRows))

@@ -83,6 +83,13 @@ export const deletionsSchema = z.object({
 });
 export type Deletions = Readonly<z.infer<typeof deletionsSchema>>;
 
+/** OIDs. A restore of the whole schema gives the state table another OID, too. */
+export const writtenToSchema = z.object({
+  table: z.string().nullable(),
+  stateTable: z.string().nullable(),
+});
+export type WrittenTables = Readonly<z.infer<typeof writtenToSchema>>;
+
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
   pipeline: z.string(),
@@ -90,6 +97,8 @@ export const stateRecordSchema = z.object({
   destination: z.object({ schema: z.string(), table: z.string() }),
   /** Null in older records. */
   destinationServer: destinationServerSchema.nullable().default(null),
+  /** The destination adds it to the row at the commit. Null in state files and in older records. */
+  writtenTo: writtenToSchema.nullable().default(null),
   sourceLife: serverInstanceSchema,
   /** The source's clock when the high-water mark was read. */
   sourceTime: z.string(),
@@ -164,6 +173,18 @@ export type KeyedRecord = StateRecord & { readonly replicationKey: string; reado
 
 export const isKeyed = (record: StateRecord): record is KeyedRecord =>
   record.replicationKey !== null && record.keyType !== null;
+
+/** Whether the destination table is another one than at the last sync, for example an older copy with its name. */
+export const isOtherTable = (
+  { writtenTo: before }: Pick<StateRecord, 'writtenTo'>,
+  now: WrittenTables | undefined,
+): boolean =>
+  before !== null &&
+  now !== undefined &&
+  before.stateTable === now.stateTable &&
+  before.table !== null &&
+  now.table !== null &&
+  before.table !== now.table;
 
 /** Whether the destination table had rows after the last sync. */
 export const hadRows = ({ cursor, contents }: StateRecord): boolean =>

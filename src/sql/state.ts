@@ -163,6 +163,8 @@ export const readGeneration = ({ schema, table }: TableName): string => /* sql *
   SELECT generation::text, record ->> 'runId' AS "runId", record -> 'reset' IS NOT NULL AS "isReset" FROM ${qualified(stateTable(schema))}
   WHERE table_name = ${literal(table)}`;
 
+const oidOf = (table: TableName): string => `to_regclass(${literal(qualified(table))})::oid::text`;
+
 /** By the name of a state. Without parameters, because it is sent with COMMIT. */
 export const writeState = (name: TableName, record: StateRecord): string => /* sql */ `
   INSERT INTO ${qualified(stateTable(name.schema))} AS state
@@ -175,10 +177,12 @@ export const writeState = (name: TableName, record: StateRecord): string => /* s
     record.replicationKey ?? '',
     record.cursor,
     String(record.generation),
-    JSON.stringify(record),
   ]
     .map(literal)
-    .join(', ')})
+    .join(
+      ', ',
+    )}, ${literal(JSON.stringify(record))}::jsonb || jsonb_build_object('writtenTo', jsonb_build_object(
+      'table', ${oidOf(record.destination)}, 'stateTable', ${oidOf(stateTable(name.schema))})))
   ON CONFLICT (table_name) DO UPDATE SET pipeline = excluded.pipeline, source_table = excluded.source_table,
     replication_key = excluded.replication_key, cursor = excluded.cursor, generation = excluded.generation,
     record = excluded.record, updated_at = clock_timestamp()`;

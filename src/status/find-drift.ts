@@ -10,6 +10,7 @@ import { withSourceTimeout } from '../sync/context/source-timeout.ts';
 import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
 import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
+import { renameBack } from '../sync/plan/renamed-columns.ts';
 import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
@@ -102,15 +103,20 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
       what: reasonText(plan.reasons),
       next: [
         ...renamedTableNote(table),
-        ...(table.source ? renamedColumnNote(table, table.source) : []),
+        ...(table.source
+          ? [
+              ...renamedColumnNote(table, table.source),
+              ...renameBack(table, table.source).map((text) => `${text}.`),
+            ]
+          : []),
         `The next "increp sync" loads the table again.${limitNote(table)}`,
       ].join('\n'),
       isRefused: false,
       action: plan.action,
     };
-  if (plan.kind === 'incremental' && plan.evolution)
+  if (plan.kind === 'incremental' && (plan.evolution || plan.rewritten?.code === 'destination-replaced'))
     return {
-      what: reasonText(plan.reasons),
+      what: reasonText(plan.reasons.filter(({ code }) => code !== 'cursor-known')),
       next: 'The next "increp sync" does this.',
       isRefused: false,
       action: plan.action,

@@ -1,5 +1,5 @@
 /** `verify --repair`: fetches or removes exactly the rows that differ, in one destination transaction. */
-import { IncrepError } from '../errors.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
 import { goneRowsText } from '../format.ts';
 import { printName } from '../schema/names.ts';
 import { rowsFrom } from '../schema/selection.ts';
@@ -8,6 +8,7 @@ import { listTriggers } from '../sql/inspect.ts';
 import { inWords, isWithin, type GoneRows } from '../sync/load/removed-rows.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { withEmptiedStaging } from '../sync/run/with-staging-space.ts';
 import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
 import { dropOlderVersions, mergeOf } from '../sync/write/merge-staging.ts';
 import { mergeInto } from '../sync/write/merge-into.ts';
@@ -37,6 +38,19 @@ export interface RepairRequest {
  * then nothing is changed
  */
 export async function repairTable(
+  context: RunContext,
+  reported: TableFacts,
+  request: RepairRequest,
+): Promise<Repaired> {
+  try {
+    return await repair(context, reported, request);
+  } catch (error) {
+    // An interrupted load keeps its chunks.
+    throw reported.pendingLoad ? error : await withEmptiedStaging(context, reported, asIncrepError(error));
+  }
+}
+
+async function repair(
   context: RunContext,
   reported: TableFacts,
   { isForced }: RepairRequest,

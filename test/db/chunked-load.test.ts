@@ -33,6 +33,16 @@ test('a plain table arrives byte for byte, and each of its rows is read once', a
   await expectFinished(pair);
 });
 
+slowTest('rows that all have one key are read twice, and the reason says so', async () => {
+  const sourceSql = `${BIG}; UPDATE big SET updated_at = '2026-01-01'`;
+  await using pair = await freshPair({ ...big(), sourceSql });
+  const result = (await sync(pair)).table();
+  expect(result).toMatchObject({ rows_read: 40_000, rows_inserted: 20_000 });
+  expect(result.reason).toMatch(
+    /; 20,000 rows read a second time after the last chunk: their updated_at is /,
+  );
+});
+
 test.each<[string, string, object]>(
   oneIn(6, [
     [

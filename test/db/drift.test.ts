@@ -342,6 +342,35 @@ test('a table that may hold rows of its own under another name is not loaded aga
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 9 });
 });
 
+test('another table with the name of the destination table is compared, whole restored schemas are not', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('CREATE TABLE older (LIKE orders INCLUDING ALL)');
+  await pair.destination.query('INSERT INTO older SELECT * FROM orders WHERE id > 5');
+  await pair.source.query(`UPDATE orders SET note = 'new', updated_at = now() WHERE id = 1`);
+  await sync(pair);
+  const owner = pair.login('destination', 'increp').user;
+  await pair.destination.query(
+    `DROP TABLE orders; ALTER TABLE older RENAME TO orders; ALTER TABLE orders OWNER TO ${owner}`,
+  );
+  const said = /destination table is not the one of the last sync, so its rows are compared/;
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(said);
+  expect((await increp('status', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(said);
+  const { stderr, stdout } = await increp('sync -q', pair);
+  expect((stdout + stderr).replaceAll(/\s+/g, ' ')).toContain(
+    'another table has the name of the destination',
+  );
+  await expectSameRows(pair, 'orders');
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 0 });
+  await pair.destination.query(`
+    CREATE TABLE restored (LIKE orders INCLUDING ALL); INSERT INTO restored SELECT * FROM orders; DROP TABLE orders;
+    ALTER TABLE restored RENAME TO orders;
+    CREATE TABLE restored (LIKE _increp_state INCLUDING ALL); INSERT INTO restored SELECT * FROM _increp_state;
+    DROP TABLE _increp_state; ALTER TABLE restored RENAME TO _increp_state;
+    ALTER TABLE orders OWNER TO ${owner}; ALTER TABLE _increp_state OWNER TO ${owner}`);
+  expect((await sync(pair)).table()).not.toHaveProperty('rows_compared');
+});
+
 test('dependent objects that refused a sync are no obstacle after "rename"', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);

@@ -226,6 +226,25 @@ slowTest('of many tables and many differences each is told, by the first keys', 
   expect(await verify(pair, 'orders others')).toMatchObject({ exitCode: 2 });
 });
 
+test('a repair that meets a full disk leaves no rows in the staging table', async () => {
+  await using pair = await freshPair(oldOrders(500));
+  await sync(pair);
+  await insertOrders(pair, 1);
+  await sync(pair);
+  await pair.destination.query(`DELETE FROM orders WHERE id < 400; CREATE FUNCTION refuse() RETURNS trigger
+    LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END$$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()`);
+  const { table } = await verify(pair, '--repair');
+  expect(table?.error).toMatchObject({
+    code: 'DISK_FULL',
+    hint: expect.stringMatching(
+      / increp has emptied public\.orders_stg, so no rows take space there\.$/,
+    ) as string,
+  });
+  const size = await pair.destination.query(`SELECT pg_relation_size('orders_stg')::int AS size`);
+  expect(size.rows).toEqual([{ size: 0 }]);
+});
+
 slowTest('more differences than one batch of keys holds are mended', async () => {
   await using pair = await freshPair(oldOrders(5000));
   await sync(pair);

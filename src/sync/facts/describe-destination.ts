@@ -24,6 +24,7 @@ export interface DestinationSchema {
   readonly access: SchemaAccess;
   /** `unreadable`: the table belongs to another role, and the role of increp may not read it. */
   readonly stateTable: 'none' | 'unreadable' | 'readable';
+  readonly stateTableOid: string | null;
   readonly hasRunsTable: boolean;
   readonly hasLoadTables: boolean;
   /** Asked only if a table records conflicts. */
@@ -120,6 +121,7 @@ function schemaOf(
   return {
     access,
     stateTable: accessTo(found(stateTable)),
+    stateTableOid: found(stateTable)?.oid ?? null,
     hasRunsTable: found(runsTable) !== undefined,
     hasLoadTables: found(loadsTable) !== undefined && found(chunksTable) !== undefined,
     hasConflictsTable: found(conflictsTable) !== undefined,

@@ -151,6 +151,10 @@ async function gatherTogether(
         destination: destinationName,
         hasTable: destination.relations.has(to),
         hasRows: destination.filled.has(to),
+        writtenTo: {
+          table: destination.relations.get(to)?.oid ?? null,
+          stateTable: schema.stateTableOid,
+        },
         systemIdentifier: servers.source.systemIdentifier,
         destinationServer: servers.destination,
       }),

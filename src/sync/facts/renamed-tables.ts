@@ -1,4 +1,4 @@
-/** Finds out whether a missing destination table has another name or schema now. No state records its oid. */
+/** Finds out whether a missing destination table has another name or schema now. A state file does not record its oid. */
 import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -29,7 +29,7 @@ const MOST_ALIKE = 3;
 
 const foundRow = z.object({ place: z.number(), schema: z.string(), table: z.string() });
 
-/** The tables that may be a missing destination table. No state records its oid, so a copy with the same key may be among them. */
+/** The tables that may be a missing destination table. They are compared by shape, so a copy with the same key may be among them. */
 export async function findRenamed<T extends Missing>(
   { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
   schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,

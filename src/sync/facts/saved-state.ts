@@ -8,12 +8,14 @@ import {
   areOtherServers,
   hadRows,
   isAbout,
+  isOtherTable,
   resetRecordSchema,
   STATE_FILE_IGNORED,
   stateRecordSchema,
   type ResetRecord,
   type ServerInstance,
   type StateRecord,
+  type WrittenTables,
 } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
@@ -45,6 +47,8 @@ export type SavedState =
       readonly warnings: readonly string[];
       /** The destination has no state. */
       readonly isFromFile?: true;
+      /** The destination table is not the one of the last sync. */
+      readonly isOtherTable?: true;
     }
   | {
       readonly kind: 'legacy';
@@ -74,6 +78,8 @@ export interface ExpectedState {
   /** The destination table. */
   readonly hasTable: boolean;
   readonly hasRows: boolean;
+  /** Undefined if it does not matter. */
+  readonly writtenTo?: WrittenTables;
   readonly systemIdentifier: string | null;
   readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
 }
@@ -95,7 +101,12 @@ export function reconcile(
   if (foreign) return foreign;
   if (rival !== undefined) return rivalry(rival, expected);
   if (inDestination)
-    return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
+    return {
+      kind: 'record',
+      record: inDestination.data,
+      warnings: disagreement(inDestination.data, file),
+      ...(isOtherTable(inDestination.data, expected.writtenTo) && { isOtherTable: true }),
+    };
   if (inFile && !isAbout(inFile, expected.destinationServer))
     return ofAnotherDatabase(inFile, isHome, expected);
   return inFile && !isSameTable(inFile.destination, expected.destination)
@@ -109,8 +120,7 @@ function foreignFile(file: StateFile, hasRow: boolean, expected: ExpectedState):
   const { record, path } = file;
   if (isSwapped(record, expected)) return swapped(record, inDirectoryOf(path));
   if (record.pipeline === expected.pipeline) return foreignness(record, `in ${path}`, expected);
-  const remedy = 'If the file was copied from another directory, move it away. ';
-  return hasRow ? undefined : ofPipeline(record.pipeline, `in ${path}`, expected, remedy);
+  return hasRow ? undefined : filesOfPipeline(record.pipeline, dirname(path), expected.pipeline);
 }
 
 /** A state file on another machine is always older than the reset, so it does not count. */
@@ -307,10 +317,17 @@ export const swappedSides = (pipeline: string, database: string): Swapped => ({
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed. If this is another pipeline, which copies in the opposite direction, set another PIPELINE_NAME.',
 });
 
-const ofPipeline = (pipeline: string, where: string, expected: ExpectedState, remedy = ''): SavedState => ({
+/** A copied directory concerns all tables, so the text names none. */
+const filesOfPipeline = (pipeline: string, directory: string, expected: string): SavedState => ({
+  kind: 'foreign',
+  what: `the state files in ${directory} belong to pipeline "${pipeline}", and this is "${expected}"`,
+  next: `If the files were copied from another directory, move them away: the tables start as new ones then. If this is the same pipeline, set PIPELINE_NAME=${pipeline}.`,
+});
+
+const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
-  next: `${remedy}If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
+  next: `If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
 });
 
 const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>

@@ -16,7 +16,7 @@ export function writeRefusal(
   if (destination.isStandby)
     return readOnly(
       `${endpoint.address} is in recovery (a standby, or a restore), so it accepts no writes`,
-      `Set ${partOf(endpoint, 'HOST', 'the host')} to the primary. If the server is being restored, wait for the end of recovery, or promote it: SELECT pg_promote()`,
+      `Set ${partOf(endpoint, 'HOST', 'the host')} to the primary. If the server is being restored, wait for the end of recovery, or promote it. To promote it, run there as a superuser: SELECT pg_promote()`,
     );
   if (destination.readOnlyFrom !== null) {
     const { place, reset } = whereSet(destination.readOnlyFrom, {
@@ -36,20 +36,20 @@ const SETTING = 'default_transaction_read_only';
 /** The values are those of GucSource in the server's guc.c. */
 function whereSet(from: string, { role, database }: { readonly role: string; readonly database: string }) {
   // Works as one option -c of psql, too, which is one transaction.
-  const resetting = (statement: string) =>
-    `To reset it, run: BEGIN READ WRITE; ${statement} RESET ${SETTING}; COMMIT`;
+  const resetting = (statement: string, who: string) =>
+    `To reset it, run at the destination as ${who} or a superuser: BEGIN READ WRITE; ${statement} RESET ${SETTING}; COMMIT`;
   switch (from) {
     case 'user':
-      return { place: `for role "${role}"`, reset: resetting(`ALTER ROLE ${ident(role)}`) };
+      return { place: `for role "${role}"`, reset: resetting(`ALTER ROLE ${ident(role)}`, `role "${role}"`) };
     case 'database':
       return {
         place: `for database "${database}"`,
-        reset: resetting(`ALTER DATABASE ${ident(database)}`),
+        reset: resetting(`ALTER DATABASE ${ident(database)}`, 'the owner of the database'),
       };
     case 'database user':
       return {
         place: `for role "${role}" in database "${database}"`,
-        reset: resetting(`ALTER ROLE ${ident(role)} IN DATABASE ${ident(database)}`),
+        reset: resetting(`ALTER ROLE ${ident(role)} IN DATABASE ${ident(database)}`, `role "${role}"`),
       };
     case 'client':
       return {
@@ -59,7 +59,7 @@ function whereSet(from: string, { role, database }: { readonly role: string; rea
     default:
       return {
         place: `for the server (${from})`,
-        reset: `If it is in postgresql.conf, change it there, otherwise run: ALTER SYSTEM RESET ${SETTING}. Then run: SELECT pg_reload_conf()`,
+        reset: `If a hosting provider set it, use its console. If it is in postgresql.conf, change it there. Otherwise run at the destination as a superuser: ALTER SYSTEM RESET ${SETTING}. Then run: SELECT pg_reload_conf()`,
       };
   }
 }

@@ -79,6 +79,7 @@ export function nextRecord(
       systemIdentifier: facts.servers.destination.systemIdentifier,
       database: facts.servers.destination.database,
     },
+    writtenTo: null,
     sourceLife: instanceOf(facts),
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),

@@ -124,6 +124,7 @@ export function incremental(
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
   const rewritten =
+    replacedSince(now) ??
     attachedSince(now) ??
     (now.saved.kind === 'record' ? rewrittenSince(now.saved.record, source) : undefined);
   const comparing = [
@@ -149,6 +150,9 @@ export function incremental(
     ...planned,
   };
 }
+
+const replacedSince = ({ saved }: TableFacts): Rewritten | undefined =>
+  saved.kind === 'record' && saved.isOtherTable ? { code: 'destination-replaced' } : undefined;
 
 const attachedSince = ({ sourceChanges }: TableFacts): Rewritten | undefined =>
   sourceChanges && sourceChanges.attached.length > 0
@@ -185,7 +189,7 @@ function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
 function areDeletesDue(facts: TableFacts, { areDeletesForced, now }: PlanRequest): boolean {
   const { settings, saved } = facts;
   if (!findsDeleted(settings)) return false;
-  if (partitionsGone(facts).length > 0) return true;
+  if (partitionsGone(facts).length > 0 || replacedSince(facts)) return true;
   if (settings.deletionLog && logPosition(facts, settings) === undefined) return true;
   const { deletesCheckedAt: last = null, deletesRefusedAt = null } =
     saved.kind === 'record' ? saved.record : {};

@@ -9,7 +9,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, columnsToDrop } from './alteration.ts';
 import { describeDependent, dropByHand } from './drop-by-hand.ts';
 import { reloadHindrance } from './reload-guard.ts';
-import { renameAdvice } from './renamed-columns.ts';
+import { renameAdvice, renameBack } from './renamed-columns.ts';
 
 export interface Obstruction {
   /** A sentence: each object, with the reason why it prevents the change. */
@@ -34,7 +34,7 @@ export function findObstruction(
     (each) => isItself(each) || (!isAltered && !users.includes(each) && isOthers(each)),
   );
   if (users.length + stuck.length + owned.length === 0) return undefined;
-  const renamed = renameAdvice(facts, source);
+  const renamed = [...renameAdvice(facts, source), ...renameBack(facts, source)];
   return {
     what: [
       ...owned.map(

@@ -1,5 +1,7 @@
 /** Columns that have another name at the source now: pure. */
 import type { Relation } from '../../schema/relations.ts';
+import { selectionDrift } from '../../schema/selection-drift.ts';
+import { shapeOf } from '../../schema/shape.ts';
 import { destinationColumn, EVERYTHING, sourceColumn, type Selection } from '../../schema/selection.ts';
 import { withNames } from '../../sql/user-sql.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -33,6 +35,24 @@ export function renameAdvice(
   return [
     `At the source, column ${names}. To ${isLost ? `have the former ${former} again` : `keep the former ${former}, the rows and the views`}, add to the entry of the table: "rename": ${entry}`,
   ];
+}
+
+/** How the table can keep its columns if a changed `rename` gives them other names: a sentence, or none. */
+export function renameBack(
+  { saved, settings: { selection } }: Pick<TableFacts, 'saved' | 'settings'>,
+  source: Relation,
+): string[] {
+  if (saved.kind !== 'record') return [];
+  const { shape } = saved.record;
+  const then = saved.record.selection ?? EVERYTHING;
+  const drift = selectionDrift(then, selection, shape, shapeOf(source));
+  if (!drift.differences.some(({ code }) => code === 'rename-changed')) return [];
+  const former = then.rename.map(({ column, to }) => [column, to] as const);
+  const step =
+    former.length === 0
+      ? 'remove "rename" from the entry of the table'
+      : `set in the entry of the table: "rename": ${JSON.stringify(Object.fromEntries(former))}`;
+  return [`If the change of "rename" is a mistake, put it back. To keep the former names, ${step}`];
 }
 
 interface Unmasked {

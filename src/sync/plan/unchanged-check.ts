@@ -60,7 +60,8 @@ export const transactionIdsShowChanges = ({ selected }: TableFacts, source: Rela
 export function unchangedCheckFor(facts: TableFacts, source: Relation): UnchangedCheck | undefined {
   const { saved, settings } = facts;
   // A warning says that the state at the destination is not the last one, so its rows may not be the last ones either.
-  if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0) return undefined;
+  if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0 || saved.isOtherTable)
+    return undefined;
   const { contents: known, settledXid, shape, sourceLife } = saved.record;
   if (!known || known.settings !== contentSettings(settings)) return undefined;
   if (!transactionIdsShowChanges(facts, source))

@@ -67,6 +67,7 @@ const RENEWED_AFTER = 100_000_000n;
 export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQuestion | undefined {
   const { since, source } = plan;
   if ('legacyCursor' in since || since.settledXid === null) return undefined;
+  if (plan.rewritten?.code === 'destination-replaced') return undefined;
   const { settings, servers } = facts;
   const marked = markedRows(facts, plan);
   // Lower than the next window, if transactions are open. So a change is found even if one of them ends meanwhile.

@@ -12,13 +12,21 @@ import type { DraftPlan, Plan } from '../plan/plan.ts';
  * Empties the staging table that such a sync uses again, or that has the chunks of a load which the sync discards. A load
  * makes a new one, which is gone with its transaction, and a load in chunks continues with its own. Returns any error other than DISK_FULL unchanged.
  */
-export async function withStagingSpace(
-  { destination }: Pick<RunContext, 'destination'>,
-  { staging, stagingName, stateName, pendingLoad }: TableFacts,
+export const withStagingSpace = async (
+  context: Pick<RunContext, 'destination'>,
+  facts: TableFacts,
   plan: DraftPlan | Plan | undefined,
   error: IncrepError,
+): Promise<IncrepError> =>
+  plan && isKept(plan, facts.pendingLoad) ? withEmptiedStaging(context, facts, error) : error;
+
+/** For a sync or a repair that uses the staging table again. */
+export async function withEmptiedStaging(
+  { destination }: Pick<RunContext, 'destination'>,
+  { staging, stagingName, stateName, pendingLoad }: TableFacts,
+  error: IncrepError,
 ): Promise<IncrepError> {
-  if (error.code !== 'DISK_FULL' || !staging || !plan || !isKept(plan, pendingLoad)) return error;
+  if (error.code !== 'DISK_FULL' || !staging) return error;
   if (!(error.cause instanceof Error) || endpointOf(error.cause)?.side !== 'destination') return error;
   const emptied = await attempt(() =>
     destination.withWriting([], async (client) => {
@@ -29,7 +37,7 @@ export async function withStagingSpace(
   if (emptied.kind !== 'done') return error;
   return reworded(error, {
     what: error.message,
-    next: `${error.next} increp has ${pendingLoad ? 'discarded an interrupted load and ' : ''}emptied ${printName(stagingName)}, so nothing of this sync takes space there.`,
+    next: `${error.next} increp has ${pendingLoad ? 'discarded an interrupted load and ' : ''}emptied ${printName(stagingName)}, so no rows take space there.`,
     cause: error.cause,
   });
 }

@@ -6,6 +6,9 @@ import { ordinaryRequest, type PlanRequest } from '../../../src/sync/plan/plan.t
 import { chooseLoader } from '../../../src/sync/plan/loader-choice.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
+import { EVERYTHING } from '../../../src/schema/selection.ts';
+import { shapeOf } from '../../../src/schema/shape.ts';
+import { renameBack } from '../../../src/sync/plan/renamed-columns.ts';
 import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';
 
 const planFor = (now: TableFacts, request: Partial<PlanRequest> = {}) => {
@@ -338,6 +341,24 @@ test('a column that was renamed at the destination is named, and a table with ro
   // Of two columns of a user, increp does not know which one it may be.
   const two = renamed('note', 'remark', column({ name: 'own', type: 'text', position: 9 }));
   expect(plan(asHistory({ destination: historyCopy(two) }))).toMatchObject({ action: 'reset' });
+});
+
+test('a changed "rename" can be put back, and a column that was renamed at the source is no such change', () => {
+  const saved = (rename: { column: string; to: string }[], of = relation()) => ({
+    kind: 'record' as const,
+    warnings: [],
+    record: record({ selection: { ...EVERYTHING, rename }, shape: shapeOf(of) }),
+  });
+  const note = [{ column: 'note', to: 'remark' }];
+  const removed = facts({ saved: saved(note, relation(renamed('note', 'remark'))) });
+  expect(renameBack(removed, relation()).join()).toMatch(
+    /entry of the table: "rename": \{"note":"remark"\}$/,
+  );
+  const now = relation(renamed('note', 'remark'));
+  const selection = { ...EVERYTHING, rename: note };
+  const added = facts({ saved: saved([]), ...settings({ selection }) });
+  expect(renameBack(added, now).join()).toMatch(/remove "rename" from the entry/);
+  expect(renameBack(facts({ saved: saved([]) }), now)).toEqual([]);
 });
 
 test('without its unique key, a table cannot keep the values of a column of a user', () => {

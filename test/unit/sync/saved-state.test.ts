@@ -50,6 +50,28 @@ test('the row counts whenever the two differ, and a warning says which way', () 
   expect(saved(NO_FILE, row)).toEqual({ kind: 'record', record: row, warnings: [] });
 });
 
+test('a file of another pipeline without a row has the same text for each table', () => {
+  expect(saved(file({ pipeline: 'other' }))).toEqual({
+    kind: 'foreign',
+    what: `the state files in . belong to pipeline "other", and this is "${EXPECTED.pipeline}"`,
+    next: expect.stringMatching(/move them away.* set PIPELINE_NAME=other\.$/) as string,
+  });
+});
+
+test('another table has the name of the destination table, unless the state table is another one, too', () => {
+  const row = record({ writtenTo: { table: '5', stateTable: '6' } });
+  const at = (table: string | null, stateTable: string | null) =>
+    reconcile(
+      NO_FILE,
+      { record: row, rival: undefined, isHome: true },
+      { ...EXPECTED, writtenTo: { table, stateTable } },
+    );
+  expect(at('5', '6')).not.toHaveProperty('isOtherTable');
+  expect(at('7', '6')).toMatchObject({ isOtherTable: true });
+  expect(at('7', '8')).not.toHaveProperty('isOtherTable');
+  expect(at(null, '6')).not.toHaveProperty('isOtherTable');
+});
+
 test('only a database of another name, where the pipeline has written nothing, may be an error', () => {
   const of = (database: string, isHome = false) =>
     reconcile(

@@ -19,6 +19,8 @@ import { stagingIndex, stagingKey } from '../../reshape/new-table.ts';
 import { eventsSince, nextGeneration, nextRecord } from '../../fence/next-state.ts';
 import { storageIn } from './begin-load.ts';
 import { catchUp, type CaughtUp, plainSettings } from './catch-up.ts';
+import type { Reason } from '../../../reasons.ts';
+import type { KeyedLoadPlan } from '../../plan/plan.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
@@ -80,6 +82,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     }),
     transfer: {
       eventWarnings,
+      reasons: [...plan.reasons, ...readTwice(plan, copied.rows, caught.read.rows)],
       ...transferOf({
         copied,
         older,
@@ -102,6 +105,12 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     },
   };
 }
+
+/** The share of the rows of the chunks that is worth saying. */
+const MANY_AGAIN = 0.1;
+
+const readTwice = ({ replicationKey: column }: KeyedLoadPlan, copied: number, rows: number): Reason[] =>
+  rows > 0 && rows >= copied * MANY_AGAIN ? [{ code: 'rows-read-twice', rows, column }] : [];
 
 /** @throws IncrepError SCHEMA_CHANGED if another session changed the staging table during the load */
 async function stagingOf(
