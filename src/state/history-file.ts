@@ -1,9 +1,9 @@
 /** `sync-state/history.jsonl`: the local history of runs. The history in the destination lacks the runs that could not reach it. */
-import { randomBytes } from 'node:crypto';
-import { appendFile, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { giveToOwner } from '../ownership.ts';
 import { hasCode } from '../system-fault.ts';
+import { lockFile } from './file-lock.ts';
 import { isToCome } from '../schema/clock-error.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 
@@ -41,25 +41,12 @@ export async function appendHistory(directory: string, records: readonly NewReco
 async function rotate(directory: string, more: number): Promise<void> {
   const path = join(directory, NEWEST);
   if (!(await isFull(path, more))) return;
-  // Another run may have rotated meanwhile. Then the file is new and small, and must not replace the full older file.
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  const unlock = await lockFile(path);
   try {
-    await rename(path, aside);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    throw error;
-  }
-  if (await isFull(aside, more)) return rename(aside, join(directory, OLDER));
-  await moveLines(aside, path);
-  await rm(aside);
-}
-
-/** Also the lines of a run that opened the file before it was renamed, and writes them meanwhile. */
-async function moveLines(from: string, to: string): Promise<void> {
-  let moved = 0;
-  for (let bytes = await readFile(from); bytes.length > moved; bytes = await readFile(from)) {
-    await appendFile(to, bytes.subarray(moved), { mode: 0o600 });
-    moved = bytes.length;
+    // Another run may have rotated meanwhile. Then the file is new and small, and must not replace the full older file.
+    if (await isFull(path, more)) await rename(path, join(directory, OLDER));
+  } finally {
+    await unlock();
   }
 }
 
