@@ -24,7 +24,7 @@ const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
 /** The former table lacks the rows that the load has read. */
 const formerTable = (name: string, renamedTo: string, back: readonly string[] | undefined): string =>
   back === undefined
-    ? `. If one of ${renamedTo} is the former table, views on it stay with it`
+    ? `. If ${renamedTo} is the former table, views on it stay with it`
     : `. If ${renamedTo} is the former table, views on it stay with it. To use that table again, run at the destination: ${back.join('; ')}. Then fetch the rows that it lacks: "${tableCommand('verify', name, '--repair')}"`;
 
 const unrequestedLoad = ({ name, status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
@@ -321,6 +321,10 @@ test('a table that may hold rows of its own under another name is not loaded aga
   await pair.destination.query(
     'CREATE TABLE former (LIKE orders INCLUDING ALL); ALTER TABLE orders RENAME TO kept',
   );
+  const another = (await trySync(pair)).table().error;
+  expect(another?.message).toContain('was dropped, or renamed to public.kept, with the same');
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(`ALTER TABLE former OWNER TO "${user}"`);
   const refused = (await trySync(pair)).table().error;
   expect(refused).toMatchObject({
     code: 'SCHEMA_CHANGE_REFUSED',
@@ -340,6 +344,23 @@ test('a table that may hold rows of its own under another name is not loaded aga
   expect((await sync(pair, '--full-refresh')).table()).toMatchObject({ rows_inserted: 9 });
   await pair.destination.query('DROP TABLE orders, former');
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 9 });
+});
+
+test('a table with other types is no former table, and one that may be either of two is not renamed', async () => {
+  const kept = { ...ORDERS_CONFIG, deletes: 'keep' } as const;
+  await using pair = await freshPair({
+    tables: [kept, { ...kept, name: 'items' }],
+    sourceSql: `${ORDERS_SQL}; CREATE TABLE items (LIKE orders INCLUDING ALL)`,
+  });
+  await sync(pair);
+  await pair.destination.query(`ALTER TABLE orders RENAME TO former; DROP TABLE items`);
+  const { tables } = (await trySync(pair)).summary;
+  expect(tables.map(({ error }) => error?.hint)).toEqual([
+    expect.stringMatching(/back to public\.orders before .* also be the former public\.items\. Then/),
+    expect.stringMatching(/back to public\.items before .* also be the former public\.orders\. Then/),
+  ]);
+  await pair.destination.query('ALTER TABLE former ALTER id TYPE numeric');
+  expect((await sync(pair)).summary.tables.map(({ action }) => action)).toEqual(['initial', 'initial']);
 });
 
 test('dependent objects that refused a sync are no obstacle after "rename"', async () => {

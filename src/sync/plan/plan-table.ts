@@ -80,7 +80,8 @@ function withoutDestination({
           code: 'destination-dropped',
           ...former,
           ...(renamed && { renamedTo: renamedNames({ renamedTo }) }),
-          ...(renamed && others.length === 0 && { back: replacedBy(renamed, destinationName) }),
+          ...(renamed?.rivals.length === 0 &&
+            others.length === 0 && { back: replacedBy(renamed, destinationName) }),
         };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
     ? { ...saved.why, ...former }
