@@ -16,6 +16,7 @@ import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { elsewhereRefusal, refusalsOf } from './refusals.ts';
+import { sourceRefusals } from './source-refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { renamedNames, replacedBy } from '../facts/renamed-tables.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
@@ -31,11 +32,11 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
 
 function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
+  const elsewhere = elsewhereRefusal(now, request);
+  if (elsewhere) return refuse(elsewhere, sourceRefusals(now));
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
-  const elsewhere = elsewhereRefusal(now, request);
-  if (elsewhere) return refuse(elsewhere);
   const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
   if (renamed) return refuse(renamed);
   if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
