@@ -39,7 +39,7 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
   const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
   if (renamed) return refuse(renamed);
-  if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
+  if (!now.destination) return loadMissing(now, now.source, request);
   // Comes before the refusals that propose a change of the table: only its owner may decide about its rows.
   if (now.unclaimed && !isClaimed(now.unclaimed, request))
     return refuse(notOurs(now, now.unclaimed, { ...request, misfit: adoptionMisfit(now, now.source) }));
@@ -65,6 +65,14 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
 
 const keptBefore = ({ settings }: Pick<TableFacts, 'settings'>): { readonly keptRows?: true } =>
   reloadHindrance(settings) ? { keptRows: true } : {};
+
+function loadMissing(now: TableFacts, source: Relation, { isFullRefresh }: PlanRequest): DraftPlan {
+  const reason = withoutDestination(now);
+  const plan = load(now, source, 'initial', reason);
+  return isFullRefresh && reason.code !== 'no-destination-table'
+    ? { ...plan, reasons: [...plan.reasons, { code: 'full-refresh-requested' }] }
+    : plan;
+}
 
 function withoutDestination({
   saved,
