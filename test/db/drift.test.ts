@@ -332,7 +332,7 @@ test('a table that may hold rows of its own under another name is not loaded aga
       'was dropped, or renamed to public.former or public.kept, with the same',
     ),
     hint: expect.stringMatching(
-      /rename it back to public\.orders .* has: "increp sync orders --full-refresh"/,
+      /has: "increp sync orders --full-refresh"\.\nIf .* rename it back to public\.orders /,
     ),
   });
   await pair.destination.query('ALTER TABLE kept RENAME TO orders');
