@@ -116,7 +116,7 @@ function stagingFindings(table: TableFacts, plan: Workable, isQuiet: boolean): F
     warning(
       'PRIVILEGE_MISSING',
       settings.name,
-      `role "${access.role}" may not create tables in schema "${stagingName.schema}" of the destination, so ${fault ? 'the next sync with changes, and each load, will fail' : 'each load will fail'}`,
+      `role "${access.role}" may not create tables in schema "${stagingName.schema}" of the destination (database "${access.database}"), so ${fault ? 'the next sync with changes, and each load, will fail' : 'each load will fail'}`,
       `At the destination, run: ${grantCreate(stagingName.schema, access.role)}`,
     ),
   ];

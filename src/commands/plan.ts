@@ -14,9 +14,9 @@ import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts'
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
-import { goneRowsText } from '../format.ts';
+import { goneRowsText, utcTime } from '../format.ts';
 import { printName } from '../schema/names.ts';
-import { onlyAtDestination } from '../shell-word.ts';
+import { onlyAtDestination, tableCommand } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import {
@@ -27,6 +27,7 @@ import {
   type RunRecord,
 } from '../schema/run-record.ts';
 import { readComparisons } from '../state/known-differences-file.ts';
+import type { KnownDifference } from '../schema/known-differences.ts';
 import { standingIn } from '../sync/plan/reload-guard.ts';
 import { writeFault } from '../state/state-files.ts';
 import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
@@ -140,10 +141,13 @@ async function withLastFailures(
   return previews.map((table) => {
     const failure = failures.get(table.recordName);
     const isTold = table.error || table.obstruction || (failure && isBeforeReset(failure, table.resetAt));
-    const known = table.action === 'incremental' ? differences.get(table.recordName) : undefined;
+    const found = differences.get(table.recordName);
+    const known = table.action === 'incremental' ? found : undefined;
     const gone = known?.foundBy === 'lost-rows' ? known : undefined;
     const own = gone && settings.tables.find(({ name }) => name === table.name);
     const standing = own && standingIn(own, gone) ? [gone.message] : [];
+    if (found?.foundBy === 'lost-kept-rows' && KEEPING.has(table.action))
+      standing.push(lossNote(table.name, found));
     return {
       ...table,
       // The sync of new changes says the same.
@@ -153,6 +157,12 @@ async function withLastFailures(
     };
   });
 }
+
+/** Actions after which a loss is still known. */
+const KEEPING: ReadonlySet<string> = new Set(['incremental', 'append', 'full-refresh']);
+
+const lossNote = (name: string, { message, since }: KnownDifference): string =>
+  `lost rows, noticed ${utcTime(since)}: ${message}. To accept the loss, run "${tableCommand('verify', name)}"`;
 
 /** A note about tables that each destination reads separately. */
 function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {

@@ -1,6 +1,8 @@
 /** After a run: what `--verify` found, and which tables a comparison has found to differ. */
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { LISTED, listed, utcTime, labelInList } from '../format.ts';
+import type { Reason } from '../reasons.ts';
+import { withoutKept } from '../report/reasons.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
@@ -25,7 +27,7 @@ export async function noteDifferences(
       results,
     )) {
       // The sync of the table has said it, and `status` does.
-      if (foundBy === 'lost-rows') continue;
+      if (foundBy === 'lost-rows' || foundBy === 'lost-kept-rows') continue;
       const outcome = succeeded.get(nameOf(table));
       if (!outcome) continue;
       const label = labelInList(outcome);
@@ -44,8 +46,18 @@ export async function noteDifferences(
   return `a comparison found differences in ${listed(labels, LISTED)}, known since ${utcTime(first.since)}; run "${command}"`;
 }
 
+/** Reasons of loads that a command requested. */
+const REQUESTED: readonly Reason['code'][] = [
+  'full-refresh-requested',
+  'was-reset',
+  'rows-replaced',
+  'adopted',
+];
+
+const LOSS = `the destination table was missing or empty, so increp loaded it again${withoutKept(true)}`;
+
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
-  const { action, status, error, cursorBefore: cursor } = outcome;
+  const { action, status, error, reasons, cursorBefore: cursor } = outcome;
   const { areDeletesDone = false, hasUniqueKeys = false, lostRows } = outcome;
   if (error?.code === 'VERIFY_FAILED')
     return [
@@ -62,13 +74,17 @@ function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): 
   if (status !== 'ok') return [];
   const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
   const isRead = action !== 'skipped';
+  const isRequested = isLoad && reasons.some(({ code }) => REQUESTED.includes(code));
+  const isLoss = !isRequested && reasons.some((reason) => 'keptRows' in reason);
   const lost = { foundBy: 'lost-rows', only: 'extra', duplicates: null } as const;
+  const lostKept = { foundBy: 'lost-kept-rows', only: null, duplicates: null } as const;
   return [
     {
       kind: 'synced',
       table,
       cursor,
       isLoad,
+      isRequested,
       isVerified: isVerified && isRead,
       areDeletesDone,
       hasUniqueKeys,
@@ -76,5 +92,6 @@ function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): 
     ...(lostRows === undefined
       ? []
       : [{ kind: 'different', table, cursor, message: lostRows, ...lost } as const]),
+    ...(isLoss ? [{ kind: 'different', table, cursor, message: LOSS, ...lostKept } as const] : []),
   ];
 }

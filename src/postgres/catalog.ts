@@ -255,6 +255,7 @@ const schemaRow = z.object({
   canCreate: z.boolean(),
   canCreateSchema: z.boolean(),
   role: z.string(),
+  database: z.string(),
 });
 
 export type SchemaAccess = Readonly<z.infer<typeof schemaRow>>;

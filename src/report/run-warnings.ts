@@ -24,11 +24,11 @@ const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
 /** The former table lacks the rows that the load has read. */
 const formerTable = (name: string, renamedTo: string, back: readonly string[] | undefined): string =>
   back === undefined
-    ? `. If one of ${renamedTo} is the former table, views on it stay with it`
+    ? `. If ${renamedTo} is the former table, views on it stay with it`
     : `. If ${renamedTo} is the former table, views on it stay with it. To use that table again, run at the destination: ${back.join('; ')}. Then fetch the rows that it lacks: "${tableCommand('verify', name, '--repair')}"`;
 
 const unrequestedLoad = ({ name, status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
-  if (status !== 'ok') return [];
+  if (status !== 'ok' || reasons.some(({ code }) => code === 'full-refresh-requested')) return [];
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
       return `${UNREQUESTED[reason.code]}${formerTable(name, reason.renamedTo, reason.back)}`;

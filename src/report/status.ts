@@ -3,7 +3,15 @@
  * because a terminal shows the end.
  */
 import { STATE_FILE_IGNORED, STATE_FILE_RENAMED } from '../schema/state-record.ts';
-import { formatCount, LISTED, listedNames, MANY_TABLES, formatConflicts, formatCounted } from '../format.ts';
+import {
+  formatCount,
+  LISTED,
+  listedNames,
+  MANY_TABLES,
+  formatConflicts,
+  formatCounted,
+  utcTime,
+} from '../format.ts';
 import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
@@ -289,6 +297,11 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
   const age = formatAge(secondsSince(new Date(difference.since), now));
   const verify = tableCommand('verify', name);
   if (difference.foundBy === 'lost-rows') return [`found ${age} ago: ${printable(difference.message)}`];
+  if (difference.foundBy === 'lost-kept-rows')
+    return [
+      `lost rows, noticed ${utcTime(difference.since)} (${age} ago): ${printable(difference.message)}`,
+      `  next: If you need these rows, restore them from a backup of the destination. To accept the loss, run "${verify}".`,
+    ];
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
     difference.only === 'duplicated-at-source'

@@ -6,9 +6,10 @@ const differenceSchema = z.object({
   table: z.string(),
   /**
    * `sync`: --verify rolled the rows back. A sync without it commits them. `lost-rows`: a sync found that partitions are gone or
-   * that the largest key went back, and has compared nothing.
+   * that the largest key went back, and has compared nothing. `lost-kept-rows`: a load that no command requested was into a new or
+   * emptied table, which lacks rows that only the former table kept.
    */
-  foundBy: z.enum(['verify', 'sync', 'lost-rows']),
+  foundBy: z.enum(['verify', 'sync', 'lost-rows', 'lost-kept-rows']),
   message: z.string(),
   /** Set if all differences are rows without a row of the source, or rows of the source with the same unique key. */
   only: z.enum(['extra', 'duplicated-at-source']).nullable().default(null),
@@ -40,6 +41,8 @@ export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
     | {
         readonly kind: 'synced';
         readonly isLoad: boolean;
+        /** Whether a command requested the load. */
+        readonly isRequested?: boolean;
         readonly isVerified: boolean;
         /** It has compared the keys of both sides, and no row is left that the source no longer has. */
         readonly areDeletesDone: boolean;
@@ -93,6 +96,9 @@ function differing(
   now: Date,
 ): KnownDifference {
   const first = { table, foundBy, since: now.toISOString(), cursor };
+  if (before?.foundBy === 'lost-kept-rows')
+    return foundBy === 'verify' ? { ...first, message, only, duplicates } : before;
+  if (foundBy === 'lost-kept-rows') return { ...first, message, only, duplicates };
   if (foundBy !== 'lost-rows')
     return { ...first, ...(before?.foundBy !== 'lost-rows' && before), message, only, duplicates };
   // A comparison has counted the rows.
@@ -112,6 +118,7 @@ function duplicatesLeft(
 }
 
 function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found: KnownDifference): boolean {
+  if (found.foundBy === 'lost-kept-rows') return result.kind === 'equal' || result.isRequested === true;
   // From the same cursor, a sync reads the rows again that were rolled back.
   const isSameCursor = result.cursor === found.cursor;
   const isStanding = found.foundBy !== 'sync';

@@ -272,5 +272,5 @@ export const describeSchemasNamed = (schemas: readonly string[]): string => /* s
          coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse",
          coalesce(has_schema_privilege(n.oid, 'CREATE'), false) AS "canCreate",
          has_database_privilege(current_database(), 'CREATE') AS "canCreateSchema",
-         current_user AS role
+         current_user AS role, current_database() AS database
   FROM unnest(${textArray(schemas)}) wanted(name) LEFT JOIN pg_namespace n ON n.nspname = wanted.name`;

@@ -3,14 +3,15 @@ import { literal } from './identifiers.ts';
 import { STAGING_MARK } from './destination.ts';
 
 export interface FormerTable {
-  readonly columns: readonly string[];
+  /** The type of each column at the destination. */
+  readonly columns: Readonly<Record<string, string>>;
   /** The columns of its unique index. Empty if it had none. */
   readonly key: readonly string[];
 }
 
 /**
- * Tables with the columns and the unique key of a former table, and no comment of increp. `place` counts from 0. A schema that is not in
- * `schemas` and has a state table belongs to other pipelines.
+ * Tables with the columns and the unique key of a former table, which the role of increp owns and no comment of increp marks.
+ * `place` counts from 0. A schema that is not in `schemas` and has a state table belongs to other pipelines.
  */
 export const likeFormerTables = (
   formers: readonly FormerTable[],
@@ -21,10 +22,11 @@ export const likeFormerTables = (
     FROM jsonb_array_elements(${literal(JSON.stringify(formers))}::jsonb) WITH ORDINALITY
   ), found AS MATERIALIZED (
     SELECT c.oid, n.nspname, c.relname,
-           (SELECT jsonb_agg(attname) FROM pg_attribute
+           (SELECT jsonb_object_agg(attname, format_type(atttypid, atttypmod)) FROM pg_attribute
             WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')
+      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
       AND NOT starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), ${literal(STAGING_MARK)})
       AND (n.nspname IN (${schemas.map(literal).join(', ')}) OR NOT EXISTS (
         SELECT FROM pg_class s WHERE s.relnamespace = n.oid AND s.relname = '_increp_state'))

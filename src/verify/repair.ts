@@ -5,7 +5,7 @@ import { printName } from '../schema/names.ts';
 import { rowsFrom } from '../schema/selection.ts';
 import { tableCommand } from '../shell-word.ts';
 import { listTriggers } from '../sql/inspect.ts';
-import { inWords, isWithin, type GoneRows } from '../sync/load/removed-rows.ts';
+import { comparedLoss, inWords, isWithin, type GoneRows } from '../sync/load/removed-rows.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { withEmptiedStaging } from '../sync/run/with-staging-space.ts';
@@ -66,14 +66,14 @@ async function repair(
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withSettledSides(context, facts, { relation, record }, async (source, sides) => {
-      const { differences, sourceRows, destinationRows } = await compareSides(
+      const compared = await compareSides(
         { database: context.source, client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
       const gone = await namingConstraints(facts, () =>
-        applyDifferences({ context, facts, relation, source, destination }, differences),
+        applyDifferences({ context, facts, relation, source, destination }, compared.differences),
       );
-      const rows = { gone, of: destinationRows, left: sourceRows };
+      const rows = comparedLoss(facts.settings, gone, compared);
       if (!isForced && !isWithin(facts.settings, rows)) throw overLimit(facts, rows);
       return gone;
     });
@@ -101,10 +101,10 @@ export const notTaken = ({ destinationName }: TableFacts): IncrepError =>
 
 function overLimit(
   { settings: { name, deleteLimit, selection }, destinationName }: TableFacts,
-  gone: GoneRows,
+  { gone, of, left }: GoneRows,
 ): IncrepError {
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `repairing ${printName(destinationName)} would remove ${inWords(gone)} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
+    what: `repairing ${printName(destinationName)} would remove ${inWords({ gone: Math.max(gone, of - left), of })} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
     next: `If increp may remove these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,
   });
 }

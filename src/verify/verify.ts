@@ -94,6 +94,9 @@ const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): 
           'no sync removes rows that are deleted at the source, because "deletes" is "ignore"; with "hard", a sync removes them',
         ]
       : []),
+    ...(compared.kept * 2 > compared.destinationRows && !isAppend(settings)
+      ? ['most rows of the destination table are not at the source; check whether it is the right table']
+      : []),
   ],
   keptBy: keptBy(settings),
   isOverLimit:

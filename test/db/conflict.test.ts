@@ -106,6 +106,19 @@ test('verify calls neither newer rows nor those of the destination a difference,
   expect((await notes(pair.destination))[0]).toBe('destination');
 });
 
+test('a repair keeps rows of the destination, so they do not count toward delete_limit', async () => {
+  await using pair = await freshPair(newest());
+  await sync(pair);
+  await pair.destination.query(
+    `INSERT INTO orders (id, note, updated_at) SELECT id, 'own', now() FROM generate_series(900, 950) id;
+     UPDATE orders SET note = 'damaged', updated_at = '2020-01-01' WHERE id = 5`,
+  );
+  expect(await verify(pair, '--repair')).toMatchObject({
+    ...{ exitCode: 0, status: 'equal', kept: 51, repaired: { updated: 1, removed: 0 } },
+    notes: [expect.stringContaining('most rows of the destination table are not at the source')],
+  });
+});
+
 test('a row without a replication key is older than one that has one', async () => {
   await using pair = await freshPair({
     tables: [{ ...NEWEST, name: 'items', replication_key: 'at', null_keys: 'include', lookback: '1h' }],
@@ -179,7 +192,8 @@ slowTest('rows of an emptied table come back, and an unknown one keeps what it h
   await using pair = await freshPair({
     ...newest(),
     destinationSql: `CREATE TABLE orders (id bigint PRIMARY KEY, total numeric(12,2), note text, updated_at timestamptz NOT NULL);
-      INSERT INTO orders VALUES (1, 0, 'newer', '2100-01-01'), (800, 0, 'mine', now())`,
+      INSERT INTO orders VALUES (1, 0, 'newer', '2100-01-01'), (800, 0, 'mine', now());
+      INSERT INTO orders SELECT id, 0, 'mine', now() FROM generate_series(801, 830) id`,
   });
   expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
     action: 'initial',

@@ -128,6 +128,15 @@ test('a new table is not loaded into a database that is wrong for the others', a
   ]);
   const { rows } = await other.destination.query(`SELECT to_regclass('_increp_state') AS state`);
   expect(rows).toEqual([{ state: null }]);
+  // A GRANT in the wrong database would not help.
+  await other.destination.query(
+    `ALTER DATABASE ${database} OWNER TO CURRENT_USER; REVOKE CREATE ON SCHEMA public FROM PUBLIC, "${user}"`,
+  );
+  const wrong = await trySync(pair, '', { env });
+  expect(wrong.table('items').error?.code).toBe('STATE_MISMATCH');
+  const forced = await trySync(pair, '--full-refresh', { env });
+  expect(forced.table('items').error?.message).toContain(`(database "${database}")`);
+  await other.destination.query(`ALTER DATABASE ${database} OWNER TO "${user}"`);
   expect((await sync(pair, '--full-refresh', { env })).table('items')).toMatchObject({ action: 'initial' });
 });
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
@@ -321,6 +321,10 @@ test('a table that may hold rows of its own under another name is not loaded aga
   await pair.destination.query(
     'CREATE TABLE former (LIKE orders INCLUDING ALL); ALTER TABLE orders RENAME TO kept',
   );
+  const another = (await trySync(pair)).table().error;
+  expect(another?.message).toContain('was dropped, or renamed to public.kept, with the same');
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination.query(`ALTER TABLE former OWNER TO "${user}"`);
   const refused = (await trySync(pair)).table().error;
   expect(refused).toMatchObject({
     code: 'SCHEMA_CHANGE_REFUSED',
@@ -328,7 +332,7 @@ test('a table that may hold rows of its own under another name is not loaded aga
       'was dropped, or renamed to public.former or public.kept, with the same',
     ),
     hint: expect.stringMatching(
-      /rename it back to public\.orders .* has: "increp sync orders --full-refresh"/,
+      /has: "increp sync orders --full-refresh"\.\nIf .* rename it back to public\.orders /,
     ),
   });
   await pair.destination.query('ALTER TABLE kept RENAME TO orders');
@@ -369,6 +373,23 @@ test('another table with the name of the destination table is compared, whole re
     DROP TABLE _increp_state; ALTER TABLE restored RENAME TO _increp_state;
     ALTER TABLE orders OWNER TO ${owner}; ALTER TABLE _increp_state OWNER TO ${owner}`);
   expect((await sync(pair)).table()).not.toHaveProperty('rows_compared');
+});
+
+test('a table with other types is no former table, and one that may be either of two is not renamed', async () => {
+  const kept = { ...ORDERS_CONFIG, deletes: 'keep' } as const;
+  await using pair = await freshPair({
+    tables: [kept, { ...kept, name: 'items' }],
+    sourceSql: `${ORDERS_SQL}; CREATE TABLE items (LIKE orders INCLUDING ALL)`,
+  });
+  await sync(pair);
+  await pair.destination.query(`ALTER TABLE orders RENAME TO former; DROP TABLE items`);
+  const { tables } = (await trySync(pair)).summary;
+  expect(tables.map(({ error }) => error?.hint)).toEqual([
+    expect.stringMatching(/back to public\.orders before .* also be the former public\.items\. Then/),
+    expect.stringMatching(/back to public\.items before .* also be the former public\.orders\. Then/),
+  ]);
+  await pair.destination.query('ALTER TABLE former ALTER id TYPE numeric');
+  expect((await sync(pair)).summary.tables.map(({ action }) => action)).toEqual(['initial', 'initial']);
 });
 
 test('dependent objects that refused a sync are no obstacle after "rename"', async () => {

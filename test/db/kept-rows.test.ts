@@ -319,3 +319,23 @@ slowTest(
     expect((await increp('verify', pair)).exitCode).toBe(0);
   },
 );
+
+test('status and plan name the loss of kept rows until a comparison or a full refresh', async () => {
+  await using pair = await pruned();
+  await sync(pair);
+  const told = async (args: string) => /lost rows, noticed \d{4}-/.test((await increp(args, pair)).stdout);
+  await pair.destination.query('DROP TABLE orders, _increp_state');
+  await sync(pair);
+  await sync(pair);
+  expect([await told('status'), await told('plan')]).toEqual([true, true]);
+  expect((await increp('verify', pair)).exitCode).toBe(0);
+  expect([await told('status'), await told('plan')]).toEqual([false, false]);
+  await pair.destination.query('TRUNCATE orders');
+  await sync(pair);
+  expect(await told('status')).toBe(true);
+  await sync(pair, '--full-refresh');
+  expect(await told('status')).toBe(false);
+  await pair.destination.query('DROP TABLE orders');
+  expect((await increp('sync --full-refresh --quiet', pair)).stdout).not.toContain('no command requested');
+  expect(await told('status')).toBe(false);
+});

@@ -12,6 +12,7 @@ import type { RowSource } from '../../sql/row-source.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { DestinationSchema } from './describe-destination.ts';
+import type { RenamedTable } from './renamed-tables.ts';
 import type { SavedState } from './saved-state.ts';
 import type { SourceChanges } from './source-changes.ts';
 import type { Selected } from './source-selection.ts';
@@ -54,7 +55,7 @@ export interface TableFacts extends CopyFacts, TableNames {
   /** The rows of a table without a state of increp. Undefined if there is a state, or if the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
   /** The tables that may be the missing destination table under another name. */
-  readonly renamedTo: readonly TableName[];
+  readonly renamedTo: readonly RenamedTable[];
   /** What has become of the source table and of its partitions since the last sync. Undefined if they are as before. */
   readonly sourceChanges?: SourceChanges | undefined;
   /** Why `merge` cannot be used. */

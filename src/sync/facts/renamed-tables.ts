@@ -4,7 +4,8 @@ import type { TableSettings } from '../../config/settings.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { askAll } from '../../postgres/catalog-question.ts';
-import { archiveName, isSameTable, printName, type TableName } from '../../schema/names.ts';
+import { carriedType, type NativeCarriers } from '../../schema/columns.ts';
+import { archiveName, isSameTable, printName, tableKey, type TableName } from '../../schema/names.ts';
 import { statementLines } from '../../report/text.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import { PLAINLY } from '../../schema/state-record.ts';
@@ -19,6 +20,13 @@ interface Missing {
   readonly destinationName: TableName;
   readonly destination: unknown;
   readonly saved: SavedState;
+  readonly natives: NativeCarriers;
+}
+
+/** A table that may be a missing destination table. */
+export interface RenamedTable extends TableName {
+  /** Other missing tables that it may be as well. */
+  readonly rivals: readonly TableName[];
 }
 
 /** Of more missing tables, each may be any of the others. */
@@ -34,15 +42,17 @@ export async function findRenamed<T extends Missing>(
   { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
   schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,
   tables: readonly T[],
-): Promise<ReadonlyMap<T, readonly TableName[]>> {
+): Promise<ReadonlyMap<T, readonly RenamedTable[]>> {
   const missing = tables.flatMap((table) =>
     !table.destination && table.saved.kind === 'record' && !table.saved.isFromFile
       ? [{ table, record: table.saved.record }]
       : [],
   );
   if (missing.length === 0 || missing.length > MOST_MISSING) return new Map();
-  const formers = missing.map(({ record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
-    columns: shape.columns.map(({ name }) => name),
+  const formers = missing.map(({ table, record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
+    columns: Object.fromEntries(
+      shape.columns.map((column) => [column.name, carriedType(column, table.natives)]),
+    ),
     key: copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey }),
   }));
   const own = settings.tables.map((table) => destinationOf(settings.destination, table));
@@ -66,23 +76,37 @@ export async function findRenamed<T extends Missing>(
       );
     });
   });
+  const claims = Map.groupBy(found, ({ destinationName }) => tableKey(destinationName));
+  const widthOf = (place: number) => missing[place]?.record.shape.columns.length ?? 0;
+  /** Of the missing tables that it may be, those with the most columns. */
+  const claimantsOf = (name: TableName) => {
+    const places = (claims.get(tableKey(name)) ?? []).map(({ place }) => place);
+    const widest = Math.max(...places.map(widthOf));
+    return places.filter((place) => widthOf(place) === widest);
+  };
   return new Map(
     missing.flatMap(({ table }, index) => {
       // A refusal has told the operator to rename the table to this name.
       const aside = archiveName(table.destinationName.table);
-      const alike = found.filter(
-        ({ place, destinationName }) => place === index && destinationName.table !== aside,
-      );
-      return alike.length === 0 || alike.length > MOST_ALIKE
-        ? []
-        : [[table, alike.map(({ destinationName }) => destinationName)] as const];
+      const alike = found.flatMap(({ place, destinationName }): RenamedTable[] => {
+        const claimants = claimantsOf(destinationName);
+        if (place !== index || !claimants.includes(index) || destinationName.table === aside) return [];
+        const others = claimants.filter((other) => other !== index);
+        return [
+          {
+            ...destinationName,
+            rivals: others.flatMap((other) => missing[other]?.table.destinationName ?? []),
+          },
+        ];
+      });
+      return alike.length === 0 || alike.length > MOST_ALIKE ? [] : [[table, alike] as const];
     }),
   );
 }
 
 interface Renamed {
   /** Empty if no table may be the missing one. */
-  readonly renamedTo: readonly TableName[];
+  readonly renamedTo: readonly RenamedTable[];
   readonly destinationName: TableName;
   readonly settings: Pick<TableSettings, 'name'>;
 }
@@ -92,6 +116,10 @@ export function renamedTableNote({ renamedTo, destinationName, settings }: Renam
   const [first, ...others] = renamedTo;
   if (!first) return [];
   const compare = `Then compare it: "${tableCommand('verify', settings.name)}".`;
+  if (others.length === 0 && first.rivals.length > 0)
+    return [
+      `If ${printName(first)} is the former destination table, rename it back to ${printName(destinationName)} before the next sync. It may also be the former ${first.rivals.map(printName).join(' or ')}. ${compare}`,
+    ];
   return others.length > 0
     ? [
         `If one of these tables is the former destination table, rename it back to ${printName(destinationName)} before the next sync. ${compare}`,

@@ -6,7 +6,7 @@ import { compareSides } from '../compare/compare-sides.ts';
 import type { RowDifference } from '../compare/differences.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ensureWithinLimit, goneWarning } from './removed-rows.ts';
+import { comparedLoss, ensureWithinLimit, goneWarning } from './removed-rows.ts';
 import { ensureKeyIndex } from '../write/merge-key-index.ts';
 import { ensureMetadataColumns } from '../write/metadata-columns.ts';
 import { mergeInto } from '../write/merge-into.ts';
@@ -57,7 +57,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
     isPending: 'false',
     destination: facts.destinationName,
   });
-  const { sourceRows, destinationRows, differences } = await compareSides(
+  const compared = await compareSides(
     { database: context.source, client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
@@ -65,9 +65,9 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
   const repairing = { context, facts, relation, source, destination };
   const deleted = await applyDifferences(
     repairing,
-    counting(differences, () => (newer += 1)),
+    counting(compared.differences, () => (newer += 1)),
   );
-  ensureWithinLimit(adoption, { gone: deleted, of: destinationRows, left: sourceRows });
+  ensureWithinLimit(adoption, comparedLoss(facts.settings, deleted, compared));
   await enterPhase(context, facts, 'merge');
   const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   const { refusal, ...merged } = await mergeInto({
@@ -96,7 +96,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Ta
     warnings: [...olderWarning(older, facts.settings), ...goneWarning(facts, deleted)],
     areDeletesDone: true,
     refusal,
-    ...countsOf({ ...merged, newer: merged.newer + newer, deleted }, sourceRows - older),
+    ...countsOf({ ...merged, newer: merged.newer + newer, deleted }, compared.sourceRows - older),
   };
 }
 

@@ -15,7 +15,9 @@ import { ident } from '../../sql/identifiers.ts';
 import { markIn, pipelineConditions, type MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
+import type { Comparison } from '../compare/compare-sides.ts';
 import type { LoadPlan } from '../plan/plan.ts';
+import { keepsRest } from '../plan/reload-guard.ts';
 
 export interface GoneRows {
   readonly gone: number;
@@ -26,6 +28,13 @@ export interface GoneRows {
 }
 
 export const NONE_GONE: GoneRows = { gone: 0, of: 0, left: 0 };
+
+/** The removal after a comparison of both sides. Rows that the settings keep stay. */
+export const comparedLoss = (
+  settings: TableFacts['settings'],
+  gone: number,
+  { sourceRows, destinationRows: of }: Pick<Comparison, 'sourceRows' | 'destinationRows'>,
+): GoneRows => ({ gone, of, left: keepsRest(settings) ? of - gone : sourceRows });
 
 interface Limited {
   readonly facts: TableFacts;

@@ -41,9 +41,9 @@ const schemaRefusal = ({
   schemaFault(schema, destinationSchema, destination !== undefined && state !== 'none') ??
   (state === 'unreadable' ? unreadableState(schema, destinationSchema) : undefined);
 
-const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
+const unreadableState = (schema: string, { role, database }: SchemaAccess): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
-    what: `role "${role}" may not read ${printName(stateTable(schema))} at the destination, where increp keeps its state`,
+    what: `role "${role}" may not read ${printName(stateTable(schema))} at the destination (database "${database}"), where increp keeps its state`,
     next: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(stateTable(schema))} TO ${ident(role)}`,
   });
 
@@ -58,13 +58,13 @@ export function schemaFault(
 ): IncrepError | undefined {
   if (!access.exists && !access.canCreateSchema) {
     return new IncrepError('PRIVILEGE_MISSING', {
-      what: `the destination has no schema "${schema}", and role "${access.role}" may not create it`,
+      what: `the destination (database "${access.database}") has no schema "${schema}", and role "${access.role}" may not create it`,
       next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
     });
   }
   if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
-      what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
+      what: `role "${access.role}" may not create tables in schema "${schema}" of the destination (database "${access.database}")`,
       next: `At the destination, run: ${grantCreate(schema, access.role)}${areTablesThere ? '' : `\n${SWAP_CHECK}`}`,
     });
   }
@@ -73,7 +73,7 @@ export function schemaFault(
 
 /** A load creates the staging table again. An incremental sync creates it if there is none. */
 export function stagingFault(
-  { staging, stagingName, destinationSchema: { canUse, canCreate, exists, role } }: TableFacts,
+  { staging, stagingName, destinationSchema: { canUse, canCreate, exists, role, database } }: TableFacts,
   plan: DraftPlan,
 ): IncrepError | undefined {
   const keepsStaging =
@@ -82,7 +82,7 @@ export function stagingFault(
   if (plan.kind === 'skip' || plan.kind === 'refuse' || keepsStaging || !exists || (canUse && canCreate))
     return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
-    what: `role "${role}" may not create the staging table ${printName(stagingName)}`,
+    what: `role "${role}" may not create the staging table ${printName(stagingName)} at the destination (database "${database}")`,
     next: `At the destination, run: ${grantCreate(stagingName.schema, role)}`,
   });
 }

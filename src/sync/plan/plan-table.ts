@@ -16,6 +16,7 @@ import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { elsewhereRefusal, refusalsOf } from './refusals.ts';
+import { sourceRefusals } from './source-refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { renamedNames, replacedBy } from '../facts/renamed-tables.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
@@ -31,14 +32,14 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
 
 function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
+  const elsewhere = elsewhereRefusal(now, request);
+  if (elsewhere) return refuse(elsewhere, sourceRefusals(now));
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
-  const elsewhere = elsewhereRefusal(now, request);
-  if (elsewhere) return refuse(elsewhere);
   const renamed = request.isFullRefresh ? undefined : renamedRefusal(now);
   if (renamed) return refuse(renamed);
-  if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
+  if (!now.destination) return loadMissing(now, now.source, request);
   // Comes before the refusals that propose a change of the table: only its owner may decide about its rows.
   if (now.unclaimed && !isClaimed(now.unclaimed, request))
     return refuse(notOurs(now, now.unclaimed, { ...request, misfit: adoptionMisfit(now, now.source) }));
@@ -65,6 +66,14 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
 const keptBefore = ({ settings }: Pick<TableFacts, 'settings'>): { readonly keptRows?: true } =>
   reloadHindrance(settings) ? { keptRows: true } : {};
 
+function loadMissing(now: TableFacts, source: Relation, { isFullRefresh }: PlanRequest): DraftPlan {
+  const reason = withoutDestination(now);
+  const plan = load(now, source, 'initial', reason);
+  return isFullRefresh && reason.code !== 'no-destination-table'
+    ? { ...plan, reasons: [...plan.reasons, { code: 'full-refresh-requested' }] }
+    : plan;
+}
+
 function withoutDestination({
   saved,
   renamedTo,
@@ -80,7 +89,8 @@ function withoutDestination({
           code: 'destination-dropped',
           ...former,
           ...(renamed && { renamedTo: renamedNames({ renamedTo }) }),
-          ...(renamed && others.length === 0 && { back: replacedBy(renamed, destinationName) }),
+          ...(renamed?.rivals.length === 0 &&
+            others.length === 0 && { back: replacedBy(renamed, destinationName) }),
         };
   return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
     ? { ...saved.why, ...former }

@@ -51,7 +51,7 @@ export function renamedRefusal(now: TableFacts): IncrepError | undefined {
   if (destination || renamedTo.length === 0 || !hindrance) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${printName(destinationName)} at the destination was dropped, or renamed to ${renamedNames(now)}, with the same columns, and increp cannot load it again: ${hindranceText(hindrance)}`,
-    next: `${renamedTableNote(now).join(' ')} If it was dropped, load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".`,
+    next: `If it was dropped, load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".\n${renamedTableNote(now).join(' ')}`,
   });
 }
 

@@ -189,7 +189,7 @@ const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
 
 const missingPrivilege = ({ sourceName, sourceSchema }: TableFacts, grant: string): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
-    what: `role "${sourceSchema.role}" may not use schema "${sourceName.schema}" at the source`,
+    what: `role "${sourceSchema.role}" may not use schema "${sourceName.schema}" at the source (database "${sourceSchema.database}")`,
     next: `At the source, run: ${grant} TO ${ident(sourceSchema.role)}`,
   });
 

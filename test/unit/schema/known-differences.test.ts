@@ -4,7 +4,7 @@ import { afterComparisons, type NotedComparison } from '../../../src/schema/know
 const NOW = new Date('2026-11-30T12:00:00Z');
 
 const foundBy = (
-  by: 'verify' | 'sync' | 'lost-rows',
+  by: 'verify' | 'sync' | 'lost-rows' | 'lost-kept-rows',
   cursor = '5',
   message = '1 changed',
 ): NotedComparison => ({
@@ -38,6 +38,11 @@ const removed: NotedComparison = {
   hasUniqueKeys: false,
 };
 
+const requested: NotedComparison = {
+  ...{ kind: 'synced', table: 'orders', cursor: '5', isLoad: true, isRequested: true, isVerified: false },
+  ...{ areDeletesDone: false, hasUniqueKeys: false },
+};
+
 const twice: NotedComparison = {
   ...{ kind: 'different', table: 'orders', cursor: '5', foundBy: 'verify' },
   ...{ message: '3 missing, 2 duplicated', only: null, duplicates: '2 duplicated' },
@@ -61,6 +66,9 @@ test.each<[string, boolean, readonly NotedComparison[]]>([
   ['a sync has removed the rows that are gone', false, [onlyExtra, removed]],
   ['a plain sync leaves the rows of detached partitions', true, [foundBy('lost-rows'), synced(false, false)]],
   ['a comparison finds none of them', false, [foundBy('lost-rows'), equal(true)]],
+  ['a load that no command requested loses kept rows', true, [foundBy('lost-kept-rows'), synced(true, true)]],
+  ['a full refresh was requested after it', false, [foundBy('lost-kept-rows'), requested]],
+  ['a comparison answers it', false, [foundBy('lost-kept-rows'), equal(true)]],
   ['a removal of rows leaves changed rows as they are', true, [foundBy('verify'), removed]],
   ['a load reads the same duplicates of the source', true, [twice, synced(true, false)]],
   ['a load finds no duplicates any more', false, [twice, synced(true, false, '5', true)]],
@@ -88,4 +96,12 @@ test('what a comparison has found stays when partitions are gone, and it replace
   const [before] = afterComparisons([], [foundBy('verify')], NOW);
   expect(afterComparisons([], [foundBy('verify'), foundBy('lost-rows')], NOW)).toEqual([before]);
   expect(afterComparisons([], [foundBy('lost-rows'), foundBy('verify')], NOW)).toEqual([before]);
+});
+
+test('the loss of kept rows stays until the operator compares', () => {
+  const [before] = afterComparisons([], [foundBy('lost-kept-rows')], NOW);
+  const later = [foundBy('lost-kept-rows', '6'), foundBy('sync'), foundBy('lost-rows')];
+  expect(afterComparisons([], [foundBy('lost-kept-rows'), ...later], NOW)).toEqual([before]);
+  const [compared] = afterComparisons([], [foundBy('lost-kept-rows'), foundBy('verify')], NOW);
+  expect(compared?.foundBy).toBe('verify');
 });

@@ -92,7 +92,8 @@ const server = {
   systemIdentifier: '7',
   timeline: 1,
 };
-const access = { exists: true, canUse: true, canCreate: true, canCreateSchema: true, role: 'increp' };
+const rights = { exists: true, canUse: true, canCreate: true, canCreateSchema: true };
+const access = { ...rights, role: 'increp', database: 'copy' };
 
 export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   pipeline: 'shop',
