@@ -260,10 +260,14 @@ export type Reason =
   | { readonly code: 'no-destination-table' }
   /** It is not one of increp. */
   | { readonly code: 'empty-destination' }
-  /** It was there at the last sync. `renamedTo`: the names of tables that may be it. `back`: if it is one, after the load. */
+  /**
+   * It was there at the last sync. `renamedTo`: the names of tables that may be it. `isRenamed`: the only one certainly is it.
+   * `back`: if it is one, after the load.
+   */
   | ({
       readonly code: 'destination-dropped';
       readonly renamedTo?: string;
+      readonly isRenamed?: boolean;
       readonly back?: readonly string[];
     } & MissingRows)
   | ({ readonly code: 'destination-without-state' } & MissingRows)

@@ -162,10 +162,12 @@ const REASONS: Texts<Reason> = {
   'no-destination-table': () => 'there is no destination table yet',
   'empty-destination': () =>
     'increp did not create the destination table, but it is empty, so it gets the columns and rows of the source',
-  'destination-dropped': ({ renamedTo, keptRows }) =>
+  'destination-dropped': ({ renamedTo, isRenamed, keptRows }) =>
     renamedTo === undefined
       ? `the destination table was dropped${withoutKept(keptRows)}`
-      : `the destination table was dropped, or renamed to ${renamedTo}, with the same columns`,
+      : isRenamed
+        ? `the destination table was renamed to ${renamedTo}`
+        : `the destination table was dropped, or renamed to ${renamedTo}, with the same columns`,
   'destination-without-state': ({ keptRows }) =>
     `the destination has neither the table nor its state: both were dropped, or DEST_URL or DEST_DB names another database${withoutKept(keptRows)}`,
   'full-refresh-requested': () => 'a full refresh was requested',

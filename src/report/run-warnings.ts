@@ -22,16 +22,16 @@ const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
 };
 
 /** The former table lacks the rows that the load has read. */
-const formerTable = (name: string, renamedTo: string, back: readonly string[] | undefined): string =>
+const formerTable = (name: string, former: string, back: readonly string[] | undefined): string =>
   back === undefined
-    ? `. If ${renamedTo} is the former table, views on it stay with it`
-    : `. If ${renamedTo} is the former table, views on it stay with it. To use that table again, run at the destination: ${back.join('; ')}. Then fetch the rows that it lacks: "${tableCommand('verify', name, '--repair')}"`;
+    ? `. ${former}, views on it stay with it`
+    : `. ${former}, views on it stay with it. To use that table again, run at the destination: ${back.join('; ')}. Then fetch the rows that it lacks: "${tableCommand('verify', name, '--repair')}"`;
 
 const unrequestedLoad = ({ name, status, reasons, rowsDeleted, cursorBefore }: TableOutcome): string[] => {
   if (status !== 'ok' || reasons.some(({ code }) => code === 'full-refresh-requested')) return [];
   return reasons.flatMap((reason) => {
     if (reason.code === 'destination-dropped' && reason.renamedTo !== undefined)
-      return `${UNREQUESTED[reason.code]}${formerTable(name, reason.renamedTo, reason.back)}`;
+      return `${UNREQUESTED[reason.code]}${formerTable(name, reason.isRenamed ? `The former table is ${reason.renamedTo} now` : `If ${reason.renamedTo} is the former table`, reason.back)}`;
     if (reason.code === 'destination-replaced')
       return `another table has the name of the destination table since the last sync, so every row was compared. To find rows that only the destination has, run "${tableCommand('verify', name)}"`;
     if (reason.code === 'destination-emptied')

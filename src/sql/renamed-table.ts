@@ -3,6 +3,8 @@ import { literal } from './identifiers.ts';
 import { STAGING_MARK } from './destination.ts';
 
 export interface FormerTable {
+  /** Null if it is not known. Then the columns and the key decide. */
+  readonly oid: string | null;
   /** The type of each column at the destination. */
   readonly columns: Readonly<Record<string, string>>;
   /** The columns of its unique index. Empty if it had none. */
@@ -10,7 +12,7 @@ export interface FormerTable {
 }
 
 /**
- * Tables with the columns and the unique key of a former table, which the role of increp owns and no comment of increp marks.
+ * The former tables, or tables with the columns and the unique key of one, which the role of increp owns and no comment of increp marks.
  * `place` counts from 0. A schema that is not in `schemas` and has a state table belongs to other pipelines.
  */
 export const likeFormerTables = (
@@ -18,7 +20,7 @@ export const likeFormerTables = (
   schemas: readonly string[],
 ): string => /* sql */ `
   WITH wanted AS (
-    SELECT ordinality - 1 AS place, value -> 'columns' AS columns, value -> 'key' AS key
+    SELECT ordinality - 1 AS place, (value ->> 'oid')::oid AS oid, value -> 'columns' AS columns, value -> 'key' AS key
     FROM jsonb_array_elements(${literal(JSON.stringify(formers))}::jsonb) WITH ORDINALITY
   ), found AS MATERIALIZED (
     SELECT c.oid, n.nspname, c.relname,
@@ -31,9 +33,9 @@ export const likeFormerTables = (
       AND (n.nspname IN (${schemas.map(literal).join(', ')}) OR NOT EXISTS (
         SELECT FROM pg_class s WHERE s.relnamespace = n.oid AND s.relname = '_increp_state'))
   )
-  SELECT place::int, nspname AS schema, relname AS "table" FROM wanted JOIN found ON found.columns @> wanted.columns
-  WHERE key = '[]' OR EXISTS (
+  SELECT place::int, nspname AS schema, relname AS "table", wanted.oid IS NOT NULL AS "isCertain" FROM wanted
+  JOIN found ON found.oid = wanted.oid OR wanted.oid IS NULL AND found.columns @> wanted.columns AND (key = '[]' OR EXISTS (
     SELECT FROM pg_index i, LATERAL (
       SELECT jsonb_agg(attname) AS columns FROM pg_attribute WHERE attrelid = i.indrelid AND attnum = ANY (i.indkey::int2[])
-    ) k WHERE i.indrelid = found.oid AND i.indisunique AND i.indpred IS NULL AND k.columns @> key AND k.columns <@ key)
+    ) k WHERE i.indrelid = found.oid AND i.indisunique AND i.indpred IS NULL AND k.columns @> key AND k.columns <@ key))
   ORDER BY place, nspname, relname`;

@@ -295,13 +295,17 @@ slowTest(
   },
 );
 
+/** As if an older version of increp had written the state. */
+const forgetOids = (pair: Pair) =>
+  pair.destination.query(`UPDATE _increp_state SET record = record - 'writtenTo'`);
+
 test('a destination table that was renamed is named, and continues when it is renamed back', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query('CREATE TABLE orders_copy AS TABLE orders');
   await pair.destination.query('ALTER TABLE orders RENAME TO "Former"');
   const stdout = (await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ');
-  expect(stdout).toContain('the destination table was dropped, or renamed to public.Former');
+  expect(stdout).toContain('the destination table was renamed to public.Former');
   const [statement = ''] = /ALTER TABLE "public"."Former" RENAME TO "orders";/.exec(stdout) ?? [];
   await pair.destination.query(statement);
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
@@ -310,7 +314,7 @@ test('a destination table that was renamed is named, and continues when it is re
   expect(status).toContain('run: ALTER TABLE "public"."Former" RENAME TO "orders"');
   expect((await sync(pair)).table()).toMatchObject({
     action: 'initial',
-    reason: 'the destination table was dropped, or renamed to public.Former, with the same columns',
+    reason: 'the destination table was renamed to public.Former',
   });
 });
 
@@ -321,6 +325,11 @@ test('a table that may hold rows of its own under another name is not loaded aga
   await pair.destination.query(
     'CREATE TABLE former (LIKE orders INCLUDING ALL); ALTER TABLE orders RENAME TO kept',
   );
+  expect((await trySync(pair)).table().error).toMatchObject({
+    message: expect.stringContaining('was renamed to public.kept, and increp cannot load it again'),
+    hint: expect.stringMatching(/^To keep public\.kept, rename it back[^]*\nOr load [^]*--full-refresh"\.$/),
+  });
+  await forgetOids(pair);
   const another = (await trySync(pair)).table().error;
   expect(another?.message).toContain('was dropped, or renamed to public.kept, with the same');
   const { user } = pair.login('destination', 'increp');
@@ -383,6 +392,7 @@ test('a table with other types is no former table, and one that may be either of
   });
   await sync(pair);
   await pair.destination.query(`ALTER TABLE orders RENAME TO former; DROP TABLE items`);
+  await forgetOids(pair);
   const { tables } = (await trySync(pair)).summary;
   expect(tables.map(({ error }) => error?.hint)).toEqual([
     expect.stringMatching(/back to public\.orders before .* also be the former public\.items\. Then/),
@@ -390,6 +400,23 @@ test('a table with other types is no former table, and one that may be either of
   ]);
   await pair.destination.query('ALTER TABLE former ALTER id TYPE numeric');
   expect((await sync(pair)).summary.tables.map(({ action }) => action)).toEqual(['initial', 'initial']);
+});
+
+test('of two tables that are alike, the renamed one is known, and the other one was dropped', async () => {
+  const kept = { ...ORDERS_CONFIG, deletes: 'keep' } as const;
+  await using pair = await freshPair({
+    tables: [kept, { ...kept, name: 'items' }],
+    sourceSql: `${ORDERS_SQL}; CREATE TABLE items (LIKE orders INCLUDING ALL)`,
+  });
+  await sync(pair);
+  await pair.destination.query(
+    `ALTER TABLE orders RENAME TO former; ALTER TABLE former ALTER id TYPE numeric; DROP TABLE items`,
+  );
+  const { tables } = (await trySync(pair)).summary;
+  expect(tables.map(({ error, action }) => error?.hint ?? action)).toEqual([
+    expect.stringContaining('ALTER TABLE "public"."former" RENAME TO "orders"'),
+    'initial',
+  ]);
 });
 
 test('dependent objects that refused a sync are no obstacle after "rename"', async () => {

@@ -1,4 +1,4 @@
-/** Finds out whether a missing destination table has another name or schema now. A state file does not record its oid. */
+/** Finds out whether a missing destination table has another name or schema now. */
 import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -25,6 +25,8 @@ interface Missing {
 
 /** A table that may be a missing destination table. */
 export interface RenamedTable extends TableName {
+  /** Whether the last sync wrote to this very table. Otherwise it is only like the missing one. */
+  readonly isCertain: boolean;
   /** Other missing tables that it may be as well. */
   readonly rivals: readonly TableName[];
 }
@@ -35,12 +37,20 @@ const MOST_MISSING = 20;
 /** More tables that are alike are not former names of one. */
 const MOST_ALIKE = 3;
 
-const foundRow = z.object({ place: z.number(), schema: z.string(), table: z.string() });
+const foundRow = z.object({
+  place: z.number(),
+  schema: z.string(),
+  table: z.string(),
+  isCertain: z.boolean(),
+});
 
-/** The tables that may be a missing destination table. They are compared by shape, so a copy with the same key may be among them. */
+/**
+ * The tables that may be a missing destination table. Without a recorded OID they are compared by shape, so a copy with the same
+ * key may be among them.
+ */
 export async function findRenamed<T extends Missing>(
   { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
-  schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,
+  schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable' | 'stateTableOid'>>,
   tables: readonly T[],
 ): Promise<ReadonlyMap<T, readonly RenamedTable[]>> {
   const missing = tables.flatMap((table) =>
@@ -49,12 +59,18 @@ export async function findRenamed<T extends Missing>(
       : [],
   );
   if (missing.length === 0 || missing.length > MOST_MISSING) return new Map();
-  const formers = missing.map(({ table, record: { shape, writtenAs, mergeKey, replicationKey } }) => ({
-    columns: Object.fromEntries(
-      shape.columns.map((column) => [column.name, carriedType(column, table.natives)]),
-    ),
-    key: copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey }),
-  }));
+  const formers = missing.map(({ table, record }) => {
+    const { shape, writtenAs, mergeKey, replicationKey, writtenTo } = record;
+    const stateTable = schemas.get(table.destinationName.schema)?.stateTableOid;
+    return {
+      // After a restore of the schema, the recorded OID is that of nothing, or of another table.
+      oid: writtenTo && writtenTo.stateTable === stateTable ? writtenTo.table : null,
+      columns: Object.fromEntries(
+        shape.columns.map((column) => [column.name, carriedType(column, table.natives)]),
+      ),
+      key: copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey }),
+    };
+  });
   const own = settings.tables.map((table) => destinationOf(settings.destination, table));
   const readable = [...schemas].flatMap(([name, { stateTable }]) =>
     stateTable === 'readable' ? [name] : [],
@@ -64,8 +80,8 @@ export async function findRenamed<T extends Missing>(
     const names = z
       .array(foundRow)
       .parse(rows)
-      .map(({ place, ...name }) => ({
-        ...{ place, destinationName: name, stateName: name },
+      .map(({ place, isCertain, ...name }) => ({
+        ...{ place, isCertain, destinationName: name, stateName: name },
       }));
     const known = names.filter(({ destinationName: { schema } }) => readable.includes(schema));
     const [stateOf] = await askAll(client, [stateQuestion(settings.pipeline, known)]);
@@ -78,9 +94,12 @@ export async function findRenamed<T extends Missing>(
   });
   const claims = Map.groupBy(found, ({ destinationName }) => tableKey(destinationName));
   const widthOf = (place: number) => missing[place]?.record.shape.columns.length ?? 0;
-  /** Of the missing tables that it may be, those with the most columns. */
+  /** Of the missing tables that it may be: the one that it is, or those with the most columns. */
   const claimantsOf = (name: TableName) => {
-    const places = (claims.get(tableKey(name)) ?? []).map(({ place }) => place);
+    const claimants = claims.get(tableKey(name)) ?? [];
+    const certain = claimants.find(({ isCertain }) => isCertain);
+    if (certain) return [certain.place];
+    const places = claimants.map(({ place }) => place);
     const widest = Math.max(...places.map(widthOf));
     return places.filter((place) => widthOf(place) === widest);
   };
@@ -88,13 +107,14 @@ export async function findRenamed<T extends Missing>(
     missing.flatMap(({ table }, index) => {
       // A refusal has told the operator to rename the table to this name.
       const aside = archiveName(table.destinationName.table);
-      const alike = found.flatMap(({ place, destinationName }): RenamedTable[] => {
+      const alike = found.flatMap(({ place, isCertain, destinationName }): RenamedTable[] => {
         const claimants = claimantsOf(destinationName);
         if (place !== index || !claimants.includes(index) || destinationName.table === aside) return [];
         const others = claimants.filter((other) => other !== index);
         return [
           {
             ...destinationName,
+            isCertain,
             rivals: others.flatMap((other) => missing[other]?.table.destinationName ?? []),
           },
         ];
@@ -119,6 +139,10 @@ export function renamedTableNote({ renamedTo, destinationName, settings }: Renam
   if (others.length === 0 && first.rivals.length > 0)
     return [
       `If ${printName(first)} is the former destination table, rename it back to ${printName(destinationName)} before the next sync. It may also be the former ${first.rivals.map(printName).join(' or ')}. ${compare}`,
+    ];
+  if (first.isCertain)
+    return [
+      `To keep ${printName(first)}, rename it back before the next sync. At the destination, run:${statementLines(renamedBack(first, destinationName))}\n${compare}`,
     ];
   return others.length > 0
     ? [
@@ -149,3 +173,6 @@ export const replacedBy = (renamedTo: TableName, destinationName: TableName): st
 
 export const renamedNames = ({ renamedTo }: Pick<Renamed, 'renamedTo'>): string =>
   renamedTo.map(printName).join(' or ');
+
+export const isRenamed = ({ renamedTo }: Pick<Renamed, 'renamedTo'>): boolean =>
+  renamedTo[0]?.isCertain === true;

@@ -18,7 +18,7 @@ import { unchangedCheckFor } from './unchanged-check.ts';
 import { elsewhereRefusal, refusalsOf } from './refusals.ts';
 import { sourceRefusals } from './source-refusals.ts';
 import { typeDrift } from './type-changes.ts';
-import { renamedNames, replacedBy } from '../facts/renamed-tables.ts';
+import { isRenamed, renamedNames, replacedBy } from '../facts/renamed-tables.ts';
 import { isClaimed, notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
 export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
@@ -89,6 +89,7 @@ function withoutDestination({
           code: 'destination-dropped',
           ...former,
           ...(renamed && { renamedTo: renamedNames({ renamedTo }) }),
+          ...(isRenamed({ renamedTo }) && { isRenamed: true }),
           ...(renamed?.rivals.length === 0 &&
             others.length === 0 && { back: replacedBy(renamed, destinationName) }),
         };

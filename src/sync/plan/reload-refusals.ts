@@ -13,7 +13,7 @@ import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { renamedNames, renamedTableNote } from '../facts/renamed-tables.ts';
+import { isRenamed, renamedNames, renamedTableNote } from '../facts/renamed-tables.ts';
 import { formerColumns } from '../facts/saved-state.ts';
 import { lostKeyRefusal, renamedColumnRefusal } from './altered-destination.ts';
 import type { PlanRequest } from './plan.ts';
@@ -49,11 +49,18 @@ export function renamedRefusal(now: TableFacts): IncrepError | undefined {
   const { destination, renamedTo, destinationName, settings } = now;
   const hindrance = reloadHindrance(settings);
   if (destination || renamedTo.length === 0 || !hindrance) return undefined;
+  const load = `load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".`;
+  const note = renamedTableNote(now).join(' ');
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-    what: `${printName(destinationName)} at the destination was dropped, or renamed to ${renamedNames(now)}, with the same columns, and increp cannot load it again: ${hindranceText(hindrance)}`,
-    next: `If it was dropped, load the rows that the source has: "${tableCommand('sync', settings.name, '--full-refresh')}".\n${renamedTableNote(now).join(' ')}`,
+    what: `${printName(destinationName)} at the destination was ${renamedText(now)}, and increp cannot load it again: ${hindranceText(hindrance)}`,
+    next: isRenamed(now) ? `${note}\nOr ${load}` : `If it was dropped, ${load}\n${note}`,
   });
 }
+
+const renamedText = (now: TableFacts): string =>
+  isRenamed(now)
+    ? `renamed to ${renamedNames(now)}`
+    : `dropped, or renamed to ${renamedNames(now)}, with the same columns`;
 
 const again = ({ destinationName, settings }: TableFacts): string =>
   `To start again, drop ${printName(destinationName)} at the destination, or set another "dest_name" for "${settings.name}".`;
