@@ -342,7 +342,8 @@ test('before a load, unique_cols that nothing at the source enforces are noted',
     tables: [{ ...ORDERS_CONFIG, unique_cols: ['note'] }],
     sourceSql: String(ordersPreset.sourceSql),
   });
-  const NOTE = 'no constraint at the source keeps (note) unique and NOT NULL; of rows with the same key';
+  const NOTE =
+    'no constraint at the source keeps (note) unique and NOT NULL (one keeps (id)); of rows with the same key';
   expect((await increp('plan', pair)).stdout).toContain(NOTE);
   await sync(pair);
   expect((await increp('plan', pair)).stdout).not.toContain(NOTE);

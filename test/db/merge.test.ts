@@ -62,7 +62,9 @@ test('a staging table keeps no space after a large sync', async () => {
   await insertFrom(10_000);
   expect((await trySync(pair)).table().error).toMatchObject({
     code: 'DISK_FULL',
-    hint: expect.stringMatching(/ increp has emptied public\.items_stg, so nothing/) as string,
+    hint: expect.stringMatching(
+      / increp has emptied public\.items_stg, so no rows take space there/,
+    ) as string,
   });
   expect(await size()).toEqual({ size: '0' });
 });

@@ -347,7 +347,7 @@ test('the failure of the last sync is printed below rows that are equal as of th
   await pair.destination.query('ALTER TABLE orders RENAME TO elsewhere');
   const missing = (await increp('verify', pair)).stdout;
   expect(missing).toMatch(
-    /or renamed to public\.elsewhere[^]*Compare after the next sync[^]*increp plan orders\n/,
+    /was renamed to public\.elsewhere[^]*Compare after the next sync[^]*increp plan orders\n/,
   );
 });
 
