@@ -1,6 +1,6 @@
 /** Reports on stderr what `status` and `history` could not read. The result itself is on stdout. */
 import type { IncrepError } from '../../errors.ts';
-import { LISTED, listedNames, nameInList } from '../../format.ts';
+import { formatCounted, LISTED, listedNames, nameInList } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
 import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
 import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
@@ -91,9 +91,14 @@ export function warnUnreachable(
   const speaker = { terminal: { say, sayStyle }, redact };
   const line = (what: string, error: IncrepError) => sayProblem(`${what}${error.message}`, error, speaker);
   const reason = (what: string, error: IncrepError) => {
-    const same = hasFailures ? tables.find((table) => hasFailedWith(table, error)) : undefined;
-    if (same)
-      sayText(speaker, `${what}. The reason is the error of ${printableLine(nameInList(same.name))}.`);
+    const same = hasFailures ? tables.filter((table) => hasFailedWith(table, error)) : [];
+    const [first] = same;
+    // Of several tables, `status` prints the error once, with their number and this code.
+    const where =
+      same.length === 1 && first
+        ? printableLine(nameInList(first.name))
+        : `${formatCounted(same.length, 'table')} (${error.code})`;
+    if (first) sayText(speaker, `${what}. The reason is the error of ${where}.`);
     else line(`${what}. The reason: `, error);
   };
   if (isLocal) say('note: only the state directory was read (--local)\n');
