@@ -33,6 +33,14 @@ test('a plain table arrives byte for byte, and each of its rows is read once', a
   await expectFinished(pair);
 });
 
+test('rows that are read twice are counted apart', async () => {
+  await using pair = await freshPair(big());
+  await pair.source.query(`UPDATE big SET updated_at = '2026-01-01'`);
+  expect((await increp('sync', pair)).stdout).toMatch(
+    /20,000\s+read,\s+20,000\s+read\s+again,\s+20,000\s+inserted/,
+  );
+});
+
 test.each<[string, string, object]>(
   oneIn(6, [
     [
