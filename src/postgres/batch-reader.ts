@@ -27,6 +27,9 @@ interface Reader {
   readonly readAtOnce: (statements: readonly Statement[]) => Promise<pg.QueryResult[]>;
 }
 
+/** Statements that cost few round trips one by one. */
+const SMALL_BATCH = 10;
+
 export class BatchReader {
   readonly #reader: Reader;
 
@@ -90,6 +93,7 @@ export class BatchReader {
     asked: readonly { readonly statement: Statement; readonly subject: object }[],
   ): Promise<Attempted<pg.QueryResult>[]> {
     const locked = new Map<object, IncrepError>();
+    let mixed: IncrepError | undefined;
     return this.read(
       asked,
       (batch) => batch.map(({ statement }) => statement),
@@ -97,11 +101,16 @@ export class BatchReader {
       async (batch, work) => {
         const known = batch.map(({ subject }) => locked.get(subject)).find((error) => error !== undefined);
         if (known) throw known;
+        const [subject, ...others] = new Set(batch.map((each) => each.subject));
+        // A small batch would only wait once more, without a verdict on one table.
+        if (mixed && others.length > 0 && batch.length <= SMALL_BATCH) throw mixed;
         try {
           return await work();
         } catch (error) {
-          const [subject, ...others] = new Set(batch.map((each) => each.subject));
-          if (subject && others.length === 0 && isLockTimeout(error)) locked.set(subject, error);
+          if (subject && isLockTimeout(error)) {
+            if (others.length === 0) locked.set(subject, error);
+            else mixed = error;
+          }
           throw error;
         }
       },
