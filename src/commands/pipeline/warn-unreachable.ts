@@ -6,7 +6,7 @@ import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
 import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
 import { formatAge } from '../../report/age.ts';
 import { cannotBeReached, nextStep } from '../../report/error.ts';
-import { isRecorded } from '../../report/same-failure.ts';
+import { ALIKE, isRecorded } from '../../report/same-failure.ts';
 import { printable, printableLine, wrapLines } from '../../report/text.ts';
 import type { RunRecord } from '../../schema/run-record.ts';
 import { userName } from '../../ownership.ts';
@@ -93,9 +93,9 @@ export function warnUnreachable(
   const reason = (what: string, error: IncrepError) => {
     const same = hasFailures ? tables.filter((table) => hasFailedWith(table, error)) : [];
     const [first] = same;
-    // Of several tables, `status` prints the error once, with their number and this code.
+    // `status` prints the error of a group of tables at its end, with their number and this code.
     const where =
-      same.length === 1 && first
+      first && same.length < ALIKE
         ? printableLine(nameInList(first.name))
         : `${formatCounted(same.length, 'table')} (${error.code})`;
     if (first) sayText(speaker, `${what}. The reason is the error of ${where}.`);
