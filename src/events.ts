@@ -95,6 +95,8 @@ export interface TableOutcome extends RowCounts {
   readonly areDeletesDone?: true;
   /** Rows of the source that were compared in addition to the window, for example after a failover. */
   readonly rowsCompared?: number;
+  /** Rows that a load in chunks read a second time, and that had not changed. */
+  readonly rowsReadAgain?: number;
   /** The warnings that tell of an event, such as a failover, and not of a condition that lasts. */
   readonly eventWarnings?: EventWarnings;
   /** Why the destination table has rows that are gone from the source, if the settings leave them there. */

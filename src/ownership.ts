@@ -91,6 +91,14 @@ function nameOf(uid: number): string {
   }
 }
 
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function uidOf(path: string): number | undefined {
   try {
     return statSync(path).uid;
@@ -119,7 +127,7 @@ function otherUser(paths: readonly string[]): string | undefined {
 export function accessCommand(paths: readonly string[], give: string): string {
   const user = otherUser(paths);
   return user === undefined
-    ? `${give}as root, run: chown -R ${[userName(), ...paths].map(shellWord).join(' ')}`
+    ? `${give}as root, run: chown ${paths.some(isDirectory) ? '-R ' : ''}${[userName(), ...paths].map(shellWord).join(' ')}`
     : `Run increp as user "${user}", who owns the files: sudo -u ${shellWord(user)} increp status`;
 }
 

@@ -82,7 +82,9 @@ export async function inspectKeysOf(
       statement: hasRows(table.sourceRows),
     })),
   ];
-  const answers = await source.batches.each(questions.map(({ statement }) => statement));
+  const answers = await source.batches.each(
+    questions.map(({ table, statement }) => ({ statement, subject: table })),
+  );
   const answersTo = (wanted: Question['about']) =>
     new Map(
       questions.flatMap(({ table, about }, index) => {

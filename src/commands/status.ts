@@ -157,6 +157,7 @@ function tableJson(table: TableStatus) {
     cursor: table.cursor,
     complete_up_to: table.completeUpTo,
     open_since: table.openSince?.toISOString() ?? null,
+    open_after: table.openAfter?.toISOString() ?? null,
     last_success_at: table.lastSuccessAt?.toISOString() ?? null,
     lag_seconds: lagSeconds ?? null,
     rows_last_day: table.rowsLastDay,

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { IncrepError } from '../errors.ts';
-import { accessCommand } from '../ownership.ts';
+import { accessCommand, isDirectory } from '../ownership.ts';
 import { formatCount, formatCounted, listed } from '../format.ts';
 
 /** One problem of the configuration. No field may be a secret, because it is printed. */
@@ -110,6 +110,7 @@ export function configError(
   const unreadable = problems.flatMap((problem) => problem.unreadable ?? []);
   const groups = groupsOf(problems);
   const own = problems.find((problem) => problem.next !== undefined);
+  const foreign = placesOf([...unreadable, ...alsoForeign], directory);
   const others = (count: number) => (count < problems.length ? 'Fix the other problems. ' : '');
   return new IncrepError('CONFIG_INVALID', {
     what: [
@@ -118,7 +119,7 @@ export function configError(
     ].join('\n'),
     next:
       unreadable.length > 0
-        ? `${others(unreadable.length)}${accessCommand(placesOf([...unreadable, ...alsoForeign], directory), 'Give the files to the user that runs increp, then run the command again; ')}`
+        ? `${others(unreadable.length)}${accessCommand(foreign, `Give the ${foreign.length > 1 || foreign.some(isDirectory) ? 'files' : 'file'} to the user that runs increp, then run the command again; `)}`
         : own
           ? `${others(1)}${own.next}`
           : `${next} For every setting, see "increp help configuration".`,

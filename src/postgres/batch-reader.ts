@@ -3,7 +3,7 @@
  * that the server refuses has an error of its own.
  */
 import type pg from 'pg';
-import { done, type Attempted } from '../errors.ts';
+import { done, IncrepError, type Attempted } from '../errors.ts';
 import type { Statement } from '../sql/search-path.ts';
 import { batchesOf, inBatches } from './batches.ts';
 import type { PipelinedReading, ReadingPipeline } from './pipelined-reading.ts';
@@ -12,6 +12,8 @@ type BatchReading<T, R> = readonly [
   items: readonly T[],
   messageFor: (batch: readonly T[]) => readonly Statement[],
   read: (batch: readonly T[], answers: readonly pg.QueryResult[]) => readonly R[],
+  /** Around a batch on the first connection. */
+  around?: (batch: readonly T[], work: () => Promise<readonly R[]>) => Promise<readonly R[]>,
 ];
 
 interface Reader {
@@ -24,6 +26,9 @@ interface Reader {
   /** One message on the first connection. */
   readonly readAtOnce: (statements: readonly Statement[]) => Promise<pg.QueryResult[]>;
 }
+
+/** Statements that cost few round trips one by one. */
+const SMALL_BATCH = 10;
 
 export class BatchReader {
   readonly #reader: Reader;
@@ -52,7 +57,7 @@ export class BatchReader {
 
   /** The same, but the caller decides when to wait. Until then, only the second connection is used. */
   async begin<T, R>(
-    ...[items, messageFor, read]: BatchReading<T, R>
+    ...[items, messageFor, read, around = (_, work) => work()]: BatchReading<T, R>
   ): Promise<() => Promise<Attempted<R>[]>> {
     const { pipeline, begin, readAtOnce } = this.#reader;
     const batches = [...batchesOf(items)];
@@ -71,19 +76,44 @@ export class BatchReader {
         results.push(
           ...(found?.kind === 'done'
             ? found.value.map(done)
-            : await inBatches(batch, async (part) => read(part, await readAtOnce(messageFor(part))))),
+            : await inBatches(batch, (part) =>
+                around(part, async () => read(part, await readAtOnce(messageFor(part)))),
+              )),
         );
       }
       return results;
     };
   }
 
-  /** Single statements in batches. */
-  each(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
+  /**
+   * Single statements in batches. Statements that share a `subject` read the same table: after one of them has waited for a
+   * lock in vain, the others fail without a wait of their own.
+   */
+  each(
+    asked: readonly { readonly statement: Statement; readonly subject: object }[],
+  ): Promise<Attempted<pg.QueryResult>[]> {
+    const locked = new Map<object, IncrepError>();
+    let mixed: IncrepError | undefined;
     return this.read(
-      statements,
-      (batch) => batch,
+      asked,
+      (batch) => batch.map(({ statement }) => statement),
       (_, answers) => answers,
+      async (batch, work) => {
+        const known = batch.map(({ subject }) => locked.get(subject)).find((error) => error !== undefined);
+        if (known) throw known;
+        const [subject, ...others] = new Set(batch.map((each) => each.subject));
+        // A small batch would only wait once more, without a verdict on one table.
+        if (mixed && others.length > 0 && batch.length <= SMALL_BATCH) throw mixed;
+        try {
+          return await work();
+        } catch (error) {
+          if (subject && isLockTimeout(error)) {
+            if (others.length === 0) locked.set(subject, error);
+            else mixed = error;
+          }
+          throw error;
+        }
+      },
     );
   }
 
@@ -96,3 +126,6 @@ export class BatchReader {
     this.#reader.pipeline.discard();
   }
 }
+
+const isLockTimeout = (error: unknown): error is IncrepError =>
+  error instanceof IncrepError && error.code === 'LOCK_TIMEOUT';

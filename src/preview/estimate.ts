@@ -8,6 +8,7 @@ import { windowStart } from '../schema/fence-rules.ts';
 import type { Relation } from '../schema/relations.ts';
 import { countSmallWindow, countWindow, explainWindow } from '../sql/estimate.ts';
 import { highWaterMark } from '../sql/fence.ts';
+import type { Statement } from '../sql/search-path.ts';
 import type { Window } from '../sql/window.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { markedRows, readMark } from '../sync/fence/fence.ts';
@@ -91,12 +92,15 @@ export async function estimateReading(
       : [],
   );
   const answers = await source.batches.each([
-    ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
-    ...windows.map(explain),
-    ...countable.map(count),
-    ...nulls.map(({ question }) => question),
-    ...changes.map(explain),
-    ...countableChanges.map(count),
+    ...readable.map(({ table, plan }) => ({
+      statement: highWaterMark(markedRows(table, plan), timeZone),
+      subject: table,
+    })),
+    ...windows.map(about(explain)),
+    ...countable.map(about(count)),
+    ...nulls.map(({ table, question }) => ({ statement: question, subject: table })),
+    ...changes.map(about(explain)),
+    ...countableChanges.map(about(count)),
   ]);
   const left = answers.values();
   const answersTo = (asked: readonly { readonly table: TableFacts }[]) =>
@@ -131,6 +135,13 @@ const hasKnownSize = ({ kind, hasChildren, hasForeignRows }: Relation): boolean 
 
 const isCountable = ({ plan: { source }, window }: EstimatedRead) =>
   isInIndex(source, window) || hasKnownSize(source);
+
+const about =
+  (statementOf: (read: EstimatedRead) => Statement) =>
+  (read: EstimatedRead): { readonly statement: Statement; readonly subject: object } => ({
+    statement: statementOf(read),
+    subject: read.table,
+  });
 
 const explain = ({ table, plan, window }: EstimatedRead) =>
   explainWindow(table.sourceRows, plan.source.columns, window);

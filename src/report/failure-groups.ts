@@ -2,7 +2,7 @@
 import { formatCount, LISTED, listedNames } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
 import { codesText } from './error.ts';
-import { SAME_STEP, sameFailures, sharedHint, type NamedFailure } from './same-failure.ts';
+import { otherRows, SAME_STEP, sameFailures, sharedHint, type NamedFailure } from './same-failure.ts';
 import { printable, printableLine } from './text.ts';
 
 /** A drift has neither a code nor an SQLSTATE. */
@@ -39,9 +39,11 @@ export function groupedLines(word: 'FAILED' | 'DRIFT', found: readonly GroupedFa
     const names = [...new Set(group.map(({ name }) => printableLine(name)))];
     const count = names.length === 1 ? '' : `${formatCount(names.length)} tables: `;
     const shared = sharedHint(group);
+    const rows = otherRows(group);
     return [
       `${word} ${count}${listedNames(names, LISTED)}${first.code === '' ? '' : ` (${codesText(first.code, first.sqlstate)})`}`,
       `  ${word === 'FAILED' ? 'error: ' : ''}${printableLine(first.message)}`,
+      ...(rows === undefined ? [] : [`  others: ${rows}`]),
       ...(first.hint === '' ? [] : [`  next: ${printable(shared ?? `${first.hint}\n${SAME_STEP}`)}`]),
     ];
   });

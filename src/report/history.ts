@@ -20,8 +20,8 @@ import {
 import { formatChart } from './chart.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { localTime } from './local-time.ts';
-import { glyphsOf, painter, type Style, type TextStyle } from './style.ts';
-import { printableLine, truncate, wrap } from './text.ts';
+import { painter, type Style, type TextStyle } from './style.ts';
+import { displayWidth, printableLine, wrap } from './text.ts';
 
 interface Run {
   readonly startedAt: Date;
@@ -141,7 +141,7 @@ function withErrors(
     if (!run.failure) return [...whole, ...warned];
     return [
       ...whole,
-      ...errorLines(text, errors.lastIndexOf(text) === index, style),
+      ...errorLines(text, errors.lastIndexOf(text) === index ? undefined : run.failure, nameOf, style),
       ...othersLine(run, style, nameOf),
       ...warned,
     ];
@@ -172,15 +172,17 @@ function cutCounts(line: string, columns: readonly PrintedColumn[], run: Run, st
   return wrap(`    tables: ${countsOf(run)}`, style, '      ');
 }
 
-function errorText({ table_name, error_code, error_message }: RunRecord, nameOf: NameOf): string {
-  const where = table_name === null ? '' : `${nameOf(table_name)}: `;
-  return printableLine(`${error_code ?? ''} ${where}${error_message ?? ''}`);
-}
+const errorHead = ({ table_name, error_code }: RunRecord, nameOf: NameOf): string =>
+  `${error_code ?? ''} ${table_name === null ? '' : `${nameOf(table_name)}: `}`;
 
-/** The last of equal errors is printed whole, and the earlier ones in one line. `status` prints the fix. */
-function errorLines(text: string, isLast: boolean, style: Style): string[] {
+const errorText = (failure: RunRecord, nameOf: NameOf): string =>
+  printableLine(`${errorHead(failure, nameOf)}${failure.error_message ?? ''}`);
+
+/** The last of equal errors is printed whole, and an earlier one that needs several lines refers to it. `status` prints the fix. */
+function errorLines(text: string, repeated: RunRecord | undefined, nameOf: NameOf, style: Style): string[] {
   const line = `    ${text}`;
-  return isLast ? wrap(line, style, '    ') : [truncate(line, style.width, glyphsOf(style).ellipsis)];
+  if (!repeated || displayWidth(line) <= style.width) return wrap(line, style, '    ');
+  return wrap(`    ${printableLine(`${errorHead(repeated, nameOf)}the same error as below`)}`, style, '    ');
 }
 
 /** The other tables that failed, that another run held, or that a signal interrupted. */

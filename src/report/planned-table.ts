@@ -202,7 +202,7 @@ export function volumeWords(estimated: PlannedTable['estimated']): string {
     ...(rows === undefined ? [] : [formatCounted(Math.round(rows), 'row')]),
     ...(bytes ? [formatBytes(bytes)] : []),
   ].join(', ');
-  return words === '' ? '' : `${isMore ? 'more than' : 'about'} ${words}`;
+  return words === '' ? '' : `${isMore ? 'at least' : 'about'} ${words}`;
 }
 
 export const NOTHING_NEW = 'nothing new';

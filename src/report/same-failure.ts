@@ -1,5 +1,7 @@
 /** Finds tables that failed in the same way, so that one problem of many tables is printed once. */
+import { listed, LISTED } from '../format.ts';
 import { shellWord } from '../shell-word.ts';
+import { printableLine } from './text.ts';
 
 export interface NamedFailure {
   /** The name of the table in messages. */
@@ -16,7 +18,11 @@ export interface NamedFailure {
 type KnownFailures<T> = Map<string, { readonly failure: NamedFailure; readonly value: T }>;
 
 /** The first table of each failure: its name in the output, and what was printed as the next step. */
-export type ToldFailures = KnownFailures<{ readonly label: string; readonly hint: string }>;
+export type ToldFailures = KnownFailures<{
+  readonly label: string;
+  readonly hint: string;
+  readonly rows: string;
+}>;
 
 /** A letter, a digit or another character of a name. */
 const IN_WORD = /[\p{L}\p{N}_$]/u;
@@ -75,6 +81,8 @@ function withName(text: string, from: string, to: string): string {
 
 /** `500 rows`, `1 row`, `399 of 1,234 rows`. Other numbers are codes, ports and settings, which matter. */
 const ROWS = /\d[\d,]*(?: of \d[\d,]*)* rows?\b/g;
+
+const rowsIn = (text: string): string => (text.match(ROWS) ?? []).join(', ');
 
 /** Of the last sync of a table, for example. */
 const TIMES = /\b20\d\d-\d\d-\d\dT[\d:.]+Z/g;
@@ -143,11 +151,16 @@ export const wasPrinted = (failure: NamedFailure, told: ToldFailures): boolean =
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */
 export function sameFailure(failure: NamedFailure, label: string, told: ToldFailures): string | undefined {
   const before = findAlike(told, failure);
+  const rows = rowsIn(failure.message);
   if (before === undefined) {
-    told.set(failureKey(failure), { failure, value: { label, hint: failure.hint } });
+    told.set(failureKey(failure), { failure, value: { label, hint: failure.hint, rows } });
     return undefined;
   }
-  return `${failure.code}, as for ${before.label}${before.hint === failure.hint ? '' : ', with the name of this table'}`;
+  const others = [
+    ...(before.hint === failure.hint ? [] : ['the name of this table']),
+    ...(before.rows === rows || rows === '' ? [] : [rows]),
+  ];
+  return `${failure.code}, as for ${before.label}${others.length === 0 ? '' : `, with ${others.join(' and ')}`}`;
 }
 
 /** So many tables that fail alike are printed as one group. */
@@ -167,6 +180,16 @@ export function sameFailures<T extends NamedFailure>(failures: readonly T[]): re
     }
   }
   return groups;
+}
+
+/** The numbers of rows of the tables after the first, if they differ from those of the first. */
+export function otherRows(group: readonly Pick<NamedFailure, 'name' | 'message'>[]): string | undefined {
+  const [first = '', ...others] = group.map(({ message }) => rowsIn(message));
+  if (others.every((rows) => rows === first)) return undefined;
+  return listed(
+    others.map((rows, place) => `${printableLine(group[place + 1]?.name ?? '')} ${rows}`),
+    LISTED,
+  );
 }
 
 /** A step that grants privileges on one table. */

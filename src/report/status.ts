@@ -50,6 +50,7 @@ interface Status {
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
   readonly openSince?: Date | undefined;
+  readonly openAfter?: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   /** No success is known, but there may have been one. */
   readonly mayHaveSucceeded?: boolean;
@@ -244,10 +245,16 @@ function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): 
   ];
 }
 
-const openText = ({ openSince }: Status, now: Date): string =>
-  openSince === undefined
-    ? ''
-    : ` (the oldest began ${formatAge(secondsSince(openSince, now))} ago or earlier)`;
+/** Without pg_read_all_stats, only the syncs before and after the start of a transaction are known. */
+function openText({ openSince, openAfter }: Status, now: Date): string {
+  if (openSince === undefined) return '';
+  const latest = formatAge(secondsSince(openSince, now));
+  if (openAfter === undefined) return ` (the oldest began ${latest} ago or earlier)`;
+  const earliest = formatAge(secondsSince(openAfter, now));
+  return earliest === latest
+    ? ` (the oldest began ${latest} ago)`
+    : ` (the oldest began between ${earliest} and ${latest} ago)`;
+}
 
 /** The failure that `status` prints for a table. */
 function failureOf({ name, lastFailure, knownSince, condition, drift }: Status) {

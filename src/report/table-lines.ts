@@ -66,7 +66,8 @@ function rowsText(outcome: TableOutcome): string {
   if (outcome.status === 'skipped') return '';
   if (isOnlyReadAgain(outcome)) return `${formatCount(outcome.rowsRead)} read again, none changed`;
   const counts: readonly (readonly [number, string])[] = [
-    [outcome.rowsRead, 'read'],
+    [outcome.rowsRead - (outcome.rowsReadAgain ?? 0), 'read'],
+    [outcome.rowsReadAgain ?? 0, 'read again'],
     [outcome.rowsCompared ?? 0, 'compared'],
     [outcome.rowsInserted, 'inserted'],
     [outcome.rowsUpdated, 'updated'],

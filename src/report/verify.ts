@@ -74,6 +74,7 @@ const KEPT_BY = {
 } as const;
 
 const INDENT = '    ';
+const NEXT = `${INDENT}  next: `;
 
 /** Cells. A longer name moves the text after it. */
 const WIDEST_NAME = 30;
@@ -234,7 +235,7 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
           `${INDENT}DIFFERENT ${listed(beyond.map(labelFor), LISTED)}: rows of the source with the same unique key; correct them at the source, or set other unique_cols`,
         ]),
   ]
-    .flatMap((line) => wrap(line, style, `${INDENT}  `))
+    .flatMap((line) => wrap(line, style, line.startsWith(NEXT) ? ' '.repeat(NEXT.length) : `${INDENT}  `))
     .concat(
       [...Map.groupBy(repairable, repairOf).values()].flatMap((group) =>
         wrapInline(differentLine(group, words), style, `${INDENT}  `),
@@ -271,7 +272,7 @@ function failedLines(word: string, group: readonly EndedFailure[], isFarAway: bo
   const names = listed(group.map(labelFor), LISTED);
   return [
     `${INDENT}${word} ${names} (${codesText(first.code, first.sqlstate)})`,
-    ...(isFarAway && first.hint !== '' ? [`${INDENT}  next: ${printableLine(first.hint)}`] : []),
+    ...(isFarAway && first.hint !== '' ? [`${NEXT}${printable(first.hint)}`] : []),
   ];
 }
 

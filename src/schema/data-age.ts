@@ -7,13 +7,14 @@ export type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'sourceTime' | 'cursor'
 
 /**
  * The latest time (by this machine's clock) up to which the destination table is complete. If open transactions may
- * still commit older rows, it is as long before the last sync as their fence is below the cursor. Undefined if that is
- * unknown: integers have no clock, and a fence may have no lower bound. If the last sync is still to come by this machine's
- * clock, that clock was ahead, and the source's clock counts.
+ * still commit older rows, it is when the oldest may have begun, or as long before the last sync as their fence is below
+ * the cursor, whichever is later. Undefined if both are unknown: integers have no clock, and a fence may have no lower
+ * bound. If the last sync is still to come by this machine's clock, that clock was ahead, and the source's clock counts.
  * @param unchangedAt when a later run found no changes, and left the record as it was
  */
 export function completeAt(record: AgeEvidence, now: Date, unchangedAt?: Date): Date | undefined {
-  const fencedAt = Date.parse(isToCome(record.fencedAt, now) ? record.sourceTime : record.fencedAt);
+  const isAhead = isToCome(record.fencedAt, now);
+  const fencedAt = Date.parse(isAhead ? record.sourceTime : record.fencedAt);
   if (record.fences.length === 0) {
     const isKnown = unchangedAt !== undefined && !isToCome(unchangedAt.toISOString(), now);
     return new Date(Math.max(fencedAt, isKnown ? unchangedAt.getTime() : -Infinity));
@@ -22,8 +23,20 @@ export function completeAt(record: AgeEvidence, now: Date, unchangedAt?: Date): 
     millisecondsOf(record, record.cursor),
     millisecondsOf(record, settledCursor(record)),
   ];
-  if (cursor === undefined || settled === undefined) return undefined;
-  return new Date(fencedAt - Math.max(0, cursor - settled));
+  const earliest = earliestStart(record);
+  const times = [
+    ...(cursor === undefined || settled === undefined ? [] : [fencedAt - Math.max(0, cursor - settled)]),
+    ...(isAhead || !earliest ? [] : [earliest.getTime()]),
+  ];
+  return times.length === 0 ? undefined : new Date(Math.min(fencedAt, Math.max(...times)));
+}
+
+/** No transaction that the last sync left open began before this time. Undefined without one, or if it is unknown. */
+export function earliestStart({ fences }: Pick<AgeEvidence, 'fences'>): Date | undefined {
+  const starts = fences.flatMap(({ openAfter }) => openAfter ?? []);
+  return starts.length === 0 || starts.length < fences.length
+    ? undefined
+    : new Date(Math.min(...starts.map((start) => Date.parse(start))));
 }
 
 /** Two keys of one column are in the same time zone, so the zone does not change their distance. */

@@ -21,6 +21,8 @@ export const fenceSchema = z.object({
    * This machine's clock, RFC 3339. Missing in older records.
    */
   openSince: z.string().optional(),
+  /** None of them began before this time: the start of the oldest, or the last sync that did not list it. Missing if unknown. */
+  openAfter: z.string().optional(),
 });
 
 export type Fence = Readonly<z.infer<typeof fenceSchema>>;

@@ -8,7 +8,7 @@ import type { ConflictCounts } from '../conflicts.ts';
 import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
-import { completeAt } from '../schema/data-age.ts';
+import { completeAt, earliestStart } from '../schema/data-age.ts';
 import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
 import {
@@ -57,6 +57,8 @@ export interface TableStatus {
   readonly completeUpTo: string | null;
   /** The oldest transaction that the last sync left open began at this time or before. */
   readonly openSince: Date | undefined;
+  /** None of them began before this time. */
+  readonly openAfter: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   /** No success is known, but the destination may have recorded one. */
   readonly mayHaveSucceeded: boolean;
@@ -231,6 +233,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, { now, ...
     cursor: record?.cursor ?? null,
     completeUpTo: record ? settledCursor(record) : null,
     openSince: oldestOf(record?.fences ?? []),
+    openAfter: record && earliestStart(record),
     lastSuccessAt,
     mayHaveSucceeded: !lastSuccessAt && mayHaveSucceeded(found),
     lagSeconds: completeTo && Math.max(0, (now.getTime() - completeTo.getTime()) / 1000),

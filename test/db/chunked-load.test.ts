@@ -43,6 +43,14 @@ slowTest('rows that all have one key are read twice, and the reason says so', as
   );
 });
 
+test('rows that are read twice are counted apart', async () => {
+  await using pair = await freshPair(big());
+  await pair.source.query(`UPDATE big SET updated_at = '2026-01-01'`);
+  expect((await increp('sync', pair)).stdout).toMatch(
+    /20,000\s+read,\s+20,000\s+read\s+again,\s+20,000\s+inserted/,
+  );
+});
+
 test.each<[string, string, object]>(
   oneIn(6, [
     [

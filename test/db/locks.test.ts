@@ -259,6 +259,22 @@ slowTest('reset gives way to a run as well', async () => {
   expect((await first.wait()).exitCode).toBe(0);
 });
 
+test('plan and check wait once for a source table that is locked, and name the holder', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const holder = await pair.source.connect();
+  await holder.query('BEGIN; LOCK TABLE orders');
+  const lockTimeout = 2;
+  for (const command of ['plan', 'check']) {
+    const before = performance.now();
+    const { stdout } = await increp(command, pair, { timing: { lockTimeout } });
+    expect(stdout).toMatch(/held\s+by\s+pid\s+\d+/);
+    expect((performance.now() - before) / 1000).toBeLessThan(3 * lockTimeout);
+  }
+  await holder.query('COMMIT');
+  holder.release();
+});
+
 test('who holds the table is named, at either side', async () => {
   await using pair = await freshPair(several('orders', 'others'));
   await sync(pair);

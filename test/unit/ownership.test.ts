@@ -10,6 +10,11 @@ test('files of root are given to the user of the process', () => {
   expect(accessCommand([ROOTS], 'Give the files away; ')).toMatch(
     /^Give the files away; as root, run: chown -R \S+ \/$/,
   );
+  const file = import.meta.filename;
+  vi.spyOn(process, 'getuid').mockReturnValue(12_345);
+  const ofFile = accessCommand([file], '');
+  vi.restoreAllMocks();
+  expect(ofFile).not.toContain('-R');
 });
 
 // Only root can give a file to another user.

@@ -1,12 +1,12 @@
 /** Reports on stderr what `status` and `history` could not read. The result itself is on stdout. */
 import type { IncrepError } from '../../errors.ts';
-import { LISTED, listedNames, nameInList } from '../../format.ts';
+import { formatCounted, LISTED, listedNames, nameInList } from '../../format.ts';
 import type { Redact } from '../../redact.ts';
 import { CHECK_URL, TEST_WEBHOOK } from '../../pipeline/run-listeners.ts';
 import type { ReportFailure, ReportFailures } from '../../status/report-failures.ts';
 import { formatAge } from '../../report/age.ts';
 import { cannotBeReached, nextStep } from '../../report/error.ts';
-import { isRecorded } from '../../report/same-failure.ts';
+import { ALIKE, isRecorded } from '../../report/same-failure.ts';
 import { printable, printableLine, wrapLines } from '../../report/text.ts';
 import type { RunRecord } from '../../schema/run-record.ts';
 import { userName } from '../../ownership.ts';
@@ -91,9 +91,14 @@ export function warnUnreachable(
   const speaker = { terminal: { say, sayStyle }, redact };
   const line = (what: string, error: IncrepError) => sayProblem(`${what}${error.message}`, error, speaker);
   const reason = (what: string, error: IncrepError) => {
-    const same = hasFailures ? tables.find((table) => hasFailedWith(table, error)) : undefined;
-    if (same)
-      sayText(speaker, `${what}. The reason is the error of ${printableLine(nameInList(same.name))}.`);
+    const same = hasFailures ? tables.filter((table) => hasFailedWith(table, error)) : [];
+    const [first] = same;
+    // `status` prints the error of a group of tables at its end, with their number and this code.
+    const where =
+      first && same.length < ALIKE
+        ? printableLine(nameInList(first.name))
+        : `${formatCounted(same.length, 'table')} (${error.code})`;
+    if (first) sayText(speaker, `${what}. The reason is the error of ${where}.`);
     else line(`${what}. The reason: `, error);
   };
   if (isLocal) say('note: only the state directory was read (--local)\n');

@@ -153,12 +153,39 @@ const settledXid = ({ servers }: CopyFacts, { remaining, oldestXid, nextXid }: R
 
 function fencesAfter(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): Fence[] {
   const sinceOf = openSince(facts, fence);
-  const startsOf = (transactions: readonly string[]) =>
-    fence.remaining.flatMap((each) => (transactions.includes(each.transaction) ? [sinceOf(each)] : []));
+  const afterOf = openAfter(facts, plan, fence);
   return marksAfter(facts, plan, fence).map(({ from, transactions }) => {
-    const [since] = startsOf(transactions).toSorted();
-    return { from, transactions, ...(since !== undefined && { openSince: since }) };
+    const open = fence.remaining.filter(({ transaction }) => transactions.includes(transaction));
+    const [since] = open.map(sinceOf).toSorted();
+    const after = open.map(afterOf);
+    const [earliest] = after.every((time) => time !== undefined) ? after.toSorted() : [];
+    return {
+      from,
+      transactions,
+      ...(since !== undefined && { openSince: since }),
+      ...(earliest !== undefined && { openAfter: earliest }),
+    };
   });
+}
+
+/** Before this time, a transaction had not begun. Undefined after a clock was set back, and if the last sync may have listed it. */
+function openAfter(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence) {
+  const record = recordBefore(facts, plan);
+  const isComparable = record && isSameInstance(record.sourceLife, instanceOf(facts));
+  const isShifted = clockShiftSince(facts, plan, fence).seconds > 0;
+  const now = fence.fencedAt.toISOString();
+  return ({ transaction, startedAt, ageSeconds }: InFlight): string | undefined => {
+    const known = isComparable
+      ? record.fences.find(({ transactions }) => transactions.includes(transaction))
+      : undefined;
+    if (known) return known.openAfter;
+    if (isShifted) return undefined;
+    // For a prepared transaction, the age is the time since PREPARE TRANSACTION.
+    if (startedAt !== null && ageSeconds !== null)
+      return new Date(fence.fencedAt.getTime() - ageSeconds * 1000).toISOString();
+    const isListed = !isComparable || transaction.startsWith('-1/') || record.fencedAt > now;
+    return isListed ? undefined : record.fencedAt;
+  };
 }
 
 /** When a transaction began at the latest. An ID means the same transaction only within one server instance. */

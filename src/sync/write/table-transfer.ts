@@ -21,6 +21,8 @@ export interface TableTransfer extends RowCounts {
   readonly lostRows?: string;
   /** Rows of the source that were compared in addition to the window. */
   readonly rowsCompared?: number;
+  /** Rows that a load in chunks read a second time, and that had not changed. */
+  readonly rowsReadAgain?: number;
   readonly eventWarnings?: EventWarnings;
   /** Set by a load of all rows: whether no two rows of the source have the same unique key. */
   readonly hasUniqueKeys?: boolean;

@@ -93,7 +93,7 @@ test('the last of equal errors is printed whole, and the others take one line', 
   );
   expect(linesOf(failed, failed)).toEqual([
     expect.stringMatching(/ failed /),
-    '    TIMEOUT a: a long reason that does not fit into one line of a terminal with…',
+    '    TIMEOUT a: the same error as below',
     expect.stringMatching(/ failed /),
     '    TIMEOUT a: a long reason that does not fit into one line of a terminal with',
     '    80 columns',

@@ -160,5 +160,5 @@ test('a note of several tables is printed once, after the tables', () => {
 test('the sum of a number of rows that is a lower limit is one, too', () => {
   const large = quiet('large', { hasWork: true, estimated: { rows: 10_000, isMore: true } });
   const small = quiet('small', { hasWork: true, estimated: { rows: 5 } });
-  expect(lastLine([large, small])).toContain('; more than 10,005 rows to read.');
+  expect(lastLine([large, small])).toContain('; at least 10,005 rows to read.');
 });

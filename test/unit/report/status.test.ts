@@ -29,7 +29,7 @@ const linesOf = (names: readonly string[], messageOf: (name: string, index: numb
 test('an error that differs only in the name of the table and in rows is printed once', () => {
   const lines = linesOf(['a', 'b'], (name, index) => `public.${name} has ${500 + index} rows and no state`);
   expect(lines[1]).toBe('    error: public.a has 500 rows and no state (STATE_MISMATCH, 60 min ago)');
-  expect(lines[4]).toBe('    error: STATE_MISMATCH, as for a, with the name of this table');
+  expect(lines[4]).toBe('    error: STATE_MISMATCH, as for a, with the name of this table and 501 rows');
   expect(lines.at(-1)).toBe('2 tables: 2 failing');
 });
 

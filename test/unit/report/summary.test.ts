@@ -371,13 +371,33 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
     outcome({ name, status: 'failed', error: failure({ message: `${name} has ${index} of 1,000 rows` }) }),
   );
   const ended = summary({ status: 'failed', tables });
-  expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(2);
+  expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(12);
   const mail = formatProblems(ended, 11, new Map(), plain);
   expect(mail).toMatch(
-    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}next: GRANT SELECT ON items TO reader;\n$/,
+    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more\n {6}others: t1 1 of 1,000 rows, .*, t10 10 of 1,000 rows\n$/,
   );
+  expect(mail.match(/GRANT SELECT/g)).toHaveLength(1);
   // Of many failures of one kind, a mail has the first table alone.
   expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
+});
+
+test('a mail has a step once, and the numbers of each table', () => {
+  const failed = (name: string, rows: string) =>
+    outcome({
+      name,
+      status: 'failed',
+      error: failure({ message: `${name} has ${rows}`, hint: `sync ${name}` }),
+    });
+  const other = failure({ code: 'TIMEOUT', message: 'too late', hint: 'Wait.' });
+  const tables = [
+    failed('a', '2 of 3 rows'),
+    failed('b', '5 rows'),
+    ...['c', 'd'].map((name) => outcome({ name, status: 'failed', error: { ...other, message: name } })),
+  ];
+  const mail = formatProblems(summary({ status: 'failed', tables }), 4, new Map(), plain);
+  expect(mail).toContain('error: PRIVILEGE_MISSING, as for a, with the name of this table and 5 rows\n');
+  expect(mail.match(/sync a|Wait\./g)).toHaveLength(2);
+  expect(mail).toMatch(/4 tables failed in 4\.2 s\n$/);
 });
 
 test('a warning that is cut has no open bracket', () => {

@@ -199,3 +199,17 @@ test('a selection without rows is not taken for an empty table', () => {
   expect(print('where')).toContain('equal: no rows match where, 0 at the destination');
   expect(print('query')).toContain('equal: the query returns no rows, 0 at the destination');
 });
+
+test('the statements of a next step keep their lines in the summary', () => {
+  const error = {
+    code: 'X',
+    message: 'renamed',
+    next: 'To name it as before:\nALTER TABLE a RENAME TO b;\nThen sync.',
+  };
+  const tables = Array.from({ length: 11 }, (_, place) =>
+    ended(`t${place}`, place === 0 ? { isEqual: false, error } : {}),
+  );
+  expect(ending(tables)).toContain(
+    `      next: To name it as before:\n${' '.repeat(12)}ALTER TABLE a RENAME TO b;\n${' '.repeat(12)}Then sync.\n`,
+  );
+});

@@ -23,6 +23,18 @@ test('an open transaction sets it back by as much as it may write below the curs
   expect(completeAt({ ...settled, fences }, NOW)).toEqual(new Date('2026-11-21T11:30:00.500Z'));
 });
 
+test('it is complete up to the start of the oldest open transaction, however old the cursor before was', () => {
+  const [first, second] = ['2026-11-21T11:59:20.000Z', '2026-11-21T11:59:54.000Z'];
+  const later = { from: '2026-11-21 10:00:00+00', transactions: ['3/17'], openAfter: second };
+  const fences = [later, { from: '2026-11-21 11:00:00+00', transactions: ['4/2'], openAfter: first }];
+  expect(completeAt({ ...settled, fences }, NOW)).toEqual(new Date(first));
+  const numbered = fences.map((fence) => ({ ...fence, from: '7' }));
+  expect(completeAt({ ...settled, keyType: 'integer', cursor: '9', fences: numbered }, NOW)).toEqual(
+    new Date(first),
+  );
+  expect(completeAt({ ...settled, fences: [later, ...fencedFrom(null)] }, NOW)).toBeUndefined();
+});
+
 test('a mark above the cursor does not make it newer than the sync', () => {
   expect(completeAt({ ...settled, fences: fencedFrom('2026-11-21 13:00:00+00') }, NOW)).toEqual(
     new Date(settled.fencedAt),

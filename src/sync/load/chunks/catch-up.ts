@@ -33,6 +33,8 @@ import { formatCounted } from '../../../format.ts';
 export interface CaughtUp {
   /** Rows and bytes that were read after the chunks. */
   readonly read: Copied;
+  /** Those that the staging table had already. */
+  readonly readAgain: number;
   /** Rows in the staging table at the end. */
   readonly rows: number;
   readonly warnings: readonly string[];
@@ -134,7 +136,7 @@ async function withinSnapshot(
 ): Promise<CaughtUp> {
   const { context, plan, destination, isVerified } = load;
   await enterPhase(context, facts, 'merge');
-  await mergeIn(load, facts);
+  const first = await mergeIn(load, facts);
   await destination.query(truncate(facts.stagingName));
   await enterPhase(context, facts, 'deletes');
   const sides = sidesOf(facts, {
@@ -156,6 +158,7 @@ async function withinSnapshot(
   if (isVerified) await verifyLoaded(load, source);
   return {
     read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
+    readAgain: copied.rows - first.inserted - first.updated,
     rows: destinationRows - removed + inserted,
     warnings: unseenWarning(plan, updated),
     placed,

@@ -168,6 +168,7 @@ function transferOf({
   return {
     loader: 'copy',
     rowsRead: copied.rows + caught.read.rows,
+    rowsReadAgain: caught.readAgain,
     bytes: copied.bytes + caught.read.bytes,
     warnings: [...warnings, ...caught.warnings],
     areDeletesDone: counts.refusal === undefined,
