@@ -136,12 +136,17 @@ function withErrors(
     const warned = (warnings[index] ?? []).flatMap((warning) => {
       const isLast = !warnings.slice(index + 1).some((later) => later.includes(warning));
       // The counts of the line tell that there are warnings.
-      return isLast || columns === TABLE_COLUMNS ? errorLines(warning, isLast, style) : [];
+      if (isLast) return repeatedLines(warning, undefined, style);
+      return columns === TABLE_COLUMNS ? repeatedLines(warning, 'warning: the same as below', style) : [];
     });
     if (!run.failure) return [...whole, ...warned];
     return [
       ...whole,
-      ...errorLines(text, errors.lastIndexOf(text) === index ? undefined : run.failure, nameOf, style),
+      ...repeatedLines(
+        text,
+        errors.lastIndexOf(text) === index ? undefined : errorReference(run.failure, nameOf),
+        style,
+      ),
       ...othersLine(run, style, nameOf),
       ...warned,
     ];
@@ -178,12 +183,15 @@ const errorHead = ({ table_name, error_code }: RunRecord, nameOf: NameOf): strin
 const errorText = (failure: RunRecord, nameOf: NameOf): string =>
   printableLine(`${errorHead(failure, nameOf)}${failure.error_message ?? ''}`);
 
-/** The last of equal errors is printed whole, and an earlier one that needs several lines refers to it. `status` prints the fix. */
-function errorLines(text: string, repeated: RunRecord | undefined, nameOf: NameOf, style: Style): string[] {
+/** The last of equal texts is printed whole. Instead of an earlier one that needs several lines, `reference` refers to it. */
+function repeatedLines(text: string, reference: string | undefined, style: Style): string[] {
   const line = `    ${text}`;
-  if (!repeated || displayWidth(line) <= style.width) return wrap(line, style, '    ');
-  return wrap(`    ${printableLine(`${errorHead(repeated, nameOf)}the same error as below`)}`, style, '    ');
+  const isShort = reference === undefined || displayWidth(line) <= style.width;
+  return wrap(isShort ? line : `    ${reference}`, style, '    ');
 }
+
+const errorReference = (failure: RunRecord, nameOf: NameOf): string =>
+  printableLine(`${errorHead(failure, nameOf)}the same error as below`);
 
 /** The other tables that failed, that another run held, or that a signal interrupted. */
 function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): string[] {
