@@ -11,6 +11,7 @@ import type { LockNeeds } from '../schema/lock-needs.ts';
 import { CONNECTION_LIMITS } from '../sql/inspect.ts';
 import { readComparisons } from '../state/known-differences-file.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { thisClockError } from '../sync/context/this-clock.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { readLockNeeds } from '../sync/facts/lock-needs.ts';
@@ -59,6 +60,8 @@ export interface Inspection extends Inspected, PublicationsAndTriggers {
   readonly withoutUpdateTrigger: ReadonlySet<string>;
   /** The clock of the destination minus the clock of the source, in seconds. */
   readonly clockSkewSeconds: number;
+  /** Milliseconds by which this machine is ahead of both servers. */
+  readonly clockError: number;
   readonly encryption: {
     readonly source: Encryption | undefined;
     readonly destination: Encryption | undefined;
@@ -128,6 +131,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
       context.source,
       facts.tables.map((table) => table.source),
     ),
+    clockError: thisClockError(context),
     clockSkewSeconds:
       secondsAhead(facts.servers.destination.serverClock) - secondsAhead(facts.servers.source.serverClock),
     encryption: {

@@ -6,6 +6,7 @@ import type { Encryption } from '../postgres/driver.ts';
 import { ident, literal } from '../sql/identifiers.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 import { copyCause } from '../report/reasons.ts';
+import { SET_CLOCK, wrongClockText } from '../sync/context/this-clock.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
@@ -100,10 +101,16 @@ export function serverFindings(found: Inspection, connections: SideConnections):
           ),
         ]
       : []),
+    ...clockFindings(found),
     ...publicationFindings(found),
     ...transactionFindings(found),
     ...pgDumpFindings(found),
   ];
+}
+
+function clockFindings({ clockError }: Inspection): Finding[] {
+  const text = wrongClockText(clockError);
+  return text === undefined ? [] : [warning('CLOCK_SKEW', undefined, text, SET_CLOCK)];
 }
 
 const tlsWords = (encryption: Encryption | undefined): string =>

@@ -61,7 +61,11 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
         const printed = statuses.tables.map((table) => ({ ...table, needsAttention: !isFine(table) }));
         const how = {
-          ...{ style: terminal.style, now: new Date(), isVerbose: options.verbose },
+          ...{
+            style: terminal.style,
+            now: statuses.now,
+            isVerbose: options.verbose,
+          },
           fault: unwritableWords(unwritable),
         };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));

@@ -3,11 +3,11 @@ import { healthcheckListener } from '../notify/healthcheck.ts';
 import { webhookListener } from '../notify/webhook.ts';
 import { historyListener } from '../observe/history-listener.ts';
 import { Database } from '../postgres/database.ts';
-import { clockError } from '../postgres/server-clock.ts';
 import { destinationHistory } from '../postgres/run-history.ts';
 import { localHistory } from '../state/local-history.ts';
 import { noteReports, type NewOutcome, type ReportTarget } from '../state/report-outcomes-file.ts';
 import { markRunning } from '../state/running-runs.ts';
+import { thisClockError } from '../sync/context/this-clock.ts';
 import { exitCodeOf } from '../sync/run/run.ts';
 import type { PipelineContext } from './context.ts';
 import { recordNameIn } from './record-names.ts';
@@ -47,9 +47,9 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
     const mark = markRunning({ directory, destinationNameOf });
     pipeline.listen(mark.listener);
     const ofThisMachine = () =>
-      clockError([context.runContext.source.serverClock, pipeline.runContext.destination.serverClock], {
-        now: Date.now(),
-        elapsed: performance.now(),
+      thisClockError({
+        source: context.runContext.source,
+        destination: pipeline.runContext.destination,
       });
     const stores = [
       localHistory({ directory, destinationNameOf, redact, onFailure: warn }),

@@ -1,4 +1,5 @@
 /** Finds destination tables whose source has another shape. It makes the plans of a sync, within a short time. */
+import type { ServerClock } from '../postgres/server-clock.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
@@ -36,6 +37,8 @@ export interface Drifts {
   readonly failures: readonly TableFailure[];
   /** The reason. */
   readonly problem: IncrepError | undefined;
+  /** Undefined if the source was not queried. */
+  readonly sourceClock?: ServerClock | undefined;
 }
 
 export const NO_DRIFTS: Drifts = {
@@ -70,7 +73,10 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
         }
         failures.push(...facts.failures);
       }
-      return { found: new Map(found), refusals: new Map(refusals), failures, problem: undefined };
+      return {
+        ...{ found: new Map(found), refusals: new Map(refusals), failures, problem: undefined },
+        sourceClock: source.serverClock,
+      };
     });
   } catch (error) {
     context.signal?.throwIfAborted();

@@ -29,6 +29,7 @@ import { standingIn } from '../sync/plan/reload-guard.ts';
 import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { timeByServers } from '../sync/context/this-clock.ts';
 
 export type Condition =
   | 'ok'
@@ -98,6 +99,8 @@ export interface Statuses {
   readonly sourceError: IncrepError | undefined;
   /** Why the history of this machine could not be read. */
   readonly historyError: IncrepError | undefined;
+  /** By the clocks of the servers, if that of this machine is wrong. */
+  readonly now: Date;
 }
 
 export interface StatusRequest {
@@ -119,12 +122,18 @@ export async function tableStatuses(
   const runs = byTable(local.records);
   const { differences, equal } = await readComparisons(context.settings.stateDirectory);
   const configuredAt = await configurationTime(context.settings.directory);
+  const timeAt = ({ sourceClock }: Drifts) =>
+    timeByServers({ source: { serverClock: sourceClock }, destination: context.destination });
   const statusFrom = (table: TableSettings, found: Omit<Known, 'difference'>, drifts: Drifts) =>
     statusOf(
       table,
       { ...found, difference: standingIn(table, differences.get(recordNameOf(context.settings, table))) },
       drifts,
-      { now, configuredAt, equalAt: equal.get(recordNameOf(context.settings, table)) },
+      {
+        now: timeAt(drifts),
+        configuredAt,
+        equalAt: equal.get(recordNameOf(context.settings, table)),
+      },
     );
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
@@ -136,6 +145,7 @@ export async function tableStatuses(
     unreachable,
     sourceError: undefined,
     historyError: local.problem,
+    now: new Date(),
   });
   if (isLocal) return fromFiles();
   try {
@@ -162,6 +172,7 @@ export async function tableStatuses(
       unreachable: undefined,
       sourceError: drifts.problem,
       historyError: local.problem,
+      now: timeAt(drifts),
     };
   } catch (error) {
     if (!(error instanceof IncrepError) || context.signal?.aborted === true) throw error;

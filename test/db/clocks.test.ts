@@ -116,9 +116,20 @@ test('a run while the clock of this machine was days ahead does not hide the fai
   await using pair = await freshPair(orders);
   await sync(pair);
   await insertWithKey(pair, 400, '0s');
-  const ahead = await sync(pair, '', { env: { NODE_OPTIONS: `--import=data:text/javascript,${AHEAD}` } });
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${AHEAD}` };
+  const ahead = await sync(pair, '', { env });
   expect(ahead.table()).toMatchObject({ rows_inserted: 1 });
   expect(Date.parse(ahead.summary.started_at)).toBeGreaterThan(Date.now() + 2 * 86_400_000);
+  const WARNING = /^this machine's clock is \d days ahead of both servers/;
+  expect(ahead.summary.warnings).toEqual([expect.stringMatching(WARNING)]);
+  expect((await increp('check --json', pair, { env })).json()).toMatchObject({
+    findings: expect.arrayContaining([
+      expect.objectContaining({ code: 'CLOCK_SKEW', message: expect.stringMatching(WARNING) as string }),
+    ]) as object[],
+  });
+  await pair.writeTables([{ ...ORDERS_CONFIG, max_staleness: '1h' }]);
+  const seen = (await increp('status --json', pair, { env })).json();
+  expect(seen).toMatchObject({ tables: [{ state: 'ok' }] });
   await pair.source.query('ALTER TABLE orders DROP COLUMN updated_at');
   expect((await trySync(pair)).exitCode).toBe(78);
   const places = [

@@ -1,5 +1,6 @@
 /** Detects that the source was replaced or that its clock was set back. Pure. */
 import { formatSeconds } from '../../format.ts';
+import { TOLERATED_CLOCK_ERROR } from '../../schema/clock-error.ts';
 import { secondsAhead, type ServerClock } from '../../postgres/server-clock.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import type { RaisedFence } from './fence.ts';
@@ -55,19 +56,22 @@ export function clockShift(
   const atSource = (Date.parse(fence.sourceTime) - Date.parse(record.sourceTime)) / 1000;
   const lag = here - atSource > TOLERATED_SECONDS ? here - atSource : 0;
   const isFailover = isReplaced(record, fence, source);
+  const [sourceNow, destinationNow] = [sourceAhead(fence), secondsAhead(destination.serverClock)];
   return {
     seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
     warnings:
-      lag - record.networkSeconds > TOLERATED_SECONDS
-        ? [
-            `${wrongClock(lag, sourceAhead(fence), secondsAhead(destination.serverClock))}. The window starts that much lower`,
-          ]
+      lag - record.networkSeconds > TOLERATED_SECONDS && !isRunsWarning(lag, sourceNow, destinationNow)
+        ? [`${wrongClock(lag, sourceNow, destinationNow)}. The window starts that much lower`]
         : [],
   };
 }
 
 const sourceAhead = ({ sourceTime, fencedAt }: RaisedFence): number =>
   (Date.parse(sourceTime) - fencedAt.getTime()) / 1000;
+
+/** A run warns of a clock of this machine that is far from both servers. */
+const isRunsWarning = (lag: number, source: number, destination: number): boolean =>
+  Math.abs(source) * 1000 > TOLERATED_CLOCK_ERROR && Math.abs(source - destination) < lag / 2;
 
 /** The clock that differs from the other two now. Both servers are compared with this machine. */
 function wrongClock(lag: number, source: number, destination: number): string {

@@ -16,6 +16,7 @@ import { nextFacts } from './next-facts.ts';
 import type { TableOutline } from './table-outline.ts';
 import { inTableOrder } from './table-order.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { SET_CLOCK, thisClockError, wrongClockText } from '../context/this-clock.ts';
 import { failureOf, withNextCommand } from './table-outcome.ts';
 
 export async function run(context: RunContext, request: RunRequest): Promise<RunSummary> {
@@ -191,7 +192,12 @@ const runWarnings = (
   context: RunContext,
   request: RunRequest,
   outcomes: readonly TableOutcome[],
-): string[] => [...timeWarning(context, outcomes), ...deletesWarning(request)];
+): string[] => [...timeWarning(context, outcomes), ...deletesWarning(request), ...clockWarning(context)];
+
+const clockWarning = (context: RunContext): string[] => {
+  const text = wrongClockText(thisClockError(context));
+  return text === undefined ? [] : [`${text}. ${SET_CLOCK}`];
+};
 
 const deletesWarning = ({ areDeletesForced, tables }: RunRequest): string[] =>
   areDeletesForced && tables.length > 0 && tables.every(({ deletes }) => deletes === 'ignore')

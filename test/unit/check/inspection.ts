@@ -98,6 +98,7 @@ export function inspection(
     withoutUpdateTrigger: new Set([table.source?.oid ?? '']),
     preparedTransactions: [],
     clockSkewSeconds: 0,
+    clockError: 0,
     encryption: { source: TLS, destination: undefined },
     limits: { source: undefined, destination: undefined },
     owners: new Map(),
