@@ -269,7 +269,11 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isRepaired: verdict.repaired !== undefined,
         isBeyondRepair: isBeyondRepair(verdict.verified),
         overLimit: verdict.verified.isOverLimit
-          ? { gone: verdict.verified.extra, of: verdict.verified.destinationRows }
+          ? {
+              gone: verdict.verified.extra,
+              of: verdict.verified.destinationRows,
+              isMarked: verdict.verified.isMarked,
+            }
           : undefined,
         error: undefined,
         refusal: verdict.refusal,

@@ -44,6 +44,8 @@ interface Counts {
   /** Columns that were left out, because they hold values of both sides. */
   readonly mergedColumns?: readonly string[];
   readonly rowsFrom?: 'where' | 'query' | undefined;
+  /** Whether a repair marks rows as deleted in place of removing them. */
+  readonly isMarked?: boolean;
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -137,7 +139,7 @@ export function formatVerification(
     : '';
   const failed = verdict.lastFailure ? lastFailureLines(counts.name, verdict.lastFailure, told, style) : [];
   const lastSync = failed.map((line) => `${line}\n`).join('');
-  const repair = `${notes}${repairLine(verdict.repaired)}${refusal}${lastSync}`;
+  const repair = `${notes}${repairLine(verdict)}${refusal}${lastSync}`;
   const apart = `${keptLine(counts, style)}${mergedLine(counts)}`;
   if (differences.length === 0)
     return `${head(`= ${label(counts.name)}  ${equalWords(counts)}: ${rows} (${seconds})`)}\n${apart}${repair}`;
@@ -168,6 +170,14 @@ function failureText(name: string, error: PrintedError, style: Style, told: Told
   return formatError(error, { ...style, width: style.width - INDENT.length }).replaceAll(/^(?=.)/gm, INDENT);
 }
 
+interface OverLimit {
+  readonly gone: number;
+  readonly of: number;
+  readonly isMarked?: boolean;
+}
+
+const MARKED = 'marked in "_deleted_at"';
+
 interface EndedTable {
   readonly name: string;
   /** Undefined if the pipeline has one destination. */
@@ -177,7 +187,7 @@ interface EndedTable {
   /** Whether all its differences are rows of the source with the same unique key, which a repair cannot fix. */
   readonly isBeyondRepair?: boolean;
   /** The rows that a repair removes, if `delete_limit` does not allow it. */
-  readonly overLimit?: { readonly gone: number; readonly of: number } | undefined;
+  readonly overLimit?: OverLimit | undefined;
   /** Why it could not be compared. */
   readonly error: PrintedError | undefined;
   /** Why its differences were not repaired. */
@@ -289,12 +299,13 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
   return `${INDENT}DIFFERENT ${names}: ${limitWords(removed)}${tablesCommand('verify', typed, flags)}`;
 }
 
-function limitWords(removed: readonly { readonly gone: number; readonly of: number }[]): string {
+function limitWords(removed: readonly OverLimit[]): string {
   if (removed.length === 0) return '';
   const [gone, of] = (['gone', 'of'] as const).map((kind) =>
     removed.reduce((sum, each) => sum + each[kind], 0),
   );
-  return `a repair removes ${formatCount(gone ?? 0)} of ${formatCounted(of ?? 0, 'row')}, which is over delete_limit. If increp may remove these rows: `;
+  const verb = removed.every(({ isMarked }) => isMarked) ? 'mark' : 'remove';
+  return `a repair ${verb}s ${formatCount(gone ?? 0)} of ${formatCounted(of ?? 0, 'row')}, which is over delete_limit. If increp may ${verb} these rows: `;
 }
 
 /** The comparison is about the rows of the last sync, so the numbers of rows may differ. */
@@ -330,7 +341,7 @@ function mergedLine({ mergedColumns = [], destinationRows }: Counts): string {
     : `    not compared: ${formatCount(count)} merged ${count === 1 ? 'column' : 'columns'} (${listed(mergedColumns.map(printable), LISTED)}) of ${formatCounted(destinationRows, 'row')}\n`;
 }
 
-const repairLine = (repaired: PrintedRepair | undefined): string =>
+const repairLine = ({ verified, repaired }: Extract<PrintedVerification, { verified: Counts }>): string =>
   repaired
-    ? `    repaired: ${formatCount(repaired.inserted)} inserted, ${formatCount(repaired.updated)} updated, ${formatCount(repaired.removed)} removed\n`
+    ? `    repaired: ${formatCount(repaired.inserted)} inserted, ${formatCount(repaired.updated)} updated, ${formatCount(repaired.removed)} ${verified.isMarked ? MARKED : 'removed'}\n`
     : '';

@@ -100,12 +100,13 @@ export const notTaken = ({ destinationName }: TableFacts): IncrepError =>
   });
 
 function overLimit(
-  { settings: { name, deleteLimit, selection }, destinationName }: TableFacts,
+  { settings: { name, deleteLimit, deletes, selection }, destinationName }: TableFacts,
   { gone, of, left }: GoneRows,
 ): IncrepError {
+  const verb = deletes === 'soft' ? 'mark' : 'remove';
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `repairing ${printName(destinationName)} would remove ${inWords({ gone: Math.max(gone, of - left), of })} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
-    next: `If increp may remove these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,
+    what: `repairing ${printName(destinationName)} would ${verb} ${inWords({ gone: Math.max(gone, of - left), of })} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
+    next: `If increp may ${verb} these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,
   });
 }
 

@@ -66,6 +66,8 @@ export interface Verified {
   /** Columns that hold values of both sides and were not compared, at the destination. */
   readonly mergedColumns: readonly string[];
   readonly rowsFrom: 'where' | 'query' | undefined;
+  /** Whether a repair marks rows as deleted in place of removing them. */
+  readonly isMarked: boolean;
   /** Remarks about the counts. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -82,7 +84,7 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 }
 
 /** Known from the settings and the counts. */
-type Derived = 'name' | 'keptBy' | 'isOverLimit' | 'mergedColumns' | 'rowsFrom';
+type Derived = 'name' | 'keptBy' | 'isOverLimit' | 'mergedColumns' | 'rowsFrom' | 'isMarked';
 
 const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): Verified => ({
   name: settings.name,
@@ -107,6 +109,7 @@ const verified = ({ settings }: TableFacts, compared: Omit<Verified, Derived>): 
       left: compared.sourceRows,
     }),
   mergedColumns: settings.merge.map((column) => column.name),
+  isMarked: settings.deletes === 'soft',
   rowsFrom: rowsFrom(settings.selection),
 });
 

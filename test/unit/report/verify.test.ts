@@ -213,3 +213,14 @@ test('the statements of a next step keep their lines in the summary', () => {
     `      next: To name it as before:\n${' '.repeat(12)}ALTER TABLE a RENAME TO b;\n${' '.repeat(12)}Then sync.\n`,
   );
 });
+
+test('a repair of a table with "soft" says that rows are marked', () => {
+  const repaired = { inserted: 0, updated: 0, removed: 600 };
+  const textOf = (isMarked: boolean) =>
+    formatVerification(
+      { verified: counts({ isMarked }), repaired },
+      { names: ['orders'], style: plain, told: new Map() },
+    );
+  expect(textOf(true)).toContain('repaired: 0 inserted, 0 updated, 600 marked in "_deleted_at"\n');
+  expect(textOf(false)).toContain('600 removed\n');
+});
