@@ -318,9 +318,13 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
 }
 
 /** The next sync fails for another reason than the last run. */
-function refusalDetails({ name, refusal }: Status, told: ToldFailures): string[] {
+function refusalDetails({ name, refusal, lastFailure }: Status, told: ToldFailures): string[] {
   if (!refusal) return [];
   const { code, message, next: hint } = refusal;
+  // The step of the failure above repeats the flag, and the refusal would recommend what has just failed.
+  const [flag] = /--(?:adopt|replace)\b/.exec(lastFailure?.error_hint ?? '') ?? [];
+  if (code === 'DESTINATION_NOT_OURS' && flag !== undefined)
+    return [`a sync without ${flag} is refused (${code})`];
   const same = sameFailure({ name, code, message, hint }, name, told);
   return same === undefined
     ? [`the next sync fails: ${printable(message)} (${code})`, `  next: ${printable(hint)}`]

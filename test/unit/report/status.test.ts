@@ -126,6 +126,18 @@ test('a run that a signal ended, and why the next sync fails, are below the tabl
   expect(lines).toContain('    the next sync fails: the source has no table public.b (TABLE_NOT_FOUND)');
 });
 
+test('after a refused --adopt, status does not recommend it again', () => {
+  const lastFailure = run({
+    status: 'failed',
+    error_code: 'DELETE_LIMIT_EXCEEDED',
+    error_hint: 'If increp may remove these rows: "increp sync a --adopt --force".',
+  });
+  const refusal = { code: 'DESTINATION_NOT_OURS', message: 'public.a has 5 rows', next: 'Run --adopt.' };
+  const lines = printed(fine('a', { condition: 'failing', failures: 1, lastFailure, refusal }));
+  expect(lines).toContain('    a sync without --adopt is refused (DESTINATION_NOT_OURS)');
+  expect(lines.join('')).not.toContain('Run --adopt.');
+});
+
 test('a run that met another one is not mentioned after the other one has finished', () => {
   const lastRun = run({ status: 'failed', error_code: 'RUN_LOCKED' });
   const busy = (syncedAt: string) =>
