@@ -62,5 +62,7 @@ function tableFindings(table: TableFacts, { found, canSync, byOid, isWhole }: Fi
 /** If no sync can write the directory, its finding has the fix of these too. */
 const stateFindings = ({ saved, settings }: TableFacts, canSync: boolean): Finding[] =>
   'warnings' in saved && canSync
-    ? saved.warnings.map((message) => warning('STATE', settings.name, message, 'The next sync fixes this.'))
+    ? saved.warnings.map((message) =>
+        warning('STATE', settings.name, message, 'The next sync writes the file again, if it can.'),
+      )
     : [];

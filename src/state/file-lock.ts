@@ -1,6 +1,6 @@
 /** A lock between runs on one machine, for a file that they read, change and write. */
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeDirectory } from '../ownership.ts';
@@ -23,11 +23,26 @@ export async function lockFile(file: string): Promise<() => Promise<void>> {
 }
 
 async function isTaken(path: string, owner: string): Promise<boolean> {
+  const file = await openNew(path);
+  if (!file) return false;
   try {
-    await writeFile(path, owner, { flag: 'wx', mode: 0o600 });
+    await file.writeFile(owner);
     return true;
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
+    // On a full disk, a lock without an owner would keep every run waiting until it is stale.
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined if the file exists. */
+async function openNew(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return undefined;
     throw error;
   }
 }
