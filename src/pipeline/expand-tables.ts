@@ -10,7 +10,7 @@ import { utcTime } from '../format.ts';
 import { distinctTables, printName, type TableName } from '../schema/names.ts';
 import { cannotBeReached } from '../report/error.ts';
 import type { StateRecord } from '../schema/state-record.ts';
-import { tableCommand } from '../shell-word.ts';
+import { tablesCommand } from '../shell-word.ts';
 import type { Database } from '../postgres/database.ts';
 import { findTables, goneTables, movedTables, rememberedTables } from '../sync/facts/find-tables.ts';
 import { CHECK_DATABASE, movedEntry } from '../sync/plan/source-refusals.ts';
@@ -65,7 +65,7 @@ export async function expandTables<C extends PipelineContext>(
     remarks: [
       ...idle.map(unmatchedRemark),
       ...(problem ? [rememberedRemark(problem)] : []),
-      ...(tables.length > 0 ? gone.map((record) => goneRemark(record, configured, moved.get(record))) : []),
+      ...(tables.length > 0 ? goneRemarks(gone, moved, configured) : []),
       ...leftOut,
     ],
     noTables:
@@ -138,13 +138,40 @@ async function movedNow(
   return answer.kind === 'done' ? answer.value : new Map();
 }
 
-function goneRemark(record: StateRecord, settings: Settings, moved: TableName | undefined): string {
-  const { source, destination, syncedAt } = record;
-  const kept = `its destination table ${printName(destination)} is kept`;
-  const reset = `To end this warning, run "${tableCommand('reset', labelOf(source, settings.source))}"`;
-  return moved
-    ? `${printName(source)}, which a pattern found, is now named ${printName(moved)} at the source (same table); ${kept}. To continue with it, add an entry with ${movedEntry(record, moved)} to tables-config.json: nothing is loaded again. ${reset}`
-    : `the source no longer has ${printName(source)}, which a pattern found, and whose last changes increp copied at ${utcTime(syncedAt)}; ${kept}. ${reset}`;
+/** A command names at most this many tables. */
+const MOST_RESET = 20;
+
+/** A table that is somewhere else now has a remark of its own. The others share one. */
+function goneRemarks(
+  gone: readonly StateRecord[],
+  moved: ReadonlyMap<StateRecord, TableName>,
+  settings: Settings,
+): string[] {
+  const resetOf = (records: readonly StateRecord[]) =>
+    `To end this warning, run "${tablesCommand(
+      'reset',
+      records.map(({ source }) => labelOf(source, settings.source)),
+      [],
+    )}"`;
+  const kept = ({ destination }: StateRecord) => `its destination table ${printName(destination)} is kept`;
+  const movedRemark = (record: StateRecord, to: TableName) =>
+    `${printName(record.source)}, which a pattern found, is now named ${printName(to)} at the source (same table); ${kept(record)}. To continue with it, add an entry with ${movedEntry(record, to)} to tables-config.json: nothing is loaded again. ${resetOf([record])}`;
+  const lost = gone.filter((record) => !moved.has(record));
+  const groups = lost.flatMap((_, index) =>
+    index % MOST_RESET === 0 ? [lost.slice(index, index + MOST_RESET)] : [],
+  );
+  return [
+    ...gone.flatMap((record) => {
+      const to = moved.get(record);
+      return to ? [movedRemark(record, to)] : [];
+    }),
+    ...groups.map((group) => {
+      const [first] = group;
+      return first && group.length === 1
+        ? `the source no longer has ${printName(first.source)}, which a pattern found, and whose last changes increp copied at ${utcTime(first.syncedAt)}; ${kept(first)}. ${resetOf(group)}`
+        : `the source no longer has ${group.length} tables that a pattern found: ${group.map(({ source }) => printName(source)).join(', ')}; their destination tables are kept. ${resetOf(group)}`;
+    }),
+  ];
 }
 
 const rememberedRemark = (error: IncrepError): string =>

@@ -72,6 +72,20 @@ test('one entry for many tables; a new one is found by the next run, and one tha
   expect((await sync(pair)).summary.warnings).toEqual([]);
 });
 
+test('several dropped tables share a remark and a command', async () => {
+  await using pair = await freshPair({
+    tables: [EVENTS],
+    sourceSql: tableSql('events_1', 'events_2', 'events_3'),
+  });
+  await sync(pair);
+  await pair.source.query('DROP TABLE events_2, events_3');
+  expect((await sync(pair)).summary.warnings).toEqual([
+    expect.stringMatching(
+      /no longer has 2 tables .*: public\.events_2, public\.events_3; .* run "increp reset events_2 events_3"$/,
+    ),
+  ]);
+});
+
 test('the remark about a renamed table has its new name and the entry with which it continues', async () => {
   await using pair = await events();
   await sync(pair);
