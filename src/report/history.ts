@@ -223,7 +223,7 @@ function countsOf({ tables, notStarted }: Run): string {
   return `${counted(words, order)}${withWarnings(tables.filter(isWarned).length)}`;
 }
 
-const withWarnings = (count: number): string => (count > 0 ? `, ${formatCount(count)} with warnings` : '');
+const withWarnings = (count: number): string => (count > 0 ? ` (${formatCount(count)} with warnings)` : '');
 
 /** `3 ok, 1 failed`: the words in this order, without a count of zero. */
 function counted<Word extends string>(words: readonly Word[], order: readonly Word[]): string {
@@ -239,7 +239,8 @@ function countLine(runs: readonly Run[], isMore: boolean): string {
     : `${formatCount(runs.length)} ${noun}`;
   const counts = counted(runs.map(resultOf), ['ok', 'partial', 'busy', 'interrupted', 'killed', 'failed']);
   const warned = runs.filter((run) => run.tables.some(isWarned)).length;
-  return `${head}: ${counts}${withWarnings(warned)} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;
+  const ofWhich = warned > 0 ? `, of which ${formatCount(warned)} with warnings` : '';
+  return `${head}: ${counts}${ofWhich} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;
 }
 
 function pictureOf(runs: readonly Run[], style: Style): string[] {

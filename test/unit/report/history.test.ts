@@ -137,11 +137,11 @@ test('a run with warnings does not look like one without, and the last of equal 
   const warned = { ...record('b'), warnings: ['rows were left out'] };
   const runs = [run(record('a'), warned), run(record('a'), warned), run(record('a'))];
   expect(linesOf(...runs)).toEqual([
-    expect.stringMatching(/ ok +2 ok, 1 with warnings /),
-    expect.stringMatching(/2 ok, 1 with warnings/),
+    expect.stringMatching(/ ok +2 ok \(1 with warnings\) /),
+    expect.stringMatching(/2 ok \(1 with warnings\)/),
     '    with warnings: b',
     expect.not.stringContaining('warnings'),
-    expect.stringMatching(/^3 runs: 3 ok, 2 with warnings \(/),
+    expect.stringMatching(/^3 runs: 3 ok, of which 2 with warnings \(/),
   ]);
 });
 
