@@ -362,7 +362,7 @@ slowTest('going back keeps every answer, also the password', async () => {
   await dialogue.answer('Database', ESC);
   await dialogue.answer('Port', ESC);
   await dialogue.answer('Host of the source', ENTER);
-  await dialogue.answer('Port', `\u0015${port}${ENTER}`);
+  await dialogue.answer(/Port .*Ctrl-U clears the field/, `\u0015${port}${ENTER}`);
   await dialogue.answer('Database', ENTER);
   await dialogue.answer('User', ENTER);
   await dialogue.answer(/Password of .*•{8}/, ENTER);
