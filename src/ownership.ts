@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { lchown, mkdir, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { shellWord } from './shell-word.ts';
 import { hasCode } from './system-fault.ts';
@@ -113,22 +113,35 @@ export function ownerOf(path: string): string | undefined {
   return uid === undefined ? undefined : nameOf(uid);
 }
 
-/** The user of a service who owns all these files. Undefined if root or this user owns one of them. */
-function otherUser(paths: readonly string[]): string | undefined {
+/** Whether this user owns a directory above. Files of root are there because of a run as root. */
+function isInOwnDirectory(path: string): boolean {
+  const above = dirname(resolve(path));
+  return uidOf(above) === process.getuid?.() || (above !== dirname(above) && isInOwnDirectory(above));
+}
+
+/** Whether root also owns the configuration beside the state directory. */
+export const isStateOfRoot = (directory: string): boolean =>
+  uidOf(join(dirname(resolve(directory)), 'tables-config.json')) === 0;
+
+/** The other user who owns all these files and runs the pipeline. Undefined if there is none. */
+function otherUser(paths: readonly string[], mayRootRun = true): string | undefined {
   const [uid, ...others] = new Set(paths.map(uidOf));
-  const isOther = uid !== undefined && others.length === 0 && uid !== 0 && uid !== process.getuid?.();
-  return isOther && !isRoot() ? nameOf(uid) : undefined;
+  if (uid === undefined || others.length > 0 || isRoot() || uid === process.getuid?.()) return undefined;
+  return uid === 0 && (!mayRootRun || paths.some(isInOwnDirectory)) ? undefined : nameOf(uid);
 }
 
 /**
- * The end of an advice about files of another user. A pipeline stays with the user who runs it. Files of root go to the
- * user of this process, whom `give` names.
+ * The end of an advice about files of another user. A pipeline stays with the user who runs it. Files of several users, and
+ * files that a run as root has left, go to the user of this process, whom `give` names.
  */
-export function accessCommand(paths: readonly string[], give: string): string {
-  const user = otherUser(paths);
-  return user === undefined
-    ? `${give}as root, run: chown ${paths.some(isDirectory) ? '-R ' : ''}${[userName(), ...paths].map(shellWord).join(' ')}`
-    : `Run increp as user "${user}", who owns the files: sudo -u ${shellWord(user)} increp status`;
+export function accessCommand(paths: readonly string[], give: string, mayRootRun = true): string {
+  const chown = `chown ${paths.some(isDirectory) ? '-R ' : ''}${[userName(), ...paths].map(shellWord).join(' ')}`;
+  const user = otherUser(paths, mayRootRun);
+  if (user === undefined) return `${give}as root, run: ${chown}`;
+  const asOwner = `Run increp as user "${user}", who owns the files: sudo -u ${shellWord(user)} increp status`;
+  return user === nameOf(0)
+    ? `${asOwner}\nTo give the files to user "${userName()}" instead, as root, run: ${chown}`
+    : asOwner;
 }
 
 /** The command that makes a file readable for its user alone. `sync` and cron may run as a user who does not own it. */

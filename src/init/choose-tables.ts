@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { formatBytes, listedNames } from '../format.ts';
 import { shellWord } from '../shell-word.ts';
+import type { Relation } from '../schema/relations.ts';
 import { possibleKeys, type Obstacle, type TableProposal } from './propose-options.ts';
 
 export interface KeyedTable {
@@ -177,17 +178,25 @@ function withoutKey(
 }
 
 export const NO_KEY = 'no column looks like a replication key';
-export const ADD_KEY =
-  'To copy only changes, add a column such as updated_at timestamptz that every change sets to now(). Otherwise, no action is needed.';
 
-function reasonOf({ name, keys, mergeKey }: TableProposal): Obstacle {
+/** Only a table can get a column of its own. */
+export function addKey({ kind }: Pick<Relation, 'kind'>): string {
+  const step = kind.endsWith('view')
+    ? 'change its definition so that a column grows with every change, or copy its base tables instead'
+    : kind === 'foreign table'
+      ? 'add a column that grows with every change to the table that it refers to, and to its definition'
+      : 'add a column such as updated_at timestamptz that every change sets to now()';
+  return `To copy only changes, ${step}. Otherwise, no action is needed.`;
+}
+
+function reasonOf({ name, relation, keys, mergeKey }: TableProposal): Obstacle {
   const [first] = keys;
   const flag = [
     `--replication-key ${shellWord(`${name}=${first?.column ?? 'COLUMN'}`)}`,
     ...(mergeKey ? [] : [uniqueFlag(name)]),
   ].join(' ');
   const best = keys.filter(({ sees }) => sees === first?.sees).map(({ column }) => column);
-  if (!first) return { why: NO_KEY, next: ADD_KEY };
+  if (!first) return { why: NO_KEY, next: addKey(relation) };
   return first.sees === 'inserts'
     ? {
         why: `its only possible replication keys show inserts, not updates: ${best.join(', ')}`,

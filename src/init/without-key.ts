@@ -1,6 +1,6 @@
 /** Why a table is read completely although the user was asked for a key, and the entry that changes this: pure. */
 import { listed } from '../format.ts';
-import { ADD_KEY, NO_KEY, type KeyedTable } from './choose-tables.ts';
+import { addKey, NO_KEY, type KeyedTable } from './choose-tables.ts';
 import { keyedEntry } from './config-text.ts';
 import { possibleKeys, type Obstacle, type TableProposal } from './propose-options.ts';
 
@@ -9,12 +9,12 @@ export function withoutReplicationKey(
   table: TableProposal,
   mergeKey: readonly string[] | undefined = table.mergeKey?.columns,
 ): Obstacle {
-  const { name, keys } = table;
+  const { name, relation, keys } = table;
   const [best, ...others] = keys;
   if (!best)
     return {
       why: possibleKeys(table).length > 0 ? NO_KEY : 'no column has a type that can be a replication key',
-      next: ADD_KEY,
+      next: addKey(relation),
     };
   return {
     why: 'no replication key was chosen',

@@ -26,6 +26,12 @@ const noKeyText = (column: string, rowsFrom: 'where' | 'query' | undefined): str
     ? `no row of the source has a value in ${column} any more`
     : `${noRowsText(rowsFrom, '')} any more`;
 
+/** What an option does, if it does not select rows or columns. */
+const SELECTS: Readonly<Record<string, string>> = {
+  rename: 'changes the names of columns',
+  transform: 'changes values',
+};
+
 const COPY_CAUSES: Texts<CopyCause> = {
   'small-table': () => 'COPY is faster for a small table',
   'source-pooled': () => 'the source is behind a connection pooler, and pg_dump needs a session of its own',
@@ -38,7 +44,7 @@ const COPY_CAUSES: Texts<CopyCause> = {
   selection: ({ setting }) =>
     setting === 'query'
       ? 'pg_dump writes tables, not the rows of a query'
-      : `pg_dump writes whole tables, and "${setting}" selects part of one`,
+      : `pg_dump writes tables as they are, and "${setting}" ${SELECTS[setting] ?? 'selects part of one'}`,
   'kind-without-rows': ({ kind }) => `pg_dump writes no rows for a ${kind}`,
   'child-tables': () => 'pg_dump would omit the rows of child tables',
   'row-versions': () => `pg_dump writes the column "${ROW_VERSION}" of another pipeline, too`,

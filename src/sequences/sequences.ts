@@ -75,11 +75,12 @@ export async function setSequences(
   { isDryRun, lastFailures, isWhole }: SequenceRequest,
 ): Promise<SequenceReport> {
   const enabled = tables.filter(({ isEnabled, selection }) => isEnabled && selection.query === null);
-  const { foreign, unknown } = await findTablesToLeave(context, enabled, lastFailures);
+  const { foreign, unsynced, unknown } = await findTablesToLeave(context, enabled, lastFailures);
   const readable = enabled.filter(({ name }) => !unknown.has(name));
   const { here, drawn, unread } = await readColumns(context, readable);
   const failures = new Map([...unknown, ...unread]);
-  const [refused] = foreign.values();
+  // Without a sequence at the source, nothing is left out.
+  const [refused] = [...foreign].flatMap(([name, error]) => (unsynced.has(name) ? [] : [error]));
   if (drawn.length === 0 && failures.size === 0 && refused) throw refused;
   const work: SequenceWork = { context, drawn, isDryRun, locked: new Map() };
   const columnsOfTable = Map.groupBy(drawn, ({ settings }) => settings.name);

@@ -41,6 +41,8 @@ export type LastFailures = ReadonlyMap<string, RunRecord>;
 export interface TablesToLeave {
   /** Why a sync would be refused because the destination table is not its own. */
   readonly foreign: ReadonlyMap<string, IncrepError>;
+  /** The foreign tables that are at the source, and that no sync has copied. */
+  readonly unsynced: ReadonlySet<string>;
   /** Why that is not known, for example because another session locks the table. */
   readonly unknown: ReadonlyMap<string, IncrepError>;
 }
@@ -52,18 +54,21 @@ export async function findTablesToLeave(
   lastFailures: LastFailures,
 ): Promise<TablesToLeave> {
   const foreign = new Map<string, IncrepError>();
+  const unsynced = new Set<string>();
   const unknown = new Map<string, IncrepError>();
   for await (const facts of gatherGroups(context, tables)) {
     ensureDifferentDatabases(context.settings, facts.servers);
     for (const { settings, error } of facts.failures)
       unknown.set(settings.name, await withHolders(context, tableNames(context, settings), error));
     for (const table of facts.tables) {
-      const { settings, destination, saved, recordName } = table;
+      const { settings, source, destination, saved, recordName } = table;
       const plan = planTable(table, ordinaryRequest());
       if (plan.kind === 'refuse' && FOREIGN.includes(plan.error.code)) foreign.set(settings.name, plan.error);
-      else if (destination && isUnknown(saved))
+      else if (destination && isUnknown(saved)) {
         foreign.set(settings.name, notSynced(settings, lastFailures.get(recordName)));
+        if (source) unsynced.add(settings.name);
+      }
     }
   }
-  return { foreign, unknown };
+  return { foreign, unsynced, unknown };
 }

@@ -5,7 +5,7 @@ import { access, constants, open, readdir, readFile, rename, rm, stat } from 'no
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
-import { accessCommand, makeDirectory, userName } from '../ownership.ts';
+import { accessCommand, isStateOfRoot, makeDirectory, userName } from '../ownership.ts';
 import { replaceFile } from '../replace-file.ts';
 import { shellWord } from '../shell-word.ts';
 import { fileFault, hasCode } from '../system-fault.ts';
@@ -208,7 +208,11 @@ export function accessAdvice(directory: string, path = directory, otherwise?: st
   if (found && typeof owner === 'object' && owner.uid === process.geteuid?.())
     return `Correct the mode of the directory${clause}; run: chmod -R u+rwX ${place}`;
   return found
-    ? accessCommand([directory], `Give the directory to the user that runs increp${clause}; `)
+    ? accessCommand(
+        [directory],
+        `Give the directory to the user that runs increp${clause}; `,
+        isStateOfRoot(directory),
+      )
     : `Create the directory for the user that runs increp${clause}; as root, run: install -d -o ${shellWord(userName())} -m 700 ${place}`;
 }
 

@@ -189,6 +189,20 @@ test('a table that no sync has copied has the error of its last sync', async () 
   expect(stdout).not.toContain('not swapped');
 });
 
+test('a table that no sync has copied is no failure if it has no sequence', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'plain', ...KEYED }],
+    sourceSql: 'CREATE TABLE plain (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now())',
+  });
+  await pair.destination.query('CREATE TABLE plain (id int); REVOKE ALL ON plain FROM PUBLIC');
+  expect((await increp('sync', pair)).exitCode).toBe(77);
+  const { stdout, exitCode } = await increp('sequences --dry-run', pair);
+  expect(stdout).toBe('No column of these tables draws from a sequence.\n');
+  expect(exitCode).toBe(0);
+  await pair.source.query('DROP TABLE plain');
+  expect((await increp('sequences --dry-run', pair)).exitCode).toBe(1);
+});
+
 /** Runs the statement that the hint of the only failure names, as a superuser, until nothing fails. */
 async function grantAsTold(pair: Pair, table: string): Promise<readonly string[]> {
   const granted: string[] = [];

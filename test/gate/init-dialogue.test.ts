@@ -175,6 +175,7 @@ test('where the destination has rows that increp did not write, the direction is
   await dialogue.answer('Which tables', ENTER);
   await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('Are source and destination correct?', ENTER);
+  await dialogue.answer('● The destination', `${DOWN}${ENTER}`);
   await dialogue.answer('What do you want to correct? (source)', `${UP}${UP}`);
   await dialogue.answer('● Nothing: the source is correct', ENTER);
   await dialogue.answer('What do you want to correct? (destination)', `${DOWN}${DOWN}${ENTER}`);
@@ -361,7 +362,7 @@ slowTest('going back keeps every answer, also the password', async () => {
   await dialogue.answer('Database', ESC);
   await dialogue.answer('Port', ESC);
   await dialogue.answer('Host of the source', ENTER);
-  await dialogue.answer('Port', `\u0015${port}${ENTER}`);
+  await dialogue.answer(/Port .*Ctrl-U clears the field/, `\u0015${port}${ENTER}`);
   await dialogue.answer('Database', ENTER);
   await dialogue.answer('User', ENTER);
   await dialogue.answer(/Password of .*•{8}/, ENTER);
@@ -444,6 +445,23 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   const written = parse(await readFile(join(pair.directory, 'new', '.env'), 'utf8'));
   expect(written['SOURCE_URL']).toMatch(/\?sslmode=prefer&application_name=etl$/);
   expect((await increp('-C new check', pair)).exitCode).toBe(0);
+});
+
+test('"All settings" asks for each setting of a URL', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const { port, user, database } = pair.login('source', 'increp');
+  const url = pair.sourceUrl('increp').replace(/\/[^/?]+(?=\?|$)/, '/absent');
+  await using dialogue = startDialogue('init -C new', pair.directory, { ...settled(pair), SOURCE_URL: url });
+  await dialogue.answer('● Database: absent', DOWN.repeat(6));
+  await dialogue.answer('● All settings', ENTER);
+  await dialogue.answer('Host of the source', `\u0015localhost${ENTER}`);
+  await dialogue.answer('Port', `\u0015${port}${ENTER}`);
+  await dialogue.answer('Database', `\u0015${database}${ENTER}`);
+  await dialogue.answer('User', `\u0015${user}${ENTER}`);
+  await dialogue.answer('Password', ENTER);
+  await dialogue.answer('Encryption', ENTER);
+  await dialogue.answer('Which tables', CTRL_C);
+  expect(await dialogue.wait()).toBe(130);
 });
 
 test('after a failed connection the user can give up', async () => {

@@ -13,7 +13,7 @@ import {
 import { NO_BASTION, readBastionAddress, throughWords } from '../../config/connection/bastion.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import { hostFault } from '../../config/connection/connection.ts';
-import { serverNames } from '../../config/connection/servers.ts';
+import { addressWords, serverNames } from '../../config/connection/servers.ts';
 import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
@@ -169,10 +169,32 @@ const applyWithoutSchema = async (
     ? answers
     : withoutAnswer(await applyCorrection(prompts, answers, prefix, what), `${prefix}_SCHEMA`);
 
-/** Asks what to correct on each side. @throws IncrepError INTERRUPTED */
-export async function correctConnections(prompts: Prompts, given: Answers): Promise<Answers> {
+/** The connection that is probably wrong. */
+type Suspected = Prefix | 'both';
+
+interface DoubtfulSides {
+  readonly suspected: Suspected;
+  readonly source: ConnectionSettings;
+  readonly destination: ConnectionSettings;
+}
+
+/** Asks which side to correct, and what. @throws IncrepError INTERRUPTED */
+export async function correctConnections(
+  prompts: Prompts,
+  given: Answers,
+  { suspected, source, destination }: DoubtfulSides,
+): Promise<Answers> {
+  const side = await prompts.choose<Suspected>({
+    message: 'Which connection do you want to correct?',
+    choices: [
+      { value: 'SOURCE', label: `The source: ${addressWords(source)}` },
+      { value: 'DEST', label: `The destination: ${addressWords(destination)}` },
+      { value: 'both', label: 'Both' },
+    ],
+    initial: suspected,
+  });
   let answers = given;
-  for (const prefix of ['SOURCE', 'DEST'] as const) {
+  for (const prefix of side === 'both' ? (['SOURCE', 'DEST'] as const) : [side]) {
     const what = await chooseCorrection(prompts, answers, prefix, {
       initial: 'HOST',
       nothing: `the ${WORDS[prefix]} is correct`,
@@ -216,24 +238,34 @@ async function askParts(prompts: Prompts, given: Answers, prefix: Prefix): Promi
     const isKnown = HOST === undefined && field !== 'HOST' && fields[field] !== undefined;
     // Its question follows the mode of encryption.
     if (isKnown || field === 'SSLROOTCERT') continue;
-    answers = await askField(prompts, answers, prefix, field);
-    if (field === 'HOST' && answers.values.get(`${prefix}_URL`) !== given.values.get(`${prefix}_URL`))
-      return answers;
+    const text = await QUESTIONS[field](prompts, fieldsOf(answers, prefix), prefix);
+    answers = await withText(prompts, answers, prefix, { field, text });
+    if (isWhole(field, text)) return answers;
   }
   return answers;
 }
 
-/** A connection string is accepted as the host. */
 async function askField(
   prompts: Prompts,
   answers: Answers,
   prefix: Prefix,
   field: AskedField,
 ): Promise<Answers> {
-  const before = fieldsOf(answers, prefix);
-  const text = await QUESTIONS[field](prompts, before, prefix);
-  const pasted = pastedConnection(text);
-  if (field === 'HOST' && isConninfo(pasted)) return withUrl(answers, prefix, pasted);
+  const text = await QUESTIONS[field](prompts, fieldsOf(answers, prefix), prefix);
+  return withText(prompts, answers, prefix, { field, text });
+}
+
+/** A connection string is accepted as the host. It answers all questions. */
+const isWhole = (field: AskedField, text: string): boolean =>
+  field === 'HOST' && isConninfo(pastedConnection(text));
+
+async function withText(
+  prompts: Prompts,
+  answers: Answers,
+  prefix: Prefix,
+  { field, text }: { readonly field: AskedField; readonly text: string },
+): Promise<Answers> {
+  if (isWhole(field, text)) return withUrl(answers, prefix, pastedConnection(text));
   const corrected = withField(answers, prefix, field, text);
   if (field !== 'SSLMODE') return corrected;
   return text.startsWith('verify')

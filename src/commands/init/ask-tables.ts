@@ -320,7 +320,7 @@ async function askMergeKey(
   });
   if (chosen === WHOLE || chosen === LEAVE_OUT) return chosen;
   if (chosen !== BY_HAND) return mergeKeys[Number(chosen)]?.columns ?? [];
-  return prompts.chooseMany({
+  const columns = await prompts.chooseMany({
     message: `${name}: all columns that identify a row`,
     choices: relation.columns.map((column) => ({
       value: column.name,
@@ -328,4 +328,6 @@ async function askMergeKey(
       hint: column.type,
     })),
   });
+  prompts.say(`Unique key of ${name}: ${columns.join(', ')}`);
+  return columns;
 }

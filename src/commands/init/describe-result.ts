@@ -160,7 +160,7 @@ export function warningsOf(setup: Setup): string[] {
 /** A table in mode full-refresh is as the source at each sync. */
 export const deletesNote = ({ chosen }: Pick<Setup, 'chosen'>): string | undefined =>
   chosen.some(isKeyed)
-    ? 'Rows that are deleted at the source stay at the destination. To remove them, set "deletes": "hard" in "defaults" of tables-config.json ("increp help deletes").'
+    ? `Rows that are deleted at the source stay at the destination. To remove them, set "deletes": "hard" in "defaults" of tables-config.json ("increp help 'Deleted rows'").`
     : undefined;
 
 /** How tables of another schema of the source join the pipeline. */

@@ -21,6 +21,7 @@ import {
   existingAmong,
   mayBeSwapped,
   refusedBy,
+  suspectedSide,
 } from './existing-tables.ts';
 import type { Dialogue } from './going-back.ts';
 import { gaveUp, type PromptChoice } from './prompts.ts';
@@ -78,20 +79,20 @@ async function askSetup(
     const warnings = directionWarnings(setup);
     if (warnings.length === 0) return setup;
     const isDoubtful = mayBeSwapped(setup);
-    dialogue.warn(
-      [
-        ...warnings.map(({ what }) => `${what}.`),
-        ...(isDoubtful ? ['Rows flow', `from ${source.description}`, `to   ${destination.description}`] : []),
-      ].join('\n'),
-    );
+    for (const { what } of warnings)
+      dialogue.warn(`${what.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase())}.`);
+    if (isDoubtful)
+      dialogue.say(['Rows flow', `from ${source.description}`, `to   ${destination.description}`].join('\n'));
     const answer = await (isDoubtful ? askDirection : askAboutRefused)(dialogue, setup);
     if (answer.kind === 'continue') return setup;
     if (answer.kind === 'tables') ({ chosen, leftOut } = withoutRefused(setup));
     else if (answer.kind === 'pipeline')
       into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
-    else if (answer.kind === 'connections')
-      return askSetup(dialogue, { given: await correctConnections(dialogue, into.answers), config }, how);
-    else {
+    else if (answer.kind === 'connections') {
+      const doubtful = { ...setup, suspected: suspectedSide(setup) };
+      const corrected = await correctConnections(dialogue, into.answers, doubtful);
+      return askSetup(dialogue, { given: corrected, config }, how);
+    } else {
       const request = { given: into.answers, refused: into.connection.schema };
       ({ destination, into } = await askDestination(dialogue, request, reached, how));
     }

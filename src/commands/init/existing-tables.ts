@@ -94,6 +94,18 @@ export const mayBeSwapped = ({
 }: Omit<Direction, 'answers'>): boolean =>
   areSwapped || existing.unclaimed.length > 0 || chosen.some(({ name }) => writers.has(name));
 
+/** The side that has the signs. A destination table of another role or pipeline is one, too. */
+export function suspectedSide({
+  areSwapped,
+  chosen,
+  writers,
+  existing,
+}: Omit<Direction, 'answers'>): 'SOURCE' | 'DEST' | 'both' {
+  if (areSwapped) return 'both';
+  if (!chosen.some(({ name }) => writers.has(name))) return 'DEST';
+  return refusedBy(existing).length > 0 ? 'both' : 'SOURCE';
+}
+
 export interface Warning {
   readonly what: string;
   /** For scripts. The dialogue asks instead. */

@@ -129,7 +129,7 @@ export async function openPrompts(
           const [color, below] =
             this.state === 'error'
               ? (['yellow', beside(this.error).replaceAll('\n', '\n   ')] as const)
-              : (['cyan', ''] as const);
+              : (['cyan', isPrefilled(initial, this.userInput) ? styleText('dim', CLEAR) : ''] as const);
           return `${head}${styleText(color, clack.S_BAR)}  ${line}\n${styleText(color, `${clack.S_BAR_END}  ${below}`)}\n`;
         },
       });
@@ -189,6 +189,11 @@ const withCursor = (text: string, at: number): string =>
   at >= text.length
     ? `${text}█`
     : `${text.slice(0, at)}${styleText('inverse', text.slice(at, at + 1))}${text.slice(at + 1)}`;
+
+/** What is typed or pasted is added to the present value. */
+const CLEAR = 'Ctrl-U clears the field.';
+const isPrefilled = (initial: string | undefined, text: string): boolean =>
+  initial !== undefined && text !== '' && text === initial;
 
 const placeholder = (fallback = ''): string =>
   fallback === ''

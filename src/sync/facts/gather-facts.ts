@@ -4,7 +4,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { attempt, done, type Attempted, type IncrepError } from '../../errors.ts';
 import { onceOnly } from '../../once-only.ts';
-import { accessCommand } from '../../ownership.ts';
+import { accessCommand, isStateOfRoot } from '../../ownership.ts';
 import { inBatches } from '../../postgres/batches.ts';
 import { tableKey } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -280,7 +280,7 @@ const deniedFile = (path: string, { cause }: IncrepError): StateFile => ({
   path,
   why: fileFault(cause),
   ...(hasCode(cause, 'EACCES') && {
-    why: `${fileFault(cause)}. ${accessCommand([dirname(path)], 'To give the files to the user that runs increp, ')}`,
+    why: `${fileFault(cause)}. ${accessCommand([dirname(path)], 'To give the files to the user that runs increp, ', isStateOfRoot(dirname(path)))}`,
     isShared: true as const,
   }),
 });

@@ -255,6 +255,7 @@ const rivalry = (rival: string, { destination, pipeline }: ExpectedState): Saved
 function foreignness(record: StateRecord, where: string, expected: ExpectedState): SavedState | undefined {
   const reset = tableCommand('reset', expected.label, '--force');
   const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
+  const place = ({ database, schema }: ExpectedState['source']) => JSON.stringify([database, schema]);
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (isSwapped(record, expected)) return swapped(record, where);
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
@@ -262,7 +263,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
     return {
       kind: 'foreign',
       what: `the state of ${printName(expected.destination)} ${where} belongs to source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: `If this is another pipeline, set PIPELINE_NAME and another DEST_SCHEMA, "dest_schema" or "dest_name". If the table was replaced by another one, load it from there: "${reloadCommand}". Otherwise restore the former SOURCE settings.`,
+      next: `If this is another pipeline, set PIPELINE_NAME and another DEST_SCHEMA, "dest_schema" or "dest_name". If the table was replaced by another one, load it from there: "${reloadCommand}". Otherwise ${place(record.source) === place(expected.source) ? 'correct "name" or "dest_name" in tables-config.json' : 'restore the former SOURCE settings'}.`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)

@@ -120,7 +120,7 @@ function tableNotFound(now: TableFacts): IncrepError {
     });
   return new IncrepError('TABLE_NOT_FOUND', {
     what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: 'Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
+    next: `Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.${/[?[\]{}%]/.test(sourceName.table) ? ' Only * is a wildcard.' : ''}`,
   });
 }
 

@@ -250,7 +250,7 @@ describe('.env', () => {
     expect(warnings).toEqual([`.env can be read by other users (mode 0644); run: chmod 600 ${path}`]);
   });
 
-  test('of another user is given to the user who reads it', async () => {
+  test('of root stays with root, who runs the pipeline', async () => {
     await using pipeline = await pipelineDirectory({ '.env': '' });
     const path = join(pipeline.directory, '.env');
     await chmod(path, 0o644);
@@ -258,7 +258,7 @@ describe('.env', () => {
     const { warnings } = await pipeline.load();
     vi.restoreAllMocks();
     expect(warnings).toEqual([
-      `.env can be read by other users (mode 0644); as root, run: chown ${userInfo().username} ${path} && chmod 600 ${path}`,
+      `.env can be read by other users (mode 0644); run: sudo -u root chmod 600 ${path}`,
     ]);
   });
 
@@ -269,9 +269,10 @@ describe('.env', () => {
     vi.spyOn(process, 'getuid').mockReturnValue(12_345);
     const { next } = await pipeline.refusal({});
     vi.restoreAllMocks();
-    expect(next).toBe(
-      `Give the files to the user that runs increp, then run the command again; as root, run: chown -R ${userInfo().username} ${path}`,
-    );
+    expect(next.split('\n')).toEqual([
+      'Run increp as user "root", who owns the files: sudo -u root increp status',
+      `To give the files to user "${userInfo().username}" instead, as root, run: chown -R ${userInfo().username} ${path}`,
+    ]);
   });
 
   test('is given together with the other files of a run as root', async () => {

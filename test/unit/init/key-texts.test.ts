@@ -4,6 +4,7 @@ import { asItIs } from '../../../src/init/choose-tables.ts';
 import { triggerNote, versionCaution } from '../../../src/init/key-cautions.ts';
 import { proposeOptions, type TableProposal } from '../../../src/init/propose-options.ts';
 import { entryStep, withoutReplicationKey, withoutUniqueKey } from '../../../src/init/without-key.ts';
+import type { RelationKind } from '../../../src/schema/relations.ts';
 import { column } from '../schema/columns.ts';
 import { relation } from '../sync/table-facts.ts';
 
@@ -50,6 +51,18 @@ test('a key that only inserts set may identify rows', () => {
   expect(
     versionCaution([{ name: 'log', replicationKey: 'created_at', mergeKey: ['created_at'] }], [log]),
   ).toBe(undefined);
+});
+
+test('a view without a key gets another definition, because it takes no column', () => {
+  const notes = proposal('notes', ['note: text']);
+  const nextOf = (kind: RelationKind) =>
+    withoutReplicationKey({ ...notes, relation: { ...notes.relation, kind } }).next;
+  expect(nextOf('table')).toContain('add a column such as updated_at timestamptz');
+  for (const kind of ['view', 'materialized view'] as const)
+    expect(nextOf(kind)).toBe(
+      'To copy only changes, change its definition so that a column grows with every change, or copy its base tables instead. Otherwise, no action is needed.',
+    );
+  expect(nextOf('foreign table')).toContain('to the table that it refers to');
 });
 
 test('a table without a chosen key is told the whole entry to write', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { formatPlan } from '../../../src/report/plan.ts';
+import { copyCauseText } from '../../../src/report/reasons.ts';
 
 const narrow = { color: false, width: 80, isUnicode: true };
 const FRAME = { isVerbose: false, jobs: 1, direction: { from: 'source', to: 'destination' } };
@@ -161,4 +162,11 @@ test('the sum of a number of rows that is a lower limit is one, too', () => {
   const large = quiet('large', { hasWork: true, estimated: { rows: 10_000, isMore: true } });
   const small = quiet('small', { hasWork: true, estimated: { rows: 5 } });
   expect(lastLine([large, small])).toContain('; at least 10,005 rows to read.');
+});
+
+test('COPY instead of pg_dump: an option that selects nothing has its own words', () => {
+  const textOf = (setting: string) => copyCauseText({ code: 'selection', setting });
+  expect(textOf('where')).toMatch(/"where" selects part of one$/);
+  expect(textOf('rename')).toMatch(/"rename" changes the names of columns$/);
+  expect(textOf('transform')).toMatch(/"transform" changes values$/);
 });

@@ -195,6 +195,10 @@ test('a source without any table of the pipeline may be the wrong database, so t
     'Correct "name"',
   );
   expect(errorOf({})?.next).toContain('If the table was dropped');
+  const unknown = { saved: none, destination: undefined };
+  const brackets = { ...unknown, sourceName: { schema: 'public', table: 't[78]' } };
+  expect(errorOf(unknown)?.next).not.toContain('wildcard');
+  expect(errorOf(brackets)?.next).toMatch(/ Only \* is a wildcard\.$/);
 });
 
 test('what must not be touched is refused with its own code', () => {

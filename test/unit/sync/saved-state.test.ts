@@ -149,6 +149,18 @@ test('a table with another name is the same table if the server and the oid are'
   expect(renamed({ shape: { ...shape, oid: '16400' }, sourceLife: unnamed })).toBe('foreign');
 });
 
+test('if only the table differs, the SOURCE settings are correct', () => {
+  const nextOf = (source: object) => {
+    const found = saved(NO_FILE, record({ source: { ...record().source, ...source } }));
+    return found.kind === 'foreign' ? found.next : '';
+  };
+  expect(nextOf({ table: 'items' })).toMatch(
+    / Otherwise correct "name" or "dest_name" in tables-config\.json\.$/,
+  );
+  for (const source of [{ database: 'old' }, { schema: 'old' }])
+    expect(nextOf(source)).toMatch(/ Otherwise restore the former SOURCE settings\.$/);
+});
+
 test('a server that does not tell who it is, and a restarted one, are taken for the same', () => {
   const unnamed = { systemIdentifier: null, timeline: null, startedAt: '1000' };
   expect(saved(NO_FILE, record({ sourceLife: unnamed })).kind).toBe('record');
