@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await control.transaction(createControl);
   await queue.start();
   await queue.ensure(PREVIEWS);
-  const pipelines = knownPipelines(root, control, queue);
+  const pipelines = knownPipelines({ root, control, queue, timing, log });
   const refused = new Set<string>();
   const refresh = async () => {
     for (const name of await pipelines.refresh())

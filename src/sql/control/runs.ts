@@ -98,13 +98,6 @@ export const SAVE_PIPELINE = /* sql */ `
   ON CONFLICT (name) DO UPDATE SET jobs = excluded.jobs, problem = excluded.problem, removed_at = NULL, definition = NULL
   WHERE p.definition IS NULL OR p.removed_at IS NOT NULL RETURNING name`;
 
-/** The names of the pipelines that still have a directory. */
-export const REMOVE_PIPELINES = /* sql */ `
-  WITH gone AS (
-    UPDATE ${S}.pipelines SET removed_at = now()
-    WHERE removed_at IS NULL AND definition IS NULL AND name <> ALL ($1::text[]) RETURNING name)
-  DELETE FROM ${S}.schedules WHERE pipeline IN (SELECT name FROM gone)`;
-
 /** pipeline: with the time of the database. */
 export const READ_SCHEDULES = /* sql */ `
   SELECT entry, kind, seconds, expression, time_zone AS "timeZone", due_at AS "dueAt", now() AS now
@@ -162,6 +155,7 @@ export const PRUNE = [
   /* sql */ `DELETE FROM ${S}.sessions WHERE expires_at < now()`,
   /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,
   /* sql */ `DELETE FROM ${S}.workers WHERE seen_at < now() - interval '7 days'`,
+  /* sql */ `DELETE FROM ${S}.serve_processes WHERE seen_at < now() - interval '7 days'`,
 ] as const;
 
 /** For the metrics, one row for each pipeline. Seconds until a silent worker is lost. */
