@@ -83,7 +83,9 @@ export const CANCEL_RUN_TABLES = /* sql */ `
 
 /** pipeline. */
 export const FIND_PIPELINE = /* sql */ `
-  SELECT queue, source, problem IS NOT NULL AS "hasProblem", EXISTS (
+  SELECT queue, source, problem IS NOT NULL AS "hasProblem",
+    (problem IS NULL AND described -> 'hasPatterns' = 'false' AND coalesce((described ->> 'version')::int, 0) = definition_version)
+      IS TRUE AS "knowsTables", EXISTS (
     SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = p.name)
       AND (z.ends_at IS NULL OR z.ends_at > now())) AS "isPaused"
   FROM ${S}.pipelines p WHERE name = $1 AND removed_at IS NULL`;
