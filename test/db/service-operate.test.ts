@@ -288,6 +288,10 @@ test('a run of a pipeline that no worker can read says why it waits, and fails i
   });
   const headers = { authorization: `Bearer ${token}`, accept: 'text/html' };
   expect((await call(`/runs/${runIn(asked)}`, { headers })).text).toContain('This run waits. No worker');
+  const screen = (await call('/pipelines/shop', { headers })).text;
+  expect(screen).toMatch(/<pre class="mono">1 problem in .*\n {2}- /);
+  expect(screen).toContain('/pipelines/shop/do/pause');
+  expect(screen).not.toMatch(/\/do\/(?:sync|verify)/);
   expect((await ask('GET', '/status')).json).toMatchObject({
     attention: [{ pipeline: 'shop', state: 'not_valid', since: blocked.since }],
   });
