@@ -284,7 +284,8 @@ test('the service answers probes and Prometheus on loopback, and under no other 
   await using control = await controlPlace();
   await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
   const serve = await knownShop(control, pair);
-  await serve.waitForLog('listening on');
+  await serve.waitForLog('increp token create --role operate');
+  expect(serve.log).toContain(`the directory of the pipelines is ${control.root}, with 1 pipeline`);
   const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
   control.start(WORK);
   await control.until(DONE);
