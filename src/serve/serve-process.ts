@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import * as z from 'zod';
-import { LISTED, listedNames } from '../format.ts';
+import { LISTED, listedNames, utcTime } from '../format.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import {
   FORGET_FORMER_PROCESS,
@@ -35,6 +35,7 @@ const processRow = z.object({
   process: z.number(),
   directory: z.string(),
   pipelines: z.array(z.string()),
+  seenAt: z.date(),
 });
 
 export function serveProcess({ root, control, timing, log }: ServeProcessOptions): ServeProcess {
@@ -52,7 +53,7 @@ export function serveProcess({ root, control, timing, log }: ServeProcessOptions
         if (said.has(other.id)) continue;
         said.add(other.id);
         log.warn(
-          `another increp serve uses this control database with other pipelines: ${listOf(other.pipelines)} in ${other.directory} on ${other.host} (process ${other.process}); this one has ${listOf(pipelines)} in ${root}`,
+          `another increp serve uses this control database with other pipelines: ${listOf(other.pipelines)} in ${other.directory} on ${other.host} (process ${other.process}, last seen ${utcTime(other.seenAt)}); this one has ${listOf(pipelines)} in ${root}`,
         );
       }
     },

@@ -15,7 +15,7 @@ export const REGISTER_PROCESS = /* sql */ `
 
 /** id, seconds until a silent process is lost, pipelines: the processes that have other pipelines than these. */
 export const OTHER_PROCESSES = /* sql */ `
-  SELECT s.id, s.host, s.process, s.directory, s.pipelines FROM ${S}.serve_processes s
+  SELECT s.id, s.host, s.process, s.directory, s.pipelines, s.seen_at AS "seenAt" FROM ${S}.serve_processes s
   WHERE s.id <> $1 AND ${wasSeen('$2')} AND NOT (s.pipelines <@ $3::text[] AND s.pipelines @> $3::text[]) ORDER BY s.host, s.process`;
 
 /** seconds: removes the directories that no process had within this time. */
