@@ -136,6 +136,8 @@ export interface Timing {
     readonly monitor: number;
     /** How long a run waits for a worker if there are workers, but none can serve its pipeline. */
     readonly unservedRun: number;
+    /** How long the directories of a `serve` without a sign of life stay pipelines, while another `serve` runs. */
+    readonly directoryGrace: number;
     /** Between two looks of a stream of the API for changes. */
     readonly streamPoll: number;
     /** How long a worker that must stop lets its syncs finish, unless --drain sets it. */
@@ -203,6 +205,7 @@ export const DEFAULT_TIMING: Timing = {
     beat: 10,
     monitor: 10,
     unservedRun: 600,
+    directoryGrace: 600,
     streamPoll: 2,
     drain: 30,
     idleTransaction: 5,

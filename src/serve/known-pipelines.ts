@@ -1,5 +1,6 @@
 /** Keeps the pipelines and schedules of the control database like the directories below --pipelines, and like definitions. */
 import * as z from 'zod';
+import type { Timing } from '../timing.ts';
 import { outlineOfDefinition } from '../config/service/definition.ts';
 import { findPipelines, type PipelineDirectory } from '../config/service/pipeline-directories.ts';
 import { readOutline, type ScheduledEntry } from '../config/service/schedules.ts';
@@ -11,17 +12,19 @@ import { errorToJson } from '../report/summary-json.ts';
 import {
   DATABASE_TIME,
   READ_SCHEDULES,
-  REMOVE_PIPELINES,
   REMOVE_SCHEDULES,
   SAVE_PIPELINE,
   SAVE_SCHEDULE,
 } from '../sql/control/runs.ts';
+import { PRESENT_PIPELINES } from '../sql/control/serve-processes.ts';
 import { SAVE_DEFINED } from '../sql/control/definitions.ts';
 import { LIST_OVERRIDES } from '../sql/control/pauses.ts';
 import { definedPipelines, type DefinedPipeline } from './defined-pipelines.ts';
 import { cancelDeletedWork } from './deleted-pipelines.ts';
 import { nextDue } from './next-due.ts';
 import { queueOf, type Queue } from './queue.ts';
+import { serveProcess } from './serve-process.ts';
+import type { ServiceLog } from './service-log.ts';
 import { scheduleIn, scheduleRows } from './trigger.ts';
 
 export interface KnownPipelines {
@@ -29,8 +32,18 @@ export interface KnownPipelines {
   readonly refresh: () => Promise<readonly string[]>;
 }
 
-export function knownPipelines(root: string, control: ControlDatabase, queue: Queue): KnownPipelines {
+interface KnownPipelinesOptions {
+  readonly root: string;
+  readonly control: ControlDatabase;
+  readonly queue: Queue;
+  readonly timing: Timing;
+  readonly log: Pick<ServiceLog, 'info' | 'warn'>;
+}
+
+export function knownPipelines(options: KnownPipelinesOptions): KnownPipelines {
+  const { root, control, queue, log } = options;
   const readDefined = definedPipelines(control);
+  const self = serveProcess(options);
   let known = new Map<string, string>();
   return {
     refresh: async () => {
@@ -38,6 +51,8 @@ export function knownPipelines(root: string, control: ControlDatabase, queue: Qu
         findPipelines(root),
         readDefined(),
       ]);
+      await self.register(directories.map(({ name }) => name));
+      const present = await presentPipelines(control);
       const overrides = await readOverrides(control);
       const isDefined = (name: string) => defined.some((each) => each.name === name);
       const found = [
@@ -53,20 +68,34 @@ export function knownPipelines(root: string, control: ControlDatabase, queue: Qu
           };
         }),
       ];
-      for (const pipeline of found)
-        if (known.get(pipeline.name) !== pipeline.fingerprint)
-          await (pipeline.kind === 'directory'
-            ? saveDirectory(control, queue, pipeline)
-            : saveDefinition(control, queue, pipeline));
-      const isGone = (name: string) => !found.some((each) => each.name === name);
-      if (known.size === 0 || [...known.keys()].some(isGone))
-        await control.query(REMOVE_PIPELINES, [directories.map(({ name }) => name)]);
+      for (const pipeline of found) {
+        const { name, kind, fingerprint } = pipeline;
+        const isLost = kind === 'directory' && known.has(name) && !present.has(name);
+        if (known.get(name) === fingerprint && !isLost) continue;
+        await (kind === 'directory'
+          ? saveDirectory(control, queue, pipeline)
+          : saveDefinition(control, queue, pipeline));
+        if (isLost)
+          log.warn('the pipeline was missing in the control database and is there again', { pipeline: name });
+      }
+      await self.removeOthers();
       known = new Map(found.map(({ name, fingerprint }) => [name, fingerprint]));
       await cancelDeletedWork(control);
       return refused;
     },
   };
 }
+
+const nameRow = z.object({ name: z.string() });
+
+/** Another `serve` may have removed a pipeline while this one showed no sign of life. */
+const presentPipelines = async (control: ControlSession): Promise<ReadonlySet<string>> =>
+  new Set(
+    z
+      .array(nameRow)
+      .parse((await control.query(PRESENT_PIPELINES)).rows)
+      .map(({ name }) => name),
+  );
 
 const overrideRow = z.object({ pipeline: z.string(), entry: z.string(), schedule: scheduleSchema });
 type Override = z.infer<typeof overrideRow>;

@@ -14,7 +14,7 @@ import type { Environment } from '../environment.ts';
 import { programName } from '../postgres/connect.ts';
 import { redactor } from '../redact.ts';
 import type { DefinedPipeline } from './defined-pipelines.ts';
-import type { TableListing } from './records.ts';
+import { sidesOf, type TableListing } from './records.ts';
 
 export interface OwnPipeline {
   readonly name: string;
@@ -31,12 +31,16 @@ export interface OwnPipeline {
   readonly listing: TableListing;
 }
 
-/** For the page. */
+/** For the page, and for requests that name tables. */
 export interface PipelineDescription {
   readonly source: string;
   readonly destinations: readonly string[];
   /** Those that are set, with secrets masked. */
   readonly settings: readonly { readonly name: string; readonly value: string; readonly from: string }[];
+  /** Then only the source knows all tables. */
+  readonly hasPatterns: boolean;
+  /** Of its definition. Null for a directory. */
+  readonly version: number | null;
 }
 
 export interface OwnPipelines {
@@ -146,9 +150,12 @@ async function ownPipeline(
   if (!settings) return redactor(secrets, openNames)(error?.message ?? 'the configuration cannot be read');
   const suffix = settings.destination.parameters.applicationName;
   const program = programName(settings.pipeline, suffix === undefined ? {} : { suffix });
-  const description = describe(configuration, settings, place.directory);
+  const hasPatterns = settings.patterns.length > 0;
+  const { version } = place;
+  const description = { ...describe(configuration, settings, place.directory), hasPatterns, version };
   const schedules = await readSchedules();
-  const listing = { tables: settings.tables, schedules, isWhole: settings.patterns.length === 0 };
+  const destinations = sidesOf(settings);
+  const listing = { tables: settings.tables, schedules, destinations, isWhole: !hasPatterns };
   return { ...place, program, description, listing };
 }
 
@@ -156,7 +163,7 @@ function describe(
   configuration: Configuration,
   { source, destination, destinations }: Settings,
   directory: string,
-): PipelineDescription {
+): Omit<PipelineDescription, 'hasPatterns' | 'version'> {
   const redact = redactor(configuration.secrets, configuration.openNames);
   const place = (connection: ConnectionSettings) => redact(endpointFor(connection).address);
   return {

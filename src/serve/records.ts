@@ -1,6 +1,7 @@
 /** Writes what the page and the metrics show of tables. */
 import { totalConflicts } from '../conflicts.ts';
-import type { TableSettings } from '../config/settings.ts';
+import type { Settings, TableSettings } from '../config/settings.ts';
+import { destinationOf, type DefaultSchema } from '../config/tables/table-mapping.ts';
 import type { ScheduledEntry } from '../config/service/schedules.ts';
 import type { Failure, RunSummary, TableOutcome, WaitingRows } from '../events.ts';
 import type { ControlSession } from '../postgres/control-database.ts';
@@ -19,6 +20,8 @@ import {
 export interface TableListing {
   readonly tables: readonly TableSettings[];
   readonly schedules: readonly ScheduledEntry[];
+  /** The schemas of the destinations. */
+  readonly destinations: readonly DefaultSchema[];
   /** Whether a table that is missing here is gone. Without an answer of the source, patterns may lack tables. */
   readonly isWhole: boolean;
 }
@@ -26,14 +29,18 @@ export interface TableListing {
 export async function listTables(
   session: ControlSession,
   pipeline: string,
-  { tables, schedules, isWhole }: TableListing,
+  { tables, schedules, destinations, isWhole }: TableListing,
 ): Promise<void> {
-  const rows = tables.map((table) => listedRow(table, schedules));
+  const rows = tables.map((table) => listedRow(table, schedules, destinations));
   await session.query(LIST_TABLES, [pipeline, JSON.stringify(rows)]);
   if (isWhole) await session.query(UNLIST_TABLES, [pipeline, tables.map(({ name }) => name)]);
 }
 
-function listedRow(table: TableSettings, schedules: readonly ScheduledEntry[]) {
+function listedRow(
+  table: TableSettings,
+  schedules: readonly ScheduledEntry[],
+  destinations: readonly DefaultSchema[],
+) {
   const followed = scheduleFor(table, schedules);
   const limits = limitsOf(table, followed?.schedule);
   return {
@@ -43,11 +50,22 @@ function listedRow(table: TableSettings, schedules: readonly ScheduledEntry[]) {
       mode: table.mode,
       replication_key: table.replicationKey ?? null,
       unique_cols: table.mergeKey,
-      destination_table: table.destinationTable,
+      source_table: printName(table.source),
+      destination_table: destinationNames(table, destinations),
       deletes: table.deletes,
     },
   };
 }
+
+/** Each destination may have a schema of its own. */
+const destinationNames = (table: TableSettings, destinations: readonly DefaultSchema[]): string =>
+  [...new Set(destinations.map((side) => printName(destinationOf(side, table))))].join(', ');
+
+export const sidesOf = ({
+  destination,
+  destinations,
+}: Pick<Settings, 'destination' | 'destinations'>): readonly DefaultSchema[] =>
+  destinations.length === 0 ? [destination] : destinations.map(({ connection }) => connection);
 
 /** A table with a schedule of its own does not follow that of the pipeline. */
 export const scheduleFor = (

@@ -18,6 +18,7 @@ import type { Timing } from '../timing.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import type { ClaimedJob, RunScope } from './claim.ts';
 import type { OwnPipeline } from './own-pipelines.ts';
+import { sidesOf } from './records.ts';
 import type { PausedTable } from './paused-tables.ts';
 import { chooseTables, goneTable } from './run-scope.ts';
 import type { LookResult } from './settle.ts';
@@ -63,7 +64,8 @@ export function lookAt(place: JobPlace, { runs, paused, schedules }: LookWork): 
         ...(refusal && { refusal: errorInWords(refusal, context) }),
       };
     });
-    const listing = { tables: settings.tables, schedules, isWhole: !problem };
+    const destinations = sidesOf(settings);
+    const listing = { tables: settings.tables, schedules, destinations, isWhole: !problem };
     // After an error, the last count stays.
     const waiting = summary.error
       ? []

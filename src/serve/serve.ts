@@ -1,4 +1,8 @@
 /** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
+import { dirname } from 'node:path';
+import { TABLES_FILE } from '../config/tables/schema-problems.ts';
+import { findPipelines } from '../config/service/pipeline-directories.ts';
+import { formatCounted } from '../format.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { PREVIEWS } from '../sql/control/claims.ts';
@@ -39,7 +43,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await control.transaction(createControl);
   await queue.start();
   await queue.ensure(PREVIEWS);
-  const pipelines = knownPipelines(root, control, queue);
+  const pipelines = knownPipelines({ root, control, queue, timing, log });
   const refused = new Set<string>();
   const refresh = async () => {
     for (const name of await pipelines.refresh())
@@ -50,9 +54,10 @@ export async function serve(options: ServeOptions): Promise<void> {
         );
       }
   };
-  await refresh();
   const { isLoopback, own: address } = options.listen;
   if (!isLoopback) await ensureToken(control);
+  await sayDirectory(root, log);
+  await refresh();
   const parts = {
     control,
     queue,
@@ -66,6 +71,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const app = createApp(parts, servicePage());
   await using door = await openDoor(options.listen, app);
   log.info(`listening on ${door.url}`);
+  if (!(await hasToken(control)))
+    log.info('the page and the API ask for a token; to make one, run "increp token create --role operate"');
   const repeat = (everySeconds: number, work: () => Promise<unknown>) =>
     keepDoing({ everySeconds, signal, work, onError: log.outage });
   await Promise.all([
@@ -100,10 +107,23 @@ function renewals({ listen, log }: ServeOptions, door: ServiceDoor): () => Promi
   };
 }
 
+/** The default is the directory of the shell, which may be another one than a person thinks. */
+async function sayDirectory(root: string, log: ServiceLog): Promise<void> {
+  const { pipelines, isPipeline } = await findPipelines(root);
+  const found = formatCounted(pipelines.length, 'pipeline');
+  log.info(`the directory of the pipelines is ${root}, with ${found}`);
+  if (isPipeline)
+    log.warn(
+      `${root} has a ${TABLES_FILE}, which serve ignores: --pipelines names the directory that contains one directory for each pipeline; did you mean "--pipelines ${dirname(root)}"?`,
+    );
+}
+
+const hasToken = async (control: ControlDatabase): Promise<boolean> =>
+  (await listTokens(control)).some(({ hasExpired }) => !hasExpired);
+
 /** Other machines may reach the service. @throws IncrepError CONFIG_INVALID */
 async function ensureToken(control: ControlDatabase): Promise<void> {
-  const tokens = await listTokens(control);
-  if (tokens.some(({ hasExpired }) => !hasExpired)) return;
+  if (await hasToken(control)) return;
   throw new IncrepError('CONFIG_INVALID', {
     what: 'other machines would reach the service, but there is no token yet',
     next: 'Make one: "increp token create --role operate". Then start the service again.',

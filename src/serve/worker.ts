@@ -311,10 +311,13 @@ async function describePipelines(
 ): Promise<void> {
   for (const [name, pipeline] of serves) {
     if (described.has(pipeline)) continue;
-    const { rowCount } = await control.query(DESCRIBE_PIPELINE, [name, pipeline.description]);
-    if (rowCount !== 1) continue;
-    await control.transaction((session) => listTables(session, name, pipeline.listing));
-    described.add(pipeline);
+    // One transaction: a request that names tables relies on both.
+    await control.transaction(async (session) => {
+      const { rowCount } = await session.query(DESCRIBE_PIPELINE, [name, pipeline.description]);
+      if (rowCount !== 1) return;
+      await listTables(session, name, pipeline.listing);
+      described.add(pipeline);
+    });
   }
   for (const pipeline of described) if (serves.get(pipeline.name) !== pipeline) described.delete(pipeline);
 }

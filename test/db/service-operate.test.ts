@@ -124,7 +124,7 @@ test('an operator syncs, cancels, pauses, schedules and checks a pipeline throug
     const [found] = await control.rows(`SELECT state, result FROM runs WHERE id = '${runIn(asked)}'`);
     expect(found).toMatchObject({ state: 'ok', result: { type: command } });
   }
-  const wrong = await ask('POST', '/pipelines/shop/check', { tables: ['no such table'] });
+  const wrong = await ask('POST', '/pipelines/shop/check', { tables: ['no such*'] });
   await ended(runIn(wrong));
   expect(
     await control.rows(`SELECT state, error ->> 'code' AS code FROM runs WHERE id = '${runIn(wrong)}'`),
@@ -213,14 +213,20 @@ test('a request that cannot be met is refused, or its run fails, with what to do
     await control.until(`SELECT FROM runs WHERE id = '${String(json['run'])}' AND finished_at IS NOT NULL`);
     return (await ask('GET', `/runs/${String(json['run'])}`)).json;
   };
-  expect(await errorOf(['orders', 'ordres'])).toMatchObject({
+  await control.until(`SELECT FROM pipelines WHERE described IS NOT NULL`);
+  const unknown = {
+    detail: 'there is no table "ordres" in pipeline "shop"; did you mean "orders"?',
+    hint: expect.stringMatching(/^Its tables: off, orders\. /),
+  };
+  for (const kind of ['sync', 'verify'])
+    expect(await ask('POST', `/pipelines/shop/${kind}`, { tables: ['orders', 'ordres'] })).toMatchObject({
+      status: 404,
+      json: unknown,
+    });
+  expect(await errorOf(['public.orders', 'ordres*'])).toMatchObject({
     state: 'failed',
     work: [],
-    error: {
-      code: 'USAGE',
-      message: 'no table "ordres" in pipeline "shop"; did you mean "orders"?',
-      hint: 'The tables are: orders, off.',
-    },
+    error: { code: 'USAGE', message: 'no table in pipeline "shop" matches "ordres*"' },
   });
   expect(serve.log).toContain('the run has failed: no table');
   expect(await errorOf(['off'])).toMatchObject({
@@ -282,6 +288,10 @@ test('a run of a pipeline that no worker can read says why it waits, and fails i
   });
   const headers = { authorization: `Bearer ${token}`, accept: 'text/html' };
   expect((await call(`/runs/${runIn(asked)}`, { headers })).text).toContain('This run waits. No worker');
+  const screen = (await call('/pipelines/shop', { headers })).text;
+  expect(screen).toMatch(/<pre class="mono">1 problem in .*\n {2}- /);
+  expect(screen).toContain('/pipelines/shop/do/pause');
+  expect(screen).not.toMatch(/\/do\/(?:sync|verify)/);
   expect((await ask('GET', '/status')).json).toMatchObject({
     attention: [{ pipeline: 'shop', state: 'not_valid', since: blocked.since }],
   });

@@ -23,7 +23,7 @@ const loseWorkers = `UPDATE job SET state = 'retry', retry_count = retry_count +
 const MEANWHILE = 200;
 const NOTHING = { tables: [], error: undefined } as unknown as Parameters<typeof settleLook>[3]['summary'];
 const DONE = { summary: NOTHING, progress: {} } as unknown as Parameters<typeof settleTable>[3];
-const LISTING = { tables: [], schedules: [], isWhole: false };
+const LISTING = { tables: [], schedules: [], destinations: [], isWhole: false };
 
 /** A control database with the pipeline "shop", whose jobs nobody takes. */
 async function quietShop(schedule?: object) {

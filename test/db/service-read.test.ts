@@ -78,7 +78,11 @@ test('after a sync, each read model shows it', async () => {
   expect(await readTableList(session, { ...TABLES, pipeline: 'shop', state: 'disabled' })).toHaveLength(1);
 
   expect(await readTable(session, 'shop', 'orders')).toMatchObject({
-    ...{ behindAfter: 300, staleAfter: null, settings: { unique_cols: ['id'] } },
+    ...{
+      behindAfter: 300,
+      staleAfter: null,
+      settings: { unique_cols: ['id'], destination_table: 'public.orders' },
+    },
     outcome: [{ status: 'ok', rows_read: expect.any(Number) }],
   });
   expect(await readTable(session, 'shop', 'none')).toBeUndefined();

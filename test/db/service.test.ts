@@ -198,6 +198,30 @@ slowTest(
   },
 );
 
+test('a serve keeps the pipelines of a serve with another directory, and both say so', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await using other = await controlPlace();
+  await control.add('shop', pair);
+  await other.add('crm', pair);
+  const timing = { ...QUICK, serve: { ...QUICK.serve, directoryGrace: 5 } };
+  const first = control.start(SERVE, { timing });
+  await control.until(`SELECT FROM pipelines WHERE name = 'shop'`);
+  const second = other.start(SERVE, { timing, url: control.url });
+  await second.waitForLog('with other pipelines: shop in');
+  await first.waitForLog('with other pipelines: crm in');
+  await sleep(1000);
+  const present = 'SELECT name FROM pipelines WHERE removed_at IS NULL ORDER BY name';
+  expect(await control.rows(present)).toEqual([{ name: 'crm' }, { name: 'shop' }]);
+
+  await control.rows(`UPDATE pipelines SET removed_at = now() WHERE name = 'shop'`);
+  await control.until(`SELECT FROM pipelines WHERE name = 'shop' AND removed_at IS NULL`);
+  await first.waitForLog('the pipeline was missing in the control database');
+  await second.stop();
+  await first.waitForLog('the pipeline was removed, because no increp serve has its directory any more');
+  expect(await control.rows(present)).toEqual([{ name: 'shop' }]);
+});
+
 test('work refuses a control database without tables, and one of another version, with exit code 78', async () => {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();
@@ -260,7 +284,8 @@ test('the service answers probes and Prometheus on loopback, and under no other 
   await using control = await controlPlace();
   await pair.writeTables({ schedule: { every: '1h' }, tables: [ORDERS_CONFIG] });
   const serve = await knownShop(control, pair);
-  await serve.waitForLog('listening on');
+  await serve.waitForLog('increp token create --role operate');
+  expect(serve.log).toContain(`the directory of the pipelines is ${control.root}, with 1 pipeline`);
   const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
   control.start(WORK);
   await control.until(DONE);

@@ -14,6 +14,7 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   'serve.beat': 10,
   'serve.monitor': 10,
   'serve.unservedRun': 600,
+  'serve.directoryGrace': 600,
   'serve.streamPoll': 2,
   'serve.drain': 30,
   'serve.idleTransaction': 5,

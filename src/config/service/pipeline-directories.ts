@@ -20,6 +20,8 @@ export interface FoundPipelines {
   readonly pipelines: readonly PipelineDirectory[];
   /** Directories of pipelines whose names cannot be used. */
   readonly refused: readonly string[];
+  /** Whether the directory itself has the files of a pipeline. */
+  readonly isPipeline: boolean;
 }
 
 /** @throws IncrepError CONFIG_INVALID */
@@ -46,6 +48,7 @@ export async function findPipelines(root: string): Promise<FoundPipelines> {
   return {
     pipelines: all.filter(({ name }) => NAME.test(name)),
     refused: all.filter(({ name }) => !NAME.test(name)).map(({ name }) => name),
+    isPipeline: entries.includes(TABLES_FILE),
   };
 }
 

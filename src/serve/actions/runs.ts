@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { ControlDatabase, ControlSession } from '../../postgres/control-database.ts';
 import { LOCK_SENDS } from '../../sql/control/claims.ts';
 import { CANCEL_RUN, CANCEL_RUN_TABLES, FIND_PIPELINE, FIND_RUN } from '../../sql/control/runs.ts';
+import { ensureNamesExist } from '../missing-table.ts';
 import { pausedTables } from '../paused-tables.ts';
 import type { Queue } from '../queue.ts';
 import { RefusedRequest } from '../refusal.ts';
@@ -23,6 +24,8 @@ export interface RequestedRun {
 const pipelineRow = z.object({
   source: z.string().nullable(),
   hasProblem: z.boolean(),
+  /** Whether a worker has listed all of its tables. */
+  knowsTables: z.boolean(),
   isPaused: z.boolean(),
 });
 
@@ -49,13 +52,15 @@ export async function requestRunIn(
 ): Promise<string> {
   // A deletion that comes now waits for the request, and cancels it.
   await session.query(LOCK_SENDS);
-  const { source, isPaused } = await ensurePipelineExists(session, pipeline);
+  const { source, isPaused, knowsTables } = await ensurePipelineExists(session, pipeline);
   if (isPaused)
     throw new RefusedRequest(
       'CONFLICT',
       `pipeline "${pipeline}" is paused`,
       `End the pause first: DELETE /api/v1/pipelines/${pipeline}/pause, or DELETE /api/v1/pause.`,
     );
+  // A hook gets no answer that a person reads. Its run fails instead.
+  if (origin === 'request' && tables && knowsTables) await ensureNamesExist(session, pipeline, tables);
   if (kind === 'sync' && tables) await ensureNonePaused(session, pipeline, tables);
   return requestRun(session, queue, {
     ...{ pipeline, kind, origin, by, options },

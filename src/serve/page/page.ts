@@ -144,13 +144,15 @@ async function tableScreen(context: WebContext, { control }: WebParts): Promise<
   const [pipeline, name] = [parameter(context, 'pipeline'), parameter(context, 'table')];
   const table = await readTable(control, pipeline, name);
   if (!table) throw missing(`pipeline "${pipeline}" has no table "${name}"`);
-  const [schedules, lags, attempts, pauses] = await Promise.all([
+  const [whole, schedules, lags, attempts, pauses] = await Promise.all([
+    readPipeline(control, pipeline),
     readSchedules(control, pipeline),
     readLags(control, pipeline, name),
     readAttempts(control, { pipeline, table: name, limit: 50 }),
     readPauses(control, pipeline),
   ]);
-  const content = tableContent({ actor, table, schedules, lags, attempts, pauses });
+  const problem = whole?.problem ?? null;
+  const content = tableContent({ actor, table, schedules, lags, attempts, pauses, problem });
   const { notice } = queryOf(context);
   const screen = {
     title: name,

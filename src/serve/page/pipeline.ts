@@ -23,7 +23,7 @@ import { pager, runningTable, stateCounts } from './overview.ts';
 import { pauseBanner } from './pauses.ts';
 import { runTable } from './runs.ts';
 import { SHOWN_STATES, stateBadge } from './states.ts';
-import { dueText, failureText, lagText, waitingText } from './values.ts';
+import { dueText, failureText, lagText, textBlock, waitingText } from './values.ts';
 
 export const TABLES_ON_PAGE = 100;
 
@@ -67,10 +67,12 @@ export function pipelineContent(seen: PipelineFacts): readonly Html[] {
 
 /** A directory is removed where it is. */
 const actionsOf = (
-  { definition: own, removedAt }: PipelineDetails,
+  { definition: own, removedAt, problem }: PipelineDetails,
   isPaused: boolean,
 ): readonly ActionName[] => [
-  ...(isPaused ? [] : (['sync', 'verify', 'pause'] as const)),
+  // No worker can begin a run of a wrong configuration.
+  ...(isPaused || problem || removedAt ? [] : (['sync', 'verify'] as const)),
+  ...(isPaused || removedAt ? [] : (['pause'] as const)),
   ...(own && !removedAt ? (['delete'] as const) : []),
 ];
 
@@ -85,7 +87,7 @@ function warnings({ workers, pipeline }: PipelineFacts): Content {
   return html`<div class="alarm failed">
     <p>No worker has the connections of this pipeline.</p>
     ${workers.flatMap(({ host, process, lacks }) =>
-      lacks === null ? [] : [html`<p class="quiet">${host}:${process}: ${lacks}</p>`],
+      lacks === null ? [] : [textBlock(`${host}:${process}: ${lacks}`)],
     )}
   </div>`;
 }

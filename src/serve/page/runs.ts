@@ -5,6 +5,7 @@ import type { RunRow } from '../read/run.ts';
 import { ago, dataTable, secondsBetween, type Content, type Html } from './html.ts';
 import { runPath } from './links.ts';
 import { wordBadge } from './states.ts';
+import { textBlock } from './values.ts';
 
 export const runTable = (runs: readonly RunRow[], now: Date): Html =>
   dataTable({
@@ -56,6 +57,6 @@ function countsText({ ok, failed, waiting, running, quiet, error }: RunRow): Con
     { count: ok, word: 'synced' },
     { count: quiet, word: 'without changes' },
   ].filter(({ count }) => count > 0);
-  if (error) return error.message;
+  if (error) return html`<div class="cause">${textBlock(error.message)}</div>`;
   return parts.map(({ count, word }) => `${formatCount(count)} ${word}`).join(', ');
 }

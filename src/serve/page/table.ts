@@ -4,10 +4,10 @@ import { formatBytes, formatCount, formatCounted, formatSeconds } from '../../fo
 import { formatAge } from '../../report/age.ts';
 import type { Actor } from '../access/roles.ts';
 import type { PauseRow } from '../read/activity.ts';
-import type { ScheduleDetails } from '../read/pipeline.ts';
+import type { PipelineDetails, ScheduleDetails } from '../read/pipeline.ts';
 import type { AttemptRow } from '../read/rows.ts';
 import type { LagRow, TableDetails } from '../read/table.ts';
-import { actionLinks } from './buttons.ts';
+import { actionLinks, type ActionName } from './buttons.ts';
 import { barChart } from './charts.ts';
 import {
   ago,
@@ -45,30 +45,33 @@ export interface TableScreen {
   /** Newest first. */
   readonly attempts: readonly AttemptRow[];
   readonly pauses: readonly PauseRow[];
+  /** Of the configuration of its pipeline. */
+  readonly problem: PipelineDetails['problem'];
 }
 
 export function tableContent(seen: TableScreen): readonly Html[] {
-  const { actor, table, attempts } = seen;
+  const { actor, table, attempts, problem } = seen;
   const { pipeline, table: name, now } = table;
   const own = pausesOf(seen);
   const running = attempts.filter((attempt) => attempt.state === 'running');
   return [
     html`<div class="head">
         <h1>${name}</h1>
-        ${actionLinks(
-          actor,
-          own.length > 0 ? ['verify', 'reset'] : ['sync', 'verify', 'full-refresh', 'reset', 'pause'],
-          {
-            ...{ pipeline, table: name },
-          },
-        )}
+        ${actionLinks(actor, actionsOf(own.length > 0, problem !== null), { pipeline, table: name })}
       </div>
+      ${problem ? html`<div class="alarm failed">${failureText(problem)}</div>` : ''}
       ${own.map((pause) => pauseBanner(pause, actor, now))} ${reason(table)} ${about(seen)}`,
     ...(running.length > 0 ? [section('running', 'Running', runningTable(running, now))] : []),
     section('lag', 'Lag in 24 hours', lagChart(seen)),
     section('rows', 'Rows of each sync', rowChart(attempts)),
     section('syncs', 'Syncs with changes or errors', attemptTable(attempts, now)),
   ];
+}
+
+/** No worker can begin a run of a wrong configuration. */
+function actionsOf(isPaused: boolean, isNotValid: boolean): readonly ActionName[] {
+  if (isNotValid) return isPaused ? [] : ['pause'];
+  return isPaused ? ['verify', 'reset'] : ['sync', 'verify', 'full-refresh', 'reset', 'pause'];
 }
 
 /** Of the table, its pipeline and everything. */
@@ -122,6 +125,7 @@ function about(seen: TableScreen): Html {
     ['Replication key', settings.replication_key ?? NONE],
     ['Unique key', settings.unique_cols?.join(', ') ?? NONE],
     ['Deletes', settings.deletes ?? NONE],
+    ['Source table', settings.source_table ?? NONE],
     ['Destination table', settings.destination_table ?? NONE],
     ['Cursor', cursors.length === 0 ? NONE : cursors],
   ]);

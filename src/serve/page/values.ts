@@ -60,10 +60,14 @@ export function waitingText(
   return html`${formatCount(rows)}${more === '' ? '' : html` ${quiet(more)}`}${isOld ? html` ${quiet(ago(at, now))}` : ''}`;
 }
 
+/** A text with several lines may show a place of a file, so its spaces stay. */
+export const textBlock = (text: string): Html =>
+  text.includes('\n') ? html`<pre class="mono">${text}</pre>` : html`<p>${text}</p>`;
+
 /** What happened, and what to do about it. */
 export const failureText = ({ code, message, hint }: FailureRow): Html =>
   html`<div class="cause">
-    <p>${message}</p>
+    ${textBlock(message)}
     <p class="quiet">${pastHint(code, hint)} <code>${code}</code></p>
   </div>`;
 

@@ -9,6 +9,7 @@ const settings = z
     mode: z.string(),
     replication_key: z.string().nullable(),
     unique_cols: z.array(z.string()),
+    source_table: z.string(),
     destination_table: z.string(),
     deletes: z.string(),
   })

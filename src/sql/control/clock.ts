@@ -21,9 +21,10 @@ export const FOLLOW_CLOCK = /* sql */ `
     active AS (${stopAhead(`${Q}.job`, ['heartbeat_on', 'started_on'], `state = 'active'`)}),
     queues AS (${stopAhead(`${Q}.queue`, ['monitor_claim_on', 'monitor_on', 'maintain_on'])}),
     workers AS (${stopAhead(`${S}.workers`, ['seen_at'])}),
+    serves AS (${stopAhead(`${S}.serve_processes`, ['seen_at'])}),
     tables AS (${stopAhead(`${S}.tables`, ['last_success_at'])})
   SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM active) + (SELECT count(*) FROM queues)
-    + (SELECT count(*) FROM workers) + (SELECT count(*) FROM tables) > 0 AS "wasSetBack"`;
+    + (SELECT count(*) FROM workers) + (SELECT count(*) FROM serves) + (SELECT count(*) FROM tables) > 0 AS "wasSetBack"`;
 
 /** Schedules by cron that are not due soon. */
 export const LATER_CRON_SCHEDULES = /* sql */ `

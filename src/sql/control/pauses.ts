@@ -10,7 +10,7 @@ export const REMOVE_REQUESTED_PAUSE = /* sql */ `DELETE FROM ${S}.pauses WHERE $
 export const REMOVE_PAUSES = /* sql */ `DELETE FROM ${S}.pauses WHERE ${SCOPE} RETURNING reason`;
 
 /** pipeline. */
-export const LIST_TABLE_NAMES = /* sql */ `SELECT table_name AS name FROM ${S}.tables WHERE pipeline = $1 ORDER BY 1`;
+export const LIST_TABLE_NAMES = /* sql */ `SELECT table_name AS name, settings ->> 'source_table' AS source FROM ${S}.tables WHERE pipeline = $1 ORDER BY 1`;
 
 /** pipeline, table: the next crash is the first one again. */
 export const FORGET_CRASHES = /* sql */ `

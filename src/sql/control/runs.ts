@@ -83,7 +83,9 @@ export const CANCEL_RUN_TABLES = /* sql */ `
 
 /** pipeline. */
 export const FIND_PIPELINE = /* sql */ `
-  SELECT queue, source, problem IS NOT NULL AS "hasProblem", EXISTS (
+  SELECT queue, source, problem IS NOT NULL AS "hasProblem",
+    (problem IS NULL AND described -> 'hasPatterns' = 'false' AND coalesce((described ->> 'version')::int, 0) = definition_version)
+      IS TRUE AS "knowsTables", EXISTS (
     SELECT FROM ${S}.pauses z WHERE z.table_name IS NULL AND (z.pipeline IS NULL OR z.pipeline = p.name)
       AND (z.ends_at IS NULL OR z.ends_at > now())) AS "isPaused"
   FROM ${S}.pipelines p WHERE name = $1 AND removed_at IS NULL`;
@@ -97,13 +99,6 @@ export const SAVE_PIPELINE = /* sql */ `
   INSERT INTO ${S}.pipelines AS p (name, queue, jobs, problem) VALUES ($1, $2, $3, $4)
   ON CONFLICT (name) DO UPDATE SET jobs = excluded.jobs, problem = excluded.problem, removed_at = NULL, definition = NULL
   WHERE p.definition IS NULL OR p.removed_at IS NOT NULL RETURNING name`;
-
-/** The names of the pipelines that still have a directory. */
-export const REMOVE_PIPELINES = /* sql */ `
-  WITH gone AS (
-    UPDATE ${S}.pipelines SET removed_at = now()
-    WHERE removed_at IS NULL AND definition IS NULL AND name <> ALL ($1::text[]) RETURNING name)
-  DELETE FROM ${S}.schedules WHERE pipeline IN (SELECT name FROM gone)`;
 
 /** pipeline: with the time of the database. */
 export const READ_SCHEDULES = /* sql */ `
@@ -162,6 +157,7 @@ export const PRUNE = [
   /* sql */ `DELETE FROM ${S}.sessions WHERE expires_at < now()`,
   /* sql */ `DELETE FROM ${S}.audit WHERE at < now() - interval '400 days'`,
   /* sql */ `DELETE FROM ${S}.workers WHERE seen_at < now() - interval '7 days'`,
+  /* sql */ `DELETE FROM ${S}.serve_processes WHERE seen_at < now() - interval '7 days'`,
 ] as const;
 
 /** For the metrics, one row for each pipeline. Seconds until a silent worker is lost. */

@@ -331,6 +331,17 @@ ALTER TABLE ${CONTROL_SCHEMA}.tables
 -- Since then, no worker has the configuration and the connections of the pipeline. Null while one has.
 ALTER TABLE ${CONTROL_SCHEMA}.pipelines ADD COLUMN unserved_since timestamptz;
 `,
+  /* sql */ `
+-- An increp serve, with its directory and the pipelines below it. It keeps them while it shows signs of life.
+CREATE TABLE ${CONTROL_SCHEMA}.serve_processes (
+  id uuid PRIMARY KEY,
+  host text NOT NULL,
+  process int NOT NULL,
+  directory text NOT NULL,
+  pipelines text[] NOT NULL,
+  seen_at timestamptz NOT NULL DEFAULT now()
+);
+`,
 ];
 
 export const CONTROL_VERSION = 1 + MIGRATIONS.length;

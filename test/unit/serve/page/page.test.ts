@@ -7,7 +7,14 @@ import { attentionText } from '../../../../src/serve/page/overview.ts';
 import { questionFor } from '../../../../src/serve/page/questions.ts';
 import { lagPoints, periodsUntil, valuesIn } from '../../../../src/serve/page/series.ts';
 import { SHOWN_STATES } from '../../../../src/serve/page/states.ts';
-import { dueText, rowsText, speedOf, sumsOf, waitingText } from '../../../../src/serve/page/values.ts';
+import {
+  dueText,
+  rowsText,
+  speedOf,
+  sumsOf,
+  textBlock,
+  waitingText,
+} from '../../../../src/serve/page/values.ts';
 import { TABLE_STATES, tableOutcome } from '../../../../src/serve/read/rows.ts';
 
 const at = (text: string) => new Date(`2026-05-01T${text}Z`);
@@ -51,6 +58,13 @@ test('every value is escaped, in cells, titles and charts', async () => {
     expect(text).not.toContain('<script');
     expect(text).not.toContain('"><');
   }
+});
+
+test('the lines and spaces of a text that shows a place in a file stay', async () => {
+  expect(String(await textBlock('1 problem:\n  2 | <\n      ^'))).toBe(
+    '<pre class="mono">1 problem:\n  2 | &lt;\n      ^</pre>',
+  );
+  expect(String(await textBlock('the file is missing'))).toBe('<p>the file is missing</p>');
 });
 
 test('actions are for those who may do them', async () => {
