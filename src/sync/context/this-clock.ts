@@ -5,20 +5,20 @@ import type { Database } from '../../postgres/database.ts';
 
 type Clocked = Pick<Database, 'serverClock'>;
 
-interface Sides {
+interface ClockedSides {
   readonly source: Clocked;
   readonly destination: Clocked;
 }
 
 /** Milliseconds by which this machine is ahead of both servers. 0 if they do not agree, or have not been asked yet. */
-export const thisClockError = ({ source, destination }: Sides): number =>
+export const thisClockError = ({ source, destination }: ClockedSides): number =>
   clockError([source.serverClock, destination.serverClock], {
     now: Date.now(),
     elapsed: performance.now(),
   });
 
 /** The time by the servers, if the clock of this machine is wrong. */
-export const timeByServers = (sides: Sides): Date => new Date(Date.now() - thisClockError(sides));
+export const timeByServers = (sides: ClockedSides): Date => new Date(Date.now() - thisClockError(sides));
 
 /** @param error milliseconds. Undefined if the clock is right. */
 export const wrongClockText = (error: number): string | undefined =>
