@@ -400,6 +400,53 @@ test('a mail has a step once, and the numbers of each table', () => {
   expect(mail).toMatch(/4 tables failed in 4\.2 s\n$/);
 });
 
+test.for([
+  [2, 'denied for t0', 'Ask the owner.'],
+  [10, 'denied for t0', 'Ask the owner.'],
+  [20, 'denied for t0', 'Ask the owner.'],
+  [33, 'denied for t0', 'GRANT SELECT ON "public"."t0" TO "ro"'],
+] as const)(
+  'a mail about %i tables has the sentence, the step and the last success of each group once',
+  ([count, message, hint]) => {
+    const names = [
+      'Order Lines, 50%',
+      ...Array.from({ length: count - 1 }, (_, place) => `t${String(place + 1)}`),
+    ];
+    const failed = names.map((name) =>
+      outcome({
+        name,
+        status: 'failed',
+        error: failure({
+          message: message.replace('t0', name),
+          hint: hint.replace('t0', name),
+          sqlstate: undefined,
+        }),
+      }),
+    );
+    const late = outcome({
+      name: 'my "own"',
+      status: 'failed',
+      error: failure({ code: 'TIMEOUT', message: 'too late', hint: 'Wait.', sqlstate: undefined }),
+    });
+    const last = new Map([...names, late.name].map((name) => [name, STARTED]));
+    const step = hint.startsWith('GRANT')
+      ? /GRANT SELECT ON "public"\."Order Lines, 50%", "public"\."t1"/g
+      : /Ask the/g;
+    for (const others of [[], [late]]) {
+      const tables = [...failed, ...others];
+      const ended = summary({ status: 'failed', tables });
+      const mail = formatProblems(ended, tables.length, last, plain);
+      expect(mail.match(/error: denied for Order Lines, 50% \(PRIVILEGE_MISSING\)/g)).toHaveLength(1);
+      expect(mail.match(step)).toHaveLength(1);
+      expect(mail).toContain('last success: ');
+      expect(
+        mail.match(/error: too late \(TIMEOUT\)\n {6}next: Wait\.\n {4}last success: /g) ?? [],
+      ).toHaveLength(others.length);
+      expect(printed(ended, plain)).toContain('error: denied for Order Lines, 50% (PRIVILEGE_MISSING)');
+    }
+  },
+);
+
 test('a warning that is cut has no open bracket', () => {
   const warning = `1 transaction is open at the source (pid 31812, user postgres, since ${'x'.repeat(60)})`;
   const tables = ['a', 'b'].map((name) => outcome({ name, warnings: [warning] }));
