@@ -133,6 +133,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     obstruction: undefined,
     gone: undefined,
     isMarked: false,
+    removedColumns: [],
     objects: undefined,
     warnings: [],
     error,

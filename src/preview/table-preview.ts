@@ -28,7 +28,7 @@ import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstru
 import { refuse, type LoadPlan, type Plan } from '../sync/plan/plan.ts';
 import { renameAdvice, renameBack } from '../sync/plan/renamed-columns.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
-import { misspeltWarnings, wholeLoadWarning } from '../sync/run/table-outcome.ts';
+import { misspeltWarnings, removedColumns, wholeLoadWarning } from '../sync/run/table-outcome.ts';
 import { selectionWords } from './describe-selection.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import type { Estimate, Volume } from './estimate.ts';
@@ -93,6 +93,8 @@ export interface Preview {
   readonly gone: RemovedRowsPreview | undefined;
   /** Whether these rows are marked and stay. */
   readonly isMarked: boolean;
+  /** Columns of the destination that the sync would remove with their values. */
+  readonly removedColumns: readonly string[];
   /** What would be done for indexes of the source; undefined if they are not copied. */
   readonly objects: CopiedTable | undefined;
   readonly warnings: readonly string[];
@@ -217,6 +219,8 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
     dependents: dependents.filter((each) => !isItself(each)),
     obstruction,
     gone,
+    // The obstruction says how to keep them.
+    removedColumns: obstruction ? [] : removedColumns(table, plan),
     isMarked: settings.deletes === 'soft',
     objects,
     warnings: [

@@ -9,7 +9,7 @@ const quiet = (name: string, more: Partial<Planned> = {}): Planned => ({
   ...{ name, action: 'incremental', reason: '', pattern: undefined, selects: undefined, copy: undefined },
   ...{ typeChanges: [], evolution: undefined, rules: [], loader: undefined, isSmall: false },
   ...{ estimated: undefined, cursor: '7', high: '7', hasWork: false, removesDeleted: false },
-  ...{ deletes: undefined, removes: undefined, objects: [], builtOn: [], obstruction: undefined },
+  ...{ deletes: undefined, removes: [], objects: [], builtOn: [], obstruction: undefined },
   ...{ warnings: [], error: undefined, lastFailure: undefined },
   ...more,
 });
