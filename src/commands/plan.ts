@@ -210,11 +210,11 @@ function knownSince(
   failure: RunRecord,
   { fullRefresh, adopt, replace, force = false }: PlanOptions,
 ): KnownSince {
-  const { action, deletionLog, evolution, equalAt } = table;
+  const { action, deletionLog, mayStage, evolution, equalAt } = table;
   if (isEqualSince(failure, equalAt)) return 'equal';
   if (action === 'skipped' || fullRefresh || adopt || replace || force) return 'answered';
   const keepsShape = (action === 'incremental' && !evolution) || action === 'full-refresh';
-  return plannedSince(failure, { deletionLog, keepsShape });
+  return plannedSince(failure, { deletionLog, keepsShape, mayStage });
 }
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({

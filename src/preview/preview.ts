@@ -129,6 +129,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     removesDeleted: false,
     deletes: undefined,
     deletionLog: settings.deletionLog,
+    mayStage: false,
     dependents: [],
     obstruction: undefined,
     gone: undefined,

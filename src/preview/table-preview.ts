@@ -22,7 +22,7 @@ import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destination.ts';
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
-import { stagingFault } from '../sync/plan/destination-refusals.ts';
+import { mayStage, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { refuse, type LoadPlan, type Plan } from '../sync/plan/plan.ts';
@@ -85,6 +85,7 @@ export interface Preview {
     | undefined;
   /** As configured. */
   readonly deletionLog: TableSettings['deletionLog'];
+  readonly mayStage: boolean;
   /** Dependent objects of a destination table whose shape would change. */
   readonly dependents: readonly Dependent[];
   /** Why that would be refused, as far as the catalog shows. */
@@ -215,6 +216,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
           log: logName(table),
         },
     deletionLog: settings.deletionLog,
+    mayStage: mayStage(table),
     // The owner of the table itself is in the obstruction.
     dependents: dependents.filter((each) => !isItself(each)),
     obstruction,

@@ -15,6 +15,7 @@ import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { previewObstruction } from '../sync/plan/evolution-preview.ts';
+import { mayStage } from '../sync/plan/destination-refusals.ts';
 import type { Obstruction } from '../sync/plan/obstructions.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
@@ -32,6 +33,8 @@ export interface Drifts {
   readonly found: ReadonlyMap<string, Drift> | undefined;
   /** Why the next sync would refuse a table, by its name. */
   readonly refusals: ReadonlyMap<string, IncrepError>;
+  /** Tables beside which increp may create no staging table, by name. */
+  readonly unstaged: ReadonlySet<string>;
   /** Tables that could not be checked, although others could. */
   readonly failures: readonly TableFailure[];
   /** The reason. */
@@ -41,6 +44,7 @@ export interface Drifts {
 export const NO_DRIFTS: Drifts = {
   found: undefined,
   refusals: new Map(),
+  unstaged: new Set(),
   failures: [],
   problem: undefined,
 };
@@ -50,12 +54,14 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
     return await withSourceTimeout(context, async (source, renew) => {
       const found: [string, Drift][] = [];
       const refusals: [string, IncrepError][] = [];
+      const unstaged = new Set<string>();
       const failures: TableFailure[] = [];
       for await (const facts of gatherGroups({ ...context, source }, tables)) {
         renew();
         const drifted = new Map<TableFacts, { readonly plan: DraftPlan; readonly drift: Drift }>();
         for (const table of facts.tables) {
           const plan = planTable(table, ordinaryRequest());
+          if (!mayStage(table)) unstaged.add(table.settings.name);
           const drift = driftIn(table, plan);
           if (drift) drifted.set(table, { plan, drift });
           else if (plan.kind === 'refuse') refusals.push([table.settings.name, plan.error]);
@@ -70,7 +76,7 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
         }
         failures.push(...facts.failures);
       }
-      return { found: new Map(found), refusals: new Map(refusals), failures, problem: undefined };
+      return { found: new Map(found), refusals: new Map(refusals), unstaged, failures, problem: undefined };
     });
   } catch (error) {
     context.signal?.throwIfAborted();
