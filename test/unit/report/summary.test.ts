@@ -82,6 +82,20 @@ test('what has happened to a copy besides its rows is said, and that it went on 
   expect(linesOf({})[1]).toMatch(/^1 table ok/);
 });
 
+test('results that differ between destinations are counted for each', () => {
+  const endOf = (...statuses: readonly ('ok' | 'failed')[]) => {
+    const destinations = statuses.map(
+      (_, place) => ({ name: `d${place}`, status: 'ok', error: undefined }) as const,
+    );
+    const tables = statuses.map((status, place) =>
+      outcome({ destination: `d${place}`, status, ...(status === 'failed' && { error: failure() }) }),
+    );
+    return formatEnding(summary({ destinations, tables }), tables.length, plain);
+  };
+  expect(endOf('ok', 'failed')).toBe('1 table ok, 1 failed (d0: 1 ok; d1: 1 failed) in 4.2 s\n');
+  expect(endOf('failed', 'failed')).toBe('2 tables failed at 2 destinations in 4.2 s\n');
+});
+
 test('what the time limit left is named with its destination, of which there may be one of several', () => {
   const left = (destination: string) =>
     outcome({ destination, status: 'skipped', action: 'skipped', isDeferred: true });
