@@ -205,7 +205,7 @@ export function volumeWords(estimated: PlannedTable['estimated']): string {
   return words === '' ? '' : `${isMore ? 'at least' : 'about'} ${words}`;
 }
 
-export const NOTHING_NEW = 'nothing new';
+const NOTHING_NEW = 'nothing new';
 
 export const isQuiet = ({ cursor, high, hasWork, removesDeleted }: PlannedTable): boolean =>
   !hasWork || (removesDeleted && high === cursor);
