@@ -131,7 +131,8 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
   const { settings, destination, saved, stagingName: staging } = table;
   const { name } = settings;
   return [
-    ...(plan.action === 'reset'
+    // After `increp reset`, no table has drifted.
+    ...(plan.action === 'reset' && plan.reasons.every(({ code }) => code !== 'was-reset')
       ? [
           warning(
             'DRIFT',

@@ -129,4 +129,5 @@ const isUnchanged = (table: TableOutcome): boolean =>
   outcomeWord(table) === 'ok' &&
   table.rowsInserted + table.rowsUpdated + table.rowsDeleted === 0 &&
   table.action !== 'initial' &&
+  table.action !== 'reset' &&
   table.reasons.every(({ code }) => code !== 'drift');

@@ -104,7 +104,9 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
       code === 'state-file-of-another-database' ||
       code === 'destination-emptied',
   );
-  if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
+  // The state of the table says that a command has reset it.
+  const isRequested = plan.reasons.some(({ code }) => code === 'was-reset');
+  if (plan.kind === 'load' && ((plan.action === 'reset' && !isRequested) || isGone))
     return {
       what: reasonText(plan.reasons),
       next: [

@@ -97,7 +97,7 @@ test('--destination chooses some of them', async () => {
   const reset = await increp('reset orders --destination one', pair);
   expect(reset.stdout).toMatch(/^destination one\norders: reset/);
   const plan = (await increp('plan --json', pair)).json<{ tables: { action: string }[] }>();
-  expect(plan.tables.map(({ action }) => action)).toEqual(['initial', 'initial', 'incremental']);
+  expect(plan.tables.map(({ action }) => action)).toEqual(['reset', 'initial', 'incremental']);
 });
 
 test('what one destination needs is permitted for it alone', async () => {
