@@ -83,11 +83,28 @@ type CountedTable = Pick<TableOutcome, 'status' | 'isDeferred'> & {
   readonly error?: Pick<Failure, 'code'> | undefined;
 };
 
-/** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. `aboutOk` follows the first of them. */
-export function formatTableCounts(tables: readonly CountedTable[], aboutOk = ''): string {
-  const parts = (['ok', 'failed', 'busy', 'interrupted', 'skipped', 'deferred'] as const)
+const countsOf = (tables: readonly CountedTable[]) =>
+  (['ok', 'failed', 'busy', 'interrupted', 'skipped', 'deferred'] as const)
     .map((status) => ({ status, count: tables.filter((table) => outcomeWord(table) === status).length }))
     .filter(({ count }) => count > 0);
+
+/** `warehouse: 3 ok; reports: 3 failed`. Undefined if the results are the same everywhere. */
+export function formatCountsByDestination(
+  tables: readonly (CountedTable & Pick<TableOutcome, 'destination'>)[],
+  destinations: readonly string[],
+): string | undefined {
+  const counts = destinations.map((name) =>
+    countsOf(tables.filter(({ destination }) => destination === name))
+      .map(({ status, count }) => `${formatCount(count)} ${status}`)
+      .join(', '),
+  );
+  if (new Set(counts).size <= 1) return undefined;
+  return destinations.map((name, place) => `${name}: ${counts[place] || 'no tables'}`).join('; ');
+}
+
+/** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. `aboutOk` follows the first of them. */
+export function formatTableCounts(tables: readonly CountedTable[], aboutOk = ''): string {
+  const parts = countsOf(tables);
   const noun = parts[0]?.count === 1 ? 'table' : 'tables';
   if (parts.length === 0) return 'no tables';
   return parts

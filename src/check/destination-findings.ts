@@ -20,6 +20,7 @@ import { renameBack } from '../sync/plan/renamed-columns.ts';
 import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
 import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
+import { removedColumns } from '../sync/run/table-outcome.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import { largeLoadFindings, loaderFindings, lockFindings } from './reading-findings.ts';
@@ -34,6 +35,7 @@ export const destinationFindings = (table: TableFacts, plan: Workable, found: In
   ...rowTriggerFindings(table, found),
   ...stateFindings(table, plan),
   ...goneFindings(table, plan, found),
+  ...removedColumnFindings(table, plan, found),
   ...conversionFindings(table, found),
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
 ];
@@ -129,7 +131,8 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
   const { settings, destination, saved, stagingName: staging } = table;
   const { name } = settings;
   return [
-    ...(plan.action === 'reset'
+    // After `increp reset`, no table has drifted.
+    ...(plan.action === 'reset' && plan.reasons.every(({ code }) => code !== 'was-reset')
       ? [
           warning(
             'DRIFT',
@@ -217,6 +220,21 @@ function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Fin
       name,
       `the next sync loads the table again and removes ${previewInWords(gone)} ${goneRowsText(rowsFrom(table.settings.selection))}`,
       'If you need these rows, set "deletes": "keep" before the next sync.',
+    ),
+  ];
+}
+
+/** An obstruction says how to keep the columns. */
+function removedColumnFindings(table: TableFacts, plan: Workable, { dependents }: Inspection): Finding[] {
+  const names = removedColumns(table, plan).map((name) => `"${name}"`);
+  if (names.length === 0 || previewObstruction(table, plan, dependents.get(table) ?? [])) return [];
+  const isOne = names.length === 1;
+  return [
+    warning(
+      'COLUMN_REMOVED',
+      table.settings.name,
+      `the next sync removes ${isOne ? 'column' : 'columns'} ${listed(names, LISTED)} with ${isOne ? 'its' : 'their'} values`,
+      `To keep ${isOne ? 'it' : 'them'}, set "dropped_columns": "keep" before the next sync.`,
     ),
   ];
 }

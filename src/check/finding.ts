@@ -5,6 +5,7 @@ import type { ErrorCode, IncrepError } from '../errors.ts';
 export const FINDING_CODES = [
   'APPLIED_ROWS',
   'CLOCK_SKEW',
+  'COLUMN_REMOVED',
   'CONFLICTS',
   'CONFLICT_KEY',
   'CONFLICT_TRIGGER',

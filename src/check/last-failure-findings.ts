@@ -12,8 +12,9 @@ import {
   type KnownSince,
   type RunRecord,
 } from '../schema/run-record.ts';
-import type { TableSettings } from '../config/settings.ts';
+
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { mayStage } from '../sync/plan/destination-refusals.ts';
 import type { Plan } from '../sync/plan/plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 
@@ -32,14 +33,15 @@ export function lastFailureFindings(
 ): Finding[] {
   const ofPipeline = findings.filter(({ level, table }) => level === 'error' && table === undefined);
   const refused = new Set(findings.flatMap(({ level, table }) => (level === 'error' ? [table] : [])));
-  return [...plans].flatMap(([{ settings, recordName, saved }, plan]) => {
+  return [...plans].flatMap(([table, plan]) => {
+    const { settings, recordName, saved } = table;
     const { name } = settings;
     const run = failures.get(recordName);
     if (!run || isBeforeReset(run, resetAtOf(saved)) || failureWord(run) !== 'failed' || refused.has(name))
       return [];
     const recorded = { code: run.error_code, message: run.error_message };
     if (ofPipeline.some((finding) => isRecorded(finding, recorded))) return [];
-    const known = isEqualSince(run, equal.get(recordName)) ? 'equal' : sincePlan(settings, plan, run);
+    const known = isEqualSince(run, equal.get(recordName)) ? 'equal' : sincePlan(table, plan, run);
     const { code, sqlstate, message, hint } = failureBefore(
       run,
       known,
@@ -55,10 +57,11 @@ export function lastFailureFindings(
   });
 }
 
-function sincePlan({ isEnabled, deletionLog }: TableSettings, plan: Plan, run: RunRecord): KnownSince {
+function sincePlan(table: TableFacts, plan: Plan, run: RunRecord): KnownSince {
+  const { isEnabled, deletionLog } = table.settings;
   if (!isEnabled) return 'answered';
   const keepsShape =
     (plan.kind === 'incremental' && !plan.evolution) ||
     (plan.kind === 'load' && plan.action === 'full-refresh');
-  return plannedSince(run, { deletionLog, keepsShape });
+  return plannedSince(run, { deletionLog, keepsShape, mayStage: mayStage(table) });
 }

@@ -14,7 +14,7 @@ import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts'
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
-import { goneRowsText, utcTime } from '../format.ts';
+import { goneRowsText, LISTED, listed, utcTime } from '../format.ts';
 import { printName } from '../schema/names.ts';
 import { onlyAtDestination, tableCommand } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
@@ -210,11 +210,11 @@ function knownSince(
   failure: RunRecord,
   { fullRefresh, adopt, replace, force = false }: PlanOptions,
 ): KnownSince {
-  const { action, deletionLog, evolution, equalAt } = table;
+  const { action, deletionLog, mayStage, evolution, equalAt } = table;
   if (isEqualSince(failure, equalAt)) return 'equal';
   if (action === 'skipped' || fullRefresh || adopt || replace || force) return 'answered';
   const keepsShape = (action === 'incremental' && !evolution) || action === 'full-refresh';
-  return plannedSince(failure, { deletionLog, keepsShape });
+  return plannedSince(failure, { deletionLog, keepsShape, mayStage });
 }
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({
@@ -227,15 +227,30 @@ const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) =>
   },
   lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, lastFailure, options), table.action),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
-  removes:
-    table.gone && table.gone.gone > 0
-      ? `${previewInWords(table.gone)} of the destination ${goneRowsText(table.rowsFrom)}${table.isMarked ? ' (marks them in "_deleted_at")' : ''}`
-      : undefined,
+  removes: [
+    ...(table.gone && table.gone.gone > 0
+      ? [
+          `${previewInWords(table.gone)} of the destination ${goneRowsText(table.rowsFrom)}${table.isMarked ? ' (marks them in "_deleted_at")' : ''}`,
+        ]
+      : []),
+    ...removedColumnsText(table.removedColumns),
+  ],
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],
   objects: table.objects ? plannedObjectLines(plannedObjects(table.objects)) : [],
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
+
+function removedColumnsText(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const columns = listed(
+    names.map((name) => `"${name}"`),
+    LISTED,
+  );
+  return names.length === 1
+    ? [`column ${columns} with its values ("dropped_columns": "keep" keeps it)`]
+    : [`columns ${columns} with their values ("dropped_columns": "keep" keeps them)`];
+}
 
 /** A note that needs no action. A small table has it in its first line. */
 const loaderNote = ({ loaderCause: cause }: Preview): string[] =>
@@ -307,6 +322,7 @@ const tableJson = (table: KnownTable) => ({
   }),
   rows_gone: table.gone?.gone ?? null,
   rows_gone_precision: table.gone?.precision ?? null,
+  columns_removed: table.removedColumns,
   dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
     kind,
     name,

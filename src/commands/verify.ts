@@ -14,6 +14,7 @@ import { gatherFacts, serversOf } from '../sync/facts/gather-facts.ts';
 import { nextFacts } from '../sync/run/next-facts.ts';
 import { findEqualTables } from '../verify/equal-tables.ts';
 import { withMissingGrant } from '../sync/run/with-missing-grant.ts';
+import { mayStage } from '../sync/plan/destination-refusals.ts';
 import { withLockNeeds } from '../sync/facts/lock-needs.ts';
 import { failureWithHolders, withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -148,7 +149,11 @@ async function compareTables(
           : {
               ...judged,
               lastFailure: {
-                ...agedFailure(failed, knownSince(table, judged.verified, failed), table.mode),
+                ...agedFailure(
+                  failed,
+                  knownSince(table, judged.verified, failed, known && mayStage(known)),
+                  table.mode,
+                ),
                 ...limitStep(judged.verified, failed),
                 run: failed,
               },
@@ -165,10 +170,15 @@ async function compareTables(
 }
 
 /** Only a table that keeps its shape is compared. */
-const knownSince = ({ deletionLog }: TableSettings, verified: Verified, failed: RunRecord) =>
+const knownSince = (
+  { deletionLog }: TableSettings,
+  verified: Verified,
+  failed: RunRecord,
+  isStaged = false,
+) =>
   isEqual(verified) && isEqualSince(failed, new Date().toISOString())
     ? 'equal'
-    : plannedSince(failed, { deletionLog, keepsShape: true });
+    : plannedSince(failed, { deletionLog, keepsShape: true, mayStage: isStaged });
 
 /** The comparison knows whether the removal of rows that a sync refused is still over the limit. The last line has the step then. */
 const limitStep = (verified: Verified, { error_code: code }: RunRecord) => {

@@ -22,13 +22,13 @@ import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destination.ts';
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
-import { stagingFault } from '../sync/plan/destination-refusals.ts';
+import { mayStage, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
 import { refuse, type LoadPlan, type Plan } from '../sync/plan/plan.ts';
 import { renameAdvice, renameBack } from '../sync/plan/renamed-columns.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
-import { misspeltWarnings, wholeLoadWarning } from '../sync/run/table-outcome.ts';
+import { misspeltWarnings, removedColumns, wholeLoadWarning } from '../sync/run/table-outcome.ts';
 import { selectionWords } from './describe-selection.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import type { Estimate, Volume } from './estimate.ts';
@@ -85,6 +85,7 @@ export interface Preview {
     | undefined;
   /** As configured. */
   readonly deletionLog: TableSettings['deletionLog'];
+  readonly mayStage: boolean;
   /** Dependent objects of a destination table whose shape would change. */
   readonly dependents: readonly Dependent[];
   /** Why that would be refused, as far as the catalog shows. */
@@ -93,6 +94,8 @@ export interface Preview {
   readonly gone: RemovedRowsPreview | undefined;
   /** Whether these rows are marked and stay. */
   readonly isMarked: boolean;
+  /** Columns of the destination that the sync would remove with their values. */
+  readonly removedColumns: readonly string[];
   /** What would be done for indexes of the source; undefined if they are not copied. */
   readonly objects: CopiedTable | undefined;
   readonly warnings: readonly string[];
@@ -213,10 +216,13 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
           log: logName(table),
         },
     deletionLog: settings.deletionLog,
+    mayStage: mayStage(table),
     // The owner of the table itself is in the obstruction.
     dependents: dependents.filter((each) => !isItself(each)),
     obstruction,
     gone,
+    // The obstruction says how to keep them.
+    removedColumns: obstruction ? [] : removedColumns(table, plan),
     isMarked: settings.deletes === 'soft',
     objects,
     warnings: [

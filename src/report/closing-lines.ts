@@ -3,6 +3,7 @@ import type { Failure, RunSummary, TableOutcome } from '../events.ts';
 import {
   formatCount,
   formatCounted,
+  formatCountsByDestination,
   formatDeferred,
   formatSeconds,
   formatTableCounts,
@@ -100,8 +101,14 @@ function closingLine(summary: RunSummary, chosen: number): string {
     return `Run failed after ${seconds}. No table was synced.`;
   const missing = chosen - summary.tables.length;
   const notStarted = missing > 0 ? `, ${formatCount(missing)} not started` : '';
-  const { length: places } = summary.destinations ?? [];
-  const where = places === 0 ? '' : ` at ${formatCounted(places, 'destination')}`;
+  const places = (summary.destinations ?? []).map(({ name }) => name);
+  const results = places.length > LISTED ? undefined : formatCountsByDestination(summary.tables, places);
+  const where =
+    results !== undefined
+      ? ` (${printableLine(results)})`
+      : places.length === 0
+        ? ''
+        : ` at ${formatCounted(places.length, 'destination')}`;
   const unlisted = summary.tables.length > MANY_TABLES ? unchangedText(summary.tables) : '';
   const warned = summary.tables.filter(
     ({ status, warnings }) => status === 'ok' && warnings.length > 0,
@@ -122,4 +129,5 @@ const isUnchanged = (table: TableOutcome): boolean =>
   outcomeWord(table) === 'ok' &&
   table.rowsInserted + table.rowsUpdated + table.rowsDeleted === 0 &&
   table.action !== 'initial' &&
+  table.action !== 'reset' &&
   table.reasons.every(({ code }) => code !== 'drift');

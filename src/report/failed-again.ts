@@ -54,25 +54,28 @@ const inOneLine = (groups: readonly (readonly LabeledFailure[])[], style: Style)
 interface LabeledFailure extends NamedFailure {
   readonly label: string;
   readonly next: string;
+  readonly outcome: TableOutcome;
 }
 
 export const failuresOf = (tables: readonly TableOutcome[]): LabeledFailure[] =>
   tables
     .filter((table) => outcomeWord(table) === 'failed')
-    .flatMap(({ error, ...table }) =>
+    .flatMap((outcome) => {
+      const { error, name } = outcome;
       // Each table has its own next step above.
-      error
+      return error
         ? [
             {
               ...error,
               hint: '',
               next: error.hint,
-              name: table.name,
-              label: printableLine(labelInList(table)),
+              name,
+              label: printableLine(labelInList(outcome)),
+              outcome,
             },
           ]
-        : [],
-    );
+        : [];
+    });
 
 /** `check` prints the statement for each table of a group, unless one statement is for all. */
 function failedLines(group: readonly LabeledFailure[], style: Style, { withCause }: FailedAgain): string[] {

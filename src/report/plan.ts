@@ -12,7 +12,6 @@ import {
   isQuiet,
   isReadAgain,
   isRefused,
-  NOTHING_NEW,
   tableLines,
   volumeWords,
   type Estimated,
@@ -62,9 +61,7 @@ export function formatPlan(
   const quietLine =
     grouped.size === 0
       ? []
-      : [
-          `${painter(style)('cyan', '~')} ${formatCounted(grouped.size, 'table')} with ${NOTHING_NEW} (-v prints each)`,
-        ];
+      : [`${painter(style)('cyan', '~')} ${formatCounted(grouped.size, 'quiet table')} (-v prints each)`];
   const alike = isVerbose
     ? []
     : sameFailures(sorted.flatMap(refusalOf)).filter(({ length }) => length >= ALIKE);
@@ -171,6 +168,7 @@ function countLine(tables: readonly PlannedTable[], jobs: number, fault: string 
   const failed = tables.filter(({ lastFailure }) => lastFailure).length;
   const ongoing = working.filter(isOngoing);
   const again = ongoing.filter(isReadAgain);
+  const withoutWork = ongoing.filter(({ hasWork }) => !hasWork).length;
   const read = totalOf(working.map(({ estimated, readAgain }) => estimated ?? readAgain));
   const readAgain = totalOf(again.map((table) => table.readAgain));
   const share = readAgain.rows === read.rows ? '' : ` (${volumeWords(readAgain)})`;
@@ -183,8 +181,12 @@ function countLine(tables: readonly PlannedTable[], jobs: number, fault: string 
     [count('reset'), 'to load again'],
     [count('full-refresh'), 'full-refresh'],
     [ongoing.filter(({ hasWork }) => hasWork).length, 'with changes'],
-    [ongoing.filter((table) => !table.hasWork && !isReadAgain(table)).length, 'quiet'],
-    [again.length, `quiet but read again${share}`],
+    again.length === withoutWork
+      ? [withoutWork, `quiet but read again${share}`]
+      : [
+          withoutWork,
+          `quiet${again.length === 0 ? '' : `, of which ${again.length} ${again.length === 1 ? 'is' : 'are'} read again${share}`}`,
+        ],
     [count('skipped'), 'skipped'],
   ];
   const parts = counts.filter(([found]) => found > 0).map(([found, what]) => `${found} ${what}`);

@@ -58,8 +58,8 @@ export interface PlannedTable {
         readonly log: string | undefined;
       }
     | undefined;
-  /** A sentence about rows that a load would remove. */
-  readonly removes: string | undefined;
+  /** Rows and columns that the sync would remove from the destination, as text. */
+  readonly removes: readonly string[];
   /** What would be done for copied indexes and constraints. */
   readonly objects: readonly (readonly [what: string, objects: string])[];
   /** Dependent objects, as text. */
@@ -110,7 +110,7 @@ export function detailLines(table: PlannedTable, style: Style): string[] {
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...table.rules.flatMap((text) => detail('rows', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
-    ...(table.removes === undefined ? [] : detail('removes', table.removes)),
+    ...table.removes.flatMap((text) => detail('removes', text)),
     ...table.objects.flatMap(([what, text]) => detail(what, text)),
     ...(table.builtOn.length === 0 ? [] : detail('dependent objects', listed(table.builtOn, LISTED))),
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
@@ -205,7 +205,7 @@ export function volumeWords(estimated: PlannedTable['estimated']): string {
   return words === '' ? '' : `${isMore ? 'at least' : 'about'} ${words}`;
 }
 
-export const NOTHING_NEW = 'nothing new';
+const NOTHING_NEW = 'nothing new';
 
 export const isQuiet = ({ cursor, high, hasWork, removesDeleted }: PlannedTable): boolean =>
   !hasWork || (removesDeleted && high === cursor);

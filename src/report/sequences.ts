@@ -73,7 +73,7 @@ const cellsOf = (each: PrintedSequence, isDryRun: boolean): string[] => [
   each.kind === 'failed' ? 'FAILED' : stateOf(each, isDryRun),
   printableLine(each.column === null ? each.table : `${each.table}.${each.column}`),
   each.sequence === null ? '-' : printableLine(`${each.sequence.schema}.${each.sequence.table}`),
-  each.to === null ? (each.from ?? '-') : `${each.from ?? '-'} -> ${each.to}`,
+  each.to === null ? (each.from ?? '-') : `${each.from ?? 'none'} -> ${each.to}`,
 ];
 
 /** An error is no plain object, so it cannot be spread. */

@@ -44,12 +44,10 @@ export function formatProblems(
     ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
   );
   const failures = failuresOf(printed);
-  const firsts = new Set(sameFailures(failures).map(([first]) => first?.label));
+  const firsts = new Set(sameFailures(failures).map(([first]) => first?.outcome));
   // The end names all tables of each failure.
   const isTold = (table: TableOutcome) =>
-    failures.length <= MANY_TABLES ||
-    outcomeWord(table) !== 'failed' ||
-    firsts.has(printableLine(labelOf(table)));
+    failures.length <= MANY_TABLES || outcomeWord(table) !== 'failed' || firsts.has(table);
   const columns = columnsOf(printed.filter(isTold), style);
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, style),

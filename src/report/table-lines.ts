@@ -208,7 +208,12 @@ function hasReason(outcome: TableOutcome): boolean {
   return (
     outcomeWord(outcome) !== 'busy' &&
     !(isDeferred && action === 'skipped') &&
-    reasons.some(({ code }) => code !== 'failed' && (status === 'skipped' || !OBVIOUS.includes(code)))
+    reasons.some(
+      (reason) =>
+        reason.code !== 'failed' &&
+        !isNote(reason) &&
+        (status === 'skipped' || !OBVIOUS.includes(reason.code)),
+    )
   );
 }
 
@@ -219,6 +224,12 @@ const OBVIOUS: readonly Reason['code'][] = [
   'full-refresh-requested',
   'full-refresh-mode',
 ];
+
+/** It says more about the table, but not why the sync did this. */
+const isNote = (reason: Reason): boolean =>
+  reason.code === 'key-went-back' ||
+  reason.code === 'claim-needless' ||
+  (reason.code === 'partitions-gone' && reason.keeps !== undefined);
 
 /** For an incremental sync, the known cursor is the usual case. */
 const worthSaying = (reasons: readonly Reason[]): readonly Reason[] =>
@@ -251,8 +262,10 @@ function failureOnce(outcome: TableOutcome, failure: Failure, { failures }: Said
 }
 
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {
+  const reasons = outcome.reasons.filter((reason) => !isNote(reason));
   const details = [
-    ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(worthSaying(outcome.reasons)) }] : []),
+    ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(worthSaying(reasons)) }] : []),
+    ...outcome.reasons.filter(isNote).map((reason) => ({ label: 'note:', text: reasonText([reason]) })),
     ...changesText(outcome.objects ?? []).map(([word, text]) => ({ label: `${word}:`, text })),
     ...(outcome.error ? failureOnce(outcome, outcome.error, said, painter(style)) : []),
     ...chunksDone(outcome),

@@ -112,6 +112,10 @@ const DECIDED_FOR_TABLE: ReadonlySet<string> = new Set([
   'SQL_INVALID',
 ]);
 
+/** The server itself refuses what no plan tries, such as a function in a trigger. Its errors have an SQLSTATE. */
+const isRightOfTable = ({ code, sqlstate }: ReturnType<typeof failureIn>): boolean =>
+  code === 'PRIVILEGE_MISSING' && sqlstate === null;
+
 const CONNECTING: ReadonlySet<string> = new Set([
   ...['CONNECTION_FAILED', 'SSH_FAILED', 'TLS_FAILED', 'AUTHENTICATION_FAILED', 'TOO_MANY_CONNECTIONS'],
   'NOT_POSTGRES',
@@ -132,13 +136,16 @@ interface Planned {
   readonly deletionLog: unknown;
   /** Whether the destination table needs no new shape. */
   readonly keepsShape: boolean;
+  /** Whether increp may create the staging table. A plan of a table without changes does not ask. */
+  readonly mayStage: boolean;
 }
 
 /** For a plan of the table without an error. */
 export function plannedSince(
   { error_code: code }: Pick<RunRecord, 'error_code'>,
-  { deletionLog, keepsShape }: Planned,
+  { deletionLog, keepsShape, mayStage }: Planned,
 ): KnownSince {
+  if (code === 'PRIVILEGE_MISSING' && !mayStage) return 'answered';
   if (code === 'DEPENDENT_OBJECTS' && keepsShape) return 'settled';
   return deletionLog === undefined ? 'planned' : 'planned-without-log';
 }
@@ -189,7 +196,7 @@ export function failureBefore(
   if (
     known === 'settled' ||
     (isPlanned && DECIDED.has(code)) ||
-    (known === 'planned' && DECIDED_FOR_TABLE.has(code))
+    (known === 'planned' && (DECIDED_FOR_TABLE.has(code) || isRightOfTable(failure)))
   )
     return since(`the cause no longer applies, so the next sync ${nextSync(action)}`, '');
   if (known === 'reconfigured')

@@ -16,6 +16,7 @@ import { tableCommand } from '../shell-word.ts';
 import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { previewObstruction } from '../sync/plan/evolution-preview.ts';
+import { mayStage } from '../sync/plan/destination-refusals.ts';
 import type { Obstruction } from '../sync/plan/obstructions.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
@@ -33,6 +34,8 @@ export interface Drifts {
   readonly found: ReadonlyMap<string, Drift> | undefined;
   /** Why the next sync would refuse a table, by its name. */
   readonly refusals: ReadonlyMap<string, IncrepError>;
+  /** Tables beside which increp may create no staging table, by name. */
+  readonly unstaged: ReadonlySet<string>;
   /** Tables that could not be checked, although others could. */
   readonly failures: readonly TableFailure[];
   /** The reason. */
@@ -44,6 +47,7 @@ export interface Drifts {
 export const NO_DRIFTS: Drifts = {
   found: undefined,
   refusals: new Map(),
+  unstaged: new Set(),
   failures: [],
   problem: undefined,
 };
@@ -53,12 +57,14 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
     return await withSourceTimeout(context, async (source, renew) => {
       const found: [string, Drift][] = [];
       const refusals: [string, IncrepError][] = [];
+      const unstaged = new Set<string>();
       const failures: TableFailure[] = [];
       for await (const facts of gatherGroups({ ...context, source }, tables)) {
         renew();
         const drifted = new Map<TableFacts, { readonly plan: DraftPlan; readonly drift: Drift }>();
         for (const table of facts.tables) {
           const plan = planTable(table, ordinaryRequest());
+          if (!mayStage(table)) unstaged.add(table.settings.name);
           const drift = driftIn(table, plan);
           if (drift) drifted.set(table, { plan, drift });
           else if (plan.kind === 'refuse') refusals.push([table.settings.name, plan.error]);
@@ -74,7 +80,7 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
         failures.push(...facts.failures);
       }
       return {
-        ...{ found: new Map(found), refusals: new Map(refusals), failures, problem: undefined },
+        ...{ found: new Map(found), refusals: new Map(refusals), unstaged, failures, problem: undefined },
         sourceClock: source.serverClock,
       };
     });
@@ -104,7 +110,9 @@ function driftIn(table: TableFacts, plan: DraftPlan): Drift | undefined {
       code === 'state-file-of-another-database' ||
       code === 'destination-emptied',
   );
-  if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
+  // The state of the table says that a command has reset it.
+  const isRequested = plan.reasons.some(({ code }) => code === 'was-reset');
+  if (plan.kind === 'load' && ((plan.action === 'reset' && !isRequested) || isGone))
     return {
       what: reasonText(plan.reasons),
       next: [

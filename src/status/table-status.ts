@@ -271,7 +271,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, { now, ...
 function knownSince(
   table: TableSettings,
   failure: RunRecord,
-  { found, refusals, failures }: Drifts,
+  { found, refusals, unstaged, failures }: Drifts,
   { configuredAt, equalAt }: Omit<Times, 'now'>,
 ): KnownSince | undefined {
   const { name, isEnabled, deletionLog } = table;
@@ -280,7 +280,7 @@ function knownSince(
   if (isUnread)
     return configuredAt && configuredAt > new Date(failure.started_at) ? 'reconfigured' : undefined;
   if (!isEnabled || refusals.has(name) || found.get(name)?.isRefused === true) return 'connected';
-  return plannedSince(failure, { deletionLog, keepsShape: !found.has(name) });
+  return plannedSince(failure, { deletionLog, keepsShape: !found.has(name), mayStage: !unstaged.has(name) });
 }
 
 /** When the files of the configuration last changed. The pipeline of a service may have none. */

@@ -60,5 +60,5 @@ test('"increp reset" loads it again', async () => {
   await sync(pair);
   expect((await sync(pair)).table().action).toBe('skipped');
   expect((await increp('reset rates', pair)).exitCode).toBe(0);
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_unchanged: 10 });
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_unchanged: 10 });
 });

@@ -75,7 +75,7 @@ slowTest('a load takes nothing away, whatever only the destination has', async (
     { id: 900, more: null },
   ]);
   await increp('reset orders', pair);
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_deleted: 0 });
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_deleted: 0 });
   await pair.source.query('ALTER TABLE orders ALTER total TYPE text');
   expect((await trySync(pair)).table().error).toMatchObject({
     code: 'SCHEMA_CHANGE_REFUSED',

@@ -138,6 +138,23 @@ test('a cursor does not lose to a clock of an application that lags behind by le
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0 });
 });
 
+test('with "deletes": "hard", keys that go back are a note that says when the rows that are gone are removed', async () => {
+  await using pair = await freshPair(logTable('timestamptz', { deletes: 'hard' }));
+  await insert(pair, 1, `'2026-01-02 03:04:05+00'`);
+  await insert(pair, 2, `'2026-03-02 03:04:05+00'`);
+  await sync(pair);
+  await pair.source.query('DELETE FROM log WHERE id = 2');
+  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    / note: the largest at .* rows may be gone there; "deletes": "hard" removes them at its next comparison\. To compare now/,
+  );
+  expect((await increp('plan --deletes', pair)).stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    / note: the largest at .* rows may be gone there; the comparison of this sync finds them/,
+  );
+  const { stdout } = await increp('sync', pair);
+  expect(stdout).toMatch(/\n {4}note: the largest at of the source went back/);
+  expect(stdout).not.toContain('because');
+});
+
 test('keys that go back at the source are named, and the rows that changed with them arrive', async () => {
   await using pair = await freshPair(logTable('timestamptz'));
   await insert(pair, 1, `'2026-01-02 03:04:05+00'`);

@@ -124,6 +124,12 @@ test.each([
   ['a change in place', { on_schema_change: 'evolve' }],
 ])('a column that is not kept is named once, also in the mail of a quiet run: %s', async (_how, options) => {
   await using pair = await withDropped({ dropped_columns: 'drop', ...options });
+  expect((await increp('plan', pair)).stdout).toContain(
+    'removes: column "grade" with its values ("dropped_columns": "keep" keeps it)\n',
+  );
+  expect((await increp('check', pair)).stdout).toContain(
+    'the next sync removes column "grade" with its values [COLUMN_REMOVED]',
+  );
   const { stdout } = await increp('sync -q', pair);
   expect(stdout).toMatch(
     /warning: column "grade" was removed with its values, because increp copies nothing under that name now; "dropped_columns": "keep" keeps such columns/,

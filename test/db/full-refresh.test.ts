@@ -64,7 +64,12 @@ test('"increp reset" keeps the table serving, and the next sync loads it again',
   await pair.source.query('DELETE FROM orders WHERE id = 1');
   expect((await increp('reset orders', pair)).exitCode).toBe(0);
   expect((await pair.destination.query('SELECT FROM orders')).rowCount).toBe(10);
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_deleted: 1 });
+  const { stdout } = await increp('plan', pair);
+  expect(stdout).toMatch(/^! orders +reset +it was reset/m);
+  expect(stdout).toContain('1 to load again');
+  expect((await increp('check', pair)).stdout).not.toContain('DRIFT');
+  expect((await increp('status', pair)).stdout).not.toContain('drift:');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_deleted: 1 });
   await expectSameRows(pair, 'orders');
 });
 

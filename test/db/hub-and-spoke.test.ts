@@ -141,7 +141,7 @@ slowTest('an emptied, a reset and a dropped table: each loads its own rows again
       .tables[0];
   expect((await status(south))?.cursor).toBeNull();
   expect((await status(north))?.cursor).toEqual(expect.any(String));
-  expect((await sync(south)).table()).toMatchObject({ action: 'initial', rows_inserted: 0, rows_deleted: 0 });
+  expect((await sync(south)).table()).toMatchObject({ action: 'reset', rows_inserted: 0, rows_deleted: 0 });
   await north.destination.query('DROP TABLE orders');
   expect((await sync(south)).table()).toMatchObject({ action: 'initial', rows_inserted: 10 });
   expect((await sync(north)).table()).toMatchObject({ action: 'initial', rows_inserted: 10 });

@@ -44,7 +44,7 @@ interface Way {
 
 const WAYS: Readonly<Record<string, Way>> = {
   'an ordinary sync': { action: 'incremental' },
-  'a reset': { again: (pair) => increp('reset orders', pair), action: 'initial' },
+  'a reset': { again: (pair) => increp('reset orders', pair), action: 'reset' },
   'a full refresh': { args: '--full-refresh', action: 'full-refresh' },
   'a load in chunks': { args: '--full-refresh', options: { chunk: '8kB' } },
   'a sync that verifies': { args: '--full-refresh --verify' },

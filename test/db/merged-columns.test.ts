@@ -130,7 +130,7 @@ describe('a load of the whole table', () => {
     await sync(pair);
     await increp('reset stock', pair);
     await change(pair, 'quantity = 100', 'id = 2');
-    expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 0 });
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_inserted: 0 });
     expect(await quantities(pair)).toEqual([110, 120, 30, 40, 50]);
   });
 });

@@ -32,7 +32,7 @@ test('a reset on one machine is followed by the other one, whose state file is s
   await spoil(pair);
   await increp('reset orders', pair);
   const table = (await sync(pair, '', other(pair))).table();
-  expect(table).toMatchObject({ action: 'initial', rows_updated: 1, warnings: [] });
+  expect(table).toMatchObject({ action: 'reset', rows_updated: 1, warnings: [] });
   expect(table.reason).toMatch(/^it was reset at 20/);
   await expectSameRows(pair, 'orders');
   await insertOrders(pair, 1);
@@ -50,7 +50,7 @@ slowTest('the state of another pipeline is discarded with --force only', async (
   expect(refused.stderr).toMatch(/set PIPELINE_NAME=\S+\. .*^ +increp (-C \S+ )?reset orders --force$/ms);
   expect((await sync(pair)).table().action).toBe('incremental');
   expect((await increp('reset orders --force', pair, another)).exitCode).toBe(0);
-  expect((await sync(pair, '', another)).table()).toMatchObject({ action: 'initial' });
+  expect((await sync(pair, '', another)).table()).toMatchObject({ action: 'reset' });
 });
 
 slowTest(
@@ -99,7 +99,7 @@ slowTest(
       await spoil(pair);
       await increp('reset orders', pair);
       expect((await sync(pair, '', other(pair))).table()).toMatchObject({
-        action: 'initial',
+        action: 'reset',
         rows_updated: 1,
       });
       await expectSameRows(pair, 'orders');
@@ -118,7 +118,7 @@ slowTest(
     expect(rows).toEqual([{ there: null }]);
     await increp('reset orders', pair);
     await writeFile(join(pair.directory, 'sync-state', 'orders.txt'), '2020-01-01T00:00:00.000Z');
-    expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_updated: 1 });
   },
 );
 
@@ -132,7 +132,7 @@ slowTest('status and verify on the other machine do not take its state file for 
   const check = await increp('check', pair, other(pair));
   expect(check.exitCode, check.stdout).toBe(0);
   expect(check.stdout).not.toContain('nothing is known of it');
-  expect((await increp('plan', pair, other(pair))).stdout).toMatch(/initial +it was reset \d+ s ago/);
+  expect((await increp('plan', pair, other(pair))).stdout).toMatch(/reset +it was reset \d+ s ago/);
 });
 
 test('a reset waits for no run: while one is at work it is refused', async () => {
@@ -182,7 +182,7 @@ slowTest('a table that is dropped after a reset, or a second reset, changes noth
   await increp('reset orders', pair);
   await increp('reset orders', pair, other(pair));
   await spoil(pair);
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_updated: 1 });
   await increp('reset orders', pair);
   await pair.destination.query('DROP TABLE orders');
   expect((await sync(pair)).table()).toMatchObject({

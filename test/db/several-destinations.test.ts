@@ -301,7 +301,7 @@ slowTest('one that is reset, one without its table and one that is level are kep
   const result = await sync(pair);
   expect(outcomes(result).map(({ destination, action }) => [destination, action])).toEqual([
     ['one', 'incremental'],
-    ['two', 'initial'],
+    ['two', 'reset'],
     ['three', 'initial'],
   ]);
   await pair.expectAllSame('orders');

@@ -339,9 +339,20 @@ test('the failure of the last sync is printed below rows that are equal as of th
   expect((await increp('verify', pair)).stdout).toContain(
     'the cause no longer applies, so the next sync continues (TABLE_NOT_FOUND)',
   );
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`REVOKE SELECT ON orders FROM ${user}`);
+  await increp('sync', pair);
+  await pair.source.query(`GRANT SELECT ON orders TO ${user}`);
+  for (const command of ['verify', 'plan', 'status', 'check']) {
+    const { stdout: after } = await increp(command, pair);
+    expect(after, command).toContain(
+      'the cause no longer applies, so the next sync continues (PRIVILEGE_MISSING',
+    );
+    expect(after, command).not.toContain('GRANT');
+  }
   await pair.writeTables([{ ...ORDERS_CONFIG, mode: 'full-refresh' }]);
   expect((await increp('verify', pair)).stdout).toContain(
-    'the next sync loads the table again (TABLE_NOT_FOUND)',
+    'the next sync loads the table again (PRIVILEGE_MISSING)',
   );
   await pair.writeTables([ORDERS_CONFIG]);
   await pair.destination.query('ALTER TABLE orders RENAME TO elsewhere');

@@ -318,8 +318,8 @@ export function fenceWarnings(
 
 /** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
 export function wentBack(
-  { settings: { name, selection } }: Pick<TableFacts, 'settings'>,
-  { since, keyType, replicationKey }: IncrementalPlan,
+  { settings: { name, selection, deletes } }: Pick<TableFacts, 'settings'>,
+  { since, keyType, replicationKey, removesDeleted }: IncrementalPlan,
   high: string | null,
 ): Reason[] {
   if (!('cursor' in since) || since.cursor === null || since.cursor === high) return [];
@@ -332,6 +332,7 @@ export function wentBack(
           from: since.cursor,
           to: high,
           rowsFrom: rowsFrom(selection),
+          removal: deletes === 'hard' || deletes === 'soft' ? { deletes, isDue: removesDeleted } : undefined,
         },
       ]
     : [];

@@ -71,16 +71,22 @@ export function schemaFault(
   return undefined;
 }
 
+/** If the schema does not exist, increp creates it. */
+export const mayStage = ({
+  destinationSchema: { exists, canUse, canCreate },
+}: Pick<TableFacts, 'destinationSchema'>): boolean => !exists || (canUse && canCreate);
+
 /** A load creates the staging table again. An incremental sync creates it if there is none. */
-export function stagingFault(
-  { staging, stagingName, destinationSchema: { canUse, canCreate, exists, role, database } }: TableFacts,
-  plan: DraftPlan,
-): IncrepError | undefined {
+export function stagingFault(facts: TableFacts, plan: DraftPlan): IncrepError | undefined {
+  const {
+    staging,
+    stagingName,
+    destinationSchema: { role, database },
+  } = facts;
   const keepsStaging =
     staging !== undefined &&
     (plan.kind === 'incremental' || (plan.kind === 'load' && plan.adoption !== undefined));
-  if (plan.kind === 'skip' || plan.kind === 'refuse' || keepsStaging || !exists || (canUse && canCreate))
-    return undefined;
+  if (plan.kind === 'skip' || plan.kind === 'refuse' || keepsStaging || mayStage(facts)) return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
     what: `role "${role}" may not create the staging table ${printName(stagingName)} at the destination (database "${database}")`,
     next: `At the destination, run: ${grantCreate(stagingName.schema, role)}`,

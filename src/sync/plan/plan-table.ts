@@ -48,7 +48,9 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   if (now.unclaimed) return claimed(now, now.source, now.unclaimed, request);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', { code: 'full-refresh-requested' });
   if (now.saved.kind === 'none')
-    return load(now, now.source, 'initial', isStranger(now) ? { code: 'empty-destination' } : now.saved.why);
+    return isStranger(now)
+      ? load(now, now.source, 'initial', { code: 'empty-destination' })
+      : load(now, now.source, now.saved.why.code === 'was-reset' ? 'reset' : 'initial', now.saved.why);
   if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
   if (now.saved.kind === 'record' && !isKeyed(now.saved.record))
     return load(now, now.source, 'initial', { code: 'was-full-refresh-mode' });

@@ -41,12 +41,17 @@ export const wholeLoadWarning = (plan: Plan): string[] =>
     ? [wholeLoadText(plan.chunking.cause)]
     : [];
 
-/** Only the destination may have had their values. */
-function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPlan): string[] {
-  const isReshaped = plan.kind === 'load' || plan.evolution !== undefined;
-  const names = (isReshaped ? columnsToDrop(facts, plan.source) : [])
+/** Columns that the sync removes with their values. Only the destination may have these values. */
+export function removedColumns(facts: TableFacts, plan: Plan): string[] {
+  const isReshaped = plan.kind === 'load' || (plan.kind === 'incremental' && plan.evolution !== undefined);
+  if (!isReshaped) return [];
+  return columnsToDrop(facts, plan.source)
     .filter(({ name }) => name !== DELETED_AT && !hasNewName(facts, plan.source, name))
-    .map(({ name }) => `"${name}"`);
+    .map(({ name }) => name);
+}
+
+function removedColumnsWarning(facts: TableFacts, plan: IncrementalPlan | LoadPlan): string[] {
+  const names = removedColumns(facts, plan).map((name) => `"${name}"`);
   if (names.length === 0) return [];
   const [columns, were, name] =
     names.length === 1

@@ -10,7 +10,7 @@ const quiet = (name: string, more: Partial<Planned> = {}): Planned => ({
   ...{ name, action: 'incremental', reason: '', pattern: undefined, selects: undefined, copy: undefined },
   ...{ typeChanges: [], evolution: undefined, rules: [], loader: undefined, isSmall: false },
   ...{ estimated: undefined, cursor: '7', high: '7', hasWork: false, removesDeleted: false },
-  ...{ deletes: undefined, removes: undefined, objects: [], builtOn: [], obstruction: undefined },
+  ...{ deletes: undefined, removes: [], objects: [], builtOn: [], obstruction: undefined },
   ...{ warnings: [], error: undefined, lastFailure: undefined },
   ...more,
 });
@@ -30,7 +30,7 @@ const FAILED = {
 
 test('many tables without news share a line, and the last line counts those whose last sync failed', () => {
   const tables = [...MANY, quiet('broken', { lastFailure: FAILED }), quiet('noted', { warnings: ['odd'] })];
-  expect(formatPlan(tables, narrow, FRAME)).toBe(`~ 12 tables with nothing new (-v prints each)
+  expect(formatPlan(tables, narrow, FRAME)).toBe(`~ 12 quiet tables (-v prints each)
 ~ noted   incremental   nothing newer than 7
     note: odd
 ~ broken  incremental   nothing newer than 7
@@ -50,6 +50,9 @@ test('a table that is read again although there is nothing new says how much', (
                        6.3 kB again
 ~ other  incremental   nothing newer than 7
 `,
+  );
+  expect(lastLine([again, quiet('other')])).toBe(
+    'Plan: 2 tables: 2 quiet, of which 1 is read again; about 300 rows, 6.3 kB to read.',
   );
   const blocked = quiet('blocked', { obstruction: { what: 'no', next: 'yes' }, readAgain: { rows: 5 } });
   expect(lastLine([again, blocked])).toBe(

@@ -42,7 +42,7 @@ test('the failures of many tables are grouped at the end, and the last line has 
   const lines = formatSequences(results, wide, false).split('\n');
   expect(lines.slice(60, 63)).toEqual([
     'FAILED  t60.id   public.t60_id_seq   -',
-    'set     good.id  public.good_id_seq  - -> 7',
+    'set     good.id  public.good_id_seq  none -> 7',
     'FAILED  held     -                   -',
   ]);
   expect(lines.slice(63)).toEqual([

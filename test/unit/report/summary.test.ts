@@ -82,6 +82,20 @@ test('what has happened to a copy besides its rows is said, and that it went on 
   expect(linesOf({})[1]).toMatch(/^1 table ok/);
 });
 
+test('results that differ between destinations are counted for each', () => {
+  const endOf = (...statuses: readonly ('ok' | 'failed')[]) => {
+    const destinations = statuses.map(
+      (_, place) => ({ name: `d${place}`, status: 'ok', error: undefined }) as const,
+    );
+    const tables = statuses.map((status, place) =>
+      outcome({ destination: `d${place}`, status, ...(status === 'failed' && { error: failure() }) }),
+    );
+    return formatEnding(summary({ destinations, tables }), tables.length, plain);
+  };
+  expect(endOf('ok', 'failed')).toBe('1 table ok, 1 failed (d0: 1 ok; d1: 1 failed) in 4.2 s\n');
+  expect(endOf('failed', 'failed')).toBe('2 tables failed at 2 destinations in 4.2 s\n');
+});
+
 test('what the time limit left is named with its destination, of which there may be one of several', () => {
   const left = (destination: string) =>
     outcome({ destination, status: 'skipped', action: 'skipped', isDeferred: true });
@@ -399,6 +413,53 @@ test('a mail has a step once, and the numbers of each table', () => {
   expect(mail.match(/sync a|Wait\./g)).toHaveLength(2);
   expect(mail).toMatch(/4 tables failed in 4\.2 s\n$/);
 });
+
+test.for([
+  [2, 'denied for t0', 'Ask the owner.'],
+  [10, 'denied for t0', 'Ask the owner.'],
+  [20, 'denied for t0', 'Ask the owner.'],
+  [33, 'denied for t0', 'GRANT SELECT ON "public"."t0" TO "ro"'],
+] as const)(
+  'a mail about %i tables has the sentence, the step and the last success of each group once',
+  ([count, message, hint]) => {
+    const names = [
+      'Order Lines, 50%',
+      ...Array.from({ length: count - 1 }, (_, place) => `t${String(place + 1)}`),
+    ];
+    const failed = names.map((name) =>
+      outcome({
+        name,
+        status: 'failed',
+        error: failure({
+          message: message.replace('t0', name),
+          hint: hint.replace('t0', name),
+          sqlstate: undefined,
+        }),
+      }),
+    );
+    const late = outcome({
+      name: 'my "own"',
+      status: 'failed',
+      error: failure({ code: 'TIMEOUT', message: 'too late', hint: 'Wait.', sqlstate: undefined }),
+    });
+    const last = new Map([...names, late.name].map((name) => [name, STARTED]));
+    const step = hint.startsWith('GRANT')
+      ? /GRANT SELECT ON "public"\."Order Lines, 50%", "public"\."t1"/g
+      : /Ask the/g;
+    for (const others of [[], [late]]) {
+      const tables = [...failed, ...others];
+      const ended = summary({ status: 'failed', tables });
+      const mail = formatProblems(ended, tables.length, last, plain);
+      expect(mail.match(/error: denied for Order Lines, 50% \(PRIVILEGE_MISSING\)/g)).toHaveLength(1);
+      expect(mail.match(step)).toHaveLength(1);
+      expect(mail).toContain('last success: ');
+      expect(
+        mail.match(/error: too late \(TIMEOUT\)\n {6}next: Wait\.\n {4}last success: /g) ?? [],
+      ).toHaveLength(others.length);
+      expect(printed(ended, plain)).toContain('error: denied for Order Lines, 50% (PRIVILEGE_MISSING)');
+    }
+  },
+);
 
 test('a warning that is cut has no open bracket', () => {
   const warning = `1 transaction is open at the source (pid 31812, user postgres, since ${'x'.repeat(60)})`;

@@ -26,6 +26,8 @@ test.each<[code: string, known: KnownSince, failure: { message: string; hint: st
   ['TABLE_NOT_FOUND', 'planned-without-log', MAYBE],
   ['COLUMN_NOT_FOUND', 'planned', GONE],
   ['COLUMN_NOT_FOUND', 'answered', MAYBE],
+  ['PRIVILEGE_MISSING', 'planned', GONE],
+  ['PRIVILEGE_MISSING', 'planned-without-log', MAYBE],
   ['CONNECTION_FAILED', 'planned', ANSWERED],
   ['AUTHENTICATION_FAILED', 'connected', ANSWERED],
   ['TOO_MANY_CONNECTIONS', 'answered', ANSWERED],
@@ -80,16 +82,26 @@ test('the step of an old lock names no session', () => {
 
 test('a plan without an error does not show whether a deletion log is there', () => {
   const failure = { error_code: 'TABLE_NOT_FOUND' };
-  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true })).toBe('planned');
-  expect(plannedSince(failure, { deletionLog: { table: 'log' }, keepsShape: true })).toBe(
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true, mayStage: true })).toBe('planned');
+  expect(plannedSince(failure, { deletionLog: { table: 'log' }, keepsShape: true, mayStage: true })).toBe(
     'planned-without-log',
+  );
+});
+
+test('a plan without an error decides the privileges that the server did not refuse itself', () => {
+  expect(failureBefore(recorded('PRIVILEGE_MISSING', '42501'), 'planned')).toMatchObject(MAYBE);
+  const failure = { error_code: 'PRIVILEGE_MISSING' };
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true, mayStage: false })).toBe(
+    'answered',
   );
 });
 
 test('dependent objects are no obstacle to a table that keeps its shape', () => {
   const failure = { error_code: 'DEPENDENT_OBJECTS' };
-  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true })).toBe('settled');
-  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: false })).toBe('planned');
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true, mayStage: true })).toBe('settled');
+  expect(plannedSince(failure, { deletionLog: undefined, keepsShape: false, mayStage: true })).toBe(
+    'planned',
+  );
 });
 
 test('a later comparison answers the refusal to remove rows', () => {
