@@ -176,7 +176,6 @@ function countLine(tables: readonly PlannedTable[], jobs: number, fault: string 
     [count('refused'), 'REFUSED'],
     [count('not-planned'), 'NOT PLANNED'],
     [blocked, 'WOULD BE REFUSED'],
-    [failed, 'FAILED at the last sync'],
     [count('initial'), 'to load'],
     [count('reset'), 'to load again'],
     [count('full-refresh'), 'full-refresh'],
@@ -190,6 +189,7 @@ function countLine(tables: readonly PlannedTable[], jobs: number, fault: string 
     [count('skipped'), 'skipped'],
   ];
   const parts = counts.filter(([found]) => found > 0).map(([found, what]) => `${found} ${what}`);
+  const failedWords = failed === 0 ? '' : `; ${failed} FAILED at the last sync`;
   const unknown = working.filter(
     (table) => table.hasWork && !isOngoing(table) && table.estimated?.rows === undefined,
   );
@@ -208,5 +208,5 @@ function countLine(tables: readonly PlannedTable[], jobs: number, fault: string 
     jobs === 1 || tables.length === 1
       ? ''
       : ` ${jobs} jobs: up to ${jobs} tables are synced at the same time.`;
-  return `Plan: ${formatCounted(tables.length, 'table')}: ${parts.length === 0 ? 'nothing to do' : parts.join(', ')}${total}${fault === undefined ? '' : `; ${fault}`}.${together}`;
+  return `Plan: ${formatCounted(tables.length, 'table')}: ${parts.length === 0 ? 'nothing to do' : parts.join(', ')}${total}${failedWords}${fault === undefined ? '' : `; ${fault}`}.${together}`;
 }

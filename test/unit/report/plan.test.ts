@@ -39,7 +39,7 @@ test('many tables without news share a line, and the last line counts those whos
 
 from  source
 to    destination
-Plan: 14 tables: 1 FAILED at the last sync, 14 quiet.
+Plan: 14 tables: 14 quiet; 1 FAILED at the last sync.
 `);
 });
 
