@@ -100,7 +100,7 @@ function tableNotFound(now: TableFacts): IncrepError {
   const wasReset = saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset';
   if (now.lacksAllTables && (saved.kind === 'record' || wasReset))
     return wrongDatabase(
-      `the source database "${database}" no longer has ${printName(sourceName)} or any other table that increp asked for`,
+      `the source database "${database}" no longer has ${printName(sourceName)} or any other table of this pipeline`,
       ' For tables that were dropped or renamed, see "increp help schema-changes".',
     );
   if (saved.kind === 'record')
