@@ -11,6 +11,7 @@ import type { LockNeeds } from '../schema/lock-needs.ts';
 import { CONNECTION_LIMITS } from '../sql/inspect.ts';
 import { readComparisons } from '../state/known-differences-file.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { withSelectionCause } from '../sync/facts/selection-cause.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { readLockNeeds } from '../sync/facts/lock-needs.ts';
@@ -158,7 +159,8 @@ async function namingHolders(
   unreadable: Inspected['unreadable'],
 ): Promise<Inspected['unreadable']> {
   const named = new Map<TableFacts, IncrepError>();
-  for (const [table, error] of unreadable) named.set(table, await withHolders(context, table, error));
+  for (const [table, error] of unreadable)
+    named.set(table, withSelectionCause(table, await withHolders(context, table, error)));
   return named;
 }
 
