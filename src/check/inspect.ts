@@ -11,6 +11,7 @@ import type { LockNeeds } from '../schema/lock-needs.ts';
 import { CONNECTION_LIMITS } from '../sql/inspect.ts';
 import { readComparisons } from '../state/known-differences-file.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
+import { stalledReplay, type StalledReplay } from '../sync/facts/standby-replay.ts';
 import { withSelectionCause } from '../sync/facts/selection-cause.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
@@ -58,6 +59,8 @@ export interface Inspection extends Inspected, PublicationsAndTriggers {
   readonly preparedTransactions: readonly PreparedTransaction[];
   /** The oids of source tables without a trigger that may set the replication key at an update. */
   readonly withoutUpdateTrigger: ReadonlySet<string>;
+  /** Set if the source is a standby that does not replay the changes of its primary. */
+  readonly replay: StalledReplay | undefined;
   /** The clock of the destination minus the clock of the source, in seconds. */
   readonly clockSkewSeconds: number;
   readonly encryption: {
@@ -129,6 +132,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
       context.source,
       facts.tables.map((table) => table.source),
     ),
+    replay: await stalledReplay(context.source),
     clockSkewSeconds:
       secondsAhead(facts.servers.destination.serverClock) - secondsAhead(facts.servers.source.serverClock),
     encryption: {
