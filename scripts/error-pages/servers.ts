@@ -235,6 +235,7 @@ du -xsh /var/lib/postgresql
   QUERY_FAILED: {
     about: 'The message and the SQLSTATE come from the server.',
     causes: [
+      'The SQL in `where`, `transform` or `query` fails for some row, for example because it divides by zero.',
       'A view, a generated column or a trigger calls a function that fails for some row.',
       'A `CHECK` constraint or a trigger on the destination table refuses a row.',
       'A function uses names without a schema, and the `search_path` of the role does not have them.',
@@ -243,6 +244,7 @@ du -xsh /var/lib/postgresql
     ],
     steps: [
       "Find the statement in the server's log. The SQLSTATE is explained in the [list of codes](https://www.postgresql.org/docs/current/errcodes-appendix.html).",
+      'For `where`, `transform` or `query`, run the expression at the source, and write it so that it accepts every row: `v / nullif(d, 0)`',
       'If the next step names a function, list its triggers with the statement that it prints.',
       'For a constraint or trigger, see the table at the destination: `\\d TABLE`. Drop the object, sync, and create it so that it accepts the rows.',
       'For a function, set its path: `ALTER FUNCTION ... SET search_path = public`',
@@ -250,8 +252,7 @@ du -xsh /var/lib/postgresql
     ],
     example: [
       'error: source db.example.com:5432/shop: division by zero (QUERY_FAILED, SQLSTATE 22012)',
-      '  next: The source server refuses the statement; its log shows it. Fix the reported problem. For more details:',
-      '          increp check',
+      '  next: The source server refuses the statement; its log shows it. Fix the reported problem.',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -122,6 +122,7 @@ export const settings = {
     ],
     steps: [
       'Correct the option that the message names.',
+      'If the source renamed the column, set the options of the next step. The name at the destination stays, and nothing is loaded again.',
       'A table that a pattern matched needs an entry of its own: with another key, with `"mode": "full-refresh"`, or with `"enabled": false`.',
       'If you choose another column, `on_schema_change` decides: increp loads the table again, alters it in place, or stops.',
     ],

@@ -3,6 +3,7 @@ import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import { takesIndex } from '../schema/relations.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
+import { grantReading } from '../sql/deletion-log-statements.ts';
 import { createIndexOn } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keysAtSource } from '../sync/facts/keys-at-source.ts';
@@ -29,7 +30,7 @@ function refusalOf(table: TableFacts, { name, log }: DeletionLogInspection): Inc
     return refuse(
       'PRIVILEGE_MISSING',
       `role "${sourceSchema.role}" may not read ${printName(name)}`,
-      `At the source, run: GRANT SELECT ON ${qualified(name)} TO ${ident(sourceSchema.role)}`,
+      `At the source, run: ${grantReading(name, sourceSchema.role, { withSchema: name.schema !== settings.source.schema })}`,
     );
   const deletedAt = settings.deletionLog?.deletedAt ?? '';
   const missing = [...keysAtSource(settings).mergeKey, deletedAt].find(
@@ -70,7 +71,7 @@ function triggerFindings(table: TableFacts, { name, triggers }: DeletionLogInspe
         'DELETION_LOG_FILLED',
         settings.name,
         `no trigger of ${printName(table.sourceName)} fills ${printName(name)}, so increp relies on the application to record every deleted row`,
-        `${sqlCommand(table)} prints triggers that do so.`,
+        `To print triggers that do so, run ${sqlCommand(table)}.`,
       ),
     ];
   const events = [
@@ -84,7 +85,7 @@ function triggerFindings(table: TableFacts, { name, triggers }: DeletionLogInspe
         'DELETION_LOG_FILLED',
         settings.name,
         `no enabled trigger of ${printName(table.sourceName)} records ${events.join(' and ')} in ${printName(name)}, so only the comparison every deletes_every finds these rows`,
-        `${sqlCommand(table)} prints the triggers.`,
+        `At the source, run the script that this command prints; the log keeps its entries: ${sqlCommand(table)}.`,
       ),
     ];
   const often = enabled.filter(({ enabled: state }) => state !== 'A').map((each) => each.name);

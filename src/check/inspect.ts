@@ -12,6 +12,8 @@ import { CONNECTION_LIMITS } from '../sql/inspect.ts';
 import { readComparisons } from '../state/known-differences-file.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { thisClockError } from '../sync/context/this-clock.ts';
+import { stalledReplay, type StalledReplay } from '../sync/facts/standby-replay.ts';
+import { withSelectionCause } from '../sync/facts/selection-cause.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { readLockNeeds } from '../sync/facts/lock-needs.ts';
@@ -58,6 +60,8 @@ export interface Inspection extends Inspected, PublicationsAndTriggers {
   readonly preparedTransactions: readonly PreparedTransaction[];
   /** The oids of source tables without a trigger that may set the replication key at an update. */
   readonly withoutUpdateTrigger: ReadonlySet<string>;
+  /** Set if the source is a standby that does not replay the changes of its primary. */
+  readonly replay: StalledReplay | undefined;
   /** The clock of the destination minus the clock of the source, in seconds. */
   readonly clockSkewSeconds: number;
   /** Milliseconds by which this machine is ahead of both servers. */
@@ -132,6 +136,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
       facts.tables.map((table) => table.source),
     ),
     clockError: thisClockError(context),
+    replay: await stalledReplay(context.source),
     clockSkewSeconds:
       secondsAhead(facts.servers.destination.serverClock) - secondsAhead(facts.servers.source.serverClock),
     encryption: {
@@ -162,7 +167,8 @@ async function namingHolders(
   unreadable: Inspected['unreadable'],
 ): Promise<Inspected['unreadable']> {
   const named = new Map<TableFacts, IncrepError>();
-  for (const [table, error] of unreadable) named.set(table, await withHolders(context, table, error));
+  for (const [table, error] of unreadable)
+    named.set(table, withSelectionCause(table, await withHolders(context, table, error)));
   return named;
 }
 

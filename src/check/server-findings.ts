@@ -88,6 +88,7 @@ export function serverFindings(found: Inspection, connections: SideConnections):
           ),
         ]
       : []),
+    ...(found.replay ? [warning('STANDBY_REPLAY', undefined, found.replay.what, found.replay.next)] : []),
     ...(found.writeRefusal ? [failureFinding(found.writeRefusal)] : []),
     ...eventTriggerFindings(found),
     ...(facts.tables.length > 0 ? sourceRoleFindings(found, connections.source) : []),

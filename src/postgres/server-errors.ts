@@ -273,7 +273,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
 const refusedAdvice = ({ side }: Endpoint, isConnecting: boolean): string =>
   isConnecting
     ? `The ${side} server refuses the connection; its log may show why. Fix the reported problem.`
-    : `The ${side} server refuses the statement; its log shows it. Fix the reported problem. For more details, run "increp check".`;
+    : `The ${side} server refuses the statement; its log shows it. Fix the reported problem.`;
 
 function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError {
   const hasNone = error.message.includes('client password must be a');

@@ -1,8 +1,10 @@
 /** SQLSTATEs by the names of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 export const SQLSTATE = {
+  dependentObjectsStillExist: '2BP01',
   duplicateObject: '42710',
   duplicateTable: '42P07',
   exclusionViolation: '23P01',
+  featureNotSupported: '0A000',
   foreignKeyViolation: '23503',
   idleSessionTimeout: '57P05',
   insufficientPrivilege: '42501',

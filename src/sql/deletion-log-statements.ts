@@ -24,6 +24,17 @@ const suffixed = (name: string, suffix: string): string => {
   return `${kept}${suffix}`;
 };
 
+/** `withSchema`: increp may already use the schema of the source table. */
+export const grantReading = (
+  log: TableName,
+  role: string,
+  { withSchema }: { readonly withSchema: boolean },
+): string =>
+  [
+    ...(withSchema ? [`GRANT USAGE ON SCHEMA ${ident(log.schema)} TO ${ident(role)}`] : []),
+    `GRANT SELECT ON ${qualified(log)} TO ${ident(role)}`,
+  ].join('; ');
+
 export function recordDeletions(recorded: RecordedTable): string {
   const { table, key, log, deletedAt, reader } = recorded;
   const names = key.map(({ name }) => name);
@@ -34,15 +45,22 @@ export function recordDeletions(recorded: RecordedTable): string {
   const assigned = names.map((name, place) => `      key${place + 1} := OLD.${ident(name)};\n`);
   const changed = names.map((name) => `OLD.${ident(name)} IS DISTINCT FROM NEW.${ident(name)}`).join(' OR ');
   const triggers = ['_row', '_key', '_all'].map(trigger);
-  return `-- To replace an earlier log: DROP FUNCTION IF EXISTS ${fn} CASCADE; DROP TABLE IF EXISTS ${qualified(log)};
+  const index = ident(suffixed(`${log.table}_${deletedAt}`, '_idx'));
+  return `-- You can run this again: an existing log keeps its entries. If unique_cols have changed, drop the log
+-- first, and increp then compares the keys once:
+-- DROP FUNCTION IF EXISTS ${fn} CASCADE; DROP TABLE IF EXISTS ${qualified(log)};
 BEGIN;
-CREATE TABLE ${qualified(log)} (
+CREATE TABLE IF NOT EXISTS ${qualified(log)} (
 ${key.map(({ name, type }) => `  ${ident(name)} ${type},\n`).join('')}  ${ident(deletedAt)} timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE ${qualified(log)} IS ${literal(`keys of deleted rows of ${table.table}; a row without a key says that rows went without an entry`)};
-CREATE INDEX ON ${qualified(log)} (${ident(deletedAt)});
+CREATE INDEX IF NOT EXISTS ${index} ON ${qualified(log)} (${ident(deletedAt)});
+-- Rows may be gone without an entry in an existing log. An entry without a key makes increp compare the keys once.
+INSERT INTO ${qualified(log)} (${ident(deletedAt)})
+  SELECT clock_timestamp() FROM pg_catalog.pg_attribute
+  WHERE attrelid = ${literal(qualified(log))}::regclass AND attnum = 1 AND age(xmin) > 0;
 
-CREATE FUNCTION ${fn}() RETURNS trigger LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION ${fn}() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
 DECLARE
 ${declared.join('')}BEGIN
@@ -59,15 +77,15 @@ END
 $fill$;
 REVOKE ALL ON FUNCTION ${fn}() FROM PUBLIC;
 
-CREATE TRIGGER ${triggers[0]} AFTER DELETE ON ${qualified(table)}
+CREATE OR REPLACE TRIGGER ${triggers[0]} AFTER DELETE ON ${qualified(table)}
   FOR EACH ROW EXECUTE FUNCTION ${fn}();
-CREATE TRIGGER ${triggers[1]} AFTER UPDATE ON ${qualified(table)}
+CREATE OR REPLACE TRIGGER ${triggers[1]} AFTER UPDATE ON ${qualified(table)}
   FOR EACH ROW WHEN (${changed}) EXECUTE FUNCTION ${fn}();
-CREATE TRIGGER ${triggers[2]} AFTER TRUNCATE ON ${qualified(table)}
+CREATE OR REPLACE TRIGGER ${triggers[2]} AFTER TRUNCATE ON ${qualified(table)}
   FOR EACH STATEMENT EXECUTE FUNCTION ${fn}();
 ${triggers.map((name) => `ALTER TABLE ${qualified(table)} ENABLE ALWAYS TRIGGER ${name};`).join('\n')}
 
-GRANT SELECT ON ${qualified(log)} TO ${ident(reader)};
+${grantReading(log, reader, { withSchema: log.schema !== table.schema })};
 COMMIT;
 `;
 }

@@ -52,7 +52,13 @@ describe('tables and columns', () => {
     await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'more' }]);
     expect((await increp('sync', pair)).exitCode).toBe(0);
     const refusal = { exitCode: 78, code: 'TABLE_NOT_FOUND', next: 'If a restore is running there, wait' };
-    await pair.source.query('DROP TABLE more, orders; CREATE TABLE other (id int)');
+    await pair.source.query('ALTER TABLE orders RENAME TO sales; DROP TABLE more');
+    const renamed = await increp('plan', pair);
+    expect(renamed.stdout).toContain('public.orders is now named public.sales');
+    expect(renamed.stdout + renamed.stderr).not.toContain('or any other table');
+    await pair.source.query('ALTER TABLE sales RENAME TO orders');
+    expect((await increp('sync more', pair)).stdout).toContain('the source no longer has public.more, whose');
+    await pair.source.query('DROP TABLE orders; CREATE TABLE other (id int)');
     await expectRefusal(pair, {
       ...refusal,
       what: [/no longer has public\.(orders|more) or any other table/],

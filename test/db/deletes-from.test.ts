@@ -190,10 +190,33 @@ test('a log that cannot be read is named, and nothing of the table is synced', a
     code: 'SQL_INVALID',
     message: expect.stringContaining('must be timestamptz'),
   });
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`REVOKE SELECT ON orders_deleted FROM ${user}`);
+  const grant = `GRANT SELECT ON "public"."orders_deleted" TO "${user}"`;
+  expect(await message()).toMatchObject({
+    code: 'PRIVILEGE_MISSING',
+    hint: `Nothing of "orders" was synced. At the source, run: ${grant}`,
+  });
   await pair.source.query('DROP TABLE orders_deleted CASCADE');
   expect(await message()).toMatchObject({ code: 'TABLE_NOT_FOUND' });
   const { stdout } = await increp('check', pair);
   expect(stdout).toMatch(/"deletes_from" of "orders": the source has no table public\.orders_deleted/);
+});
+
+test('deletes-sql completes an existing log: the entries stay, and the keys are compared once', async () => {
+  await using pair = await synced();
+  await pair.source.query('DROP TRIGGER orders_deleted_row ON orders');
+  const { stdout } = await increp('check', pair);
+  expect(stdout.replaceAll(/\s+/g, ' ')).toContain('the log keeps its entries: increp deletes-sql orders');
+  await remove(pair, 'id IN (1, 2)');
+  await pair.source.query('INSERT INTO orders_deleted VALUES (77)');
+  await record(pair);
+  const indexes = `SELECT FROM pg_indexes WHERE tablename = 'orders_deleted'`;
+  expect((await pair.source.query(indexes)).rows).toHaveLength(1);
+  expect((await pair.source.query('SELECT FROM orders_deleted WHERE id = 77')).rows).toHaveLength(1);
+  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 2 });
+  await remove(pair, 'id = 3');
+  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 1 });
 });
 
 slowTest(

@@ -132,6 +132,55 @@ test('an index that the destination refuses loses no row, and comes when its cau
   await expectSameIndexes(pair);
 });
 
+const oids = async (pair: Pair): Promise<readonly unknown[]> =>
+  (
+    await pair.destination.query(
+      `SELECT indexrelid::regclass::text AS name, indexrelid FROM pg_index WHERE indrelid = 'orders'::regclass ORDER BY 1`,
+    )
+  ).rows;
+
+test('a sync that objects of users refuse drops no copied index', async () => {
+  await using pair = await freshPair(
+    copying('CREATE INDEX by_note ON orders (note)', { on_schema_change: 'evolve' }),
+  );
+  await sync(pair);
+  const before = await oids(pair);
+  await pair.destination.query('ALTER TABLE orders ADD CONSTRAINT small CHECK (total < 1000)');
+  await pair.source.query('UPDATE orders SET total = 2000, updated_at = now() WHERE id = 1');
+  const violated = await trySync(pair);
+  expect(violated.table()).toMatchObject({ status: 'failed', warnings: [] });
+  expect(await oids(pair)).toEqual(before);
+  await pair.destination.query(
+    'ALTER TABLE orders DROP CONSTRAINT small; CREATE VIEW totals AS SELECT id, total FROM orders',
+  );
+  await pair.source.query('ALTER TABLE orders DROP COLUMN total');
+  const refused = await trySync(pair);
+  expect(refused.table()).toMatchObject({
+    status: 'failed',
+    warnings: [],
+    error: { code: 'DEPENDENT_OBJECTS' },
+  });
+  expect(await oids(pair)).toEqual(before);
+});
+
+test('a copied index that was dropped for a sync comes back if the sync fails all the same', async () => {
+  await using pair = await freshPair(copying('CREATE UNIQUE INDEX once ON orders (total)'));
+  await sync(pair);
+  await pair.destination.query(`INSERT INTO orders VALUES (99, 99.5, 'theirs', now());
+    CREATE TABLE notes AS SELECT DISTINCT note FROM orders; ALTER TABLE notes ADD PRIMARY KEY (note);
+    ALTER TABLE orders ADD FOREIGN KEY (note) REFERENCES notes`);
+  await pair.source.query(
+    `UPDATE orders SET total = 99.5, note = 'unknown', updated_at = now() WHERE id = 1`,
+  );
+  const failed = await trySync(pair);
+  expect(failed.table()).toMatchObject({
+    status: 'failed',
+    warnings: [],
+    error: { code: 'CONSTRAINT_VIOLATED', message: expect.stringMatching(/^foreign key/) as unknown },
+  });
+  expect(await names(pair)).toEqual(['once', 'orders_pkey', 'orders_updated_at_idx']);
+});
+
 slowTest(
   'duplicates at the destination: the unique index is tried again after an hour, or after a load',
   async () => {

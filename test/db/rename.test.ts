@@ -4,7 +4,7 @@ import { copyOut } from '../support/copy-text.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
-import { ORDERS_CONFIG } from '../support/shop.ts';
+import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
 
@@ -211,13 +211,33 @@ describe('a column that is renamed at the source', () => {
     expect(warning).toContain(`column "note" is now "remark". To have the former name again, ${entry}`);
   });
 
-  test('with an old mapping is refused with the nearest name, and nothing is changed', async () => {
+  test('with an old mapping is refused with the new mapping, and nothing is changed', async () => {
     await using pair = await freshPair(renaming());
     await sync(pair);
     await pair.source.query('ALTER TABLE users RENAME "E-mail" TO "E-mails"');
     const { error } = (await trySync(pair)).table();
     expect(error).toMatchObject({ code: 'COLUMN_NOT_FOUND' });
-    expect(error?.message).toContain('no column "E-mail" (rename); did you mean "E-mails"');
+    expect(error?.message).toContain('"E-mail" is now "E-mails"');
+    expect(error?.hint).toContain('"E-mails":"');
+  });
+
+  test('and is a key, is refused with the options that keep the rows', async () => {
+    await using pair = await freshPair({ ...ordersPreset, tables: [ORDERS_CONFIG] });
+    await sync(pair);
+    await pair.source.query('ALTER TABLE orders RENAME updated_at TO changed_at');
+    await pair.source.query('ALTER TABLE orders RENAME id TO nr');
+    const { error } = (await trySync(pair)).table();
+    expect(error?.message).toContain('"id" is now "nr", "updated_at" is now "changed_at"');
+    const options = /^To keep the rows.* in tables-config\.json: (.*)\.$/.exec(error?.hint ?? '')?.[1];
+    const entry = JSON.parse(`{${options}}`) as object;
+    expect(entry).toEqual({
+      replication_key: 'changed_at',
+      unique_cols: ['nr'],
+      rename: { nr: 'id', changed_at: 'updated_at' },
+    });
+    await pair.writeTables([{ ...ORDERS_CONFIG, ...entry }]);
+    await pair.source.query('UPDATE orders SET total = 7, changed_at = now() WHERE nr = 1');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
   });
 });
 

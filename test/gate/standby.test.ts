@@ -48,6 +48,26 @@ function poolOfStandby(pair: Pair): pg.Pool {
   return pool;
 }
 
+test('a standby whose replay is paused is named by sync and check, also if nothing has changed', async () => {
+  await using pair = await standbyPair('copy');
+  await servers.standby.caughtUp();
+  expect((await sync(pair)).summary.warnings).toEqual([]);
+  const standby = poolOfStandby(pair);
+  await standby.query('SELECT pg_wal_replay_pause()');
+  await insertOrders(pair, 5);
+  const { summary } = await sync(pair);
+  const { stdout } = await increp('check --json', pair);
+  await standby.query('SELECT pg_wal_replay_resume()');
+  expect(stdout).toContain('"STANDBY_REPLAY"');
+  expect(summary.warnings.join()).toMatch(
+    /standby whose replay is paused.* was committed at .*pg_wal_replay_resume/,
+  );
+  await servers.standby.caughtUp();
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 5 });
+  expect((await increp('check --json', pair)).stdout).not.toContain('STANDBY_REPLAY');
+  await standby.end();
+});
+
 for (const loader of LOADERS_TRIED) {
   testWithPgDump(
     `loaded by ${loader}, followed, with deletes, and verified; each run says what a standby hides`,

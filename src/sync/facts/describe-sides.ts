@@ -41,7 +41,7 @@ export async function describeSides(
   }));
   const servers = await Promise.all([source.identity(), destination.identity()]);
   const sides = [
-    describeSource(servers[0], tables, reading.source),
+    describeSource(servers[0], { tables, configured: settings.tables }, reading.source),
     describeDestination(
       { server: servers[1], settings: destination.settings, read: reading.destination },
       destinationTables,
@@ -82,10 +82,16 @@ export async function describeEarly(
   return early;
 }
 
+interface DescribedTables {
+  readonly tables: readonly ChosenEntry[];
+  /** All tables of the pipeline, also those that this run was not asked for. */
+  readonly configured: readonly TableSettings[];
+}
+
 /** Reads the catalog entries of the source tables and of their schemas. */
 async function describeSource(
   server: ServerIdentity,
-  tables: readonly ChosenEntry[],
+  { tables, configured }: DescribedTables,
   read: PipelinedReading,
 ) {
   const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
@@ -100,7 +106,13 @@ async function describeSource(
     const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
     const namesIn = (schema: string) =>
       names.filter((name) => name.schema === schema).map(({ table }) => table);
-    const lacksAll = wanted.length > 1 && lacking.length === wanted.length;
+    const there = new Set(names.map(tableKey));
+    const tablesOfPipeline = configured.filter(({ selection }) => selection.query === null);
+    const lacksAll =
+      tablesOfPipeline.length > 1 &&
+      tablesOfPipeline.every(
+        ({ source: name }) => lacking.includes(name.schema) && !there.has(tableKey(name)),
+      );
     const selectables = tables.map(({ settings, names: { sourceName } }) => ({
       settings,
       name: sourceName,

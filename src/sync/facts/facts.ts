@@ -75,7 +75,7 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly stateTable: 'none' | 'unreadable' | 'readable';
   /** Relations of the source's schema, if the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
-  /** Whether the source lacks this table and all others that were asked for with it. */
+  /** Whether the source lacks all tables of the pipeline, and none of them has another name there now. */
   readonly lacksAllTables: boolean;
   /** For commands in messages. */
   readonly destinationEndpoint: Endpoint;

@@ -178,6 +178,7 @@ async function gatherTogether(
   );
   const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
   const sourceChanges = await findSourceChanges(context, all.filter(isKnown));
+  const isMoved = [...sourceChanges.values()].some(({ movedTo }) => movedTo !== undefined);
   const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
   return {
     schemas: destination.schemas,
@@ -188,6 +189,7 @@ async function gatherTogether(
             ...table,
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
             sourceChanges: sourceChanges.get(table),
+            lacksAllTables: table.lacksAllTables && !isMoved,
             mergeFault: mergeFaults.get(table),
           },
     ),

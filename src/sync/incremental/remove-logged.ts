@@ -6,11 +6,12 @@ import { IncrepError, type ErrorCode } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { ask } from '../../postgres/user-search-path.ts';
-import { printName } from '../../schema/names.ts';
+import { printName, type TableName } from '../../schema/names.ts';
 import type { Deletions } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { closeRows } from '../../sql/compare.ts';
 import { declareLoggedKeys, fetchKeys, inspectLog, type DeletionLogRows } from '../../sql/deletion-log.ts';
+import { grantReading } from '../../sql/deletion-log-statements.ts';
 import { countRows } from '../../sql/gone-rows.ts';
 import type { BothSides } from '../compare/sides.ts';
 import { logRows } from '../compare/logged-keys.ts';
@@ -52,10 +53,10 @@ const foundRow = z.object({
 export async function removeLogged(logged: Logged): Promise<LoggedRemoval> {
   const { facts, relation, source, log } = logged;
   const rows = logRows(facts, relation, log, logged);
-  const found = await readable(facts, log, async () =>
+  const found = await readable(logged, async () =>
     foundRow.parse((await ask(source, inspectLog(rows))).rows[0]),
   );
-  if (found.type !== null && found.type !== TIME_TYPE) throw wrongType(facts, log, found.type);
+  if (found.type !== null && found.type !== TIME_TYPE) throw wrongType(logged, found.type);
   const { oid } = found;
   const isComplete = logged.position?.oid === oid && !found.hasMarker;
   return isComplete && found.hasEntries
@@ -69,10 +70,10 @@ async function removeNamed(
   logged: Logged,
   rows: DeletionLogRows,
 ): Promise<Pick<LoggedRemoval, 'deleted' | 'refusal'>> {
-  const { facts, relation, source, destination, log, isForced } = logged;
+  const { facts, relation, source, destination, isForced } = logged;
   await destination.query('SAVEPOINT increp_logged');
   const remover = removerFor(facts, relation, destination);
-  await readable(facts, log, () => ask(source, declareLoggedKeys(CURSOR, rows, facts.sourceRows)));
+  await readable(logged, () => ask(source, declareLoggedKeys(CURSOR, rows, facts.sourceRows)));
   for (;;) {
     const { rows: keys } = await ask<{ key: string }>(source, fetchKeys(CURSOR, facts.sourceRows, FETCHED));
     for (const { key } of keys) await remover.keys.add(key);
@@ -115,13 +116,13 @@ async function limitedRows(
 }
 
 /** Names the option in an error of the server. */
-async function readable<T>(facts: CopyFacts, log: DeletionLog, read: () => Promise<T>): Promise<T> {
+async function readable<T>(logged: Logged, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     const code = CODES[String(codeOf(error))];
     if (code === undefined) throw error;
-    throw unusable(facts, log, code, error instanceof Error ? error.message : String(error));
+    throw unusable(logged, code, error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -132,14 +133,25 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   [SQLSTATE.insufficientPrivilege]: 'PRIVILEGE_MISSING',
 };
 
-function unusable({ settings }: CopyFacts, log: DeletionLog, code: ErrorCode, why: string): IncrepError {
-  const table = logTable(log, settings.source);
-  const { name } = settings;
+function unusable(logged: Logged, code: ErrorCode, why: string): IncrepError {
+  const { facts, log } = logged;
+  const { name, source } = facts.settings;
+  const table = logTable(log, source);
   return new IncrepError(code, {
     what: `"deletes_from" of "${name}"${table ? ` (${printName(table)})` : ''}: ${why}`,
-    next: `Nothing of "${name}" was synced. To print the statements that create such a table, run "${tableCommand('deletes-sql', name)}". Or remove "deletes_from" in tables-config.json.`,
+    next: `Nothing of "${name}" was synced. ${stepFor(logged, code, table)}`,
   });
 }
 
-const wrongType = (facts: CopyFacts, log: DeletionLog, type: string): IncrepError =>
-  unusable(facts, log, 'SQL_INVALID', `the column "${log.deletedAt}" is ${type} and must be timestamptz`);
+function stepFor({ facts, context }: Logged, code: ErrorCode, table: TableName | undefined): string {
+  const { name, source } = facts.settings;
+  const { role } = context.source.endpoint;
+  if (code === 'PRIVILEGE_MISSING')
+    return table
+      ? `At the source, run: ${grantReading(table, role, { withSchema: table.schema !== source.schema })}`
+      : `At the source, grant role "${role}" the missing privilege.`;
+  return `To print the statements that create such a table, run "${tableCommand('deletes-sql', name)}". Or remove "deletes_from" in tables-config.json.`;
+}
+
+const wrongType = (logged: Logged, type: string): IncrepError =>
+  unusable(logged, 'SQL_INVALID', `the column "${logged.log.deletedAt}" is ${type} and must be timestamptz`);

@@ -4,6 +4,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import type { Failure } from '../../events.ts';
 import { readObjects } from '../../postgres/table-objects.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import type { NamedObject, ObjectChange } from '../../reasons.ts';
 import { distinctTables, isSameTable, tableKey, type TableName } from '../../schema/names.ts';
@@ -28,7 +29,18 @@ export interface Released {
 
 /** Errors that a copied object can cause: it refuses a row, a value of a row, or another type. */
 const isByObject = ({ code, sqlstate = '' }: Failure): boolean =>
-  code === 'CONSTRAINT_VIOLATED' || code === 'DEPENDENT_OBJECTS' || sqlstate === '54000';
+  code === 'CONSTRAINT_VIOLATED' ||
+  code === 'DEPENDENT_OBJECTS' ||
+  sqlstate === SQLSTATE.programLimitExceeded;
+
+/**
+ * Whether the server may have refused a copied object without its name. It names everything that depends on a column
+ * (2BP01), and the kind of an object that prevents a change of type (0A000). An error without SQLSTATE is from the plan.
+ */
+const isUnnamed = ({ sqlstate }: Failure): boolean =>
+  sqlstate !== undefined &&
+  sqlstate !== SQLSTATE.dependentObjectsStillExist &&
+  sqlstate !== SQLSTATE.featureNotSupported;
 
 interface OwnObject extends NamedObject {
   readonly table: TableName;
@@ -58,8 +70,10 @@ export async function releaseCopies(
       foreignKeysOn(found.get(tableKey(destinationOf(home, other))), ownerOf(other), table),
     ),
   ];
-  const named = own.filter(({ name }) => failure.message.includes(name));
-  const released = named.length > 0 ? named : own;
+  const isNamed = ({ name }: Pick<NamedObject, 'name'>) => failure.message.includes(name);
+  const named = own.filter(isNamed);
+  const isOurs = isUnnamed(failure) && !namesOf(found.get(tableKey(table))).some(isNamed);
+  const released = named.length > 0 || !isOurs ? named : own;
   const [first, ...more] = distinctTables([table, ...released.map((each) => each.table)]);
   if (released.length === 0 || !first) return none;
   await context.destination.withWriting([], async (client) => {
@@ -84,6 +98,10 @@ export async function releaseCopies(
             })),
   };
 }
+
+/** With the objects of users. */
+const namesOf = (there: TableObjects | undefined): readonly Pick<NamedObject, 'name'>[] =>
+  there === undefined ? [] : [...there.foreignKeys, ...there.checks, ...there.indexes];
 
 /** Foreign keys come first, because they depend on the unique index of the other table. */
 const objectsOn = (there: TableObjects | undefined, owner: ObjectOwner): OwnObject[] =>

@@ -16,6 +16,7 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound, entryKeys, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { columnRenamed, fieldsOf, renamedColumns } from './column-renamed.ts';
 import { unmaskedColumns, withNewNames } from './renamed-columns.ts';
 
 export function sourceRefusals(now: TableFacts): IncrepError[] {
@@ -47,7 +48,12 @@ function selectionRefusals(now: TableFacts, source: Relation): IncrepError[] {
     return [...(found.length > 0 ? found : misspeltMask(now)), ...columnRefusals(now, source)];
   }
   const renamed = fault.sqlstate === SQLSTATE.undefinedColumn ? unmasked(now, source, '') : [];
-  return renamed.length > 0 ? renamed : [fault];
+  if (renamed.length > 0) return renamed;
+  const found = renamedColumns(now, source);
+  const isByRename =
+    fault.code === 'COLUMN_NOT_FOUND' &&
+    found.some(({ column }) => fault.message.includes(`column "${column}" (`));
+  return [isByRename ? columnRenamed(now, found) : fault];
 }
 
 /** If the selection names an unknown column, the columns to read are not known, so privileges on them say nothing. */
@@ -100,7 +106,7 @@ function tableNotFound(now: TableFacts): IncrepError {
   const wasReset = saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset';
   if (now.lacksAllTables && (saved.kind === 'record' || wasReset))
     return wrongDatabase(
-      `the source database "${database}" no longer has ${printName(sourceName)} or any other table that increp asked for`,
+      `the source database "${database}" no longer has ${printName(sourceName)} or any other table of this pipeline`,
       ' For tables that were dropped or renamed, see "increp help schema-changes".',
     );
   if (saved.kind === 'record')
@@ -123,12 +129,6 @@ function tableNotFound(now: TableFacts): IncrepError {
     next: `Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.${/[?[\]{}%]/.test(sourceName.table) ? ' Only * is a wildcard.' : ''}`,
   });
 }
-
-/** `"schema": "shop", "name": "orders"` */
-const fieldsOf = (entry: object): string =>
-  Object.entries(entry)
-    .map(([key, value]) => `"${key}": ${JSON.stringify(value)}`)
-    .join(', ');
 
 /** The entry of a table whose name contains the schema, as in psql. */
 function withoutSchema(now: TableFacts): { readonly schema?: string; readonly name: string } | undefined {
@@ -225,10 +225,8 @@ const lastSeen = (saved: TableFacts['saved'], column: string): string | undefine
     ? utcTime(saved.record.syncedAt)
     : undefined;
 
-function columnRefusals(
-  { settings, sourceName, natives, saved }: TableFacts,
-  selected: Relation,
-): IncrepError[] {
+function columnRefusals(facts: TableFacts, selected: Relation): IncrepError[] {
+  const { settings, sourceName, natives, saved } = facts;
   const names = selected.columns.map(({ name }) => name);
   const source = atSource(selected, settings.selection);
   const isTracked = tracksVersions(settings);
@@ -245,8 +243,11 @@ function columnRefusals(
   const pattern = patternOption(settings, sourceName);
   // One entry of its own corrects all of them.
   const named = pattern ? missing.slice(0, 1) : missing;
+  const renamed = renamedColumns(facts, source);
+  const isByRename = missing.some(([, name]) => renamed.some(({ column }) => column === name));
   return [
-    ...named.map(([key, name]) =>
+    ...(isByRename ? [columnRenamed(facts, renamed)] : []),
+    ...(isByRename ? [] : named).map(([key, name]) =>
       columnNotFound(
         source,
         {

@@ -38,7 +38,7 @@ export async function copyObjectsAfter(
 
 /**
  * Syncs the table again if a copied object made it fail. Without the object, the sync has the same result as in a pipeline
- * that copies none.
+ * that copies none. If that sync fails too, the objects are copied again.
  */
 export async function withoutRefusingObjects(
   context: RunContext,
@@ -47,20 +47,43 @@ export async function withoutRefusingObjects(
   syncAgain: () => Promise<TableOutcome>,
 ): Promise<TableOutcome> {
   const changes: ObjectChange[] = [];
+  const refused: RefusedObject[] = [];
   let now = outcome;
   // Each time at least one object goes, so this ends.
   while (now.error) {
     const found = await released(context, settings, now.error);
     if (found.changes.length === 0) break;
     changes.push(...found.changes);
-    const { stateDirectory } = context.settings;
-    await changeCopiedObjects(stateDirectory, (before) => ({
-      ...before,
-      refused: [...before.refused, ...found.refused],
-    }));
+    refused.push(...found.refused);
     now = await syncAgain();
   }
+  if (changes.length === 0) return now;
+  if (now.error) return restored(context, settings, now, changes);
+  await changeCopiedObjects(context.settings.stateDirectory, (before) => ({
+    ...before,
+    refused: [...before.refused, ...refused],
+  }));
   return withChanges(context, now, changes);
+}
+
+/** Copies the dropped objects again. Returns the outcome with the objects that are still missing. */
+async function restored(
+  context: RunContext,
+  settings: TableSettings,
+  outcome: TableOutcome,
+  dropped: readonly ObjectChange[],
+): Promise<TableOutcome> {
+  const now = await copyObjects(context, [settings], new Map([[settings.name, outcome]]), {
+    stages: ['own', 'foreign-keys'],
+    retries: true,
+  });
+  const after = now.get(settings.name) ?? outcome;
+  const isBack = ({ kind, name }: ObjectChange) =>
+    (after.objects ?? []).some(
+      (each) => each.change === 'created' && each.kind === kind && each.name === name,
+    );
+  const missing = dropped.filter((each) => !isBack(each));
+  return withChanges(context, { ...outcome, warnings: after.warnings }, missing);
 }
 
 /** The error of the sync matters more than an error here. */

@@ -1,5 +1,6 @@
 /** One run: a pass over the tables of a pipeline. */
 import type { TableSettings } from '../../config/settings.ts';
+import { stalledReplay } from '../facts/standby-replay.ts';
 import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.ts';
 import type { RunSummary, TableOutcome, WaitingRows } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
@@ -71,6 +72,8 @@ async function syncTables(context: RunContext, request: RunRequest, report: RunR
     foundWork: (tables) => workers.connect(tables - 1),
   });
   report.waiting.push(...waiting);
+  const replay = await stalledReplay(context.source);
+  if (replay) warn(`${replay.what}. ${replay.next}`);
   const shown = await inRunOrder(context, request.tables, { known, failures, latest });
   const tables = shown.filter(isOutline);
   const active = inSyncOrder(context, shown, jobs).filter(({ settings }) => !quiet.has(settings.name));

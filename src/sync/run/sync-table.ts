@@ -23,6 +23,7 @@ import {
   failed,
   failedUnknown,
 } from './table-outcome.ts';
+import { withSelectionCause } from '../facts/selection-cause.ts';
 import { withMissingGrant } from './with-missing-grant.ts';
 import { withStagingSpace } from './with-staging-space.ts';
 import { withObstruction } from './with-obstruction.ts';
@@ -111,7 +112,8 @@ async function attemptSync(
     const seen = await orAltered(context, facts, asIncrepError(thrown));
     const held = await withLockNeeds(context, facts, await withHolders(context, facts, seen));
     const granted = await withMissingGrant(context, facts, held);
-    const explained = await withObstruction(context, facts, granted);
+    const caused = withSelectionCause(facts, granted);
+    const explained = await withObstruction(context, facts, caused);
     const error = await withStagingSpace(context, facts, plan, explained);
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined

@@ -97,6 +97,7 @@ export function inspection(
     lockNeeds: new Map(),
     withoutUpdateTrigger: new Set([table.source?.oid ?? '']),
     preparedTransactions: [],
+    replay: undefined,
     clockSkewSeconds: 0,
     clockError: 0,
     encryption: { source: TLS, destination: undefined },

@@ -230,7 +230,7 @@ test.each([
     column({ name: 'updated_by', type: 'integer', position: 5 }),
   ];
   const change = settings({ replicationKey: wanted, inheritedKeys: ['replication_key'], pattern: '*' });
-  const refused = plan({ ...change, source: relation({ columns }) });
+  const refused = plan({ ...change, saved: none, source: relation({ columns }) });
   if (refused.kind !== 'refuse') throw new Error(`not refused: ${refused.kind}`);
   const { message, next } = refused.error;
   expect(/did you mean "(.*)"/.exec(message)?.[1]).toBe(near);
@@ -238,12 +238,23 @@ test.each([
   expect(next).toContain(entry);
 });
 
+test('a renamed key of a pattern gets an entry that keeps the former name', () => {
+  const columns = ORDERS_COLUMNS.map((each) =>
+    each.name === 'updated_at' ? { ...each, name: 'changed_at' } : each,
+  );
+  const refused = plan({ ...settings({ pattern: '*' }), source: relation({ columns }) });
+  expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'COLUMN_NOT_FOUND' } });
+  expect(refused.kind === 'refuse' && refused.error.next).toContain(
+    '{"name":"orders","replication_key":"changed_at","unique_cols":["id"],"rename":{"changed_at":"updated_at"}}',
+  );
+});
+
 test('a table of a pattern that has neither key gets one entry, which is complete', () => {
   const columns = [
     column({ name: 'Id', type: 'bigint', position: 1 }),
     column({ name: 'Updated At', type: 'timestamp with time zone', position: 2 }),
   ];
-  const refused = plan({ ...settings({ pattern: '*' }), source: relation({ columns }) });
+  const refused = plan({ ...settings({ pattern: '*' }), saved: none, source: relation({ columns }) });
   if (refused.kind !== 'refuse') throw new Error(`not refused: ${refused.kind}`);
   expect(refused.others).toEqual([]);
   expect(refused.error.next).toContain(
