@@ -5,6 +5,7 @@ import { heldRun } from '../support/held-run.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
+import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
@@ -163,6 +164,25 @@ slowTest('--wait-lock waits for the other, and then works on what that one has l
   expect(result.exitCode, result.stderr).toBe(0);
   expect(result.lines().at(-1)).toMatchObject({ status: 'ok', tables: [{ rows_inserted: 0 }] });
   await expectSameRows(pair, 'orders');
+});
+
+test('if the source goes away while a run waits for another one, that is the error, and not the other run', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 2);
+  await using proxy = await faultProxy(pair.login('source'));
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  const env = { SOURCE_HOST: proxy.host, SOURCE_PORT: String(proxy.port), RETRY_ATTEMPTS: '2' };
+  await using second = startIncrep('sync --json -v --wait-lock 20s', pair, { env });
+  await second.waitForPhase('lock');
+  await proxy.refuse();
+  proxy.cut();
+  await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+  const result = await second.wait();
+  expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'CONNECTION_FAILED' } }] });
+  expect(result.exitCode).toBe(69);
 });
 
 slowTest('a holder that is killed leaves nothing behind', async () => {

@@ -27,7 +27,7 @@ import { withSelectionCause } from '../facts/selection-cause.ts';
 import { withMissingGrant } from './with-missing-grant.ts';
 import { withStagingSpace } from './with-staging-space.ts';
 import { withObstruction } from './with-obstruction.ts';
-import { waitBeforeNext, givenUp, pause } from './retries.ts';
+import { waitBeforeNext, givenUp, pause, persistently } from './retries.ts';
 
 export type TableRequest = PlanRequest & ApplyRequest;
 
@@ -51,7 +51,9 @@ export async function syncTable(
       await pause(context, { table: facts.settings.name, ...result, attempt }, result.error);
     }
     const kept = chunksKept(facts);
-    const now = await refreshed(context, facts);
+    // What another run has overtaken is of no use for the next attempt.
+    const areOvertaken = result.kind === 'retry' && result.error.code === 'SCHEMA_CHANGED';
+    const now = await (areOvertaken ? gatherUntilReached : refreshed)(context, facts);
     if ('error' in now) return failed(facts, result.plan, now.error, { start, ...request });
     facts = now;
     if (result.kind === 'replan') request = { ...request, ...result.change };
@@ -182,6 +184,22 @@ export async function syncUnknown(
 async function refreshed(context: RunContext, facts: TableFacts): Promise<TableFacts | TableFailure> {
   const now = await gatherAgain(context, facts.settings);
   return 'error' in now && now.error.isTransient ? facts : now;
+}
+
+/** The current facts. If a server cannot be reached, tries as often as a sync does. */
+async function gatherUntilReached(
+  context: RunContext,
+  { settings }: TableFacts,
+): Promise<TableFacts | TableFailure> {
+  try {
+    return await persistently(context, settings.name, async () => {
+      const now = await gatherAgain(context, settings);
+      if ('error' in now) throw now.error;
+      return now;
+    });
+  } catch (error) {
+    return { settings, error: asIncrepError(error) };
+  }
 }
 
 /** The current facts of one table, whatever was gathered before. */
