@@ -137,6 +137,7 @@ function runJson(run: PastRun, nameOf: (table: string) => string): object {
   return {
     run_id: run.id,
     status: run.status,
+    is_running: run.isRunning ?? false,
     started_at: run.startedAt.toISOString(),
     duration_s: run.durationSeconds,
     tables_ok: run.tables.length - failed,

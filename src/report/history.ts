@@ -31,10 +31,12 @@ interface Run {
   readonly failure: RunRecord | undefined;
   /** The tables that the run did not start. */
   readonly notStarted: readonly string[];
+  readonly isRunning?: boolean;
 }
 
 const STYLES: Record<RunWord, TextStyle> = {
   ok: 'green',
+  running: 'cyan',
   partial: 'yellow',
   busy: 'yellow',
   interrupted: 'yellow',
@@ -213,14 +215,14 @@ function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): str
 const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>
   records.reduce((sum, record) => sum + number(record), 0);
 
-function countsOf({ tables, notStarted }: Run): string {
+function countsOf({ tables, notStarted, isRunning = false }: Run): string {
   const words = [
     ...tables.map((record) => (record.status === 'failed' ? failureWord(record) : 'ok')),
     ...notStarted.map(() => 'not started' as const),
   ];
   const order = ['ok', 'failed', 'killed', 'busy', 'interrupted', 'not started'] as const;
   if (words.length === 0) return 'none';
-  return `${counted(words, order)}${withWarnings(tables.filter(isWarned).length)}`;
+  return `${counted(words, order)}${isRunning ? ' so far' : ''}${withWarnings(tables.filter(isWarned).length)}`;
 }
 
 const withWarnings = (count: number): string => (count > 0 ? ` (${formatCount(count)} with warnings)` : '');
@@ -231,13 +233,15 @@ function counted<Word extends string>(words: readonly Word[], order: readonly Wo
   return counts.flatMap(({ word, count }) => (count > 0 ? [`${formatCount(count)} ${word}`] : [])).join(', ');
 }
 
+const ALL_WORDS = ['running', 'ok', 'partial', 'busy', 'interrupted', 'killed', 'failed'] as const;
+
 function countLine(runs: readonly Run[], isMore: boolean): string {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   const noun = runs.length === 1 ? 'run' : 'runs';
   const head = isMore
     ? `The last ${formatCount(runs.length)} ${noun}`
     : `${formatCount(runs.length)} ${noun}`;
-  const counts = counted(runs.map(resultOf), ['ok', 'partial', 'busy', 'interrupted', 'killed', 'failed']);
+  const counts = counted(runs.map(resultOf), ALL_WORDS);
   const warned = runs.filter((run) => run.tables.some(isWarned)).length;
   const ofWhich = warned > 0 ? `, of which ${formatCount(warned)} with warnings` : '';
   return `${head}: ${counts}${ofWhich} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;

@@ -226,12 +226,15 @@ interface EndedRun {
   readonly tables: readonly RunRecord[];
   /** The failure of the run as a whole, otherwise of the first table that failed. */
   readonly failure: RunRecord | undefined;
+  /** Whether it is still running. */
+  readonly isRunning?: boolean;
 }
 
-export type RunWord = EndedRun['status'] | Exclude<ReturnType<typeof failureWord>, 'failed'>;
+export type RunWord = EndedRun['status'] | 'running' | Exclude<ReturnType<typeof failureWord>, 'failed'>;
 
 /** The result of a run: the worst that happened in it. */
-export function resultOf({ status, tables, failure }: EndedRun): RunWord {
+export function resultOf({ status, tables, failure, isRunning = false }: EndedRun): RunWord {
+  if (isRunning) return 'running';
   const failures = [failure, ...tables.filter((table) => table.status === 'failed')];
   const words = new Set(failures.flatMap((record) => (record ? [failureWord(record)] : [])));
   if (words.has('failed')) return status;

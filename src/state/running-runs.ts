@@ -180,6 +180,18 @@ export async function killedRuns(directory: string, pipeline: string): Promise<R
     .filter((record) => record.pipeline === pipeline);
 }
 
+/** The IDs of the runs that have not ended. */
+export async function activeRuns(directory: string): Promise<ReadonlySet<string>> {
+  const names = await readdir(directory).catch(() => []);
+  const active = names
+    .filter((name) => RUNNING_FILE.test(name))
+    .map(async (name) => {
+      const killed = await readKilled(join(directory, name));
+      return killed ? [] : [name.slice('running.'.length, -'.json'.length)];
+    });
+  return new Set((await Promise.all(active)).flat());
+}
+
 async function recordKilled(directory: string): Promise<void> {
   for (const { path, records } of await findKilled(directory)) {
     // Of several runs that find the file, one can remove it.

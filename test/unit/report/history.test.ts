@@ -133,6 +133,14 @@ test('the chart marks failed runs, and not those that were busy or stopped', () 
   expect(['TIMEOUT', 'RUN_LOCKED', 'INTERRUPTED'].map(marked)).toEqual([true, false, false]);
 });
 
+test('a run that has not ended is running', () => {
+  expect(linesOf(run(record('a')), { ...run(record('a')), isRunning: true })).toEqual([
+    expect.stringMatching(/ ok +1 ok /),
+    expect.stringMatching(/ running +1 ok so far /),
+    expect.stringMatching(/^2 runs: 1 running, 1 ok \(/),
+  ]);
+});
+
 test('a run with warnings does not look like one without, and the last of equal lists names the tables', () => {
   const warned = { ...record('b'), warnings: ['rows were left out'] };
   const runs = [run(record('a'), warned), run(record('a'), warned), run(record('a'))];

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { appendHistory } from '../../../src/state/history-file.ts';
-import { killedRuns, markRunning, RUNNING_FILE } from '../../../src/state/running-runs.ts';
+import { activeRuns, killedRuns, markRunning, RUNNING_FILE } from '../../../src/state/running-runs.ts';
 import { outcome } from '../report/outcomes.ts';
 
 /** The process that wrote the file seems to have ended. */
@@ -41,7 +41,9 @@ test('a killed run has its tables without changes, the table that it synced, and
     await planned('orders');
     const rewritten = async () => readFile(join(directory, `running.${run.runId}.json`), 'utf8');
     await expect.poll(rewritten, { timeout: 5000 }).toContain('"rows_read":200');
+    expect(await activeRuns(directory)).toEqual(new Set([run.runId]));
     await endProcess(directory);
+    expect(await activeRuns(directory)).toEqual(new Set());
     const [quiet, killed] = await killedRuns(directory, 'shop');
     expect(quiet).toMatchObject({ table_name: null, status: 'ok', tables: ['quiet'] });
     expect(killed).toMatchObject({
