@@ -86,7 +86,7 @@ function deletedRowsFindings(tables: readonly TableSettings[]): Finding[] {
           'DELETED_ROWS',
           undefined,
           `rows that are deleted at the source stay at the destination (${formatCounted(ignoring.length, 'table')}), because "deletes" is "ignore"`,
-          'If they should go, set "deletes" to "hard", or to "soft" to mark them, in "defaults" or for a table. If no rows are deleted, no action is needed.',
+          'If no rows are deleted, no action is needed. If they should go, set "deletes" to "hard", or to "soft" to mark them, in "defaults" or for a table. increp then compares both sides every 24 hours ("deletes_every"). To compare at once, run "increp sync --deletes".',
         ),
       ];
 }

@@ -10,6 +10,7 @@ import { openNamesOf, secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { otherOwner } from '../ownership.ts';
+import { shellWord } from '../shell-word.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { isSample } from '../init/config-text.ts';
@@ -41,7 +42,11 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
   const redact = redactor(answers.secrets);
   try {
     const [setup, files] = isDialogue(options)
-      ? await dialogue(answers, how, options)
+      ? await dialogue(
+          { given: answers, filed: await readAnswers({ directory, environment, overrides: {} }) },
+          how,
+          options,
+        )
       : await script(answers, how, options);
     options.signal.throwIfAborted();
     await writePlanned(setup, files);
@@ -91,17 +96,22 @@ async function script(answers: Answers, how: Visit, options: InitOptions): Promi
   return [setup, ensurePermitted(await planFiles(setup), options)];
 }
 
-async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitOptions): Promise<Settled> {
+async function dialogue(
+  known: { readonly given: Answers; readonly filed: Answers },
+  how: Visit,
+  { terminal, force }: InitOptions,
+): Promise<Settled> {
+  const { directory } = known.given;
   const { openPrompts } = await import('./init/prompts.ts');
   const { withGoingBack } = await import('./init/going-back.ts');
   const { permitted, setupByAsking } = await import('./init/dialogue.ts');
   const prompts = await openPrompts(terminal, how.signal);
-  const { text = '' } = await readText(join(answers.directory, 'tables-config.json'));
+  const { text = '' } = await readText(join(directory, 'tables-config.json'));
   const config = isSample(text) || force ? undefined : readFormerConfig(text.replace(/^\uFEFF/, ''));
-  const aboutClone = await cloneNote(answers.directory, terminal.style);
+  const aboutClone = await cloneNote(directory, terminal.style);
   if (aboutClone !== undefined) prompts.warn(aboutClone);
   const settled = await withGoingBack(prompts, async (asking) => {
-    const setup = await setupByAsking(asking, { given: answers, config }, how);
+    const setup = await setupByAsking(asking, { ...known, config }, how);
     const planned = await planFiles(setup);
     return [setup, force ? planned : await permitted(asking, planned)] as const;
   });
@@ -124,14 +134,21 @@ const overridesOf = (options: InitOptions): Overrides => ({
   ...(options.pipelineName && { PIPELINE_NAME: options.pipelineName }),
 });
 
-function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions): readonly PlannedFile[] {
+/** Without them, the dialogue reads the schema of .env. */
+const schemaFlags = ({ sourceSchema, destSchema }: InitOptions): string =>
+  [
+    ...(sourceSchema ? [` --source-schema ${shellWord(sourceSchema)}`] : []),
+    ...(destSchema ? [` --dest-schema ${shellWord(destSchema)}`] : []),
+  ].join('');
+
+function ensurePermitted(files: readonly PlannedFile[], options: InitOptions): readonly PlannedFile[] {
   const names = files.filter(({ change }) => change === 'replace').map(({ name }) => name);
-  if (force || names.length === 0) return files;
+  if (options.force || names.length === 0) return files;
   throw new IncrepError('USAGE', {
     what: `${names.join(' and ')} would be overwritten`,
     next: `Nothing was written. Add --force to overwrite the files, or name another directory with -C.${
       names.includes('tables-config.json')
-        ? ' To add a table and keep the other entries, add its entry to tables-config.json, or use a terminal: "increp init".'
+        ? ` To add a table and keep the other entries, add its entry to tables-config.json, or use a terminal: "increp init${schemaFlags(options)}".`
         : ''
     }`,
   });

@@ -20,8 +20,9 @@ import type { Environment } from '../environment.ts';
 import type { PasswordMemory, SettingsReading } from './environment/reading.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { ConnectionSettings } from './settings.ts';
+import type { DefaultSchemas } from './tables/raw-entry.ts';
 import { readValues, type Overrides, type Value, type Values } from './environment/values.ts';
-import { VARIABLES, type Prefix, type VariableName } from './environment/variables.ts';
+import { variable, VARIABLES, type Prefix, type VariableName } from './environment/variables.ts';
 
 export interface Answers {
   readonly directory: string;
@@ -144,6 +145,29 @@ const typedValues = (typed: Overrides): (readonly [VariableName, Value])[] =>
   Object.entries(typed).flatMap(([name, text]) =>
     text === '' ? [] : [[name as VariableName, { text, origin: TYPED }] as const],
   );
+
+/** The schemas of tables whose entries name none, once these answers are in `.env`. */
+export function homesOf(answers: Answers): DefaultSchemas {
+  const given = answerOf(answers, 'SOURCE_SCHEMA');
+  const source = given ?? variable('SOURCE_SCHEMA')?.default ?? '';
+  const destination = answerOf(answers, 'DEST_SCHEMA');
+  return {
+    source: { schema: source, isSchemaGiven: given !== undefined },
+    destination: { schema: destination ?? source, isSchemaGiven: destination !== undefined },
+  };
+}
+
+/** The entries of an existing pipeline depend on its schemas, so these stay if its connection is known. */
+export function withSchemasOf(answers: Answers, filed: Answers): Answers {
+  const values = new Map(answers.values);
+  for (const prefix of ['SOURCE', 'DEST'] as const) {
+    const name = `${prefix}_SCHEMA` as const;
+    const value = filed.values.get(name);
+    if (value) values.set(name, value);
+    else if (isAnswered(filed, prefix)) values.delete(name);
+  }
+  return { ...answers, values };
+}
 
 /** @throws IncrepError CONFIG_INVALID that names what is missing or wrong, without secrets */
 export async function connectionOf(answers: Answers, prefix: Prefix): Promise<ConnectionSettings> {

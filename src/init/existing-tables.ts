@@ -1,5 +1,7 @@
 /** Finds destination tables that exist already and that a sync would refuse to change. */
 import * as z from 'zod';
+import type { DefaultSchemas } from '../config/tables/raw-entry.ts';
+import { labelOf } from '../config/tables/table-mapping.ts';
 import { inBatches } from '../postgres/batches.ts';
 import { describeTables, schemasQuestion } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
@@ -51,6 +53,7 @@ export interface ExistingTables {
 export interface NewPipeline {
   readonly pipeline: string;
   readonly source: { readonly database: string; readonly schema: string };
+  readonly homes: DefaultSchemas;
   readonly systemIdentifier: string | null;
   readonly files: StateFiles;
 }
@@ -80,7 +83,7 @@ interface ExistingTable {
 
 async function describeExisting(
   destination: Database,
-  { pipeline, source, systemIdentifier, files }: NewPipeline,
+  { pipeline, source, homes, systemIdentifier, files }: NewPipeline,
   sources: readonly Relation[],
 ): Promise<ExistingTable[]> {
   const destinationServer = await destination.identity();
@@ -98,8 +101,8 @@ async function describeExisting(
     const found = await Promise.all(
       names.map(async (name) => {
         const rows = stateOf({ destinationName: name, stateName: name });
-        const saved = reconcile(await files.read(name.table), rows, {
-          label: name.table,
+        const saved = reconcile(await files.read(labelOf(name, homes.destination)), rows, {
+          label: labelOf({ schema: source.schema, table: name.table }, homes.source),
           pipeline,
           source: { ...source, table: name.table },
           sourceOid: undefined,

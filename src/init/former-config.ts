@@ -1,5 +1,7 @@
 /** The tables-config.json of an existing pipeline: which tables it has, and its text with some added or removed. Pure. */
 import { isObject, parseJson } from '../config/tables/json.ts';
+import type { DefaultSchemas } from '../config/tables/raw-entry.ts';
+import { destinationOf } from '../config/tables/table-mapping.ts';
 import { isMatch, readPattern, starsOf } from '../schema/patterns.ts';
 import { isKeyed, type ChosenTable } from './choose-tables.ts';
 import { entryText, type DefaultKeys } from './config-text.ts';
@@ -95,10 +97,17 @@ interface SourceTable {
   readonly columns: readonly string[];
 }
 
-/** Of these tables of the schema SOURCE_SCHEMA. */
+export interface SchemaChoice {
+  /** The schema of the tables. */
+  readonly schema: string;
+  /** SOURCE_SCHEMA of the pipeline, for entries without a schema. */
+  readonly home: string;
+}
+
+/** Of these tables of one schema of the source. */
 export function configuredAmong(
   former: FormerConfig,
-  schema: string,
+  schema: SchemaChoice,
   tables: readonly SourceTable[],
 ): ConfiguredTables {
   const names = tables.map(({ name }) => name);
@@ -126,7 +135,7 @@ interface WrittenTable {
 }
 
 /** The enabled entries of single tables. A query is no table of the source. */
-function tablesIn(former: FormerConfig, schema: string): readonly WrittenTable[] {
+function tablesIn(former: FormerConfig, schema: SchemaChoice): readonly WrittenTable[] {
   return former.entries.flatMap((entry) => {
     const pattern = patternIn(former, entry, schema);
     const options = { ...former.defaults, ...(isObject(entry.value) ? entry.value : {}) };
@@ -151,22 +160,33 @@ function lostColumns({ name, options }: WrittenTable, table: SourceTable | undef
   );
 }
 
-function patternIn({ defaults }: FormerConfig, { value }: FormerEntry, schema: string) {
+function patternIn(former: FormerConfig, { value }: FormerEntry, { schema, home }: SchemaChoice) {
   if (!isObject(value) || typeof value['name'] !== 'string') return undefined;
-  return (value['schema'] ?? defaults['schema'] ?? schema) === schema
-    ? readPattern(value['name'])
-    : undefined;
+  return schemaIn(former, value, home) === schema ? readPattern(value['name']) : undefined;
 }
 
+const schemaIn = ({ defaults }: FormerConfig, entry: Record<string, unknown>, home: string): unknown =>
+  entry['schema'] ?? defaults['schema'] ?? home;
+
+/** The schemas of the source that the entries name. */
+export const schemasOf = (former: FormerConfig, home: string): ReadonlySet<unknown> =>
+  new Set(former.entries.flatMap(({ value }) => (isObject(value) ? [schemaIn(former, value, home)] : [])));
+
 interface EntryChanges {
-  readonly schema: string;
+  /** Where the tables are. */
+  readonly source: string;
+  readonly destination: string;
+  /** The schemas of entries that name none. */
+  readonly homes: DefaultSchemas;
   readonly added: readonly ChosenTable[];
   readonly removed: readonly string[];
 }
 
 /** The text of every other entry stays as it is. */
-export function changedConfigText(former: FormerConfig, { schema, added, removed }: EntryChanges): string {
+export function changedConfigText(former: FormerConfig, changes: EntryChanges): string {
   const { text, entries, defaults, end } = former;
+  const { added, removed } = changes;
+  const schema = { schema: changes.source, home: changes.homes.source.schema };
   const isRemoved = (entry: FormerEntry) => {
     const pattern = patternIn(former, entry, schema);
     return pattern !== undefined && starsOf(pattern) === 0 && removed.includes(pattern.parts.join(''));
@@ -182,7 +202,7 @@ export function changedConfigText(former: FormerConfig, { schema, added, removed
     })),
     ...added.map((table, index) => ({
       before: kept.length + index === 0 ? lead : `,${lead === '' ? ' ' : lead}`,
-      body: entryText(table, keysIn(defaults), moreOf(table, defaults, schema)),
+      body: entryText(table, keysIn(defaults), moreOf(table, defaults, changes)),
     })),
   ];
   const list = texts.map(({ before, body }) => `${before}${body}`).join('');
@@ -196,7 +216,24 @@ const keysIn = (defaults: FormerConfig['defaults']): DefaultKeys => ({
 });
 
 /** What an entry needs because of other defaults. */
-const moreOf = (table: ChosenTable, defaults: FormerConfig['defaults'], schema: string) => ({
-  ...(isKeyed(table) && defaults['mode'] === 'full-refresh' && { mode: 'incremental-deduped' }),
-  ...(defaults['schema'] !== undefined && defaults['schema'] !== schema && { schema }),
-});
+function moreOf(
+  table: ChosenTable,
+  defaults: FormerConfig['defaults'],
+  { source, destination, homes }: EntryChanges,
+): object {
+  const usual = destinationOf(homes.destination, {
+    source: { schema: source },
+    destinationSchema: textIn(defaults, 'dest_schema'),
+    destinationTable: table.name,
+  });
+  return {
+    ...(isKeyed(table) && defaults['mode'] === 'full-refresh' && { mode: 'incremental-deduped' }),
+    ...((textIn(defaults, 'schema') ?? homes.source.schema) !== source && { schema: source }),
+    ...(usual.schema !== destination && { dest_schema: destination }),
+  };
+}
+
+function textIn(defaults: FormerConfig['defaults'], key: string): string | undefined {
+  const value = defaults[key];
+  return typeof value === 'string' ? value : undefined;
+}

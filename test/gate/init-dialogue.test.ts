@@ -118,6 +118,32 @@ test('a pipeline gets another table, and loses one, and every other entry stays 
   );
 });
 
+test('tables of another schema join a pipeline, and its own entries and schemas stay', async () => {
+  await using pair = await freshPair({
+    sourceSql: `${SHOP}; CREATE SCHEMA crm; CREATE TABLE crm.orders (LIKE orders INCLUDING ALL);
+      GRANT USAGE ON SCHEMA crm TO PUBLIC; GRANT SELECT ON crm.orders TO PUBLIC`,
+  });
+  const config = join(pair.directory, 'tables-config.json');
+  const mine = `{ "name": "orders", "replication_key": "updated_at", "unique_cols": ["id"] }`;
+  await writeFile(config, `{ "defaults": { "deletes": "hard" }, "tables": [${mine}] }`);
+  await increp('sync', pair);
+  const refused = await increp('init --yes --source-schema crm --all-tables', pair);
+  expect(refused.stderr).toContain('init --source-schema crm');
+  await using dialogue = startDialogue('init --source-schema crm', pair.directory);
+  await dialogue.answer('Schema of the destination tables', ENTER);
+  await dialogue.answer('Tables to copy', `${TAB}${ENTER}`);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(dialogue.seen()).toMatch(/\.env +unchanged/);
+  expect(dialogue.seen()).not.toContain('not at the source');
+  expect(dialogue.seen()).not.toContain('stay at the destination');
+  expect(JSON.parse(await readFile(config, 'utf8'))).toMatchObject({
+    tables: [JSON.parse(mine), { name: 'orders', schema: 'crm' }],
+  });
+  const { stdout } = await increp('plan', pair);
+  expect(stdout).toMatch(/^\+ crm\.orders +initial/m);
+});
+
 test('the list of an existing pipeline opens at its start, and a question has the kind and the size', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   const config = join(pair.directory, 'tables-config.json');

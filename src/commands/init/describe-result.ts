@@ -1,11 +1,14 @@
 /** Prints the result, as text or as JSON, and the next command. */
+import { homesOf } from '../../config/answers.ts';
 import { addressWords } from '../../config/connection/servers.ts';
 import { listed as named, listedNames } from '../../format.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
+import { shellWord } from '../../shell-word.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
+import { schemasOf } from '../../init/former-config.ts';
 import { seesOnlyInserts, versionCaution } from '../../init/key-cautions.ts';
 import type { Setup } from './setup.ts';
 import { directionWarnings, refusedBy } from './existing-tables.ts';
@@ -158,20 +161,28 @@ export function warningsOf(setup: Setup): string[] {
 }
 
 /** A table in mode full-refresh is as the source at each sync. */
-export const deletesNote = ({ chosen }: Pick<Setup, 'chosen'>): string | undefined =>
-  chosen.some(isKeyed)
-    ? `Rows that are deleted at the source stay at the destination. To remove them, set "deletes": "hard" in "defaults" of tables-config.json ("increp help 'Deleted rows'").`
+export const deletesNote = ({ chosen, change }: Pick<Setup, 'chosen' | 'change'>): string | undefined =>
+  chosen.some(isKeyed) && (change?.former.defaults['deletes'] ?? 'ignore') === 'ignore'
+    ? `Rows that are deleted at the source stay at the destination. To remove them, set "deletes": "hard" in "defaults" of tables-config.json. increp then finds these rows by a comparison every 24 hours ("deletes_every"). To compare at once, run "increp sync --deletes". See "increp help 'Deleted rows'".`
     : undefined;
 
 /** How tables of another schema of the source join the pipeline. */
-export function schemaNote({ schemas, source, destination, isOneDatabase }: Setup): string | undefined {
+export function schemaNote({
+  answers,
+  change,
+  schemas,
+  source,
+  destination,
+  isOneDatabase,
+}: Setup): string | undefined {
+  const known = change && schemasOf(change.former, homesOf(answers).source.schema);
   const others = schemas.filter(
-    (name) => name !== source.schema && !(isOneDatabase && name === destination.schema),
+    (name) => name !== source.schema && !known?.has(name) && !(isOneDatabase && name === destination.schema),
   );
   const [first] = others;
   return first === undefined
     ? undefined
-    : `The source also has tables in ${others.length === 1 ? 'schema' : 'the schemas'} ${listed(others)}. To copy such a table, add an entry with "schema": ${JSON.stringify(first)} to tables-config.json ("increp help places").`;
+    : `The source also has tables in ${others.length === 1 ? 'schema' : 'the schemas'} ${listed(others)}. To copy such a table, add an entry with "schema": ${JSON.stringify(first)} to tables-config.json, or run "increp init --source-schema ${shellWord(first)}". See "increp help places".`;
 }
 
 function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] {

@@ -1,5 +1,12 @@
 /** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
-import { originOf, withAnswers, type Answers } from '../../config/answers.ts';
+import {
+  homesOf,
+  originOf,
+  withAnswers,
+  withoutAnswer,
+  withSchemasOf,
+  type Answers,
+} from '../../config/answers.ts';
 import { listed } from '../../format.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
@@ -28,26 +35,34 @@ import { gaveUp, type PromptChoice } from './prompts.ts';
 import type { Setup } from './setup.ts';
 import type { PlannedFile } from './write.ts';
 
+interface GivenAndFiled {
+  readonly given: Answers;
+  /** The same without flags. */
+  readonly filed: Answers;
+  /** Undefined for a new pipeline. */
+  readonly config: FormerConfig | undefined;
+}
+
 /** @throws IncrepError INTERRUPTED; no file is written then */
-export async function setupByAsking(
-  dialogue: Dialogue,
-  { given, config }: { readonly given: Answers; readonly config: FormerConfig | undefined },
-  how: Visit,
-): Promise<Setup> {
+export async function setupByAsking(dialogue: Dialogue, known: GivenAndFiled, how: Visit): Promise<Setup> {
   dialogue.say(
-    `${headOf(given, config !== undefined)}\nEsc: back one question. Ctrl-C: give up. Files are written only at the end.`,
+    `${headOf(known.given, known.config !== undefined)}\nEsc: back one question. Ctrl-C: give up. Files are written only at the end.`,
   );
-  return askSetup(dialogue, { given, config }, how);
+  return askSetup(dialogue, known, how);
 }
 
 async function askSetup(
   dialogue: Dialogue,
-  { given, config }: { readonly given: Answers; readonly config: FormerConfig | undefined },
+  { given, filed, config }: GivenAndFiled,
   how: Visit,
 ): Promise<Setup> {
+  const forFile = (answers: Answers) => (config ? withSchemasOf(answers, filed) : answers);
   const { source, from } = await askSource(dialogue, given, how);
   const reached = { source, from };
-  let { destination, into } = await askDestination(dialogue, { given: from.answers }, reached, how);
+  const { schema } = from.connection;
+  const home = homesOf(forFile(from.answers)).source.schema;
+  const toDestination = schema === home ? from.answers : withoutHomeSchema(from.answers, filed);
+  let { destination, into } = await askDestination(dialogue, { given: toDestination }, reached, how);
   const servers = { source: source.identity, destination: destination.identity };
   const isOneDatabase = isSameDatabase(servers.source, servers.destination);
   const { tables, writable, writers, states } = from.side;
@@ -55,12 +70,17 @@ async function askSetup(
     config &&
     configuredAmong(
       config,
-      from.connection.schema,
+      { schema, home },
       tables.map(({ name, relation }) => ({ name, columns: relation.columns.map((column) => column.name) })),
     );
   let { chosen, leftOut, removed } = await askTables(dialogue, tables, configured);
   for (;;) {
-    const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
+    const sides = {
+      answers: forFile(into.answers),
+      source: from.connection,
+      destination: into.connection,
+      chosen,
+    };
     const existing = await dialogue.once(() =>
       existingAmong({ ...sides, tables, sourceServer: servers.source }, how),
     );
@@ -91,12 +111,18 @@ async function askSetup(
     else if (answer.kind === 'connections') {
       const doubtful = { ...setup, suspected: suspectedSide(setup) };
       const corrected = await correctConnections(dialogue, into.answers, doubtful);
-      return askSetup(dialogue, { given: corrected, config }, how);
+      return askSetup(dialogue, { given: corrected, filed, config }, how);
     } else {
       const request = { given: into.answers, refused: into.connection.schema };
       ({ destination, into } = await askDestination(dialogue, request, reached, how));
     }
   }
+}
+
+/** Tables of another schema may have the same names, so their schema at the destination is asked for. */
+function withoutHomeSchema(answers: Answers, filed: Answers): Answers {
+  const { origin } = answers.values.get('DEST_SCHEMA') ?? {};
+  return origin === filed.values.get('DEST_SCHEMA')?.origin ? withoutAnswer(answers, 'DEST_SCHEMA') : answers;
 }
 
 async function askSource(dialogue: Dialogue, given: Answers, how: Visit) {

@@ -1,7 +1,7 @@
 /** Warns of signs that source and destination are swapped, and of destination tables that a sync would refuse. */
 import { basename, resolve } from 'node:path';
 import { STATE_DIRECTORY } from '../../config/environment/variables.ts';
-import { answerOf, type Answers } from '../../config/answers.ts';
+import { answerOf, homesOf, type Answers } from '../../config/answers.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
@@ -35,6 +35,7 @@ export function existingAmong(
   const pipeline = {
     pipeline: pipelineOf(answers),
     source,
+    homes: homesOf(answers),
     systemIdentifier: sourceServer.systemIdentifier,
     files: stateFiles(resolve(answers.directory, answerOf(answers, 'STATE_DIR') ?? STATE_DIRECTORY)),
   };

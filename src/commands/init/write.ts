@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
-import { assignmentsOf, answerOf, writableAssignments } from '../../config/answers.ts';
+import { assignmentsOf, answerOf, homesOf, writableAssignments } from '../../config/answers.ts';
 import { withoutVariables } from '../../config/environment/env-file.ts';
 import { assignmentLines, type Assignment } from '../../config/environment/env-text.ts';
 import { readText } from '../../config/files.ts';
@@ -13,7 +13,6 @@ import { formatCount, listedNames } from '../../format.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
-import type { ChosenTable } from '../../init/choose-tables.ts';
 import { countTables } from '../../init/propose-options.ts';
 import { changedConfigText } from '../../init/former-config.ts';
 import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
@@ -58,10 +57,12 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
       mode: 0o644,
       ...(change
         ? {
-            remark: changesIn(setup.chosen, change.removed),
+            remark: changesIn(setup, change.removed),
             text: () =>
               changedConfigText(change.former, {
-                schema: setup.source.schema,
+                source: setup.source.schema,
+                destination: setup.destination.schema,
+                homes: homesOf(answers),
                 added: setup.chosen,
                 removed: change.removed,
               }),
@@ -93,19 +94,13 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
 
 const LISTED = 5;
 
-const changesIn = (added: readonly ChosenTable[], removed: readonly string[]): string =>
-  [
-    ...(added.length > 0
-      ? [
-          `added: ${listedNames(
-            added.map(({ name }) => name),
-            LISTED,
-          )}`,
-        ]
-      : []),
-    ...(removed.length > 0 ? [`removed: ${listedNames(removed, LISTED)}`] : []),
-    'other entries stay',
-  ].join('; ');
+function changesIn({ answers, source: { schema }, chosen }: Setup, removed: readonly string[]): string {
+  const from = schema === homesOf(answers).source.schema ? '' : ` of schema ${schema}`;
+  const change = (verb: string, names: readonly string[]) =>
+    names.length > 0 ? [`${verb}: ${listedNames(names, LISTED)}${from}`] : [];
+  const added = chosen.map(({ name }) => name);
+  return [...change('added', added), ...change('removed', removed), 'other entries stay'].join('; ');
+}
 
 async function planFile(directory: string, { text, isHarmless, ...rest }: Draft): Promise<PlannedFile> {
   const former = await readText(join(directory, rest.name));

@@ -4,6 +4,7 @@ import {
   changedConfigText,
   configuredAmong,
   readFormerConfig,
+  schemasOf,
   type FormerConfig,
 } from '../../../src/init/former-config.ts';
 
@@ -13,9 +14,13 @@ function former(text: string): FormerConfig {
   return found;
 }
 
+const HOME = { schema: 'public', isSchemaGiven: true };
+const PUBLIC = { source: 'public', destination: 'public', homes: { source: HOME, destination: HOME } };
+const IN_HOME = { schema: 'public', home: 'public' };
 const NEW = { name: 'new', replicationKey: 'updated_at', mergeKey: ['id'] };
+const ENTRY = { name: 'new', replication_key: 'updated_at', unique_cols: ['id'] };
 const changed = (text: string, added: readonly (typeof NEW)[], removed: readonly string[] = []) =>
-  changedConfigText(former(text), { schema: 'public', added, removed });
+  changedConfigText(former(text), { ...PUBLIC, added, removed });
 
 const FILE = `{
   "defaults": { "replication_key": "updated_at", "tables": ["]"] },
@@ -62,12 +67,42 @@ test('entries of other schemas are not those of the tables, and patterns are tol
   const file = former(
     '{ "tables": [{ "name": "a" }, { "name": "b", "schema": "other" }, { "name": "e_*" }, { "name": "x\\\\*" }] }',
   );
-  expect(configuredAmong(file, 'public', tables('a', 'b', 'e_1', 'x*', 'y'))).toEqual({
+  expect(configuredAmong(file, IN_HOME, tables('a', 'b', 'e_1', 'x*', 'y'))).toEqual({
     named: ['a', 'x*'],
     matched: ['e_1'],
     gone: [],
     lost: [],
   });
+});
+
+test('entries without a schema are of SOURCE_SCHEMA, also if the tables are of another schema', () => {
+  const file = former('{ "tables": [{ "name": "a" }, { "name": "b", "schema": "crm" }] }');
+  const crm = { schema: 'crm', home: 'public' };
+  expect(configuredAmong(file, crm, tables('a', 'b'))).toMatchObject({ named: ['b'], gone: [] });
+  expect(configuredAmong(file, crm, tables('a'))).toMatchObject({ named: [], gone: ['b'] });
+  expect([...schemasOf(file, 'public')]).toEqual(['public', 'crm']);
+});
+
+test('a new entry names the schemas that differ from those of the pipeline', () => {
+  const added = (destination: string, isSchemaGiven: boolean, text = '{ "tables": [{ "name": "new" }] }') =>
+    (
+      JSON.parse(
+        changedConfigText(former(text), {
+          source: 'crm',
+          destination,
+          homes: { source: HOME, destination: { schema: 'public', isSchemaGiven } },
+          added: [NEW],
+          removed: ['new'],
+        }),
+      ) as { readonly tables: readonly object[] }
+    ).tables.at(-1);
+  const schema = 'crm';
+  expect(added('crm', false)).toEqual({ ...ENTRY, schema });
+  expect(added('public', true)).toEqual({ ...ENTRY, schema });
+  expect(added('crm', true)).toEqual({ ...ENTRY, schema, dest_schema: 'crm' });
+  expect(
+    added('copy', true, '{ "defaults": { "schema": "crm", "dest_schema": "copy" }, "tables": [] }'),
+  ).toEqual(ENTRY);
 });
 
 const tables = (...names: readonly string[]) => names.map((name) => ({ name, columns: ['id', 'at'] }));
@@ -78,7 +113,7 @@ test('tables and key columns that the source no longer has are found', () => {
     "tables": [{ "name": "a" }, { "name": "gone" }, { "name": "off", "enabled": false }, { "name": "e_*" },
       { "name": "b", "unique_cols": ["id"], "replication_key": "changed" }, { "name": "c", "mode": "full-refresh" },
       { "name": "q", "query": "SELECT 1" }, { "name": "other", "schema": "other" }] }`);
-  expect(configuredAmong(file, 'public', tables('a', 'b', 'c'))).toMatchObject({
+  expect(configuredAmong(file, IN_HOME, tables('a', 'b', 'c'))).toMatchObject({
     gone: ['gone'],
     lost: [
       { table: 'a', option: 'unique_cols', column: 'part' },
