@@ -115,13 +115,14 @@ export const settings = {
   },
   COLUMN_NOT_FOUND: {
     about:
-      '`replication_key`, `unique_cols`, `columns` or `exclude_columns` names it. The message lists the columns of the table.',
+      '`replication_key`, `unique_cols` or an option of the selection, such as `columns` or `transform`, names it. The message lists the columns of the table.',
     causes: [
       'The name is misspelt, or its capitals are wrong.',
       'The column was renamed or dropped at the source.',
     ],
     steps: [
       'Correct the option that the message names.',
+      'If the source dropped the column, remove it from the options that the message names. `increp plan` then shows which views use it.',
       'If the source renamed the column, set the options of the next step. The name at the destination stays, and nothing is loaded again.',
       'A table that a pattern matched needs an entry of its own: with another key, with `"mode": "full-refresh"`, or with `"enabled": false`.',
       'If you choose another column, `on_schema_change` decides: increp loads the table again, alters it in place, or stops.',

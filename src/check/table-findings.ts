@@ -3,10 +3,16 @@ import { formatBytes } from '../format.ts';
 import { unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { TableSettings } from '../config/settings.ts';
-import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
+import {
+  isVersioned,
+  keyCandidates,
+  mergeKeyCandidates,
+  NO_HINTS,
+  versionedStep,
+} from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
-import { isAppend, isKeyEnforced, keyOfRows, rowKey } from '../schema/row-identity.ts';
+import { isAppend, isKeyEnforced, keyOfRows, rowKey, stableKey } from '../schema/row-identity.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn, createUniqueIndexOn, duplicatesIn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
@@ -264,9 +270,6 @@ const seesInserts = (
   mergeKey.includes(key) ||
   keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');
 
-/** Compares names and types only. */
-const NO_HINTS = { primaryKey: undefined, defaults: new Map<string, string>(), updateTriggers: [] };
-
 /** Above this size, a finding suggests a replication key. */
 const MUCH = 100_000_000;
 
@@ -303,24 +306,28 @@ function mergeKeyFindings(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
           unenforcedKeyText(keyOfRows(settings, source)),
-          isDuplicated ? duplicatesStep(source, rowKey(settings)) : mergeKeyStep(source, settings),
+          isDuplicated ? duplicatesStep(source, settings) : mergeKeyStep(source, settings),
         ),
       ];
 }
 
+type KeySettings = Pick<TableSettings, 'mode' | 'mergeKey' | 'replicationKey'>;
+
 /** A unique index would fail. */
-function duplicatesStep(source: Relation, key: readonly string[]): string {
+function duplicatesStep(source: Relation, settings: KeySettings): string {
   const found = 'The last comparison found rows of the source with the same key.';
   return source.kind === 'query'
     ? `${found} ${CHOOSE_KEY}`
-    : `${found} Set other unique_cols, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, key)}`;
+    : `${found} ${otherKeyStep(source, settings) ?? 'Set other unique_cols'}, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, rowKey(settings))}`;
+}
+
+function otherKeyStep(source: Relation, { replicationKey }: KeySettings): string | undefined {
+  const key = stableKey(source, replicationKey);
+  return key && `If updates do not change (${key.join(', ')}), set "unique_cols": ${JSON.stringify(key)}`;
 }
 
 /** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
-function mergeKeyStep(
-  source: Relation,
-  settings: Pick<TableSettings, 'mode' | 'mergeKey' | 'replicationKey'>,
-): string {
+function mergeKeyStep(source: Relation, settings: KeySettings): string {
   const { kind, partitions } = source;
   const { replicationKey } = settings;
   const key = rowKey(settings);
@@ -331,6 +338,11 @@ function mergeKeyStep(
     return `No index covers both a table and its child tables. ${IF_UNIQUE}`;
   if (uniqueIndexOn(source, key))
     return `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ${setNotNull(source, key)}`;
+  const otherKey = otherKeyStep(source, settings);
+  const either =
+    otherKey === undefined
+      ? 'Make the columns NOT NULL and unique, or choose other unique_cols.'
+      : `${otherKey}; the next sync loads the table again. Or make (${key.join(', ')}) NOT NULL and unique.`;
   const missing = partitions?.keys.filter((column) => column === null || !key.includes(column)) ?? [];
   if (missing.includes(null) || (kind === 'partitioned table' && source.hasForeignRows))
     return `Postgres has no unique index for a table with ${missing.includes(null) ? 'an expression as its partition key' : 'partitions on other servers'}. ${IF_UNIQUE}`;
@@ -341,8 +353,8 @@ function mergeKeyStep(
       ? ''
       : `;\nIf no row has NULL there, also run: ${setNotNull(source, key)}`;
   return source.keptBy === null
-    ? `Make the columns NOT NULL and unique, or choose other unique_cols. This query shows keys that several rows have: ${duplicatesIn(source, key)};\nIf it shows none, run at the source: ${createUniqueIndexOn(source, key)}${optional}`
-    : `Make the columns NOT NULL and unique, or choose other unique_cols. A unique index must contain the columns by which ${source.keptBy} divides the table.`;
+    ? `${either} This query shows keys that several rows have: ${duplicatesIn(source, key)};\nIf it shows none, run at the source: ${createUniqueIndexOn(source, key)}${optional}`
+    : `${either} A unique index must contain the columns by which ${source.keptBy} divides the table.`;
 }
 
 const optionalIn = ({ columns }: Relation, key: readonly string[]): readonly string[] =>

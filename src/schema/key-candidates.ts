@@ -12,6 +12,9 @@ export interface TableHints {
   readonly updateTriggers: readonly UpdateTrigger[];
 }
 
+/** Compares names and types only. */
+export const NO_HINTS: TableHints = { primaryKey: undefined, defaults: new Map(), updateTriggers: [] };
+
 interface UpdateTrigger {
   readonly name: string;
   /** The source code of its function, or the name of a C function. */

@@ -40,6 +40,15 @@ export const keyOfRows = (
   enforced: enforcedKey(source),
 });
 
+/** A key that the source enforces, unless the replication key is in it: then each update would add a row. */
+export function stableKey(
+  source: Relation,
+  replicationKey: string | null | undefined,
+): readonly string[] | undefined {
+  const key = enforcedKey(source);
+  return typeof replicationKey === 'string' && key?.includes(replicationKey) ? undefined : key;
+}
+
 /** Whether the source has at most one row for each `rowKey`. */
 export const isKeyEnforced = (
   writing: Pick<Writing, 'mode' | 'mergeKey' | 'replicationKey'>,

@@ -152,6 +152,10 @@ export function withNames(text: string, names: ReadonlyMap<string, string>): str
     .join('');
 }
 
+/** Whether the SQL uses a column of this name. */
+export const hasName = (text: string, name: string): boolean =>
+  withNames(text, new Map([[name, '']])) !== text;
+
 /** Words whose result can change without a function call: other rows, the clock, the session. */
 const CHANGING_WORD =
   /^(select|table|values|with|current_\w+|localtime|localtimestamp|session_user|system_user|user|uescape)$/i;

@@ -505,6 +505,30 @@ test('a masked column that is renamed at the source does not arrive', async () =
   );
 });
 
+test('a dropped column that the selection names is to be removed from these options', async () => {
+  const naming = (selection: object) =>
+    selecting({ columns: ['id', 'email', 'status', 'updated_at', 'phone'], ...selection });
+  const transform = { phone: 'left(phone, 2)', email: "email || coalesce(phone, '')", status: "'x'::text" };
+  await using pair = await freshPair(naming({ transform, rename: { phone: 'tel' } }));
+  await sync(pair);
+  await pair.source.query('ALTER TABLE customers DROP phone');
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'COLUMN_NOT_FOUND',
+    message:
+      'the source no longer has column "phone" of public.customers, which "columns", "transform", "rename", "transform.email" name',
+    hint: 'Remove "phone" from "columns", "transform", "rename" of table "customers" in tables-config.json. Change the SQL in "transform.email" of table "customers" so that it does not use "phone". To see what the next sync then changes at the destination, run: "increp plan".',
+  });
+  // Made by a transform, the column exists. The SQL is at fault.
+  await pair.writeTables(selecting({ transform: { phone: 'left(phone, 2)' } }).tables ?? []);
+  expect((await trySync(pair)).table().error).toMatchObject({
+    message: expect.stringMatching(/ column "phone" of public.customers, which "transform" names$/),
+  });
+  await pair.writeTables(selecting({ where: 'phonee IS NULL' }).tables ?? []);
+  expect((await trySync(pair)).table().error).toMatchObject({ code: 'SQL_INVALID' });
+  await pair.writeTables(selecting({}).tables ?? []);
+  await sync(pair);
+});
+
 test('an expression that names a renamed column is refused with the whole correction', async () => {
   const masks = { email: 'md5(email)', domain: "split_part(email, '@', 2)" };
   await using pair = await freshPair(selecting({ transform: masks, where: "email <> 'email'" }));

@@ -1,11 +1,12 @@
 import { IncrepError } from '../../errors.ts';
 import { misspelt, nearest } from '../../nearest.ts';
-import { hasRoleOf } from '../../schema/key-candidates.ts';
+import { hasRoleOf, keyCandidates, NO_HINTS } from '../../schema/key-candidates.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import type { TableName } from '../../schema/names.ts';
 import { patternOf } from '../../schema/patterns.ts';
 import { describeSource, type Relation } from '../../schema/relations.ts';
+import { stableKey } from '../../schema/row-identity.ts';
 
 interface KeyOption {
   readonly key: string;
@@ -40,6 +41,9 @@ export const patternOption = (
         },
       };
 
+/** Stands for a column that the user has to choose. */
+const UNKNOWN = 'COLUMN';
+
 /** The keys of an entry for the table, with the nearest columns in place of those that it does not have. */
 export function entryKeys(
   source: Relation,
@@ -49,15 +53,22 @@ export function entryKeys(
   }: { readonly replicationKey?: string | undefined; readonly mergeKey: readonly string[] },
 ): EntryKeys {
   const names = source.columns.map(({ name }) => name);
-  const corrected = (wanted: string, near: (word: string) => string | undefined) =>
-    names.includes(wanted) ? wanted : (near(wanted) ?? 'COLUMN');
+  const found = mergeKey.map((each) => (names.includes(each) ? each : nearest(each, names)));
   return {
     ...(replicationKey !== undefined && {
-      replication_key: corrected(replicationKey, (word) => nearKey(word, source)),
+      replication_key: names.includes(replicationKey)
+        ? replicationKey
+        : (nearKey(replicationKey, source) ?? likelyKey(source) ?? UNKNOWN),
     }),
-    unique_cols: mergeKey.map((each) => corrected(each, (word) => nearest(word, names))),
+    unique_cols:
+      (found.includes(undefined) ? stableKey(source, replicationKey) : undefined) ??
+      found.map((each) => each ?? UNKNOWN),
   };
 }
+
+/** The key that `init` would propose. */
+const likelyKey = (source: Relation): string | undefined =>
+  keyCandidates(source, NO_HINTS).find(({ sees }) => sees === 'changes')?.column;
 
 /** Another key of changes, not only another spelling: a key of inserts would miss every update. */
 function nearKey(wanted: string, { columns }: Relation): string | undefined {
@@ -79,13 +90,16 @@ const fullRefresh = (names: object): string => JSON.stringify({ ...names, mode: 
 
 /** Other tables need the value in `defaults` or in the pattern. */
 function correctionOf(
-  { name: { table } }: Relation,
+  source: Relation,
   option: KeyOption,
-  { wanted, near }: { readonly wanted: string; readonly near: string | undefined },
+  { wanted, near: spelt }: { readonly wanted: string; readonly near: string | undefined },
 ): string {
+  const { table } = source.name;
   const { key, isInherited = false, pattern } = option;
+  const near = spelt ?? (key === 'replication_key' ? likelyKey(source) : undefined);
   if (!pattern) {
-    if (!isInherited) return `Correct "${key}" of table "${table}" in tables-config.json.`;
+    if (!isInherited)
+      return `Correct "${key}" of table "${table}" in tables-config.json${near === spelt ? '' : `, for example to "${near}"`}.`;
     if (near !== undefined) {
       const entry =
         key === 'replication_key' ? `: ${JSON.stringify({ name: patternOf(table), [key]: near })}` : '';
@@ -100,7 +114,7 @@ function correctionOf(
   const another = JSON.stringify({ ...names, ...keys });
   const whole = `${fullRefresh(names)}, which reads the whole table at each sync`;
   const choices =
-    near === undefined
+    keys?.replication_key === UNKNOWN || keys?.unique_cols?.includes(UNKNOWN) === true
       ? `${whole}, or, if ${isMergeKey ? 'other columns identify a row' : 'another column grows with every change'}, ${another}`
       : `${another}, or, if no column fits, ${whole}`;
   return `Add an entry for the table to tables-config.json: ${choices}.`;

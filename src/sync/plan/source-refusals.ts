@@ -17,6 +17,7 @@ import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound, entryKeys, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { columnRenamed, fieldsOf, renamedColumns } from './column-renamed.ts';
+import { lostColumns } from './lost-columns.ts';
 import { unmaskedColumns, withNewNames } from './renamed-columns.ts';
 
 export function sourceRefusals(now: TableFacts): IncrepError[] {
@@ -53,7 +54,12 @@ function selectionRefusals(now: TableFacts, source: Relation): IncrepError[] {
   const isByRename =
     fault.code === 'COLUMN_NOT_FOUND' &&
     found.some(({ column }) => fault.message.includes(`column "${column}" (`));
-  return [isByRename ? columnRenamed(now, found) : fault];
+  if (isByRename) return [columnRenamed(now, found)];
+  const lost =
+    fault.sqlstate === SQLSTATE.undefinedColumn || fault.code === 'COLUMN_NOT_FOUND'
+      ? lostColumns(now, source)
+      : [];
+  return lost.length > 0 ? lost : [fault];
 }
 
 /** If the selection names an unknown column, the columns to read are not known, so privileges on them say nothing. */

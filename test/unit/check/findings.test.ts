@@ -237,6 +237,22 @@ test('the key that the source enforces is named beside one that it does not', ()
   );
 });
 
+test('the key that the source enforces comes before an index, unless each update would add a row', () => {
+  const step = (key: string, isDuplicated = false) => {
+    const columns = ORDERS_COLUMNS.map((each) => ({ ...each, isNotNull: true }));
+    const uniqueKeys = [{ index: 'orders_key', columns: [key] }];
+    const table = facts({ source: relation({ uniqueKeys, columns }), destination: undefined });
+    const duplicated = new Set(isDuplicated ? [table] : []);
+    return found(inspection({ duplicated }, { table }), 'MERGE_KEY_NOT_ENFORCED')?.action;
+  };
+  expect(step('note')).toMatch(
+    /^If updates do not change \(note\), set "unique_cols": \["note"\]; the .* again\. Or make \(id\) NOT NULL .* run at the source: CREATE UNIQUE INDEX .*\("id"\)$/s,
+  );
+  expect(step('note', true)).toMatch(/set "unique_cols": \["note"\], or delete these rows first\./);
+  expect(step('updated_at')).toMatch(/^Make the columns NOT NULL/);
+  expect(step('updated_at', true)).toMatch(/ Set other unique_cols, or delete/);
+});
+
 test('a key that Postgres cannot enforce gets no statement', () => {
   const step = (change: Partial<Relation>) => {
     const table = facts({ source: relation({ uniqueKeys: [], ...change }), destination: undefined });

@@ -238,6 +238,24 @@ test.each([
   expect(next).toContain(entry);
 });
 
+test('the columns that init would take come before the whole table', () => {
+  const columns = [
+    column({ name: 'code', type: 'text', position: 1, isNotNull: true }),
+    column({ name: 'modified_at', type: 'timestamp with time zone', position: 2 }),
+  ];
+  const source = relation({ columns, uniqueKeys: [{ index: 'orders_pkey', columns: ['code'] }] });
+  const next = (change: Partial<TableFacts['settings']>) => {
+    const refused = plan({ ...settings(change), saved: none, source });
+    return refused.kind === 'refuse' ? refused.error.next : refused.kind;
+  };
+  const entry = '{"name":"orders","replication_key":"modified_at"';
+  expect(next({ pattern: '*' })).toContain(
+    `tables-config.json: ${entry},"unique_cols":["code"]}, or, if no column fits, {"name":"orders","mode":"full-refresh"}, which`,
+  );
+  expect(next({ inheritedKeys: ['replication_key'] })).toContain(`tables-config.json: ${entry}}.`);
+  expect(next({})).toContain('in tables-config.json, for example to "modified_at". Its columns:');
+});
+
 test('a renamed key of a pattern gets an entry that keeps the former name', () => {
   const columns = ORDERS_COLUMNS.map((each) =>
     each.name === 'updated_at' ? { ...each, name: 'changed_at' } : each,
