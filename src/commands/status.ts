@@ -65,6 +65,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
             style: terminal.style,
             now: statuses.now,
             isVerbose: options.verbose,
+            hasDeletes: options.verbose || tables.length > 0,
           },
           fault: unwritableWords(unwritable),
         };

@@ -92,9 +92,8 @@ async function syncOnce(
         jobs: options.jobs ?? context.settings.jobs,
         waitLockSeconds: options.waitLock,
         repeatCommand: repeatCommandOf(tables, options),
+        beforeEnd: (found) => noteDifferences(context, found, options.verify),
       });
-      const differences = await noteDifferences(context, summary, options.verify);
-      if (differences !== undefined) watch.warn(differences);
       watch.stop();
       await printResult(context, options, {
         summary: withMore(summary, watch.warnings),

@@ -11,6 +11,7 @@ import {
   formatTableCounts,
   formatCounted,
 } from '../format.ts';
+import { isWarned } from '../schema/run-record.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
@@ -19,6 +20,8 @@ const NAMES_SPELT_OUT = 10;
 /** The number of failures that a message describes, and the length of each. Chat programs cut long texts. */
 const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
+/** The number of warnings of the run that a message has. */
+const WARNINGS_SPELT_OUT = 3;
 
 export interface WebhookMessage {
   readonly type: WebhookEventType | 'test.ping';
@@ -78,15 +81,28 @@ function failureSentences(summary: RunSummary): string[] {
   ];
 }
 
+function warningSentences({ warnings }: RunSummary): string[] {
+  const more = warnings.length - WARNINGS_SPELT_OUT;
+  return [
+    ...warnings
+      .slice(0, WARNINGS_SPELT_OUT)
+      .map((text) => `Warning: ${cut(firstLine(text)).replace(/\.$/, '')}.`),
+    ...(more > 0 ? [`And ${formatCounted(more, 'more warning')}.`] : []),
+  ];
+}
+
 export function runMessage(summary: RunSummary): string {
   const { pipeline, status, tables } = summary;
-  const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
+  const warned = tables.filter(isWarned).length;
+  const about = warned > 0 ? ` (${formatCount(warned)} with warnings)` : '';
+  const counts = `${formatTableCounts(tables, about)}, ${rowCounts(totalRows(tables))}`;
   const left = formatDeferred(summary, NAMES_SPELT_OUT);
   return [
     `Pipeline ${pipeline} ${RUN_WORDS[status]}.`,
     `Summary: ${counts} in ${formatSeconds(runSeconds(summary))}.`,
     ...(left === undefined ? [] : [`${left}.`]),
     ...failureSentences(summary),
+    ...warningSentences(summary),
   ].join(' ');
 }
 

@@ -1,4 +1,4 @@
-/** After a run: what `--verify` found, and which tables a comparison has found to differ. */
+/** At the end of a run: what `--verify` found, and which tables a comparison has found to differ. */
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { LISTED, listed, utcTime, labelInList } from '../format.ts';
 import type { Reason } from '../reasons.ts';
@@ -9,12 +9,12 @@ import { noteComparisons } from '../state/known-differences-file.ts';
 import type { PipelineContext } from './context.ts';
 import { nameIn, recordNameIn } from './record-names.ts';
 
-/** Returns a warning for the run. A table that failed has its own error. */
+/** Returns warnings of the run. A table that failed has its own error. */
 export async function noteDifferences(
   { pipelines }: Pick<PipelineContext, 'pipelines'>,
   { tables }: RunSummary,
   isVerified: boolean,
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
   const different: { readonly name: string; readonly label: string; readonly since: string }[] = [];
   for (const { name: destination, settings } of pipelines) {
     const own = tables.filter((table) => table.destination === destination);
@@ -38,12 +38,16 @@ export async function noteDifferences(
       });
     }
   }
-  const [first] = different.toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));
-  if (!first) return undefined;
+  const times = different.map(({ since }) => utcTime(since)).toSorted();
+  const [first] = times;
+  if (first === undefined) return [];
   const names = [...new Set(different.map(({ name }) => name))];
   const command = tablesCommand('verify', names.length > LISTED ? [] : names, []);
   const labels = different.map(({ label }) => label);
-  return `a comparison found differences in ${listed(labels, LISTED)}, known since ${utcTime(first.since)}; run "${command}"`;
+  const when = `${new Set(times).size === 1 ? 'at' : 'since'} ${first}`;
+  return [
+    `a comparison found differences in ${listed(labels, LISTED)} before this run, ${when}; to see whether they are still there, run "${command}"`,
+  ];
 }
 
 /** Reasons of loads that a command requested. */

@@ -13,6 +13,7 @@ import {
   MANY_TABLES,
   outcomeWord,
 } from '../format.ts';
+import { isWarned } from '../schema/run-record.ts';
 import { failureKey } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import { runSeconds } from './summary-json.ts';
@@ -110,9 +111,7 @@ function closingLine(summary: RunSummary, chosen: number): string {
         ? ''
         : ` at ${formatCounted(places.length, 'destination')}`;
   const unlisted = summary.tables.length > MANY_TABLES ? unchangedText(summary.tables) : '';
-  const warned = summary.tables.filter(
-    ({ status, warnings }) => status === 'ok' && warnings.length > 0,
-  ).length;
+  const warned = summary.tables.filter(isWarned).length;
   const warnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
   return `${formatTableCounts(summary.tables, unlisted)}${warnings}${notStarted}${where} in ${seconds}`;
 }

@@ -2,7 +2,7 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCounted, LISTED, listed, noRowsText } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
-import { formatAge } from './age.ts';
+import { lastDeletesText } from './deletes-text.ts';
 import type { LastFailure } from './last-failure.ts';
 import { painter, type Paint, type Style, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, printableLine, wrapped } from './text.ts';
@@ -171,11 +171,8 @@ const namesOf = (columns: readonly string[]): string => columns.map((name) => `"
 function deletesLines(table: PlannedTable): string[] {
   const { removesDeleted, deletes } = table;
   if (!deletes || !isOngoing(table)) return [];
-  const { ageSeconds, hasFailed } = deletes;
-  const last =
-    ageSeconds === undefined
-      ? 'no comparison has finished yet'
-      : `${hasFailed ? 'the last comparison failed' : 'last compared'} ${formatAge(ageSeconds)} ago`;
+  const { hasFailed } = deletes;
+  const last = lastDeletesText(deletes);
   const every = formatDuration(deletes.everySeconds);
   const count = hasFailed
     ? '; it compares all keys again, and fails again if the cause is the same'

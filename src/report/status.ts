@@ -23,6 +23,7 @@ import {
   type KnownSince,
   type RunRecord,
 } from '../schema/run-record.ts';
+import { lastDeletesText, type DeletesState } from './deletes-text.ts';
 import { codesText } from './error.ts';
 import { groupedLines, needSummary, summaryLines } from './failure-groups.ts';
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
@@ -79,6 +80,7 @@ interface Status {
       }
     | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
+  readonly deletes?: DeletesState | undefined;
 }
 
 const STYLES: Record<string, TextStyle> = {
@@ -109,11 +111,16 @@ interface StatusStyle {
   readonly now: Date;
   /** Prints cursors with fractions of a second. */
   readonly isVerbose: boolean;
+  /** Prints when deleted rows were compared. */
+  readonly hasDeletes?: boolean;
   /** Why a sync would fail before its first table. */
   readonly fault?: string | undefined;
 }
 
-export function formatStatus(all: readonly Status[], { style, now, isVerbose, fault }: StatusStyle): string {
+export function formatStatus(
+  all: readonly Status[],
+  { style, now, isVerbose, hasDeletes = false, fault }: StatusStyle,
+): string {
   const tables = all.toSorted((a, b) => urgency(a) - urgency(b));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
   const colored = painter(style);
@@ -135,6 +142,7 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose, fa
     const isLastOverdue = isMany.overdue && table === overdue.at(-1);
     const details = [
       ...detailsOf(table, { told, now, isMany, overdueStep }),
+      ...(hasDeletes ? deletesDetails(table, now) : []),
       ...(isLastOverdue ? overdueLines(overdue, overdueStep) : []),
     ];
     return [line, ...details.flatMap(inWidth(style))];
@@ -243,6 +251,19 @@ function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): 
         ]
       : []),
   ];
+}
+
+/** The next sync loads a table without a state. */
+function deletesDetails({ deletes, hasState, condition }: Status, now: Date): string[] {
+  if (!deletes || !hasState || condition === 'disabled') return [];
+  const { checkedAt, refusedAt, everySeconds } = deletes;
+  const at = refusedAt ?? checkedAt;
+  const ageSeconds = at === null ? undefined : secondsSince(new Date(at), now);
+  const last = lastDeletesText({ ageSeconds, hasFailed: refusedAt !== null });
+  const left = everySeconds - (ageSeconds ?? everySeconds);
+  const next =
+    refusedAt !== null || left <= 0 ? 'the next sync compares' : `next comparison in ${formatAge(left)}`;
+  return [`deleted rows: ${last}, ${next}`];
 }
 
 /** Without pg_read_all_stats, only the syncs before and after the start of a transaction are known. */

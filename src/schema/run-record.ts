@@ -68,7 +68,12 @@ const concerns = ({ warned_tables: tables }: RunRecord, warning: string, table: 
   tables?.[warning]?.includes(table) ?? true;
 
 /** Whether the table was synced, with warnings. */
-export const isWarned = ({ status, warnings }: RunRecord): boolean => status === 'ok' && warnings.length > 0;
+export const isWarned = ({ status, warnings }: Warned): boolean => status === 'ok' && warnings.length > 0;
+
+interface Warned {
+  readonly status: string;
+  readonly warnings: readonly string[];
+}
 
 /** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>

@@ -8,6 +8,8 @@ import type { ConflictCounts } from '../conflicts.ts';
 import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
+import type { DeletesState } from '../report/deletes-text.ts';
+import { findsDeleted } from '../schema/deleted-rows.ts';
 import { completeAt, earliestStart } from '../schema/data-age.ts';
 import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
@@ -87,6 +89,8 @@ export interface TableStatus {
   readonly refusal: IncrepError | undefined;
   /** The chunks of a load that was interrupted, or is running. */
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
+  /** When deleted rows were last compared. Undefined if `deletes` finds none. */
+  readonly deletes: DeletesState | undefined;
   /** Why a part of its status is unknown. */
   readonly problem: IncrepError | undefined;
 }
@@ -264,6 +268,13 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, { now, ...
       done: pendingLoad.done.length,
       of: pendingLoad.header.starts.length,
     },
+    deletes: findsDeleted(table)
+      ? {
+          checkedAt: record?.deletesCheckedAt ?? null,
+          refusedAt: record?.deletesRefusedAt ?? null,
+          everySeconds: table.deletesEverySeconds,
+        }
+      : undefined,
   };
 }
 

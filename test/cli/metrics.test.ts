@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { waitForCopy } from '../support/activity.ts';
 import { parseExposition, valueOf, type Series } from '../support/exposition.ts';
 import { heldRun } from '../support/held-run.ts';
-import { startIncrep } from '../support/increp.ts';
+import { increp, startIncrep } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { expectPromtoolClean, testWithPromtool } from '../support/promtool.ts';
@@ -101,6 +101,20 @@ slowTest('a run that ends before any table is written too, and takes nothing fro
   expect(bad('table_last_success_timestamp_seconds', 'orders')).toBe(
     good('table_last_success_timestamp_seconds', 'orders'),
   );
+});
+
+test('a table with known differences is different until a comparison finds it equal', async () => {
+  await using pair = await measured('orders');
+  const different = async () => {
+    await sync(pair);
+    return (await reader(pair))('table_different', 'orders');
+  };
+  expect(await different()).toBe(0);
+  await pair.destination.query('DELETE FROM orders WHERE id = 1');
+  await increp('verify', pair);
+  expect(await different()).toBe(1);
+  await increp('verify --repair', pair);
+  expect(await different()).toBe(0);
 });
 
 test('before the first success there is no time of one, and no NaN', async () => {

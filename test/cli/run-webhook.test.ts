@@ -50,6 +50,24 @@ test('a run that succeeds, fails in part, or fails is told as such, once', async
   expect(new Set(hook.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(3);
 });
 
+test('a difference that is known before a run is a warning of its message', async () => {
+  await using pair = await freshPair('orders');
+  await using hook = await webhookServer(200);
+  await sync(pair);
+  await pair.destination.query('DELETE FROM orders WHERE id = 1');
+  await increp('verify', pair);
+  await pair.setEnv({ WEBHOOK_URL: hook.url });
+  const { summary } = await sync(pair);
+  await increp('verify --repair', pair);
+  await sync(pair);
+  const [different, equal] = hook.requests.map((request) => request.json<Message>());
+  const warning = 'a comparison found differences in orders (1 missing) before this run, at ';
+  expect(different?.message).toContain(` Warning: ${warning}`);
+  expect(different?.data['warnings']).toEqual([expect.stringContaining(warning)]);
+  expect(summary.warnings).toEqual(different?.data['warnings']);
+  expect(equal?.message).not.toContain('Warning: ');
+});
+
 test('a run that ends before any table is told of too', async () => {
   await using pair = await freshPair('orders');
   await using hook = await webhookServer(200);

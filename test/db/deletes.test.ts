@@ -153,7 +153,10 @@ slowTest('deletes_every says how often, --deletes forces it, and the plan says w
   // The load itself was a comparison.
   expect(await planned()).toBe(false);
   expect((await increp('plan', pair)).stdout).toMatch(
-    /deletes: not due \(last compared \d+ s ago, every 1d\)/,
+    /deletes: not due \(last load or comparison \d+ s ago, every 1d\)/,
+  );
+  expect((await increp('status orders', pair)).stdout).toMatch(
+    /^ {4}deleted rows: last load or comparison \d+ s ago, next comparison in 24 h$/m,
   );
   expect((await sync(pair)).table().rows_deleted).toBe(0);
   expect(await planned('--deletes')).toBe(true);

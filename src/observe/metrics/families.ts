@@ -13,6 +13,8 @@ export interface TableMetrics {
   readonly destination?: string;
   readonly maxStalenessSeconds: number | undefined;
   readonly warnStalenessSeconds: number | undefined;
+  /** Whether a comparison found differences, and no later one found the table equal. */
+  readonly isDifferent: boolean;
   /** The state of the last sync. */
   readonly record: (AgeEvidence & Pick<StateRecord, 'syncedAt'>) | undefined;
 }
@@ -170,6 +172,12 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     help: 'Age of the data in the destination table at the end of the last run.',
     type: 'gauge',
     samplesOf: plain(lagOf),
+  },
+  {
+    name: 'increp_table_different',
+    help: '1 if a comparison found differences and no later one found the table equal, otherwise 0.',
+    type: 'gauge',
+    samplesOf: plain(({ isDifferent }) => (isDifferent ? 1 : 0)),
   },
   {
     name: 'increp_table_max_staleness_seconds',

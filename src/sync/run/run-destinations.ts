@@ -9,7 +9,7 @@ import {
   type TableOutcome,
 } from '../../events.ts';
 import { onlyAtDestination } from '../../shell-word.ts';
-import { run } from './run.ts';
+import { finishRun, run } from './run.ts';
 import { hasFullRefresh, type RunRequest } from './run-request.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
@@ -62,7 +62,7 @@ export async function runSeveral(
     try {
       const summary = await run(
         { ...context, fanOut, emit: emitBoth },
-        { ...request, mayGoOn: () => !(request.isFailFast && hasFailed) },
+        { ...request, beforeEnd: undefined, mayGoOn: () => !(request.isFailFast && hasFailed) },
       );
       return await withUnreached(summary, name, enabled, emit);
     } finally {
@@ -70,9 +70,7 @@ export async function runSeveral(
     }
   };
   const summaries = await Promise.all(destinations.map(runOne));
-  const summary = combined(summaries, names, startedAt);
-  await emit({ type: 'run-finished', summary });
-  return summary;
+  return await finishRun(combined(summaries, names, startedAt), request, emit);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { TableSettings } from '../../config/settings.ts';
 import type { IncrepError } from '../../errors.ts';
+import type { RunSummary } from '../../events.ts';
 import type { TableRequest } from './sync-table.ts';
 
 export interface Look {
@@ -18,6 +19,8 @@ export interface RunRequest extends TableRequest {
   readonly look?: Look;
   /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
+  /** Called before the end of the run is reported. Returns warnings of the run. */
+  readonly beforeEnd?: ((summary: RunSummary) => Promise<readonly string[]>) | undefined;
 }
 
 /** Whether a table may be loaded again because of its mode or of a flag. */

@@ -2,7 +2,7 @@
 import type { TableSettings } from '../../config/settings.ts';
 import { stalledReplay } from '../facts/standby-replay.ts';
 import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.ts';
-import type { RunSummary, TableOutcome, WaitingRows } from '../../events.ts';
+import type { Emit, RunSummary, TableOutcome, WaitingRows } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import { inOrder, type TableFailure } from '../facts/facts.ts';
 import { openWorkers } from '../load/chunks/workers.ts';
@@ -50,7 +50,19 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
     ...(request.look && { waiting }),
   };
   for (const message of warnings) await context.emit({ type: 'warning', table: undefined, message });
-  await context.emit({ type: 'run-finished', summary });
+  return finishRun(summary, request, context.emit);
+}
+
+/** The listeners get the warnings of `beforeEnd`, too. */
+export async function finishRun(
+  found: RunSummary,
+  { beforeEnd }: Pick<RunRequest, 'beforeEnd'>,
+  emit: Emit,
+): Promise<RunSummary> {
+  const more = (await beforeEnd?.(found)) ?? [];
+  for (const message of more) await emit({ type: 'warning', table: undefined, message });
+  const summary = { ...found, warnings: [...found.warnings, ...more] };
+  await emit({ type: 'run-finished', summary });
   return summary;
 }
 

@@ -72,6 +72,6 @@ export function nullKeyText(settings: TableSettings, row: unknown): string[] {
   const many =
     count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;
   return [
-    `${many} no ${replicationKey} (NULL): new rows without it, and changes of such rows, are not copied unless null_keys is "include"`,
+    `${many} no ${replicationKey} (NULL): new rows without it, and changes of such rows, are not copied; to copy them, fill the column, or set "null_keys": "include" for the table`,
   ];
 }

@@ -4,6 +4,7 @@ import type { WebhookSettings } from '../../../src/config/settings.ts';
 import type { RunEvent, RunSummary } from '../../../src/events.ts';
 import { formatAttempts } from '../../../src/notify/http-delivery.ts';
 import { webhookListener, type WebhookOptions } from '../../../src/notify/webhook.ts';
+import { runMessage } from '../../../src/notify/webhook-message.ts';
 import { redactor } from '../../../src/redact.ts';
 import { DEFAULT_TIMING } from '../../../src/timing.ts';
 import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
@@ -67,6 +68,16 @@ test('a run that succeeded is posted once, as JSON that a chat reads too', async
     timestamp: '2026-03-01T10:00:04.200Z',
     data: { type: 'summary', format_version: 1, status: 'ok', tables: [{ name: 'a' }, {}, {}] },
   });
+});
+
+test('warnings of tables are counted, and those of the run are in the message', () => {
+  const tables = [outcome({ name: 'a', warnings: ['1 row has no key'] }), outcome({ name: 'b' })];
+  const warnings = ['the clock is wrong.', 'second', 'third', 'fourth'];
+  const message = runMessage(summary({ tables, warnings }));
+  expect(message).toContain(' Summary: 2 tables ok (1 with warnings), ');
+  expect(message).toMatch(
+    / in 4\.2 s\. Warning: the clock is wrong\. Warning: second\. Warning: third\. And 1 more warning\.$/,
+  );
 });
 
 const failedTable = outcome({

@@ -73,6 +73,20 @@ test('of many tables, the end repeats each error with its tables', () => {
   ]);
 });
 
+test('status of a table says when deleted rows were compared, and when they are next', () => {
+  const textOf = (checkedAt: string | null, refusedAt: string | null = null) => {
+    const table = fine('a', { deletes: { checkedAt, refusedAt, everySeconds: 86_400 } });
+    return formatStatus([table], { style, now, isVerbose: false, hasDeletes: true }).split('\n')[2];
+  };
+  const minutes = '2026-03-01T11:56:00Z';
+  expect(textOf(minutes)).toBe(
+    '    deleted rows: last load or comparison 4 min ago, next comparison in 24 h',
+  );
+  expect(textOf('2026-02-28T10:00:00Z')).toMatch(/ 26 h ago, the next sync compares$/);
+  expect(textOf(minutes, minutes)).toMatch(/: the last comparison failed 4 min ago, the next sync compares$/);
+  expect(textOf(null)).toBe('    deleted rows: no comparison has finished yet, the next sync compares');
+});
+
 const fine = (name: string, change: object = {}) => ({
   ...failing(name, ''),
   ...{ condition: 'ok', needsAttention: false, failures: 0, lastFailure: undefined },
