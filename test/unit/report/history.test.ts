@@ -42,7 +42,7 @@ function run(...records: readonly RunRecord[]) {
   };
 }
 
-const linesOf = (...runs: readonly ReturnType<typeof run>[]): string[] =>
+const linesOf = (...runs: readonly (ReturnType<typeof run> & { readonly isRunning?: boolean })[]): string[] =>
   formatRuns({ runs, isMore: false }, style, (name) => name)
     .trimEnd()
     .split('\n')
