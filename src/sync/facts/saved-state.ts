@@ -226,7 +226,7 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
   }
   if (file.record.generation < row.generation) {
     return [
-      'the state file is older than the state at the destination, so increp uses the state at the destination. The last sync could not write the file, ended in a crash, or ran on another machine',
+      'the state file is older than the state at the destination, so increp uses the state at the destination. The last sync could not write the file, ended in a crash, or ran on another machine. If the pipeline was moved, stop its schedule there',
     ];
   }
   return file.record.cursor === row.cursor
