@@ -184,6 +184,9 @@ export const goneRowsText = (rowsFrom: 'where' | 'query' | undefined): string =>
       ? 'that the source no longer has or that no longer match where'
       : 'that the query no longer returns';
 
+/** A text that begins a sentence. */
+export const capitalized = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
 /** The condition under which such rows may be removed. The configuration can be what changed. */
 export const ifRight = (rowsFrom: 'where' | 'query' | undefined): string =>
   rowsFrom === undefined

@@ -12,7 +12,6 @@ import {
   type KnownSince,
   type RunRecord,
 } from '../schema/run-record.ts';
-
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { mayStage } from '../sync/plan/destination-refusals.ts';
 import type { Plan } from '../sync/plan/plan.ts';

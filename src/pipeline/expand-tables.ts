@@ -57,7 +57,7 @@ export async function expandTables<C extends PipelineContext>(
   // If no table is left, the error names the patterns.
   const idle = isKnown && tables.length > 0 ? unmatched : [];
   const gone = isKnown && asking.withGone !== true ? await goneTables(context.runContext, tables) : [];
-  const moved = await movedNow(context, gone, asking);
+  const moved = await movedNow(context, tables.length > 0 ? gone : [], asking);
   return {
     context: mapSettings(context, expanded),
     problem,

@@ -1,5 +1,6 @@
 /** The record of one run of one table in the history: a row of `_increp_runs`, or a line of `history.jsonl`. */
 import * as z from 'zod';
+import { capitalized } from '../format.ts';
 import { conflictCountsSchema } from '../conflicts.ts';
 
 const count = z.number().default(0);
@@ -175,8 +176,6 @@ function continued(message: string, sentence: string): string {
   const between = message.includes('\n') ? '\n' : /[.?]$/.test(message) ? ' ' : '; ';
   return `${message}${between}${between === '; ' ? sentence : capitalized(sentence)}`;
 }
-
-const capitalized = (sentence: string): string => `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`;
 
 /** The failure, with what is known since. `action` is that of the plan. */
 export function failureBefore(

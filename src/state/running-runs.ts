@@ -172,28 +172,25 @@ function namespaceHere(): string {
   }
 }
 
-/** The runs of this pipeline that were killed and are not in the history yet. */
-export async function killedRuns(directory: string, pipeline: string): Promise<RunRecord[]> {
-  const killed = await findKilled(directory);
-  return killed
-    .flatMap(({ records }) => records.map((record) => runRecordSchema.parse(record)))
-    .filter((record) => record.pipeline === pipeline);
+interface UnfinishedRuns {
+  /** The records of runs of this pipeline that were killed and are not in the history yet. */
+  readonly killed: readonly RunRecord[];
+  /** The IDs of the runs that have not ended. */
+  readonly active: ReadonlySet<string>;
 }
 
-/** The IDs of the runs that have not ended. */
-export async function activeRuns(directory: string): Promise<ReadonlySet<string>> {
-  const names = await readdir(directory).catch(() => []);
-  const active = names
-    .filter((name) => RUNNING_FILE.test(name))
-    .map(async (name) => {
-      const killed = await readKilled(join(directory, name));
-      return killed ? [] : [name.slice('running.'.length, -'.json'.length)];
-    });
-  return new Set((await Promise.all(active)).flat());
+export async function unfinishedRuns(directory: string, pipeline: string): Promise<UnfinishedRuns> {
+  const { killed, active } = await readRunning(directory);
+  return {
+    killed: killed
+      .flatMap(({ records }) => records.map((record) => runRecordSchema.parse(record)))
+      .filter((record) => record.pipeline === pipeline),
+    active,
+  };
 }
 
 async function recordKilled(directory: string): Promise<void> {
-  for (const { path, records } of await findKilled(directory)) {
+  for (const { path, records } of (await readRunning(directory)).killed) {
     // Of several runs that find the file, one can remove it.
     await rm(path);
     await appendHistory(directory, records);
@@ -205,12 +202,19 @@ interface KilledRun {
   readonly records: readonly NewRecord[];
 }
 
-async function findKilled(directory: string): Promise<KilledRun[]> {
-  const names = await readdir(directory).catch(() => []);
-  const found = names
-    .filter((name) => RUNNING_FILE.test(name))
-    .map((name) => readKilled(join(directory, name)));
-  return (await Promise.all(found)).filter((each) => each !== undefined);
+async function readRunning(
+  directory: string,
+): Promise<{ readonly killed: readonly KilledRun[]; readonly active: ReadonlySet<string> }> {
+  const names = (await readdir(directory).catch(() => [])).filter((name) => RUNNING_FILE.test(name));
+  const found = await Promise.all(
+    names.map(async (name) => ({ name, killed: await readKilled(join(directory, name)) })),
+  );
+  return {
+    killed: found.flatMap(({ killed }) => killed ?? []),
+    active: new Set(
+      found.flatMap(({ name, killed }) => (killed ? [] : [name.slice('running.'.length, -'.json'.length)])),
+    ),
+  };
 }
 
 /** Undefined if the run is active, or if the file is gone or incomplete. */

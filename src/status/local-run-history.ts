@@ -6,11 +6,13 @@ import { fileFault } from '../system-fault.ts';
 import { ifForeign } from '../ownership.ts';
 import { HISTORY_FILES, readHistory } from '../state/history-file.ts';
 import { accessAdvice, writeFault } from '../state/state-files.ts';
-import { killedRuns } from '../state/running-runs.ts';
+import { unfinishedRuns } from '../state/running-runs.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface LocalRuns {
   readonly records: readonly RunRecord[];
+  /** The IDs of the runs that have not ended. */
+  readonly active: ReadonlySet<string>;
   /** Why they cannot be read. */
   readonly problem: IncrepError | undefined;
 }
@@ -28,10 +30,12 @@ export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>):
   const { stateDirectory, pipeline } = settings;
   try {
     const records = await readHistory(stateDirectory, pipeline);
-    return { records: [...records, ...(await killedRuns(stateDirectory, pipeline))], problem: undefined };
+    const { killed, active } = await unfinishedRuns(stateDirectory, pipeline);
+    return { records: [...records, ...killed], active, problem: undefined };
   } catch (error) {
     return {
       records: [],
+      active: (await unfinishedRuns(stateDirectory, pipeline)).active,
       problem: new IncrepError('STATE_NOT_WRITABLE', {
         what: `the history in ${settings.stateDirectory} cannot be read: ${fileFault(error)}`,
         next: await accessStep(stateDirectory),

@@ -5,7 +5,6 @@ import { describeRelations } from '../postgres/catalog.ts';
 import { recordFor, resultOf, runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { newestRuns, readRuns } from '../sql/history.ts';
 import { runsTable } from '../sql/state.ts';
-import { activeRuns } from '../state/running-runs.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { startOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -48,11 +47,10 @@ export interface PastRequest {
 export async function runHistory(context: RunContext, request: PastRequest): Promise<PastRuns> {
   const local = await readLocalRuns(context);
   const here = chosenRuns(local.records, request);
-  const active = await activeRuns(context.settings.stateDirectory);
   const answer = (there: readonly RunRecord[], unreachable?: IncrepError): PastRuns => ({
     runs: chosenRuns([...there, ...here.flatMap(recordsOf)], request).map((run) => ({
       ...run,
-      isRunning: active.has(run.id),
+      isRunning: local.active.has(run.id),
       tables: run.tables.flatMap((record) => eachTable(record, request.tables)),
     })),
     unreachable,

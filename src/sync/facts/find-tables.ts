@@ -10,8 +10,8 @@ import { distinctTables, tableKey, type TableName } from '../../schema/names.ts'
 import { isMatch, likeOf } from '../../schema/patterns.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import { isReadableTable } from '../../schema/relations.ts';
-import { tablesByOid } from '../../sql/partitions.ts';
 import { sourcesOfPipeline, stateTable } from '../../sql/state.ts';
+import { findByOid } from './source-changes.ts';
 import { tableNames } from './table-names.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -69,16 +69,9 @@ export async function movedTables(
     ({ sourceLife }) => systemIdentifier !== null && sourceLife.systemIdentifier === systemIdentifier,
   );
   if (ofServer.length === 0) return new Map();
-  const statement = tablesByOid(
+  const found = await findByOid(
+    source,
     ofServer.map(({ shape }) => shape.oid),
-    [],
-  );
-  const { rows } = await source.withReading((client) => client.query(statement));
-  const found = new Map(
-    z
-      .array(movedRow)
-      .parse(rows)
-      .map(({ oid, ...name }) => [oid, name]),
   );
   return new Map(
     ofServer.flatMap((record) => {
@@ -87,8 +80,6 @@ export async function movedTables(
     }),
   );
 }
-
-const movedRow = z.object({ oid: z.string(), schema: z.string(), table: z.string() });
 
 const sourceRow = z.object({ schema: z.string(), table: z.string() });
 

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { attempt } from '../../errors.ts';
+import type { Database } from '../../postgres/database.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import type { TableName } from '../../schema/names.ts';
 import { partitionChanges, type PartitionChanges } from '../../schema/partition-changes.ts';
@@ -51,15 +52,7 @@ export async function findSourceChanges<T extends SyncedBefore>(
   if (asked.length === 0) return new Map();
   const oids = asked.flatMap(({ moved, changes: { gone, attached } }) => [...moved, ...gone, ...attached]);
   const attached = asked.flatMap(({ changes }) => changes.attached);
-  const found = await source.withReading(async (client) => {
-    const { rows } = await client.query(tablesByOid(oids, attached));
-    return new Map(
-      z
-        .array(foundRow)
-        .parse(rows)
-        .map((row) => [row.oid, row]),
-    );
-  });
+  const found = await findByOid(source, oids, attached);
   const results = new Map<T, SourceChanges>();
   for (const { table, record, moved, changes } of asked) {
     const those = (wanted: readonly string[]) => wanted.flatMap((oid) => found.get(oid) ?? []);
@@ -71,6 +64,21 @@ export async function findSourceChanges<T extends SyncedBefore>(
     });
   }
   return results;
+}
+
+/** Source tables that still exist, by OID. `attached`: partitions whose bounds are read. */
+export async function findByOid(
+  source: Database,
+  oids: readonly string[],
+  attached: readonly string[] = [],
+): Promise<ReadonlyMap<string, TableByOid>> {
+  const { rows } = await source.withReading((client) => client.query(tablesByOid(oids, attached)));
+  return new Map(
+    z
+      .array(foundRow)
+      .parse(rows)
+      .map((row) => [row.oid, row]),
+  );
 }
 
 const nameOf = ({ table }: TableName): string => table;

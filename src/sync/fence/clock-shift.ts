@@ -69,19 +69,21 @@ export function clockShift(
 const sourceAhead = ({ sourceTime, fencedAt }: RaisedFence): number =>
   (Date.parse(sourceTime) - fencedAt.getTime()) / 1000;
 
+/** Whether two clocks differ by much less than the lag. */
+const agree = (lag: number, one: number, other: number): boolean => Math.abs(one - other) < lag / 2;
+
 /** A run warns of a clock of this machine that is far from both servers. */
 const isRunsWarning = (lag: number, source: number, destination: number): boolean =>
-  Math.abs(source) * 1000 > TOLERATED_CLOCK_ERROR && Math.abs(source - destination) < lag / 2;
+  Math.abs(source) * 1000 > TOLERATED_CLOCK_ERROR && agree(lag, source, destination);
 
 /** The clock that differs from the other two now. Both servers are compared with this machine. */
 function wrongClock(lag: number, source: number, destination: number): string {
   const by = formatSeconds(lag);
-  const agree = (one: number, other: number) => Math.abs(one - other) < lag / 2;
-  if (agree(source, 0))
+  if (agree(lag, source, 0))
     return `the clocks of the source and of this machine were about ${by} apart at the last sync, and now they agree`;
-  if (agree(destination, 0))
+  if (agree(lag, destination, 0))
     return `the source's clock was set back by about ${by} since the last sync; the clocks of this machine and of the destination agree`;
-  return agree(source, destination)
+  return agree(lag, source, destination)
     ? `this machine's clock is wrong: it was set forward by about ${by} since the last sync, and the clocks of source and destination agree`
     : `the clocks of the source and of this machine moved apart by about ${by} since the last sync, and the destination has a third time`;
 }

@@ -7,8 +7,12 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { appendHistory } from '../../../src/state/history-file.ts';
-import { activeRuns, killedRuns, markRunning, RUNNING_FILE } from '../../../src/state/running-runs.ts';
+import { markRunning, RUNNING_FILE, unfinishedRuns } from '../../../src/state/running-runs.ts';
 import { outcome } from '../report/outcomes.ts';
+
+const killedRuns = async (directory: string, pipeline: string) =>
+  (await unfinishedRuns(directory, pipeline)).killed;
+const activeRuns = async (directory: string) => (await unfinishedRuns(directory, 'shop')).active;
 
 /** The process that wrote the file seems to have ended. */
 async function endProcess(directory: string): Promise<void> {

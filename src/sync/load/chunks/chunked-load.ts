@@ -8,6 +8,7 @@ import type { KeyedLoadPlan } from '../../plan/plan.ts';
 import type { TableJob } from '../../plan/table-job.ts';
 import type { TableTransfer } from '../../write/table-transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
+import { capitalized } from '../../../format.ts';
 import { endpointOf } from '../../../postgres/endpoint.ts';
 import { freeSpace } from '../../../postgres/server-errors.ts';
 import { printName } from '../../../schema/names.ts';
@@ -120,6 +121,6 @@ export function withKeptChunks(
   const advice = error.code === 'INTERRUPTED' ? '' : `${error.next}${error.next.endsWith('.') ? ' ' : '\n'}`;
   return reworded(error, {
     what: `${error.message}; ${keptText(progress)}`,
-    next: `${advice}${space}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,
+    next: `${advice}${space}${capitalized(continues)}.`,
   });
 }
