@@ -45,4 +45,6 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
   bundles.limitHeap();
   await program.runProcess(args);
   bundles.keep();
+  // Nothing is left to do. Node would now free each object, which takes longer than to end the process.
+  process.once('beforeExit', () => process.exit());
 }

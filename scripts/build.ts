@@ -111,13 +111,20 @@ function withoutImportsOfNode(code: string): string {
     .replaceAll(/__require\("([^"]+)"\)/g, (call, id: string) => (isBuiltin(id) ? direct(id) : call));
 }
 
+/** Only a failed check of pg-copy-streams needs this module, which takes longer to load than the package. */
+const withLateAssert = (code: string): string =>
+  code.replaceAll(
+    'const assert = require("assert");',
+    'const assert = (...given) => globalThis.process.getBuiltinModule("assert")(...given);',
+  );
+
 /** V8 keeps text of ASCII in half the bytes. All other characters are in string literals and patterns. */
 const inAscii = (code: string): string =>
   code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 for (const { fileName } of chunks) {
   const file = join(DIST, fileName);
-  await writeFile(file, inAscii(withoutImportsOfNode(await readFile(file, 'utf8'))));
+  await writeFile(file, inAscii(withLateAssert(withoutImportsOfNode(await readFile(file, 'utf8')))));
 }
 
 /** The licenses of the bundled packages, which their authors want to be kept with the code. */

@@ -1,5 +1,4 @@
 /** Long texts on a terminal: they open in a pager, as those of `man` and `git help` do. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { GlobalOptions } from './options.ts';
 
@@ -23,6 +22,8 @@ async function hasShown(pager: string, text: string, { environment, signal }: Pa
   // Without a shell between them, Ctrl+C ends the pager and not only the shell.
   const isPlain = /^[\w\s./+-]+$/.test(pager);
   const [program = '', ...args] = isPlain ? pager.trim().split(/\s+/) : ['sh', '-c', pager];
+  // Most commands never need it, and it would load before each of them.
+  const { spawn } = await import('node:child_process');
   const child = spawn(program, args, {
     stdio: ['pipe', 'inherit', 'ignore'],
     env: { LESS, ...environment },
