@@ -96,6 +96,8 @@ export const ERROR_CLASSES = {
 
 export type ErrorCode = keyof typeof ERROR_CLASSES;
 
+export type DatabaseSide = 'source' | 'destination' | 'control database';
+
 interface ErrorText {
   /** What happened, with the name of the object, in one sentence without a hint. */
   readonly what: string;
@@ -103,6 +105,10 @@ interface ErrorText {
   readonly next: string;
   /** SQLSTATE, if a server refused a statement. */
   readonly sqlstate?: string | undefined;
+  /** The database of a server that failed or refused a statement. */
+  readonly side?: DatabaseSide | undefined;
+  /** The configured column that does not exist. */
+  readonly column?: string | undefined;
   readonly cause?: unknown;
   /** Overrides the exit code of the class. Only signals use it (129, 130 or 143). */
   readonly exitCode?: number | undefined;
@@ -116,6 +122,8 @@ export class IncrepError extends Error {
   readonly code: ErrorCode;
   readonly next: string;
   readonly sqlstate: string | undefined;
+  readonly side: DatabaseSide | undefined;
+  readonly column: string | undefined;
   readonly exitCode: number;
   readonly isTransient: boolean;
 
@@ -124,6 +132,8 @@ export class IncrepError extends Error {
     this.code = code;
     this.next = text.next;
     this.sqlstate = text.sqlstate;
+    this.side = text.side;
+    this.column = text.column;
     this.exitCode = text.exitCode ?? ERROR_CLASSES[code].exitCode;
     this.isTransient = text.isTransient ?? ERROR_CLASSES[code].isTransient;
   }
@@ -131,10 +141,18 @@ export class IncrepError extends Error {
 
 /** The same error with another text. */
 export const reworded = (
-  { code, sqlstate, cause, exitCode, isTransient }: IncrepError,
+  { code, sqlstate, side, column, cause, exitCode, isTransient }: IncrepError,
   words: Pick<ErrorText, 'what' | 'next'> & { readonly cause?: unknown },
 ): IncrepError =>
-  new IncrepError(code, { sqlstate, cause, exitCode, ...(!isTransient && { isTransient }), ...words });
+  new IncrepError(code, {
+    sqlstate,
+    side,
+    column,
+    cause,
+    exitCode,
+    ...(!isTransient && { isTransient }),
+    ...words,
+  });
 
 /** Converts any thrown value to an IncrepError. A value that is not an IncrepError is reported as a bug. */
 export function asIncrepError(thrown: unknown): IncrepError {

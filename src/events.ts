@@ -7,6 +7,15 @@ import type { ErrorCode } from './errors.ts';
 import type { ObjectChange, Reason } from './reasons.ts';
 
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
+
+/** Whether the action continues from a cursor. */
+export const continuesFromCursor = (action: string | undefined): boolean =>
+  action === 'incremental' || action === 'append';
+
+/** Whether the action is the usual one of a table that has a copy, and no new load. */
+export const isRoutine = (action: string | undefined): boolean =>
+  continuesFromCursor(action) || action === 'full-refresh';
+
 export type Loader = 'pg_dump' | 'copy';
 /**
  * - `single`: each occurrence is another event, such as a failover.

@@ -11,6 +11,7 @@ import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { plannedObjects } from '../sync/objects/planned-objects.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
+import { isRoutine } from '../events.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
@@ -146,7 +147,8 @@ async function withLastFailures(
     const gone = known?.foundBy === 'lost-rows' ? known : undefined;
     const own = gone && settings.tables.find(({ name }) => name === table.name);
     const standing = own && standingIn(own, gone) ? [gone.message] : [];
-    if (found?.foundBy === 'lost-kept-rows' && KEEPING.has(table.action))
+    // A new load settles the loss.
+    if (found?.foundBy === 'lost-kept-rows' && isRoutine(table.action))
       standing.push(lossNote(table.name, found));
     return {
       ...table,
@@ -157,9 +159,6 @@ async function withLastFailures(
     };
   });
 }
-
-/** Actions after which a loss is still known. */
-const KEEPING: ReadonlySet<string> = new Set(['incremental', 'append', 'full-refresh']);
 
 const lossNote = (name: string, { message, since }: KnownDifference): string =>
   `lost rows, noticed ${utcTime(since)}: ${message}. To accept the loss, run "${tableCommand('verify', name)}"`;
@@ -213,8 +212,7 @@ function knownSince(
   const { action, deletionLog, mayStage, evolution, equalAt } = table;
   if (isEqualSince(failure, equalAt)) return 'equal';
   if (action === 'skipped' || fullRefresh || adopt || replace || force) return 'answered';
-  const keepsShape = (action === 'incremental' && !evolution) || action === 'full-refresh';
-  return plannedSince(failure, { deletionLog, keepsShape, mayStage });
+  return plannedSince(failure, { deletionLog, keepsShape: isRoutine(action) && !evolution, mayStage });
 }
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({

@@ -1,5 +1,6 @@
 /** The settings that the rest of the program trusts. Every value is checked, and defaults are filled in. */
 
+import type { DatabaseSide } from '../errors.ts';
 import type { Deletes } from '../schema/deleted-rows.ts';
 import type { TableName } from '../schema/names.ts';
 import type { MergedColumn } from '../schema/merged-columns.ts';
@@ -96,8 +97,6 @@ export interface Bastion {
 }
 
 /** What a database is for increp, in the words of messages. */
-export type DatabaseSide = 'source' | 'destination' | 'control database';
-
 export interface ConnectionSettings extends ServerAddress {
   readonly side: DatabaseSide;
   readonly host: string;

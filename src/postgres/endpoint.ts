@@ -3,7 +3,8 @@
  * outer one.
  */
 import type pg from 'pg';
-import type { ConnectionSettings, DatabaseSide } from '../config/settings.ts';
+import type { ConnectionSettings } from '../config/settings.ts';
+import type { DatabaseSide } from '../errors.ts';
 import { serverTarget, sshCommand } from '../config/connection/bastion.ts';
 import { serverNames } from '../config/connection/servers.ts';
 import { shellWord } from '../shell-word.ts';

@@ -232,7 +232,8 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
   const verdict = verdictOf(error, isConnecting);
   const isRaised = error.routine === RAISE;
   const hint = verdict ? raisedHint(error) : error.hint;
-  const said = `${endpoint.side} ${endpoint.address}: ${serverMessage({ error, hint })}`;
+  const { side } = endpoint;
+  const said = `${side} ${endpoint.address}: ${serverMessage({ error, hint })}`;
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
@@ -241,6 +242,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
           ? functionAdvice(endpoint, { code: String(error.code), where: error.where })
           : undefined) ?? withTunnel(verdict.next(endpoint, error.message, error), endpoint),
       sqlstate: String(error.code),
+      side,
       cause: error,
     });
   if (isSqlstate(error.code)) {
@@ -251,6 +253,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
         : (functionAdvice(endpoint, { code: error.code, where: error.where }) ??
           refusedAdvice(endpoint, isConnecting)),
       sqlstate: error.code,
+      side,
       cause: error,
     });
   }
@@ -261,11 +264,12 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
     const next = isConnecting
       ? `Check ${addressParts(endpoint)}. Check that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
       : networkAndLog(endpoint);
-    return new IncrepError(code, { what: said, next, cause: error });
+    return new IncrepError(code, { what: said, next, side, cause: error });
   }
   return new IncrepError('INTERNAL', {
     what: said,
     next: 'This is a bug. Please report it with the output of the same command with -v.',
+    side,
     cause: error,
   });
 }
@@ -284,6 +288,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
     next: hasNone
       ? `${passwordStep(endpoint)}, or add it to ~/.pgpass (mode 0600). If systemd has the password, export CREDENTIALS_DIRECTORY and STATE_DIR as its service sets them.`
       : withTunnel(badLogin.next(endpoint, error.message, {}), endpoint),
+    side: endpoint.side,
     cause: error,
   });
 }

@@ -1,4 +1,5 @@
 /** What `plan` prints for one table. */
+import { continuesFromCursor } from '../events.ts';
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCounted, LISTED, listed, noRowsText } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -83,8 +84,7 @@ const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
 };
 
 /** Whether the table continues from a cursor. */
-export const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean =>
-  action === 'incremental' || action === 'append';
+export const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean => continuesFromCursor(action);
 
 export const ACTION_WIDTH = 12;
 /** Width that the effect needs beside a name. A longer name has a line of its own, so that it moves no other table. */

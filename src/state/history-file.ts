@@ -1,6 +1,7 @@
 /** `sync-state/history.jsonl`: the local history of runs. The history in the destination lacks the runs that could not reach it. */
 import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { continuesFromCursor } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { hasCode } from '../system-fault.ts';
 import { lockFile } from './file-lock.ts';
@@ -77,7 +78,7 @@ const OMITTED_WHEN_QUIET = new Set(['reason', 'cursor_before', 'cursor_after']);
 function shortened(record: NewRecord): object {
   const isQuiet =
     record.status === 'ok' &&
-    (record.action === 'incremental' || record.action === 'append') &&
+    continuesFromCursor(record.action) &&
     !(record.rows_inserted || record.rows_updated || record.rows_deleted);
   const isLeftOut = (key: string, value: unknown) =>
     value === DEFAULTS.get(key) ||

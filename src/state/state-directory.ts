@@ -1,6 +1,7 @@
 /** Describes the directory `sync-state/`: its file system, its free space and its unknown files. */
 import type { StatsFs } from 'node:fs';
 import { readdir, statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { fileNameOf } from '../schema/names.ts';
 import { HISTORY_FILES } from './history-file.ts';
@@ -19,6 +20,9 @@ export interface StateDirectory {
   /** Files that belong to no table of the pipeline. */
   readonly strangers: readonly string[];
 }
+
+/** Names this machine and its state directory in a state record. */
+export const writerHere = (stateDirectory: string): string => `${hostname()}:${stateDirectory}`;
 
 export interface FileSystem {
   readonly name: string;

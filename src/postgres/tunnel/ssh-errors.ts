@@ -1,8 +1,8 @@
 /** Errors of ssh, with its own words and the hop that failed. */
 import { formatDuration } from '../../duration.ts';
-import { IncrepError, reworded } from '../../errors.ts';
+import { IncrepError, reworded, type DatabaseSide } from '../../errors.ts';
 import { bastionName, sshCommand } from '../../config/connection/bastion.ts';
-import type { Bastion, DatabaseSide } from '../../config/settings.ts';
+import type { Bastion } from '../../config/settings.ts';
 
 export interface EndedSsh {
   readonly exitCode: number | undefined;

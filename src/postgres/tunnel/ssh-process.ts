@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sshLogin, sshWords } from '../../config/connection/bastion.ts';
 import { startDirectory } from '../../config/directory.ts';
 import { withoutOwnSecrets } from '../../config/connection/password-command.ts';
-import type { Bastion, DatabaseSide } from '../../config/settings.ts';
+import type { Bastion } from '../../config/settings.ts';
 import { searchPathOf, type Environment } from '../../environment.ts';
-import { IncrepError } from '../../errors.ts';
+import { IncrepError, type DatabaseSide } from '../../errors.ts';
 import { loginError, type EndedSsh } from './ssh-errors.ts';
 
 export interface SshRequest {

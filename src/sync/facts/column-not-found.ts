@@ -136,5 +136,6 @@ export function columnNotFound(
   return new IncrepError('COLUMN_NOT_FOUND', {
     what: `${describeSource(source)} ${lastSeen === undefined ? 'has no' : 'no longer has the'} column "${wanted}" (${originOf(option)})${lastSeen === undefined ? '' : `, which increp last read at ${lastSeen}`}${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: `${correctionOf(source, option, { wanted, near })} Its columns: ${names.join(', ')}.`,
+    column: wanted,
   });
 }

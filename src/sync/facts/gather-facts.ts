@@ -9,6 +9,7 @@ import { inBatches } from '../../postgres/batches.ts';
 import { tableKey } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { StateFile } from '../../state/state-files.ts';
+import { writerHere } from '../../state/state-directory.ts';
 import { fileFault, hasCode } from '../../system-fault.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { DestinationSchema } from './describe-destination.ts';
@@ -155,6 +156,7 @@ async function gatherTogether(
           table: destination.relations.get(to)?.oid ?? null,
           stateTable: schema.stateTableOid,
         },
+        writer: writerHere(context.settings.stateDirectory),
         systemIdentifier: servers.source.systemIdentifier,
         destinationServer: servers.destination,
       }),

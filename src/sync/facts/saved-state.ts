@@ -80,6 +80,8 @@ export interface ExpectedState {
   readonly hasRows: boolean;
   /** Undefined if it does not matter. */
   readonly writtenTo?: WrittenTables;
+  /** `writerHere`. Undefined if it does not matter. */
+  readonly writer?: string;
   readonly systemIdentifier: string | null;
   readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
 }
@@ -104,7 +106,7 @@ export function reconcile(
     return {
       kind: 'record',
       record: inDestination.data,
-      warnings: disagreement(inDestination.data, file),
+      warnings: disagreement(inDestination.data, file, expected.writer),
       ...(isOtherTable(inDestination.data, expected.writtenTo) && { isOtherTable: true }),
     };
   if (inFile && !isAbout(inFile, expected.destinationServer))
@@ -212,7 +214,7 @@ function fromFileAlone(
 }
 
 /** The row was committed together with the data, so it counts if the two differ. */
-function disagreement(row: StateRecord, file: StateFile): string[] {
+function disagreement(row: StateRecord, file: StateFile, writer: string | undefined): string[] {
   if (file.kind === 'unreadable') return [unreadable(file, 'increp uses the state at the destination')];
   if (file.kind !== 'record') return [];
   if (file.record.pipeline !== row.pipeline)
@@ -226,12 +228,20 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
   }
   if (file.record.generation < row.generation) {
     return [
-      'the state file is older than the state at the destination, so increp uses the state at the destination. The last sync could not write the file, ended in a crash, or ran on another machine. If the pipeline was moved, stop its schedule there',
+      `the state file is older than the state at the destination, so increp uses the state at the destination. ${lastWriter(row.writtenBy, writer)}`,
     ];
   }
   return file.record.cursor === row.cursor
     ? []
     : ['the state file was edited; increp uses the state at the destination'];
+}
+
+/** Why the file is older than the row. */
+function lastWriter(writtenBy: string | null, writer: string | undefined): string {
+  if (writtenBy === writer) return 'The last sync could not write the file or ended in a crash';
+  return writtenBy === null
+    ? 'The last sync could not write the file, ended in a crash, or ran on another machine. If the pipeline was moved, stop its schedule there'
+    : `The last sync ran elsewhere: ${writtenBy}. If the pipeline was moved, stop its schedule there`;
 }
 
 /** The same fault of many files is one warning, so it names no file. */

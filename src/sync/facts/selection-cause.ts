@@ -13,8 +13,8 @@ export function withSelectionCause(
   { settings: { selection, name } }: Pick<TableFacts, 'settings'>,
   error: IncrepError,
 ): IncrepError {
-  const isOfSource = error.message.startsWith('source ');
-  if (!isOfSource || !DATA_EXCEPTION.test(error.sqlstate ?? '') || !hasSql(selection)) return error;
+  if (error.side !== 'source' || !DATA_EXCEPTION.test(error.sqlstate ?? '') || !hasSql(selection))
+    return error;
   const options = optionsOf(selection).filter((option) => WITH_SQL.includes(option));
   const named = listed(
     options.map((option) => `"${option}"`),

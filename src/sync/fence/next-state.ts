@@ -25,6 +25,7 @@ import { describeInFlight, type InFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { TableJob } from '../plan/table-job.ts';
+import { writerHere } from '../../state/state-directory.ts';
 
 /**
  * The record of the last sync with the same replication key. A load uses it too: a transaction that is open during the
@@ -98,6 +99,7 @@ export function nextRecord(
     writtenAs: recordedWriting(facts.settings),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
+    writtenBy: writerHere(context.settings.stateDirectory),
     generation,
     runId: context.runId,
     syncedAt: new Date().toISOString(),

@@ -51,10 +51,7 @@ function selectionRefusals(now: TableFacts, source: Relation): IncrepError[] {
   const renamed = fault.sqlstate === SQLSTATE.undefinedColumn ? unmasked(now, source, '') : [];
   if (renamed.length > 0) return renamed;
   const found = renamedColumns(now, source);
-  const isByRename =
-    fault.code === 'COLUMN_NOT_FOUND' &&
-    found.some(({ column }) => fault.message.includes(`column "${column}" (`));
-  if (isByRename) return [columnRenamed(now, found)];
+  if (found.some(({ column }) => column === fault.column)) return [columnRenamed(now, found)];
   const lost =
     fault.sqlstate === SQLSTATE.undefinedColumn || fault.code === 'COLUMN_NOT_FOUND'
       ? lostColumns(now, source)

@@ -1,5 +1,5 @@
 /** `--jobs`: several tables of a run are synced at the same time, each over a pair of connections of its own. */
-import type { DatabaseSide } from '../../config/settings.ts';
+import type { DatabaseSide } from '../../errors.ts';
 import type { TableOutcome } from '../../events.ts';
 import { ConnectionPairs } from '../context/connection-pairs.ts';
 import type { ConnectionPair } from '../context/run-context.ts';

@@ -15,6 +15,7 @@ const EXPECTED = {
   systemIdentifier: '7',
   destinationServer: { systemIdentifier: '8', database: 'warehouse' },
 };
+const HERE = 'new1:/srv/sync-state';
 const NO_FILE: StateFile = { kind: 'none' };
 const TORN: StateFile = { kind: 'unreadable', path: 'orders.json', why: 'it is not JSON' };
 const file = (change: Partial<StateRecord> = {}): StateFile => ({
@@ -23,7 +24,7 @@ const file = (change: Partial<StateRecord> = {}): StateFile => ({
   path: 'orders.json',
 });
 const saved = (from: StateFile, row?: unknown) =>
-  reconcile(from, { record: row, rival: undefined, isHome: false }, EXPECTED);
+  reconcile(from, { record: row, rival: undefined, isHome: false }, { ...EXPECTED, writer: HERE });
 
 test('two equal records are used without a word', () => {
   expect(saved(file(), record())).toEqual({ kind: 'record', record: record(), warnings: [] });
@@ -48,6 +49,14 @@ test('the row counts whenever the two differ, and a warning says which way', () 
     });
   }
   expect(saved(NO_FILE, row)).toEqual({ kind: 'record', record: row, warnings: [] });
+});
+
+test('an older file: the machine that wrote the row is named, if it is another one', () => {
+  const writers = { [HERE]: /crash$/, 'old1:/srv/sync-state': /ran elsewhere: old1:\/srv\/sync-state\. If/ };
+  for (const [writtenBy, words] of Object.entries(writers))
+    expect(saved(file({ generation: 4 }), record({ generation: 5, writtenBy }))).toMatchObject({
+      warnings: [expect.stringMatching(words)],
+    });
 });
 
 test('a file of another pipeline without a row has the same text for each table', () => {
