@@ -39,7 +39,13 @@ import { eachDestination, ofDestination, type DestinationResults } from './pipel
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
-import { sayRemarks, unwritableWords, warnRefused, warnUnwritable } from './pipeline/warn-unreachable.ts';
+import {
+  sayRemarks,
+  unwritableWords,
+  warnRefused,
+  warnStandby,
+  warnUnwritable,
+} from './pipeline/warn-unreachable.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -95,6 +101,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     });
     if (options.json) terminal.out(redactedJson(toJson(result, { unmatched, jobs, unwritable }), redact));
     sayRemarks(remarks, context);
+    await warnStandby(context);
     warnUnwritable(unwritable, context);
     return result.exitCode;
   });

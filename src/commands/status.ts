@@ -17,6 +17,7 @@ import {
   sayRemarks,
   unwritableWords,
   warnUnreachable,
+  warnStandby,
   warnUnreported,
   warnUnwritable,
 } from './pipeline/warn-unreachable.ts';
@@ -85,6 +86,9 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       for (const { statuses } of result.results) warn(statuses);
     }
     sayRemarks(remarks, context);
+    const isRead =
+      options.source && !options.local && !result.results.some((one) => one.statuses.sourceError);
+    if (isRead) await warnStandby(context);
     warnUnwritable(unwritable, context);
     warnUnreported(unreported, new Date(), context);
     return result.exitCode;

@@ -48,7 +48,7 @@ function poolOfStandby(pair: Pair): pg.Pool {
   return pool;
 }
 
-test('a standby whose replay is paused is named by sync and check, also if nothing has changed', async () => {
+test('a standby whose replay is paused is named by each command that reads it, also if nothing has changed', async () => {
   await using pair = await standbyPair('copy');
   await servers.standby.caughtUp();
   expect((await sync(pair)).summary.warnings).toEqual([]);
@@ -57,6 +57,9 @@ test('a standby whose replay is paused is named by sync and check, also if nothi
   await insertOrders(pair, 5);
   const { summary } = await sync(pair);
   const { stdout } = await increp('check --json', pair);
+  for (const command of ['status', 'plan', 'status --json'])
+    expect((await increp(command, pair)).stderr).toMatch(/^warning: .*replay is paused/s);
+  expect((await increp('status --no-source', pair)).stderr).toBe('');
   await standby.query('SELECT pg_wal_replay_resume()');
   expect(stdout).toContain('"STANDBY_REPLAY"');
   expect(summary.warnings.join()).toMatch(
@@ -65,6 +68,7 @@ test('a standby whose replay is paused is named by sync and check, also if nothi
   await servers.standby.caughtUp();
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 5 });
   expect((await increp('check --json', pair)).stdout).not.toContain('STANDBY_REPLAY');
+  expect((await increp('status', pair)).stderr).toBe('');
   await standby.end();
 });
 

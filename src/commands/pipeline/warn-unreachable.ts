@@ -9,6 +9,7 @@ import { cannotBeReached, nextStep } from '../../report/error.ts';
 import { ALIKE, isRecorded } from '../../report/same-failure.ts';
 import { printable, printableLine, wrapLines } from '../../report/text.ts';
 import type { RunRecord } from '../../schema/run-record.ts';
+import { stalledReplay } from '../../sync/facts/standby-replay.ts';
 import { userName } from '../../ownership.ts';
 import type { Context } from './context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -47,6 +48,12 @@ function sayProblem(text: string, { next }: Pick<IncrepError, 'next'>, { termina
 /** Prints the warnings about the patterns of tables-config.json. */
 export function sayRemarks(remarks: readonly string[], speaker: Speaker): void {
   for (const remark of remarks) sayText(speaker, `warning: ${remark}`);
+}
+
+/** A standby that does not replay changes makes a pipeline look idle. The pipelines of a context share their source. */
+export async function warnStandby({ pipelines: [pipeline], ...speaker }: Context): Promise<void> {
+  const replay = pipeline && (await stalledReplay(pipeline.runContext.source));
+  if (replay) sayProblem(`warning: ${replay.what}`, replay, speaker);
 }
 
 /** A webhook or a healthcheck that fails silently looks like a pipeline without failures. */
