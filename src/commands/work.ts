@@ -15,9 +15,12 @@ export async function workCommand(_words: readonly string[], options: WorkComman
     : { signal: options.signal, hurry: undefined };
   return withService('work', { ...options, signal }, async ({ root, stateRoot, control, queue, log }) => {
     const { ensureCurrent, findVersions } = await import('../serve/install.ts');
+    const { sayDirectory } = await import('../serve/say-directory.ts');
     const { work } = await import('../serve/worker.ts');
     ensureCurrent(await findVersions(control));
     await queue.start();
+    // `serve`, which starts a worker of its own, says it itself.
+    if (!options.endsWithStdin) await sayDirectory(root, log);
     const { environment, timing, jobs: capacity, drain: drainSeconds } = options;
     const command = pipelineCommand(options.terminal);
     const place = { root, environment, stateRoot };

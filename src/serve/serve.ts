@@ -1,8 +1,4 @@
 /** `increp serve`: it watches the pipelines, runs their schedules and answers probes. Its worker is a process of its own. */
-import { dirname } from 'node:path';
-import { TABLES_FILE } from '../config/tables/schema-problems.ts';
-import { findPipelines } from '../config/service/pipeline-directories.ts';
-import { formatCounted } from '../format.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { ControlDatabase } from '../postgres/control-database.ts';
 import { PREVIEWS } from '../sql/control/claims.ts';
@@ -13,6 +9,7 @@ import { createControl, ensureNotNewer, findVersions } from './install.ts';
 import { keepDoing } from './keep-doing.ts';
 import { knownPipelines } from './known-pipelines.ts';
 import type { Queue } from './queue.ts';
+import { sayDirectory } from './say-directory.ts';
 import type { ServiceLog } from './service-log.ts';
 import { runDueSchedules } from './trigger.ts';
 import { watchControl } from './watch-control.ts';
@@ -105,17 +102,6 @@ function renewals({ listen, log }: ServeOptions, door: ServiceDoor): () => Promi
       problem = message;
     }
   };
-}
-
-/** The default is the directory of the shell, which may be another one than a person thinks. */
-async function sayDirectory(root: string, log: ServiceLog): Promise<void> {
-  const { pipelines, isPipeline } = await findPipelines(root);
-  const found = formatCounted(pipelines.length, 'pipeline');
-  log.info(`the directory of the pipelines is ${root}, with ${found}`);
-  if (isPipeline)
-    log.warn(
-      `${root} has a ${TABLES_FILE}, which serve ignores: --pipelines names the directory that contains one directory for each pipeline; did you mean "--pipelines ${dirname(root)}"?`,
-    );
 }
 
 const hasToken = async (control: ControlDatabase): Promise<boolean> =>

@@ -287,8 +287,9 @@ test('the service answers probes and Prometheus on loopback, and under no other 
   await serve.waitForLog('increp token create --role operate');
   expect(serve.log).toContain(`the directory of the pipelines is ${control.root}, with 1 pipeline`);
   const [, url = ''] = /listening on (http:[^"]+)/.exec(serve.log) ?? [];
-  control.start(WORK);
+  const work = control.start(WORK);
   await control.until(DONE);
+  expect(work.log).toContain(`the directory of the pipelines is ${control.root}, with 1 pipeline`);
   const get = async (path: string, headers = {}) => {
     const response = await fetch(`${url}${path}`, { headers });
     return { status: response.status, text: await response.text() };
