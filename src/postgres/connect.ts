@@ -1,10 +1,11 @@
 /** Opens and closes one connection. */
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import pg from 'pg';
 import type { ConnectionSettings, ServerAddress } from '../config/settings.ts';
 import { serversOf } from '../config/connection/servers.ts';
 import { IncrepError, reworded } from '../errors.ts';
-import { socketOf, socketTo } from './driver.ts';
+import { connectedSocket, socketOf, socketTo, watchRefusal } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { newBinding } from './channel-binding.ts';
 import { newAuthGuard } from './require-auth.ts';
@@ -207,13 +208,19 @@ async function connectTo(
   const failures: IncrepError[] = [];
   const { parameters } = settings;
   const { connectTimeoutSeconds = timeoutSeconds, keepAliveIdleSeconds = 10 } = parameters;
-  for (const ssl of tlsAttempts(settings)) {
+  const attempts = tlsAttempts(settings);
+  /** Of the attempt before, if the server only refused TLS. */
+  let connected: Socket | undefined;
+  for (const ssl of attempts) {
+    const reused = connected;
     const binding = newBinding(settings, endpoint, ssl !== false);
     const auth = newAuthGuard(settings, endpoint);
     const client = new pg.Client({
       ...ANY_ITERATIONS,
       host: route ? LOOPBACK : (settings.hostAddress ?? settings.host),
-      ...(route && { stream: () => socketTo(route.path) }),
+      ...(reused
+        ? { stream: () => connectedSocket(reused) }
+        : route && { stream: () => socketTo(route.path) }),
       port: settings.port,
       user: settings.user,
       // A function, because the driver replaces an empty value by an environment variable.
@@ -236,6 +243,7 @@ async function connectTo(
     // Without a listener, the loss of an idle connection would end the process. The next query reports it.
     client.on('error', () => undefined);
     const handshake = watchHandshake(client);
+    const refusal = ssl !== false && attempts.at(-1) === false ? watchRefusal(client) : undefined;
     auth.watch(client);
     binding.watch(client);
     const stop = () => void socketOf(client).destroy();
@@ -249,7 +257,8 @@ async function connectTo(
       await ensureTarget(client, settings, endpoint);
       return client;
     } catch (error) {
-      socketOf(client).destroy();
+      connected = signal?.aborted ? undefined : refusal?.take();
+      if (!connected) socketOf(client).destroy();
       signal?.throwIfAborted();
       const aboutTls = ssl === false ? undefined : await tlsError(error, settings, route?.path);
       failures.push(aboutTls ?? serverError(error, endpoint, true));

@@ -41,6 +41,48 @@ export function socketTo(path: string): Socket {
   return socket;
 }
 
+/** The socket of a client whose server refused TLS. */
+export interface RefusedTls {
+  /** Undefined if the server did not refuse. The listeners of the client are removed. */
+  readonly take: () => Socket | undefined;
+}
+
+/** How a server answers if it has no TLS: docs "55.2.10. SSL Session Encryption". */
+const REFUSAL = Buffer.from('N');
+
+/**
+ * As libpq, increp continues without TLS on the connection where the server refused it. The driver would end the connection.
+ * Call it before the client connects.
+ */
+export function watchRefusal(client: pg.ClientBase): RefusedTls {
+  const socket = socketOf(client);
+  const own = new Map(socket.eventNames().map((event) => [event, socket.rawListeners(event)]));
+  let isRefused = false;
+  socket.once('data', (answer: Buffer) => {
+    isRefused = answer.equals(REFUSAL);
+    if (isRefused) socket.end = () => socket;
+  });
+  return {
+    take: () => {
+      if (!isRefused || socket.destroyed) return undefined;
+      Reflect.deleteProperty(socket, 'end');
+      for (const event of socket.eventNames())
+        for (const listener of socket.rawListeners(event))
+          if (!own.get(event)?.includes(listener)) socket.removeListener(event, listener as () => void);
+      return socket;
+    },
+  };
+}
+
+/** The driver begins when a socket reports that it is connected. */
+export function connectedSocket(socket: Socket): Socket {
+  socket.connect = () => {
+    process.nextTick(() => socket.emit('connect'));
+    return socket;
+  };
+  return socket;
+}
+
 export interface Encryption {
   /** For example "TLSv1.3". */
   readonly protocol: string;

@@ -40,3 +40,17 @@ test('a table with changes costs few round trips: its lock and its merge are one
   expect(destination.heard(/SAVEPOINT increp_merge/)).toBe(0);
   for (const table of TABLES) await expectSameRows(pair, table);
 });
+
+test('with sslmode=prefer, a server without TLS is asked and used over one connection', async () => {
+  await using pair = await freshPair('orders');
+  await using source = await faultProxy(pair.login('source', 'increp'));
+  await using destination = await faultProxy(pair.login('destination'));
+  await pair.setEnv({
+    ...{ SOURCE_PORT: String(source.port), SOURCE_SSLMODE: 'prefer' },
+    ...{ DEST_PORT: String(destination.port), DEST_SSLMODE: 'prefer' },
+  });
+  await sync(pair);
+  const before = [source.accepted, destination.accepted];
+  await sync(pair);
+  expect([source.accepted, destination.accepted]).toEqual(before.map((count) => count + 1));
+});
