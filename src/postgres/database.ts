@@ -5,34 +5,25 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
-import { BACKEND_PID, END_BACKEND } from '../sql/sessions.ts';
+import { BACKEND_PID } from '../sql/sessions.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { messageOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { aloneSettings, beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { Asides } from './asides.ts';
 import { BatchReader } from './batch-reader.ts';
-import { commitWithin, isUnconfirmed } from './commit-wait.ts';
-import { connect, end, programName } from './connect.ts';
-import { backendOf, socketOf } from './driver.ts';
+import { commitWithin } from './commit-wait.ts';
+import { backendOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
 import { answersTo, inOneStatement, isMissingInside } from './user-search-path.ts';
-import {
-  codeOf,
-  ensureSupported,
-  lastRow,
-  queryFirst,
-  readIdentity,
-  type ServerIdentity,
-} from './identity.ts';
+import { ensureSupported, lastRow, queryFirst, readIdentity, type ServerIdentity } from './identity.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
 import { ReadingPipeline } from './pipelined-reading.ts';
 import type { ServerClock } from './server-clock.ts';
 import { serverError } from './server-errors.ts';
-import { asLoginRole, SessionWatch } from './session-watch.ts';
+import { Session } from './session.ts';
+import { SessionWatch } from './session-watch.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
-import { SQLSTATE } from './sqlstate.ts';
 
 const pidSchema = z.object({ pid: z.number() });
 interface DatabaseOptions {
@@ -94,62 +85,44 @@ export class Database implements AsyncDisposable {
   /** For questions about silent sessions. */
   readonly asides: Asides;
   readonly watch: SessionWatch;
-  readonly #applicationName: string;
+  readonly #session: Session;
   readonly #stallTimeoutSeconds: number;
   readonly #timing: Timing;
   readonly #signal: AbortSignal | undefined;
   readonly #timeLimit: DatabaseOptions['timeLimit'];
-  readonly #tunnels: Tunnels | undefined;
   #isCommitting = false;
-  #isFull = false;
-  /** The backend of the open transaction. */
-  #pid: number | undefined;
-  /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
-  #orphan: number | undefined;
-  #client: pg.Client | undefined;
   readonly batches: BatchReader;
   readonly #options: DatabaseOptions;
   #second: Database | undefined;
-  #opening: Promise<pg.Client> | undefined;
   /** The end of the last transaction that only read. */
   #ending: Promise<void> = Promise.resolve();
   #identity: ServerIdentity | undefined;
   #serverClock: ServerClock | undefined;
   #identifying: Promise<ServerIdentity> | undefined;
-  /** Ends a connection that is being opened and that no caller waits for any more. */
-  readonly #closing = new AbortController();
-  #connected: ConnectionSettings | undefined;
 
   constructor(settings: ConnectionSettings, options: DatabaseOptions) {
-    const {
-      pipeline,
-      stallTimeoutSeconds,
-      timing,
-      tunnels,
-      signal,
-      timeLimit,
-      asides = new Asides(),
-    } = options;
+    const { stallTimeoutSeconds, timing, signal, timeLimit, asides = new Asides() } = options;
     this.#options = { ...options, asides };
     this.asides = asides;
     this.settings = settings;
     this.endpoint = endpointFor(settings);
-    this.#applicationName = programName(pipeline, { suffix: settings.parameters.applicationName });
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#timing = timing;
-    this.#tunnels = tunnels;
     this.#signal = signal;
     this.#timeLimit = timeLimit;
+    this.#session = new Session(settings, options, {
+      endpoint: this.endpoint,
+      watch: () => this.watch,
+      onDiscard: () => this.#forget(),
+    });
     this.watch = new SessionWatch({
-      ...{ endpoint: this.endpoint, applicationName: this.#applicationName },
+      ...{ endpoint: this.endpoint, applicationName: this.#session.applicationName },
       ...{ stallTimeoutSeconds, asides, signal },
-      open: async (until) =>
-        (await this.#connect(until, this.connected, { query_timeout: timing.stallProbeTimeout * 1000 }))
-          .client,
+      open: (until) => this.#openAnother(until, { query_timeout: timing.stallProbeTimeout * 1000 }),
       identity: () => this.#identity,
     });
     const reading = new ReadingPipeline({
-      connect: async () => (await this.#connect(signal, this.connected, { pipeline: true })).client,
+      connect: () => this.#openAnother(signal, { pipeline: true }),
       watch: (client) => this.watch.session(client, () => backendOf(client)),
       explain: (error) => {
         signal?.throwIfAborted();
@@ -170,57 +143,19 @@ export class Database implements AsyncDisposable {
     signal?.addEventListener('abort', stop, { once: true });
   }
 
-  /**
-   * Lends the connection to a caller. If the caller fails, the connection is closed and not rolled back, because it
-   * may not answer after a failed COPY. @throws IncrepError
-   */
-  async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    this.#signal?.throwIfAborted();
-    const isReused = this.#client !== undefined;
-    const client = await this.#open();
-    using _ = this.watch.session(client, () => this.#pid ?? backendOf(client));
-    try {
-      return await work(client);
-    } catch (error) {
-      this.discard();
-      if (isUnconfirmed(error)) throw error;
-      this.#signal?.throwIfAborted();
-      // The server ended the session before it read our first statement. It ends only sessions without a transaction
-      // in this way.
-      if (isReused && codeOf(error) === SQLSTATE.idleSessionTimeout) return await this.withClient(work);
-      const failure = serverError(error, this.endpoint);
-      throw (await this.#tunnels?.explainLoss(this.settings, failure)) ?? failure;
-    }
+  /** @throws IncrepError */
+  withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    return this.#session.withClient(work);
   }
 
-  async #open(): Promise<pg.Client> {
-    if (this.#client) return this.#client;
-    this.#opening = this.#connect(this.#untilClosed()).then(({ client, settings }) => {
-      this.#connected = settings;
-      return client;
-    });
-    try {
-      const client = await this.#opening;
-      this.#isFull = false;
-      this.#client = client;
-      // The connection was closed while idle, by idle_session_timeout or a restart. The next caller gets a new one.
-      client.once('end', () => {
-        if (this.#client === client) this.discard();
-      });
-      await this.#endOrphan(client);
-      return client;
-    } catch (error) {
-      this.#isFull = error instanceof IncrepError && error.code === 'TOO_MANY_CONNECTIONS';
-      throw error;
-    } finally {
-      this.#opening = undefined;
-      this.#signal?.throwIfAborted();
-    }
+  /** A connection to the same server for another use. The caller ends it. */
+  async #openAnother(signal: AbortSignal | undefined, config: pg.ClientConfig): Promise<pg.Client> {
+    return (await this.#session.connect(signal, this.connected, config)).client;
   }
 
   /** The settings of the one server that the current connection leads to, for sessions that need the same server. */
   get connected(): ConnectionSettings {
-    return this.#connected ?? this.settings;
+    return this.#session.connected;
   }
 
   /** A second connection to the same server, for transactions while the first one holds a snapshot. */
@@ -230,12 +165,12 @@ export class Database implements AsyncDisposable {
   }
 
   get isConnected(): boolean {
-    return this.#client !== undefined;
+    return this.#session.isConnected;
   }
 
   /** Whether the server refused the last connection because it has too many. */
   get isFull(): boolean {
-    return this.#isFull || this.#second?.isFull === true;
+    return this.#session.isFull || this.#second?.isFull === true;
   }
 
   /** Whether a signal has ended the work on this connection. */
@@ -243,34 +178,8 @@ export class Database implements AsyncDisposable {
     return this.#signal?.aborted === true;
   }
 
-  #untilClosed(): AbortSignal {
-    const { signal } = this.#closing;
-    return this.#signal ? AbortSignal.any([this.#signal, signal]) : signal;
-  }
-
   get tunnels(): Tunnels | undefined {
-    return this.#tunnels;
-  }
-
-  #connect(
-    signal: AbortSignal | undefined,
-    settings = this.settings,
-    more: pg.ClientConfig = {},
-  ): ReturnType<typeof connect> {
-    const config = { application_name: this.#applicationName, ...more };
-    const { connectTimeout: timeoutSeconds, passwordCommand: passwordSeconds } = this.#timing;
-    const options = { ...config, timeoutSeconds, passwordSeconds, tunnels: this.#tunnels };
-    return connect(settings, this.endpoint, options, signal);
-  }
-
-  async #endOrphan(client: pg.Client): Promise<void> {
-    const orphan = this.#orphan;
-    this.#orphan = undefined;
-    // If this fails, the next statement reports why.
-    if (orphan === undefined) return;
-    await asLoginRole(client, () => client.query(END_BACKEND, [orphan, this.#applicationName])).catch(
-      () => undefined,
-    );
+    return this.#options.tunnels;
   }
 
   /** Undefined before the first connection. */
@@ -379,7 +288,7 @@ export class Database implements AsyncDisposable {
     return this.withClient(async (client) => {
       const opening = [begin, ...asked, BACKEND_PID].join('; ');
       const begun = (await queryFirst(client, opening)) as unknown as pg.QueryResult[];
-      this.#pid = pidSchema.parse(lastRow(begun, 0)).pid;
+      this.#session.transactionPid = pidSchema.parse(lastRow(begun, 0)).pid;
       const last: string[] = [];
       const answers = begun.slice(-1 - asked.length, -1).toSpliced(early.length, mark.length);
       const result = await work(client, {
@@ -390,7 +299,7 @@ export class Database implements AsyncDisposable {
       const ending = [...last, ...atEnd, 'COMMIT'].join('; ');
       if (writes) await this.#commit(client, ending);
       else this.#endReading(client, ending);
-      this.#pid = undefined;
+      this.#session.transactionPid = undefined;
       return result;
     });
   }
@@ -411,7 +320,7 @@ export class Database implements AsyncDisposable {
     this.#signal?.throwIfAborted();
     const { standbyGrace } = this.#timing;
     const remaining = this.#timeLimit?.remainingSeconds ?? Infinity;
-    const backend = [this.#pid, this.#applicationName];
+    const backend = [this.#session.transactionPid, this.#session.applicationName];
     this.#isCommitting = true;
     try {
       await commitWithin(client, commit, {
@@ -429,25 +338,21 @@ export class Database implements AsyncDisposable {
 
   /** Closes the connection at once, even during a statement. */
   discard(): void {
-    const client = this.#client;
-    this.#client = undefined;
-    if (client) this.#orphan = this.#pid ?? backendOf(client);
-    this.#pid = undefined;
-    // After a restart or a failover, the next connection may reach another server.
+    this.#session.discard();
+  }
+
+  /** After a restart or a failover, the next connection may reach another server. */
+  #forget(): void {
     this.#identity = undefined;
-    if (client) socketOf(client).destroy();
     this.batches.discard();
     this.#second?.discard();
     this.#second = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // No caller waits for this connection if the other side failed.
-    this.#closing.abort();
-    const client = this.#client ?? (await this.#opening?.catch(() => undefined));
-    this.#client = undefined;
+    this.#session.stopOpening();
     await this.batches.end();
     await this.#second?.[Symbol.asyncDispose]();
-    if (client) await end(client, this.#timing.closeTimeout, this.#ending);
+    await this.#session.end(this.#ending);
   }
 }
