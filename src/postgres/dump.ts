@@ -8,7 +8,7 @@ import { qualified } from '../sql/identifiers.ts';
 import { toolEnvironment } from './client-tools.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
 import { SERVICE_FILE, withPassfile } from './passfile.ts';
-import { RECOVERY_CONFLICT } from './server-errors.ts';
+import { RECOVERY_CONFLICT } from './server-verdicts.ts';
 import { withRelay } from './tunnel/relay.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
 import { libpqTls } from './tls.ts';

@@ -3,7 +3,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { excerptAt } from '../../excerpt.ts';
 import type { SelectField, SqlRefusal } from '../../postgres/describe-select.ts';
-import { NAME_INSIDE } from '../../postgres/server-errors.ts';
+import { NAME_INSIDE } from '../../postgres/server-verdicts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { isOfNames } from '../../postgres/user-search-path.ts';
 import type { Column } from '../../schema/columns.ts';

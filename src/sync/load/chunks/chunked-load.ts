@@ -10,7 +10,7 @@ import type { TableTransfer } from '../../write/table-transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
 import { capitalized } from '../../../format.ts';
 import { endpointOf } from '../../../postgres/endpoint.ts';
-import { freeSpace } from '../../../postgres/server-errors.ts';
+import { freeSpace } from '../../../postgres/server-verdicts.ts';
 import { printName } from '../../../schema/names.ts';
 import { tableCommand } from '../../../shell-word.ts';
 import type { TableFacts } from '../../facts/facts.ts';
