@@ -586,6 +586,7 @@ describe('signs that source and destination are swapped', () => {
     const empty = await init(pair, '--yes --all-tables', swapped(pair));
     expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('are not swapped.')]);
     await pair.source.query(`REVOKE CREATE ON SCHEMA public FROM ${user}`);
+    await pair.destination.query('CREATE TABLE other (id int PRIMARY KEY)');
     const refused = await init(pair, '--yes --all-tables', swapped(pair));
     expect([refused.exitCode, refused.stderr]).toEqual([
       77,
