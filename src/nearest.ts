@@ -40,3 +40,23 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   if (abbreviated) return abbreviated.candidate;
   return best && isClose(wanted, best.edits) ? best.candidate : undefined;
 }
+
+const withoutSchema = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
+/** The tables that were probably meant. Several tables can differ only in the schema that was left out. */
+function nearestTables(word: string, names: readonly string[]): readonly string[] {
+  const named = (table: string | undefined) => names.filter((name) => withoutSchema(name) === table);
+  const tables = names.map(withoutSchema);
+  const same = named(tables.includes(word) ? word : misspelt(word, tables));
+  if (same.length > 0) return same;
+  const near = nearest(word, names);
+  return near === undefined ? named(nearest(word, tables)) : [near];
+}
+
+/** Continues a message about a missing table. Empty if no table is near. */
+export function meantTables(word: string, names: readonly string[]): string {
+  const meant = nearestTables(word, names).map((name) => `"${name}"`);
+  return meant.length === 0 ? '' : `; did you mean ${meant.slice(0, MOST_MEANT).join(' or ')}?`;
+}
+
+const MOST_MEANT = 3;

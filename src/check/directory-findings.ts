@@ -1,8 +1,10 @@
 /** Findings about the files of the pipeline: `.env` and `sync-state/`. */
-import { recordNameOf } from '../config/tables/table-mapping.ts';
+import { labelOf, recordNameOf } from '../config/tables/table-mapping.ts';
 import type { Settings } from '../config/settings.ts';
 import { formatBytes, listed } from '../format.ts';
 import { parameterNote } from '../report/parameter-notes.ts';
+import { fileNameOf, isSameTable, tableOfFileName } from '../schema/names.ts';
+import { stateFiles } from '../state/state-files.ts';
 import { describeStateDirectory, type FileSystem, type StateDirectory } from '../state/state-directory.ts';
 import { note, warning, type Finding } from './finding.ts';
 
@@ -27,7 +29,17 @@ export const parameterFindings = ({
 export async function directoryFindings(settings: Settings): Promise<Finding[]> {
   const { stateDirectory, tables } = settings;
   const names = tables.map((table) => recordNameOf(settings, table));
-  return judgeDirectory(stateDirectory, await describeStateDirectory(stateDirectory, names));
+  const [described, records] = [
+    await describeStateDirectory(stateDirectory, names),
+    await stateFiles(stateDirectory).records(names),
+  ];
+  const former = records
+    .filter(
+      ({ pipeline, source }) =>
+        pipeline === settings.pipeline && tables.some((table) => isSameTable(table.source, source)),
+    )
+    .map(({ destination }) => `${fileNameOf(labelOf(destination, settings.destination))}.json`);
+  return judgeDirectory(stateDirectory, described, former);
 }
 
 /** A state file has a few kilobytes, and while it is written there are two. */
@@ -37,7 +49,19 @@ const LITTLE_BYTES = 10_000_000;
 export const judgeDirectory = (
   path: string,
   { fileSystem, freeBytes, strangers }: StateDirectory,
+  /** Files of configured tables that have another place at the destination now. */
+  former: readonly string[] = [],
 ): Finding[] => [
+  ...unknownFiles(
+    strangers.filter((name) => former.includes(name)),
+    (files) => `files in ${path} are the state of former destination tables: ${files}`,
+    'These tables have another "dest_name" or "dest_schema" now. If it is right, delete the files. increp does not drop the former destination tables.',
+  ),
+  ...unknownFiles(
+    strangers.filter((name) => !former.includes(name)),
+    (files) => `files in ${path} belong to no table of tables-config.json: ${files}`,
+    'Delete the files that you do not need: unreadable files that increp renamed, and states of removed tables.',
+  ),
   ...(fileSystem ? [fileSystemNote(path, fileSystem)] : []),
   ...(freeBytes !== undefined && freeBytes < LITTLE_BYTES
     ? [
@@ -49,17 +73,19 @@ export const judgeDirectory = (
         ),
       ]
     : []),
-  ...(strangers.length > 0
-    ? [
-        note(
-          'STATE_UNKNOWN_FILES',
-          undefined,
-          `files in ${path} belong to no table of tables-config.json: ${listed(strangers, NAMED)}`,
-          'Delete the files that you do not need: unreadable files that increp renamed, and states of removed tables.',
-        ),
-      ]
-    : []),
 ];
+
+const unknownFiles = (names: readonly string[], what: (files: string) => string, next: string): Finding[] =>
+  names.length === 0
+    ? []
+    : [note('STATE_UNKNOWN_FILES', undefined, what(listed(names.map(withTable), NAMED)), next)];
+
+/** A file name that is encoded says little. */
+function withTable(file: string): string {
+  const name = file.replace(/\.json$/, '');
+  const table = tableOfFileName(name);
+  return table === name ? file : `${file} (${table})`;
+}
 
 const NAMED = 5;
 

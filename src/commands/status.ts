@@ -69,6 +69,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
             hasDeletes: options.verbose || tables.length > 0,
           },
           fault: unwritableWords(unwritable),
+          isFromFiles: options.local || statuses.unreachable !== undefined,
         };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
         if (!options.json) warn(statuses);

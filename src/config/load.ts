@@ -219,9 +219,11 @@ function reportCut(
   for (const [name, { what, isCut }] of oddities) {
     const isUsed = !environment[name] && !environment[`${name}_FILE`];
     if (isCut && isUsed && !problems.some((problem) => variableOf(problem) === name))
-      report({ where: `${name} (.env)`, what: `the value ${what}` });
+      report({ where: `${name} (.env)`, what: cutText(what) });
   }
 }
+
+const cutText = (what: Oddity['what']): string => `the value ${what}`;
 
 /** The variable whose value in .env may be what the problem is about. */
 function variableOf({ where }: Problem): string | undefined {
@@ -232,9 +234,9 @@ function variableOf({ where }: Problem): string | undefined {
 /** The way in which a value is read may be why it is wrong. */
 function withOddity(problem: Problem, oddities: Oddities = new Map()): Problem {
   const oddity = oddities.get(variableOf(problem) ?? '');
-  return oddity === undefined
+  return oddity === undefined || problem.what === cutText(oddity.what)
     ? problem
-    : { ...problem, what: `the value ${oddity.what} (as it is read, this is wrong: ${problem.what})` };
+    : { ...problem, what: `${cutText(oddity.what)} (as it is read, this is wrong: ${problem.what})` };
 }
 
 /** The URLs of both sides, with the parameters of the services that they name. */

@@ -5,7 +5,7 @@ import { describeRelations, describeSchema, relationNames } from '../postgres/ca
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { PARTITIONS, SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
+import { PARTITIONS, SCHEMA_RIGHTS, SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
 import { readSourceStates, type SourceStates } from '../sync/facts/swapped-sides.ts';
 import { WITHOUT_UPDATE_TRIGGER, WRITABLE_TABLES } from '../sql/inspect.ts';
@@ -22,6 +22,14 @@ const schemaRows = z.array(z.object({ name: z.string(), tables: z.number(), view
 
 export const readSchemas = (source: Database): Promise<SchemaSummary[]> =>
   source.withReading(async (client) => schemaRows.parse((await client.query(SCHEMAS)).rows));
+
+const rightsRow = z.object({ canCreateSchema: z.boolean(), writable: z.array(z.string()) });
+
+/** Where the role may create tables. */
+export type SchemaRights = Readonly<z.infer<typeof rightsRow>>;
+
+export const readSchemaRights = (destination: Database): Promise<SchemaRights> =>
+  destination.withReading(async (client) => rightsRow.parse((await client.query(SCHEMA_RIGHTS)).rows[0]));
 
 export interface SourceTables {
   /** By name. */

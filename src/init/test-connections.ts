@@ -13,7 +13,14 @@ import { schemaFault, SWAP_CHECK } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { countText } from './propose-options.ts';
-import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
+import {
+  readSchemaRights,
+  readSchemas,
+  readTables,
+  type SchemaRights,
+  type SchemaSummary,
+  type SourceTables,
+} from './read-tables.ts';
 import { findExistingTables, type ExistingTables, type NewPipeline } from './existing-tables.ts';
 
 /** The same as the default of STALL_TIMEOUT. */
@@ -88,13 +95,17 @@ export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Pro
     });
   });
 
+export interface DestinationSide extends TestedSide {
+  readonly rights: SchemaRights;
+}
+
 /** @throws IncrepError that says why the destination cannot be reached, or refuses writes */
-export const visitDestination = (settings: ConnectionSettings, how: Visit): Promise<TestedSide> =>
+export const visitDestination = (settings: ConnectionSettings, how: Visit): Promise<DestinationSide> =>
   visit(settings, how, async (database) => {
     const side = await describeSide(database);
     const refusal = writeRefusal({ destination: database }, { destination: side.identity });
     if (refusal) throw asSwapped(refusal);
-    return side;
+    return { ...side, rights: await readSchemaRights(database) };
   });
 
 /** @throws IncrepError if increp cannot create tables in that schema, or if it is the schema of the source */
@@ -106,7 +117,7 @@ export const visitDestinationSchema = (
   visit(destination, how, async (database) => {
     ensureDifferentDatabases({ source, destination }, servers);
     const access = await database.withReading((client) => describeSchema(client, destination.schema));
-    const fault = schemaFault(destination.schema, access, false);
+    const fault = schemaFault(destination.schema, access, false, 'DEST_SCHEMA (--dest-schema)');
     if (fault) throw asSwapped(fault);
   });
 

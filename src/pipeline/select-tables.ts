@@ -1,7 +1,7 @@
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { LISTED, listedNames } from '../format.ts';
-import { nearest } from '../nearest.ts';
+import { meantTables } from '../nearest.ts';
 import { printName } from '../schema/names.ts';
 import { isMatch, readPattern, starsOf } from '../schema/patterns.ts';
 
@@ -66,13 +66,12 @@ export function tablesMeant<T extends SelectableTable>(
 
 function unknown(tables: readonly SelectableTable[], name: string, place: string): IncrepError {
   const names = tables.map((table) => table.name);
-  const near = isPattern(name) ? undefined : nearest(name, names);
   return new IncrepError('USAGE', {
     what: name.split(',').every((part) => names.includes(part))
       ? `no table "${name}" in ${place}; separate names by spaces`
       : isPattern(name)
         ? `no table in ${place} matches "${name}"`
-        : `no table "${name}" in ${place}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+        : `no table "${name}" in ${place}${meantTables(name, names)}`,
     next: `The tables are: ${listedNames(names, LISTED)}.`,
   });
 }

@@ -254,6 +254,8 @@ const schemaRow = z.object({
   canUse: z.boolean(),
   canCreate: z.boolean(),
   canCreateSchema: z.boolean(),
+  /** If increp cannot create tables in the schema yet, the schemas where it can. */
+  otherSchemas: names,
   role: z.string(),
   database: z.string(),
 });

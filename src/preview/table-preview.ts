@@ -11,6 +11,7 @@ import type { Relation } from '../schema/relations.ts';
 import { rowsFrom } from '../schema/selection.ts';
 import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { formerTableNote } from '../sync/facts/former-tables.ts';
 import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
 import type { InFlight } from '../sync/fence/fence.ts';
@@ -244,7 +245,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         : []),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
-      ...(plan.kind === 'refuse' ? [] : renamedTableNote(table)),
+      ...(plan.kind === 'refuse' ? [] : [...renamedTableNote(table), ...formerTableNote(table)]),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...(plan.kind === 'refuse' ? [] : schemaNote(table)),

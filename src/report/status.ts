@@ -115,11 +115,13 @@ interface StatusStyle {
   readonly hasDeletes?: boolean;
   /** Why a sync would fail before its first table. */
   readonly fault?: string | undefined;
+  /** Only the files of this machine were read. They do not know of runs on other machines. */
+  readonly isFromFiles?: boolean;
 }
 
 export function formatStatus(
   all: readonly Status[],
-  { style, now, isVerbose, hasDeletes = false, fault }: StatusStyle,
+  { style, now, isVerbose, hasDeletes = false, fault, isFromFiles = false }: StatusStyle,
 ): string {
   const tables = all.toSorted((a, b) => urgency(a) - urgency(b));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
@@ -153,7 +155,7 @@ export function formatStatus(
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
   ];
   const groups = isMany.failures ? sameFailures(failures) : [];
-  const count = wrap(countLine(tables, fault), style, INDENT);
+  const count = wrap(countLine(tables, { fault, isFromFiles }), style, INDENT);
   const details = end.flatMap(inWidth(style));
   const summary = summaryLines(groups).flatMap((line) =>
     wrapInline(`${INDENT}${line}`, style, `${INDENT}  `),
@@ -405,9 +407,13 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
   });
 }
 
-function countLine(tables: readonly Status[], fault: string | undefined): string {
+function countLine(
+  tables: readonly Status[],
+  { fault, isFromFiles }: Pick<StatusStyle, 'fault' | 'isFromFiles'>,
+): string {
   const counts = new Map<string, number>();
   for (const { condition } of tables) counts.set(condition, (counts.get(condition) ?? 0) + 1);
   const parts = [...counts].map(([condition, count]) => `${formatCount(count)} ${condition}`);
-  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}${fault === undefined ? '' : `; ${fault}`}`;
+  const since = isFromFiles ? ', as of the last run on this machine (from its files)' : '';
+  return `${formatCounted(tables.length, 'table')}: ${parts.join(', ')}${since}${fault === undefined ? '' : `; ${fault}`}`;
 }

@@ -55,6 +55,15 @@ export function fileNameOf(table: string): string {
     : table.replace(/[^a-z0-9_-]/gu, encoded);
 }
 
+/** The name of the table, if the text is a file name of `fileNameOf`. */
+export function tableOfFileName(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
 /** Windows reserves these names for devices, in every folder and with every file extension. */
 const DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 

@@ -1,7 +1,7 @@
 /** The refusal of tables that the service does not know, with the name that was probably meant. */
 import * as z from 'zod';
 import { LISTED, listedNames } from '../format.ts';
-import { nearest } from '../nearest.ts';
+import { meantTables } from '../nearest.ts';
 import type { ControlSession } from '../postgres/control-database.ts';
 import { LIST_TABLE_NAMES } from '../sql/control/pauses.ts';
 import { RefusedRequest } from './refusal.ts';
@@ -39,11 +39,10 @@ export async function ensureNamesExist(
 }
 
 function missingTable(pipeline: string, table: string, names: readonly string[]): RefusedRequest {
-  const near = nearest(table, names);
   const known = names.length === 0 ? '' : `Its tables: ${listedNames(names, LISTED)}. `;
   return new RefusedRequest(
     'NOT_FOUND',
-    `there is no table "${table}" in pipeline "${pipeline}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    `there is no table "${table}" in pipeline "${pipeline}"${meantTables(table, names)}`,
     `${known}See GET /api/v1/pipelines/${pipeline}/tables. A worker adds a new table within seconds, or at the next run.`,
   );
 }

@@ -266,11 +266,22 @@ export const findTablesLike = (
     AND EXISTS (SELECT FROM unnest(${textArray(wanted.map(({ schema }) => schema))}, ${textArray(wanted.map(({ like }) => like))}) wanted(schema, name)
                 WHERE n.nspname = wanted.schema AND c.relname LIKE wanted.name)`;
 
-/** For each of these schemas, whether it exists, and whether the role may use it and create in it. */
+/** The schemas of users where the role may create tables. */
+export const SCHEMAS_TO_CREATE_IN = /* sql */ `(
+  SELECT coalesce(json_agg(s.nspname ORDER BY s.nspname), '[]') FROM pg_namespace s
+  WHERE s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'
+    AND has_schema_privilege(s.oid, 'USAGE') AND has_schema_privilege(s.oid, 'CREATE'))`;
+
+/**
+ * For each of these schemas, whether it exists, and whether the role may use it and create in it. If not, the other
+ * schemas.
+ */
 export const describeSchemasNamed = (schemas: readonly string[]): string => /* sql */ `
   SELECT wanted.name, n.oid IS NOT NULL AS exists,
          coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse",
          coalesce(has_schema_privilege(n.oid, 'CREATE'), false) AS "canCreate",
          has_database_privilege(current_database(), 'CREATE') AS "canCreateSchema",
+         CASE WHEN has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE') THEN '[]'
+              ELSE ${SCHEMAS_TO_CREATE_IN} END AS "otherSchemas",
          current_user AS role, current_database() AS database
   FROM unnest(${textArray(schemas)}) wanted(name) LEFT JOIN pg_namespace n ON n.nspname = wanted.name`;

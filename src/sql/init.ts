@@ -1,6 +1,6 @@
 /** Queries of `init`. */
 import type { TableName } from '../schema/names.ts';
-import { TREE } from './catalog.ts';
+import { SCHEMAS_TO_CREATE_IN, TREE } from './catalog.ts';
 import { qualified } from './identifiers.ts';
 
 /** The schemas with tables to copy, and the number of tables. */
@@ -11,6 +11,10 @@ export const SCHEMAS = /* sql */ `
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
     AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'USAGE')
   GROUP BY n.nspname ORDER BY n.nspname = 'public' DESC, count(c.oid) DESC, n.nspname`;
+
+/** Where the role may create tables. */
+export const SCHEMA_RIGHTS = /* sql */ `
+  SELECT has_database_privilege(current_database(), 'CREATE') AS "canCreateSchema", ${SCHEMAS_TO_CREATE_IN} AS writable`;
 
 /** $1 schema. With the table that each divides. */
 export const PARTITIONS = /* sql */ `

@@ -64,6 +64,24 @@ export const pipelinesInto = (
     )
     .join(' UNION ');
 
+/** The tables that the pipeline has filled from these sources and that still exist. The latest is the last. */
+export const formerTablesOf = (
+  schemas: readonly string[],
+  pipeline: string,
+  sources: readonly TableName[],
+): string =>
+  schemas
+    .map(
+      (schema) => /* sql */ `
+  SELECT record -> 'source' AS source, record -> 'destination' AS destination, updated_at
+  FROM ${qualified(stateTable(schema))} JOIN pg_namespace n ON n.nspname = ${literal(schema)}
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = record #>> '{destination,table}'
+  WHERE pipeline = ${literal(pipeline)} AND record -> 'reset' IS NULL
+    AND (record #>> '{source,schema}', record #>> '{source,table}') IN (
+      SELECT * FROM unnest(${textArray(sources.map((each) => each.schema))}, ${textArray(sources.map(({ table }) => table))}))`,
+    )
+    .join(' UNION ALL ') + ' ORDER BY updated_at';
+
 export const createStateTable = (schema: string): string => /* sql */ `
   CREATE TABLE IF NOT EXISTS ${qualified(stateTable(schema))} (
     table_name text PRIMARY KEY,

@@ -431,6 +431,23 @@ slowTest('a table of the destination with rows that increp did not write is a wa
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
 });
 
+test('a role that may write in one schema gets its name, after a misspelt source schema', async () => {
+  await using pair = await freshPair({ ...ordersPreset, isOwn: true });
+  const { user, database } = pair.login('destination', 'increp');
+  await pair.destination.query(
+    `ALTER DATABASE ${database} OWNER TO CURRENT_USER; ALTER SCHEMA public OWNER TO CURRENT_USER;
+     REVOKE ALL ON SCHEMA public FROM PUBLIC, ${user}; CREATE SCHEMA replica AUTHORIZATION ${user}`,
+  );
+  const misspelt = await init(pair, '--yes --all-tables --source-schema pubilc');
+  expect(misspelt.stderr).toContain('the source has no schema "pubilc"');
+  const way = '--dest-schema) to a schema where this role may create tables: replica.\n';
+  const closed = await init(pair, '--yes --all-tables --dest-schema public');
+  expect(closed.stderr).toContain(way);
+  const missing = await init(pair, '--yes --all-tables --dest-schema shop');
+  expect(missing.stderr).toMatch(/run: CREATE SCHEMA "shop" AUTHORIZATION "\w+"\n/);
+  expect(missing.stderr).toContain(way);
+});
+
 test('a note says how to copy tables of another schema', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
@@ -569,6 +586,7 @@ describe('signs that source and destination are swapped', () => {
     const empty = await init(pair, '--yes --all-tables', swapped(pair));
     expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('are not swapped.')]);
     await pair.source.query(`REVOKE CREATE ON SCHEMA public FROM ${user}`);
+    await pair.destination.query('CREATE TABLE other (id int PRIMARY KEY)');
     const refused = await init(pair, '--yes --all-tables', swapped(pair));
     expect([refused.exitCode, refused.stderr]).toEqual([
       77,

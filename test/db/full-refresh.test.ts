@@ -89,7 +89,7 @@ slowTest('a missing schema that we may not create is refused with the command th
   expect(exitCode).toBe(77);
   expect(table().error).toMatchObject({ code: 'PRIVILEGE_MISSING' });
   expect(table().error?.message).toMatch(/^the destination \(database "\w+"\) has no schema "copies"/);
-  const [, command = ''] = /run: (.*)$/.exec(table().error?.hint ?? '') ?? [];
+  const [, command = ''] = /run: (.*)$/m.exec(table().error?.hint ?? '') ?? [];
   expect(command).toBe(`CREATE SCHEMA "copies" AUTHORIZATION "${user}"`);
   await pair.destination.query(command);
   await sync(pair);

@@ -89,6 +89,17 @@ testWithPgDump('a sync with nothing but a password file, by the driver and by pg
   await expectSameRows(pair, 'orders');
 });
 
+test('a refused password names the file, the line and a colon that is not escaped', async () => {
+  await using pair = await freshPair('orders');
+  await using stack = new AsyncDisposableStack();
+  const text = `#\n${lineFor({ ...pair.login('source', 'increp'), password: '' })}wr:ong\n`;
+  const PGPASSFILE = await passfile(stack, text);
+  await withoutPasswords(pair);
+  const { stderr } = await increp('plan', pair, { env: { PGPASSFILE } });
+  expect(stderr).toContain(`from the password file ${PGPASSFILE}, and the server refused it too.`);
+  expect(stderr).toContain(`SOURCE_USERNAME and line 2 of ${PGPASSFILE}, which has more than five fields`);
+});
+
 test('a file that others can read is ignored, and why is told', async () => {
   await using pair = await freshPair('orders');
   await using stack = new AsyncDisposableStack();

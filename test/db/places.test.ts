@@ -169,6 +169,27 @@ test('what is called alike is told apart or refused', async () => {
   ).toContain('its name in the state and in the history would be "a.b"');
 });
 
+test('a new "dest_name" creates a new table, and the former one is named', async () => {
+  await using pair = await freshPair(ordersPreset);
+  await sync(pair);
+  await pair.writeTables([{ ...ORDERS_CONFIG, dest_name: 'sales' }]);
+  const rename = 'ALTER TABLE "public"."orders" RENAME TO "sales"';
+  const planned = await increp('plan', pair);
+  expect(planned.stdout).toContain('the former destination table public.orders stays at the destination');
+  expect(planned.stdout).toContain(rename);
+  const { stdout } = await increp('check', pair);
+  expect(stdout).toMatch(/are the state of former destination tables: orders\.json \[STATE_UNKNOWN_FILES\]/);
+  await pair.destination.query(rename);
+  const { table } = await sync(pair, 'orders --adopt');
+  expect(table('orders')).toMatchObject({ rows_inserted: 0, warnings: [] });
+  await pair.writeTables([{ ...ORDERS_CONFIG, dest_name: 'bills' }]);
+  const { warnings } = (await sync(pair)).table('orders');
+  expect(warnings).toEqual([
+    'the former destination table public.sales stays at the destination and is no longer synced. If it is not needed, drop it.',
+  ]);
+  expect((await sync(pair)).table('orders')).toMatchObject({ action: 'incremental', warnings: [] });
+});
+
 test('the staging table of a name in one schema is an ordinary name in another', async () => {
   await using pair = await freshPair(ordersPreset);
   await addSourceSchema(pair, 'billing', ORDERS_SQL.replaceAll('orders', 'orders_stg'));
@@ -345,7 +366,7 @@ slowTest('a schema of the destination that may not be used refuses its own table
   const denied = (await trySync(pair)).table('billing.orders');
   expect(denied.error).toMatchObject({
     code: 'PRIVILEGE_MISSING',
-    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"\nAlso check that source and destination are not swapped.`,
+    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"\nOr set DEST_SCHEMA (or "dest_schema") to a schema where this role may create tables: public.\nAlso check that source and destination are not swapped.`,
   });
   await pair.destination.query(`GRANT USAGE, CREATE ON SCHEMA billing TO ${writer}`);
   await sync(pair);
@@ -375,7 +396,7 @@ test('a copy in a schema where increp may make nothing, its state least of all, 
   expect(table('orders')).toMatchObject({ rows_inserted: 10 });
   expect(table('billing.orders').error).toMatchObject({
     code: 'PRIVILEGE_MISSING',
-    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"\nAlso check that source and destination are not swapped.`,
+    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"\nOr set DEST_SCHEMA (or "dest_schema") to a schema where this role may create tables: public.\nAlso check that source and destination are not swapped.`,
   });
   const { findings } = (await increp('check --json', pair)).json<{
     findings: { level: string; table: string }[];

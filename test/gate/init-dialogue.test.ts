@@ -144,6 +144,38 @@ test('tables of another schema join a pipeline, and its own entries and schemas 
   expect(stdout).toMatch(/^\+ crm\.orders +initial/m);
 });
 
+test('the proposed destination schema is one that the pipeline uses, or where the role may write', async () => {
+  await using pair = await freshPair({
+    sourceSql: `${SHOP}; CREATE SCHEMA crm; CREATE TABLE crm.leads (LIKE orders INCLUDING ALL);
+      GRANT USAGE ON SCHEMA crm TO PUBLIC; GRANT SELECT ON crm.leads TO PUBLIC`,
+    isOwn: true,
+  });
+  const { user, database } = pair.login('destination', 'increp');
+  await pair.destination
+    .query(`ALTER DATABASE ${database} OWNER TO CURRENT_USER; REVOKE ALL ON SCHEMA public FROM PUBLIC;
+    ALTER SCHEMA public OWNER TO CURRENT_USER; CREATE SCHEMA replica AUTHORIZATION ${user}`);
+  const env = join(pair.directory, 'new', '.env');
+  const { DEST_SCHEMA: _, ...known } = settled(pair);
+  await using first = startDialogue('init -C new', pair.directory, known);
+  await first.answer('may create tables in replica)', ENTER);
+  await first.answer('Which tables', ENTER);
+  await first.answer('Are these keys correct?', ENTER);
+  expect(await first.wait()).toBe(0);
+  expect(parse(await readFile(env, 'utf8'))['DEST_SCHEMA']).toBe('replica');
+  await pair.destination.query(`GRANT CREATE ON DATABASE ${database} TO ${user}`);
+  await using second = startDialogue('init -C new --source-schema crm', pair.directory);
+  await second.answer('Schema of the destination tables', ENTER);
+  await second.answer('Tables to copy', `${TAB}${ENTER}`);
+  await second.answer('Are these keys correct?', ENTER);
+  expect(await second.wait()).toBe(0);
+  const { tables } = JSON.parse(
+    await readFile(join(pair.directory, 'new', 'tables-config.json'), 'utf8'),
+  ) as {
+    tables: { name: string }[];
+  };
+  expect(tables.find(({ name }) => name === 'leads')).not.toHaveProperty('dest_schema');
+});
+
 test('the list of an existing pipeline opens at its start, and a question has the kind and the size', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   const config = join(pair.directory, 'tables-config.json');

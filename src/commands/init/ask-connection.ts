@@ -18,7 +18,9 @@ import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
+import { listed, LISTED } from '../../format.ts';
 import { pastedConnection } from '../../init/pasted-connection.ts';
+import type { SchemaRights } from '../../init/read-tables.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import type { Dialogue } from './going-back.ts';
 import { gaveUp, type PromptChoice, type Prompts } from './prompts.ts';
@@ -413,19 +415,26 @@ export async function askSchema<T>(
   }
 }
 
-/** The schema of the source is proposed, unless it was refused. */
-export const askDestinationSchema = (
+/** If the role may not create schemas, the question names the schemas that it can use. */
+export function askDestinationSchema(
   dialogue: Dialogue,
   { former, refused }: FormerSchema,
-  proposed: string,
-): Promise<string> =>
-  dialogue.text({
-    id: refused === undefined ? undefined : `DEST_SCHEMA other than ${refused}`,
-    message: 'Schema of the destination tables',
-    initial: former,
-    fallback: proposed === refused ? undefined : proposed,
+  { wanted, rights }: { readonly wanted: readonly string[]; readonly rights: SchemaRights },
+): Promise<string> {
+  const usable = rights.canCreateSchema ? [] : rights.writable.filter((each) => each !== refused);
+  const possible = wanted.filter(
+    (each) => each !== refused && (usable.length === 0 || usable.includes(each)),
+  );
+  const isPossible = former !== undefined && (usable.length === 0 || usable.includes(former));
+  const places = usable.length === 0 ? '' : ` (this role may create tables in ${listed(usable, LISTED)})`;
+  return dialogue.text({
+    id: refused === undefined ? 'DEST_SCHEMA' : `DEST_SCHEMA other than ${refused}`,
+    message: `Schema of the destination tables${places}`,
+    initial: isPossible ? former : undefined,
+    fallback: possible[0] ?? (usable.length === 1 ? usable[0] : undefined),
     validate: (typed) => schemaFault(typed.trim(), refused),
   });
+}
 
 const schemaFault = (typed: string, refused: string | undefined): string | undefined =>
   typed === refused

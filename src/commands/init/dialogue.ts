@@ -7,6 +7,7 @@ import {
   withSchemasOf,
   type Answers,
 } from '../../config/answers.ts';
+import type { DefaultSchemas } from '../../config/tables/raw-entry.ts';
 import { listed } from '../../format.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
@@ -62,7 +63,8 @@ async function askSetup(
   const { schema } = from.connection;
   const home = homesOf(forFile(from.answers)).source.schema;
   const toDestination = schema === home ? from.answers : withoutHomeSchema(from.answers, filed);
-  let { destination, into } = await askDestination(dialogue, { given: toDestination }, reached, how);
+  const wanted = wantedSchemas(schema, homesOf(filed));
+  let { destination, into } = await askDestination(dialogue, { given: toDestination, wanted }, reached, how);
   const servers = { source: source.identity, destination: destination.identity };
   const isOneDatabase = isSameDatabase(servers.source, servers.destination);
   const { tables, writable, writers, states } = from.side;
@@ -113,7 +115,7 @@ async function askSetup(
       const corrected = await correctConnections(dialogue, into.answers, doubtful);
       return askSetup(dialogue, { given: corrected, filed, config }, how);
     } else {
-      const request = { given: into.answers, refused: into.connection.schema };
+      const request = { given: into.answers, wanted, refused: into.connection.schema };
       ({ destination, into } = await askDestination(dialogue, request, reached, how));
     }
   }
@@ -123,6 +125,20 @@ async function askSetup(
 function withoutHomeSchema(answers: Answers, filed: Answers): Answers {
   const { origin } = answers.values.get('DEST_SCHEMA') ?? {};
   return origin === filed.values.get('DEST_SCHEMA')?.origin ? withoutAnswer(answers, 'DEST_SCHEMA') : answers;
+}
+
+/** Tables of another schema go where entries without a schema go, unless each schema has its own at the destination. */
+function wantedSchemas(schema: string, { source, destination }: DefaultSchemas): readonly string[] {
+  const isOwn = destination.isSchemaGiven && destination.schema !== source.schema;
+  return isOwn ? [destination.schema, schema] : [schema];
+}
+
+interface DestinationRequest {
+  readonly given: Answers;
+  /** Proposed for the destination tables, best first. */
+  readonly wanted: readonly string[];
+  /** A schema that was refused, of a connection that works. */
+  readonly refused?: string;
 }
 
 async function askSource(dialogue: Dialogue, given: Answers, how: Visit) {
@@ -146,17 +162,13 @@ async function askSource(dialogue: Dialogue, given: Answers, how: Visit) {
 
 type ReachedSource = Awaited<ReturnType<typeof askSource>>;
 
-/** A refused schema belongs to a connection that works. */
 async function askDestination(
   dialogue: Dialogue,
-  { given, refused }: { readonly given: Answers; readonly refused?: string },
+  asked: DestinationRequest,
   { source, from }: ReachedSource,
   how: Visit,
 ) {
-  let request: { readonly given: Answers; readonly refused?: string } = {
-    given,
-    ...(refused !== undefined && { refused }),
-  };
+  let request = asked;
   for (;;) {
     const { side, answers } = await askConnection(dialogue, request.given, 'DEST', (settings) =>
       visitDestination(settings, how),
@@ -171,12 +183,12 @@ async function askDestination(
       dialogue,
       { ...request, given: answers },
       'DEST',
-      (before) => askDestinationSchema(dialogue, before, from.connection.schema),
+      (before) => askDestinationSchema(dialogue, before, { wanted: request.wanted, rights: side.rights }),
       (_answers, settings) =>
         visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
     );
     if (!('corrected' in into)) return { destination: side, into };
-    request = { given: into.corrected };
+    request = { given: into.corrected, wanted: asked.wanted };
   }
 }
 

@@ -19,12 +19,13 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
   const source = await connectionOf(answers, 'SOURCE');
   const destination = await connectionOf(answers, 'DEST');
   const { identity, schemas } = await visitSource(source, how);
+  // Before the destination, which may lack a schema only because its name is misspelt.
+  const { tables, partitions, writable, writers, states } = await visitSourceSchema(source, how);
   const servers = {
     source: identity,
     destination: (await visitDestination(destination, how)).identity,
   };
   await visitDestinationSchema({ source, destination }, servers, how);
-  const { tables, partitions, writable, writers, states } = await visitSourceSchema(source, how);
   const { chosen, leftOut } = chooseTables(tables, {
     tables: options.allTables ? undefined : options.tables,
     replicationKeys: options.replicationKey.map(parseKeyWish),

@@ -45,13 +45,35 @@ async function modeFault(path: string, mode: number): Promise<string | undefined
   return `can be read by other users (mode ${shown}); ${await protectCommand(path)}`;
 }
 
+export const passwordIn = (file: PassfileText, login: PassfileLogin): string | undefined =>
+  lineFor(file, login)?.password || undefined;
+
+/** The line of the password, for messages. A colon that is not escaped cuts the password. */
+export function passwordLine(file: PassfileText, login: PassfileLogin): string | undefined {
+  const line = lineFor(file, login);
+  if (!line?.password) return undefined;
+  const rest = line.isCut
+    ? ', which has more than five fields (write ":" in a password as "\\:", and "\\" as "\\\\")'
+    : '';
+  return `line ${line.number} of ${file.path}${rest}`;
+}
+
+interface PassfileLine {
+  readonly number: number;
+  readonly password: string;
+  readonly isCut: boolean;
+}
+
 /** The first matching line counts, even if its password is wrong. */
-export function passwordIn({ text }: PassfileText, login: PassfileLogin): string | undefined {
+function lineFor({ text }: PassfileText, login: PassfileLogin): PassfileLine | undefined {
   const wanted = [hostOf(login), String(login.port), login.database, login.user];
-  for (const line of text.split('\n')) {
+  for (const [index, line] of text.split('\n').entries()) {
     if (line.startsWith('#')) continue;
-    const password = passwordAfter(wanted, line.replace(/\r+$/, ''));
-    if (password !== undefined) return password || undefined;
+    const fields = fieldsOf(line.replace(/\r+$/, ''));
+    const fits = wanted.every((value, at) => fields[at]?.raw === '*' || fields[at]?.value === value);
+    const password = fits ? fields[wanted.length]?.value : undefined;
+    if (password !== undefined)
+      return { number: index + 1, password, isCut: fields.length > wanted.length + 1 };
   }
   return undefined;
 }
@@ -63,13 +85,6 @@ const hostOf = ({ host }: PassfileLogin): string => (DEFAULT_SOCKETS.includes(ho
 interface PassfileField {
   readonly raw: string;
   readonly value: string;
-}
-
-/** The field after the matching ones, up to the next unescaped colon. */
-function passwordAfter(wanted: readonly string[], line: string): string | undefined {
-  const fields = fieldsOf(line);
-  const fits = wanted.every((value, index) => fields[index]?.raw === '*' || fields[index]?.value === value);
-  return fits ? fields[wanted.length]?.value : undefined;
 }
 
 /** Colons separate fields. A backslash escapes the next character. */

@@ -1,6 +1,6 @@
 /** Passwords from the password file of libpq, for connections without a password in the settings. */
 import { changingCredential } from './credential.ts';
-import { openPassfile, passwordIn, type PassfileText } from './passfile.ts';
+import { openPassfile, passwordIn, passwordLine, type PassfileText } from './passfile.ts';
 import type { PasswordMemory } from '../environment/reading.ts';
 import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
@@ -31,7 +31,7 @@ function withPasswordsIn(
     const login = { ...connection, ...server };
     const password = file && passwordIn(file, login);
     return changingCredential({
-      origin: 'the password file',
+      origin: file ? `the password file ${file.path}` : 'the password file',
       first: password === undefined ? undefined : { password, at: performance.now() },
       read: async () => {
         const changed = await openPassfile(environment, () => undefined, passfile);
@@ -41,7 +41,13 @@ function withPasswordsIn(
     });
   };
   const otherServers = connection.otherServers.map((server) => ({ ...server, credential: saved(server) }));
-  return { ...connection, credential: saved(connection), otherServers };
+  const line = file && passwordLine(file, connection);
+  return {
+    ...connection,
+    ...(line !== undefined && { passwordFrom: line }),
+    credential: saved(connection),
+    otherServers,
+  };
 }
 
 /** For a connection that belongs to no pipeline. */

@@ -102,7 +102,7 @@ function checkAssignments(
     if (!isOurs(name)) continue;
     if (seen.has(name)) warn(`.env sets ${name} twice; the last value is used`);
     seen.add(name);
-    const oddity = isQuoted(value) ? undefined : oddityOf(value, comment);
+    const oddity = isQuoted(value) ? undefined : oddityOf(name, value, comment);
     if (oddity !== undefined) note(name, oddity);
     if (/\$\{\w+\}/.test(value)) warn(`.env: the value of ${name} contains \${...}, which is not expanded`);
   }
@@ -111,11 +111,14 @@ function checkAssignments(
 const isQuoted = (value: string) => /^\s*(['"`])[^]*\1$/.test(value);
 
 /** A comment has a space before it. */
-function oddityOf(value: string, comment: string | undefined): Oddity | undefined {
+function oddityOf(name: string, value: string, comment: string | undefined): Oddity | undefined {
   if (comment !== undefined) {
     const isCut = !/\s$/.test(value);
-    const orComment = isCut ? ', or put a space before it if a comment begins there' : '';
-    return { what: `ends before the #; quote the value if the # is part of it${orComment}`, isCut };
+    const orComment = isCut ? ', or put a space before the # if a comment begins there' : '';
+    return {
+      what: `ends before the #; quote the value (${name}='...') if the # is part of it${orComment}`,
+      isCut,
+    };
   }
   const what = 'begins with a quote that is never closed, so the quote is part of the value';
   return /^\s*['"`]/.test(value) ? { what, isCut: false } : undefined;

@@ -56,6 +56,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly unclaimed: Unclaimed | undefined;
   /** The tables that may be the missing destination table under another name. */
   readonly renamedTo: readonly RenamedTable[];
+  /** The destination table of an earlier `dest_name` or `dest_schema`, if the next sync creates a new one. */
+  readonly former?: TableName | undefined;
   /** What has become of the source table and of its partitions since the last sync. Undefined if they are as before. */
   readonly sourceChanges?: SourceChanges | undefined;
   /** Why `merge` cannot be used. */

@@ -26,6 +26,7 @@ import {
 } from './facts.ts';
 import { gatherMergeFaults } from './merge-expressions.ts';
 import { everyStateFile } from './every-state-file.ts';
+import { findFormer } from './former-tables.ts';
 import { findRenamed } from './renamed-tables.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
 import { findSourceChanges } from './source-changes.ts';
@@ -179,6 +180,7 @@ async function gatherTogether(
       .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
   const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
+  const former = await findFormer(context, destination.schemas, all.filter(isKnown));
   const sourceChanges = await findSourceChanges(context, all.filter(isKnown));
   const isMoved = [...sourceChanges.values()].some(({ movedTo }) => movedTo !== undefined);
   const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
@@ -190,6 +192,7 @@ async function gatherTogether(
         : {
             ...table,
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
+            former: former.get(table),
             sourceChanges: sourceChanges.get(table),
             lacksAllTables: table.lacksAllTables && !isMoved,
             mergeFault: mergeFaults.get(table),

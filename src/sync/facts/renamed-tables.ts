@@ -142,24 +142,25 @@ export function renamedTableNote({ renamedTo, destinationName, settings }: Renam
     ];
   if (first.isCertain)
     return [
-      `To keep ${printName(first)}, rename it back before the next sync. At the destination, run:${statementLines(renamedBack(first, destinationName))}\n${compare}`,
+      `To keep ${printName(first)}, rename it back before the next sync. At the destination, run:${statementLines(renameTo(first, destinationName))}\n${compare}`,
     ];
   return others.length > 0
     ? [
         `If one of these tables is the former destination table, rename it back to ${printName(destinationName)} before the next sync. ${compare}`,
       ]
     : [
-        `If ${printName(first)} is the former destination table, rename it back before the next sync. At the destination, run:${statementLines(renamedBack(first, destinationName))}\n${compare}`,
+        `If ${printName(first)} is the former destination table, rename it back before the next sync. At the destination, run:${statementLines(renameTo(first, destinationName))}\n${compare}`,
       ];
 }
 
-function renamedBack(renamedTo: TableName, destinationName: TableName): string[] {
-  const moved = { ...renamedTo, schema: destinationName.schema };
+/** The statements that give a table this name. */
+export function renameTo(table: TableName, destinationName: TableName): string[] {
+  const moved = { ...table, schema: destinationName.schema };
   return [
-    ...(renamedTo.schema === destinationName.schema
+    ...(table.schema === destinationName.schema
       ? []
-      : [`ALTER TABLE ${qualified(renamedTo)} SET SCHEMA ${ident(destinationName.schema)}`]),
-    ...(renamedTo.table === destinationName.table
+      : [`ALTER TABLE ${qualified(table)} SET SCHEMA ${ident(destinationName.schema)}`]),
+    ...(table.table === destinationName.table
       ? []
       : [`ALTER TABLE ${qualified(moved)} RENAME TO ${ident(destinationName.table)}`]),
   ];
@@ -168,7 +169,7 @@ function renamedBack(renamedTo: TableName, destinationName: TableName): string[]
 /** After a load into a new table. */
 export const replacedBy = (renamedTo: TableName, destinationName: TableName): string[] => [
   `DROP TABLE ${qualified(destinationName)}`,
-  ...renamedBack(renamedTo, destinationName),
+  ...renameTo(renamedTo, destinationName),
 ];
 
 export const renamedNames = ({ renamedTo }: Pick<Renamed, 'renamedTo'>): string =>

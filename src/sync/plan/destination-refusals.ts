@@ -1,5 +1,6 @@
 /** Reasons at the destination that prevent a sync of a table. Pure. */
 import { IncrepError } from '../../errors.ts';
+import { listed, LISTED } from '../../format.ts';
 import type { SchemaAccess } from '../../postgres/catalog.ts';
 import { MAX_NAME_BYTES, printName } from '../../schema/names.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
@@ -55,17 +56,22 @@ export function schemaFault(
   schema: string,
   access: SchemaAccess,
   areTablesThere: boolean,
+  setting = 'DEST_SCHEMA (or "dest_schema")',
 ): IncrepError | undefined {
+  const others =
+    access.otherSchemas.length === 0
+      ? ''
+      : `\nOr set ${setting} to a schema where this role may create tables: ${listed(access.otherSchemas, LISTED)}.`;
   if (!access.exists && !access.canCreateSchema) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `the destination (database "${access.database}") has no schema "${schema}", and role "${access.role}" may not create it`,
-      next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
+      next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}${others}`,
     });
   }
   if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination (database "${access.database}")`,
-      next: `At the destination, run: ${grantCreate(schema, access.role)}${areTablesThere ? '' : `\n${SWAP_CHECK}`}`,
+      next: `At the destination, run: ${grantCreate(schema, access.role)}${areTablesThere ? '' : `${others}\n${SWAP_CHECK}`}`,
     });
   }
   return undefined;

@@ -9,6 +9,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
+import { formerTableWarning } from '../facts/former-tables.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
 import { renameAdvice } from '../plan/renamed-columns.ts';
@@ -129,6 +130,7 @@ export async function succeeded(
   const warnings = [
     ...removedColumnsWarning(facts, plan),
     ...misspeltWarnings(facts, plan),
+    ...formerTableWarning(facts),
     ...transfer.warnings,
   ];
   for (const message of warnings)

@@ -313,6 +313,17 @@ test('a place for the state that forgets, is of a container or of the network', 
   expect(judge('network')).toHaveLength(1);
 });
 
+test('files of former destination tables are not those of removed tables', () => {
+  const strangers = ['%5405%20%43aps.json', 'gone.json'];
+  const judged = judgeDirectory('/s', { fileSystem: undefined, freeBytes: 1e9, strangers }, [
+    '%5405%20%43aps.json',
+  ]);
+  expect(judged.map(({ message }) => message)).toEqual([
+    'files in /s are the state of former destination tables: %5405%20%43aps.json (T05 Caps)',
+    'files in /s belong to no table of tables-config.json: gone.json',
+  ]);
+});
+
 test('docs/check.md tells of every code', async () => {
   const text = await readFile(new URL('../../../docs/check.md', import.meta.url), 'utf8');
   const told = [...text.matchAll(/^\| `([A-Z_]+)`/gm)].flatMap(([, code]) => code ?? []);

@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { passwordIn } from '../../../src/config/connection/passfile.ts';
+import { passwordIn, passwordLine } from '../../../src/config/connection/passfile.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
 const LOGIN = { host: 'db', port: 5432, database: 'shop', user: 'reader' };
@@ -63,6 +63,13 @@ describe('a line of a password file', () => {
   ])('%s', (_, text, change, password) => {
     expect(found(text, change)).toBe(password);
   });
+});
+
+test('messages name the line, and a colon that cuts the password', () => {
+  const line = (text: string) => passwordLine({ path: '/p', text }, LOGIN);
+  expect(line('x\n*:*:*:*:hush')).toBe('line 2 of /p');
+  expect(line('db:5432:shop:reader:hu:sh')).toMatch(/^line 1 of \/p, .*write ":" in a password as "\\:"/);
+  expect(line('x')).toBeUndefined();
 });
 
 const LINES = 'db:*:shop:reader:from-file-1\nwarehouse:*:analytics:writer:from-file-2\n';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatDuration, parseDuration } from '../../../src/duration.ts';
-import { nearest } from '../../../src/nearest.ts';
+import { meantTables, nearest } from '../../../src/nearest.ts';
 
 describe('a duration', () => {
   test.each([
@@ -72,6 +72,16 @@ describe('the nearest spelling', () => {
   test('prefers the long form of an abbreviation to a word of the same length', () => {
     expect(nearest('SOURCE_USER', ['SOURCE_URL', 'SOURCE_USERNAME'])).toBe('SOURCE_USERNAME');
     expect(nearest('SOURCE_DBNAME', ['SOURCE_DB', 'SOURCE_USERNAME'])).toBe('SOURCE_DB');
+  });
+
+  test.each([
+    ['invoices', '; did you mean "billing.invoices" or "crm.invoices"?'],
+    ['invoice', '; did you mean "billing.invoices" or "crm.invoices"?'],
+    ['billing.invoice', '; did you mean "billing.invoices"?'],
+    ['ordres', '; did you mean "orders"?'],
+    ['zzzz', ''],
+  ])('of the table %s has its schema', (word, text) => {
+    expect(meantTables(word, ['orders', 'billing.invoices', 'crm.invoices', 'invoices_old2'])).toBe(text);
   });
 
   test('of anything among nothing is none', () => {

@@ -33,6 +33,14 @@ test('an error that differs only in the name of the table and in rows is printed
   expect(lines.at(-1)).toBe('2 tables: 2 failing');
 });
 
+test('the summary says that only the files of this machine were read', () => {
+  const ok = { ...failing('a', ''), condition: 'ok', needsAttention: false, lastFailure: undefined };
+  const text = formatStatus([ok], { style, now, isVerbose: false, isFromFiles: true });
+  expect(text.trimEnd().split('\n').at(-1)).toBe(
+    '1 table: 1 ok, as of the last run on this machine (from its files)',
+  );
+});
+
 test('three tables that fail alike share the lines at the end', () => {
   const lines = linesOf(['a', 'b', 'c'], () => 'role "increp" may not connect');
   expect(lines.slice(3)).toEqual([

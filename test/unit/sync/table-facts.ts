@@ -92,7 +92,7 @@ const server = {
   systemIdentifier: '7',
   timeline: 1,
 };
-const rights = { exists: true, canUse: true, canCreate: true, canCreateSchema: true };
+const rights = { exists: true, canUse: true, canCreate: true, canCreateSchema: true, otherSchemas: [] };
 const access = { ...rights, role: 'increp', database: 'copy' };
 
 export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({

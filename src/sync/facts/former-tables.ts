@@ -1,0 +1,74 @@
+/** Finds the table that a new destination table replaces, after a change of `dest_name` or `dest_schema`. */
+import * as z from 'zod';
+import { destinationOf } from '../../config/tables/table-mapping.ts';
+import type { TableSettings } from '../../config/settings.ts';
+import { isSameTable, printName, tableKey, type TableName } from '../../schema/names.ts';
+import { statementLines } from '../../report/text.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { formerTablesOf } from '../../sql/state.ts';
+import type { RunContext } from '../context/run-context.ts';
+import type { DestinationSchema } from './describe-destination.ts';
+import { renameTo } from './renamed-tables.ts';
+import type { SavedState } from './saved-state.ts';
+
+interface UnsyncedTable {
+  readonly sourceName: TableName;
+  readonly destination: unknown;
+  readonly saved: SavedState;
+  readonly isNewSchema: boolean;
+}
+
+const name = z.object({ schema: z.string(), table: z.string() });
+const formerRows = z.array(z.object({ source: name, destination: name }));
+
+/** Only in the schemas of the tables. A former table that was dropped does not count. */
+export async function findFormer<T extends UnsyncedTable>(
+  { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
+  schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,
+  tables: readonly T[],
+): Promise<ReadonlyMap<T, TableName>> {
+  const asked = tables.filter(
+    ({ destination: relation, saved, isNewSchema }) => !relation && saved.kind === 'none' && !isNewSchema,
+  );
+  const readable = [...schemas].flatMap(([schema, { stateTable }]) =>
+    stateTable === 'readable' ? [schema] : [],
+  );
+  if (asked.length === 0 || readable.length === 0) return new Map();
+  const sources = asked.map(({ sourceName }) => sourceName);
+  const { rows } = await destination.withReading((client) =>
+    client.query(formerTablesOf(readable, settings.pipeline, sources)),
+  );
+  const own = settings.tables.map((table) => destinationOf(settings.destination, table));
+  const former = new Map(
+    formerRows
+      .parse(rows)
+      .filter((row) => !own.some((other) => isSameTable(other, row.destination)))
+      .map((row) => [tableKey(row.source), row.destination]),
+  );
+  return new Map(
+    asked.flatMap((table) => {
+      const found = former.get(tableKey(table.sourceName));
+      return found ? [[table, found] as const] : [];
+    }),
+  );
+}
+
+interface WithFormer {
+  readonly former?: TableName | undefined;
+  readonly destinationName: TableName;
+  readonly settings: Pick<TableSettings, 'name'>;
+}
+
+const stays = (former: TableName): string =>
+  `the former destination table ${printName(former)} stays at the destination and is no longer synced`;
+
+/** Before the load: the former table can still get the new name. */
+export const formerTableNote = ({ former, destinationName, settings }: WithFormer): string[] =>
+  former === undefined
+    ? []
+    : [
+        `${stays(former)}. To use it instead of a new table, rename it before the next sync. At the destination, run:${statementLines(renameTo(former, destinationName))}\nThen run "${tableCommand('sync', settings.name, '--adopt')}".`,
+      ];
+
+export const formerTableWarning = ({ former }: Pick<WithFormer, 'former'>): string[] =>
+  former === undefined ? [] : [`${stays(former)}. If it is not needed, drop it.`];
