@@ -11,6 +11,7 @@ import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
+import { keptValueNotes } from '../plan/kept-values.ts';
 import { renameAdvice } from '../plan/renamed-columns.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { ChunkProgress } from '../load/chunks/chunked-load.ts';
@@ -100,7 +101,7 @@ export const outcomeOf = (
 ): TableOutcome => outcomeFor(facts.settings, cursorBefore(facts), plan, start);
 
 const outcomeFor = (
-  { name, selection }: TableSettings,
+  { name, selection, deletes }: TableSettings,
   cursor: string | null,
   { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
   start: Start,
@@ -109,6 +110,7 @@ const outcomeFor = (
   status: 'skipped',
   action,
   rowsFrom: rowsFrom(selection),
+  marksDeleted: deletes === 'soft',
   reasons,
   ...NO_ROWS,
   durationSeconds: (performance.now() - start.ticks) / 1000,
@@ -129,6 +131,7 @@ export async function succeeded(
   const warnings = [
     ...removedColumnsWarning(facts, plan),
     ...misspeltWarnings(facts, plan),
+    ...keptValueNotes(facts, plan),
     ...transfer.warnings,
   ];
   for (const message of warnings)
