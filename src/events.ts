@@ -82,6 +82,8 @@ export interface TableOutcome extends RowCounts {
   readonly action: Action;
   /** The option that chooses rows. Undefined for all rows of a table. */
   readonly rowsFrom?: 'where' | 'query' | undefined;
+  /** Whether deleted rows are marked and stay. */
+  readonly marksDeleted?: boolean | undefined;
   /** The reasons for this action. */
   readonly reasons: readonly Reason[];
   /** The loader of the staging table, if a whole table was loaded. */

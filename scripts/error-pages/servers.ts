@@ -181,14 +181,22 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
   },
   ROW_SECURITY: {
     about: 'increp refuses the table, because a destination table without these rows would look complete.',
-    causes: ['The table has row-level security, or a view reads a table that has it.'],
+    causes: ['The table has row-level security, or a view or a `query` reads a table that has it.'],
     steps: [
       'At the source, as a superuser: `ALTER ROLE increp_reader BYPASSRLS;`',
+      `Without a superuser, the owner of the table can create a view of the rows that you want to copy. Row-level security does not apply to the owner, unless the table has \`FORCE ROW LEVEL SECURITY\`:
+
+\`\`\`sql
+CREATE VIEW tenant_orders AS SELECT * FROM orders WHERE tenant = 1;
+GRANT SELECT ON tenant_orders TO increp_reader;
+\`\`\`
+
+Then configure the view as the table: \`{ "name": "tenant_orders", "dest_name": "orders", "replication_key": "updated_at", "unique_cols": ["id"] }\``,
       'For a view, grant `BYPASSRLS` to the owner of the view, or create the view without `security_invoker`.',
     ],
     example: [
       'error: row-level security would hide rows of public.orders from role "reader", and the destination table would lack them (ROW_SECURITY)',
-      '  next: At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table.',
+      '  next: At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table. Without a superuser, the owner of the table can create a view of the rows to copy and grant SELECT on it. Then configure the view as the table ("increp help ROW_SECURITY").',
     ],
   },
   READ_ONLY: {

@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { goneRowsText, listed } from '../format.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { reasonText } from '../report/reasons.ts';
+import { removalVerb } from '../schema/deleted-rows.ts';
 import { altersTable } from '../schema/evolution.ts';
 import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
@@ -19,6 +20,7 @@ import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
 import { renameBack } from '../sync/plan/renamed-columns.ts';
 import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
 import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
+import { keepingNote, keptUncopied, unmaskedAfter } from '../sync/plan/kept-values.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { removedColumns } from '../sync/run/table-outcome.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
@@ -36,6 +38,7 @@ export const destinationFindings = (table: TableFacts, plan: Workable, found: In
   ...stateFindings(table, plan),
   ...goneFindings(table, plan, found),
   ...removedColumnFindings(table, plan, found),
+  ...keptValueFindings(table, plan),
   ...conversionFindings(table, found),
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
 ];
@@ -218,8 +221,8 @@ function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Fin
     warning(
       'LOAD_REMOVES',
       name,
-      `the next sync loads the table again and removes ${previewInWords(gone)} ${goneRowsText(rowsFrom(table.settings.selection))}`,
-      'If you need these rows, set "deletes": "keep" before the next sync.',
+      `the next sync loads the table again and ${removalVerb(table.settings)}s ${previewInWords(gone)} ${goneRowsText(rowsFrom(table.settings.selection))}`,
+      `If you need these rows, set "deletes": "keep" before the next sync.${keepingNote(table)}`,
     ),
   ];
 }
@@ -236,6 +239,17 @@ function removedColumnFindings(table: TableFacts, plan: Workable, { dependents }
       `the next sync removes ${isOne ? 'column' : 'columns'} ${listed(names, LISTED)} with ${isOne ? 'its' : 'their'} values`,
       `To keep ${isOne ? 'it' : 'them'}, set "dropped_columns": "keep" before the next sync.`,
     ),
+  ];
+}
+
+/** Values that the selection hides now, and that stay at the destination. */
+function keptValueFindings(table: TableFacts, plan: Workable): Finding[] {
+  const { name } = table.settings;
+  const unmasked = unmaskedAfter(table, plan);
+  const uncopied = keptUncopied(table, plan.source);
+  return [
+    ...(unmasked ? [warning('KEPT_ROWS', name, unmasked.what, unmasked.next)] : []),
+    ...(uncopied ? [warning('EXCLUDED_COLUMN_KEPT', name, uncopied.what, uncopied.next)] : []),
   ];
 }
 

@@ -8,8 +8,9 @@ import type { Inspection } from './inspect.ts';
 
 const LISTED = 5;
 
-export const selectionFindings = (table: TableFacts, { costs }: Inspection): Finding[] => [
-  ...whereFindings(table),
+export const selectionFindings = (table: TableFacts, { costs, gone }: Inspection): Finding[] => [
+  // LOAD_REMOVES says what the next sync does.
+  ...((gone.get(table)?.gone ?? 0) > 0 ? [] : whereFindings(table)),
   ...misspeltFindings(table),
   ...changingFindings(table),
   ...costFindings(table, costs.get(table)),

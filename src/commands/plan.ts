@@ -232,19 +232,16 @@ const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) =>
   },
   lastFailure: lastFailure && agedFailure(lastFailure, knownSince(table, lastFailure, options), table.action),
   copy: table.recordName === table.name ? undefined : printName(table.copy),
-  removes: [
-    ...(table.gone && table.gone.gone > 0
-      ? [
-          `${previewInWords(table.gone)} of the destination ${goneRowsText(table.rowsFrom)}${table.isMarked ? ' (marks them in "_deleted_at")' : ''}`,
-        ]
-      : []),
-    ...removedColumnsText(table.removedColumns),
-  ],
+  marks: table.isMarked ? goneText(table).map((text) => `${text}, in "_deleted_at"`) : [],
+  removes: [...(table.isMarked ? [] : goneText(table)), ...removedColumnsText(table.removedColumns)],
   isSmall: table.loaderCause?.code === 'small-table',
   warnings: [...table.warnings, ...loaderNote(table)],
   objects: table.objects ? plannedObjectLines(plannedObjects(table.objects)) : [],
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
+
+const goneText = ({ gone, rowsFrom }: Preview): string[] =>
+  gone && gone.gone > 0 ? [`${previewInWords(gone)} of the destination ${goneRowsText(rowsFrom)}`] : [];
 
 function removedColumnsText(names: readonly string[]): string[] {
   if (names.length === 0) return [];

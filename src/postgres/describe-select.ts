@@ -20,6 +20,8 @@ export interface SqlRefusal {
   readonly sqlstate: string;
   readonly message: string;
   readonly hint: string | undefined;
+  /** The function of the server that raised the error. */
+  readonly routine?: string | undefined;
   /** In characters, from 1. */
   readonly position: number | undefined;
 }
@@ -60,11 +62,12 @@ const OF_STATEMENT = /^(0A|21|22|25006|2F|38|39|3F|42|54|P0)/;
 function refusalIn(error: unknown): SqlRefusal | undefined {
   if (!(error instanceof pg.DatabaseError) || error.code === undefined || !OF_STATEMENT.test(error.code))
     return undefined;
-  const { code, message, hint, position } = error;
+  const { code, message, hint, position, routine } = error;
   return {
     sqlstate: code,
     message,
     hint,
+    routine,
     position: position === undefined ? undefined : Number(position),
   };
 }

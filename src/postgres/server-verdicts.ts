@@ -118,11 +118,18 @@ const otherServer: ErrorAdvice = {
     `The address leads to several servers, and two connections of increp reached different ones. Set ${partOf(endpoint, 'HOST', 'the host')} to one server.`,
 };
 
+/** The function of the server that finds that row-level security hides rows. */
+export const HIDES_ROWS = 'check_enable_rls';
+
+/** The way without a superuser. */
+export const VIEW_OF_ROWS =
+  'Without a superuser, the owner of the table can create a view of the rows to copy and grant SELECT on it. Then configure the view as the table ("increp help ROW_SECURITY").';
+
 /** For a table below a view, which the catalog does not show. For the table itself, the plan reports it earlier. */
 const hiddenRows: ErrorAdvice = {
   code: 'ROW_SECURITY',
   next: ({ role }) =>
-    `A destination table without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
+    `A destination table without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it. ${VIEW_OF_ROWS}`,
 };
 
 /** The message of a standby that cancels a conflicting query during replay; pg_dump gets it too. */
@@ -219,7 +226,7 @@ export function verdictOf(
   if (!isSqlstate(code)) return undefined;
   if (isConnecting && code === SQLSTATE.objectNotInState) return closedDatabase;
   // The message may be translated. The name of the function in the server is not.
-  if (code === SQLSTATE.insufficientPrivilege && routine === 'check_enable_rls') return hiddenRows;
+  if (code === SQLSTATE.insufficientPrivilege && routine === HIDES_ROWS) return hiddenRows;
   if (code === SQLSTATE.internalError && /invalid memory alloc request size/.test(message))
     return VERDICTS[SQLSTATE.programLimitExceeded];
   if (

@@ -34,8 +34,10 @@ export function writingRules(table: TableFacts): string[] {
     ...(settings.deletes === 'keep' && !isAppend(settings)
       ? ['rows that are gone from the source stay ("deletes": "keep")']
       : []),
-    ...(source ? keptColumns(table, source) : []).map(
-      ({ name }) => `column "${name}" stays with its values, although the source no longer has it`,
+    ...(source ? keptColumns(table, source) : []).flatMap(({ name }) =>
+      table.sourceColumns?.includes(name) === true
+        ? []
+        : [`column "${name}" stays with its values, although the source no longer has it`],
     ),
     ...(settings.metadataColumns.includes(SYNCED_AT)
       ? [`"${SYNCED_AT}" contains the time when each row was last written`]

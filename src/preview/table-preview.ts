@@ -23,6 +23,7 @@ import type { CopiedTable } from '../sync/objects/copied-table.ts';
 import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destination.ts';
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
+import { keptValueNotes } from '../sync/plan/kept-values.ts';
 import { mayStage, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
@@ -245,6 +246,9 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         : []),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
+      ...((plan.kind === 'load' || plan.kind === 'incremental') && !obstruction
+        ? keptValueNotes(table, plan)
+        : []),
       ...(plan.kind === 'refuse' ? [] : [...renamedTableNote(table), ...formerTableNote(table)]),
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),

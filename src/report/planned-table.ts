@@ -59,6 +59,8 @@ export interface PlannedTable {
         readonly log: string | undefined;
       }
     | undefined;
+  /** Rows that the sync would mark as deleted, as text. */
+  readonly marks?: readonly string[] | undefined;
   /** Rows and columns that the sync would remove from the destination, as text. */
   readonly removes: readonly string[];
   /** What would be done for copied indexes and constraints. */
@@ -110,6 +112,7 @@ export function detailLines(table: PlannedTable, style: Style): string[] {
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...table.rules.flatMap((text) => detail('rows', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
+    ...(table.marks ?? []).flatMap((text) => detail('marks', text)),
     ...table.removes.flatMap((text) => detail('removes', text)),
     ...table.objects.flatMap(([what, text]) => detail(what, text)),
     ...(table.builtOn.length === 0 ? [] : detail('dependent objects', listed(table.builtOn, LISTED))),

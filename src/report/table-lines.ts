@@ -72,7 +72,7 @@ function rowsText(outcome: TableOutcome): string {
     [outcome.rowsInserted, 'inserted'],
     [outcome.rowsUpdated, 'updated'],
     [outcome.rowsUnchanged, 'unchanged'],
-    [outcome.rowsDeleted, 'deleted'],
+    [outcome.rowsDeleted, outcome.marksDeleted === true ? 'marked as deleted' : 'deleted'],
     [outcome.rowsNewer, 'newer at the destination'],
   ];
   const said = [

@@ -11,3 +11,7 @@ export const findsDeleted = ({ deletes }: Deleting): boolean => deletes === 'har
 
 /** Whether such rows stay in the destination table, whatever is loaded again. */
 export const keepsDeleted = ({ deletes }: Deleting): boolean => deletes === 'keep' || deletes === 'soft';
+
+/** With "soft", a row that is gone from the source is marked and stays. */
+export const removalVerb = ({ deletes }: Deleting): 'mark' | 'remove' =>
+  deletes === 'soft' ? 'mark' : 'remove';

@@ -1,6 +1,7 @@
 /** `verify --repair`: fetches or removes exactly the rows that differ, in one destination transaction. */
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { goneRowsText } from '../format.ts';
+import { removalVerb } from '../schema/deleted-rows.ts';
 import { printName } from '../schema/names.ts';
 import { rowsFrom } from '../schema/selection.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -103,7 +104,7 @@ function overLimit(
   { settings: { name, deleteLimit, deletes, selection }, destinationName }: TableFacts,
   { gone, of, left }: GoneRows,
 ): IncrepError {
-  const verb = deletes === 'soft' ? 'mark' : 'remove';
+  const verb = removalVerb({ deletes });
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `repairing ${printName(destinationName)} would ${verb} ${inWords({ gone: Math.max(gone, of - left), of })} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit${deleteLimit === undefined ? '' : ` (${deleteLimit})`}; nothing was changed`,
     next: `If increp may ${verb} these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,

@@ -160,6 +160,7 @@ test('row-level security that would filter', async () => {
   await pair.source.query(
     `ALTER TABLE orders ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON orders USING (id < 5)`,
   );
+  await pair.writeTables([{ ...ORDERS_CONFIG, where: 'id < 9' }]);
   const { exitCode, find, errors } = await check(pair);
   expect({ exitCode, errors }).toEqual({ exitCode: 77, errors: ['ROW_SECURITY'] });
   const [, statement] =

@@ -143,7 +143,7 @@ slowTest('rows that are marked count as well, and those that were marked before 
   await sync(pair, '--deletes');
   await pair.source.query(`DELETE FROM orders WHERE id > 2; ${ADD_COLUMN}`);
   const { error } = (await trySync(pair)).table();
-  expect(error?.message).toContain('would remove 4 of 6 rows');
+  expect(error?.message).toContain('would mark 4 of 6 rows');
   const { table } = await sync(pair, '--force');
   expect(table()).toMatchObject({ rows_deleted: 4, warnings: [] });
   const { rows } = await pair.destination.query(

@@ -225,5 +225,9 @@ test('rows that are hidden from the role are an error, never a short copy', asyn
   await pair.source.query(
     `ALTER TABLE orders ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON orders USING (id < 3)`,
   );
-  expect((await trySync(pair)).table().error?.message).toContain('row-level security');
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'ROW_SECURITY',
+    message: expect.stringContaining('row-level security') as string,
+    hint: expect.stringContaining('create a view of the rows') as string,
+  });
 });

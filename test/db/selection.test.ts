@@ -270,6 +270,76 @@ describe('rows that leave the condition', () => {
   );
 });
 
+describe('values that the selection hides', () => {
+  const hiding = (change: object) =>
+    selecting({
+      where: "status = 'active'",
+      transform: { email: 'md5(email)::varchar(80)' },
+      exclude_columns: ['password_hash'],
+      ...change,
+    });
+  const flat = async (command: string, pair: Pair) =>
+    (await increp(command, pair)).stdout.replaceAll(/\s+/g, ' ');
+
+  test('stay in kept rows and columns: the hint, plan, check and the sync say so, and how to remove them', async () => {
+    await using pair = await freshPair(selecting({ delete_limit: 0.1 }));
+    await sync(pair);
+    await pair.writeTables(hiding({ delete_limit: 0.1 }).tables ?? []);
+    const update = `UPDATE "public"."customers" SET "email" = NULL WHERE (status = 'active') IS NOT TRUE`;
+    const drop = 'ALTER TABLE "public"."customers" DROP COLUMN "password_hash"';
+    const hint = (await trySync(pair)).table().error?.hint;
+    expect(hint).toContain(`run at the destination: ${update}.`);
+    expect(hint).toContain(drop);
+    await pair.writeTables(hiding({ deletes: 'keep' }).tables ?? []);
+    const check = await flat('check', pair);
+    expect(check).toContain(
+      'rows that the source no longer has or that no longer match where keep their values of "email" from before the new "transform" [KEPT_ROWS]',
+    );
+    expect(check).toContain('[EXCLUDED_COLUMN_KEPT]');
+    const plan = await flat('plan', pair);
+    const warnings = (await sync(pair)).table().warnings.join('\n');
+    for (const statement of [update, drop]) {
+      expect(plan).toContain(statement);
+      expect(warnings).toContain(statement);
+    }
+    await pair.destination.query(update);
+    await sync(pair, '--full-refresh');
+    expect(await flat('check', pair)).toContain(
+      'column "password_hash" of public.customers keeps its values, although it is in "exclude_columns" [EXCLUDED_COLUMN_KEPT]',
+    );
+    await pair.destination.query(drop);
+    await sync(pair);
+    expect(await flat('check', pair)).not.toContain('_KEPT]');
+    const clear = await pair.destination.query("SELECT FROM customers WHERE email LIKE '%@%'");
+    expect(clear.rowCount).toBe(0);
+  });
+
+  test('stay in rows that are marked as deleted', async () => {
+    await using pair = await freshPair(selecting({ deletes: 'soft', delete_limit: 0.1 }));
+    await sync(pair);
+    await pair.writeTables(hiding({ deletes: 'soft', delete_limit: 0.1 }).tables ?? []);
+    expect(await flat('plan', pair)).toMatch(/ marks: \d+ of \d+ rows .* would be refused: .* would mark /);
+    const { error } = (await trySync(pair)).table();
+    expect(error?.hint).toMatch(/If increp may mark these rows.* In both cases, rows that /);
+    const forced = await sync(pair, 'customers --force');
+    expect(forced.stdout).toContain('marked as deleted');
+    const [update = ''] =
+      /UPDATE .* "_deleted_at" IS NOT NULL/.exec(forced.table().warnings.join('\n')) ?? [];
+    await pair.destination.query(update);
+    const clear = await pair.destination.query("SELECT FROM customers WHERE email LIKE '%@%'");
+    expect(clear.rowCount).toBe(0);
+  });
+
+  test('a load that removes rows does not say that these stay', async () => {
+    await using pair = await freshPair(selecting({ delete_limit: 1 }));
+    await sync(pair);
+    await pair.writeTables(hiding({ delete_limit: 1 }).tables ?? []);
+    const check = await flat('check', pair);
+    expect(check).toContain('[LOAD_REMOVES]');
+    expect(check).not.toContain('[WHERE_LEAVES_ROWS]');
+  });
+});
+
 describe('a window in which nobody has written', () => {
   const read = async (pair: Pair) => (await sync(pair)).table().rows_read;
 

@@ -86,6 +86,8 @@ function nearKey(wanted: string, { columns }: Relation): string | undefined {
   );
 }
 
+const OWN_MODE = '"mode": "full-refresh" (the whole table at each sync)';
+
 const fullRefresh = (names: object): string => JSON.stringify({ ...names, mode: 'full-refresh' });
 
 /** Other tables need the value in `defaults` or in the pattern. */
@@ -100,12 +102,11 @@ function correctionOf(
   if (!pattern) {
     if (!isInherited)
       return `Correct "${key}" of table "${table}" in tables-config.json${near === spelt ? '' : `, for example to "${near}"`}.`;
-    if (near !== undefined) {
-      const entry =
-        key === 'replication_key' ? `: ${JSON.stringify({ name: patternOf(table), [key]: near })}` : '';
-      return `Set "${key}" for table "${table}" in tables-config.json${entry}. If no table has column "${wanted}", correct "${key}" in "defaults" instead.`;
-    }
-    return `Set "${key}" for table "${table}" in tables-config.json. If no column fits, read the whole table at each sync: ${fullRefresh({ name: patternOf(table) })}, or leave it out with "enabled": false.`;
+    const entry = `the entry of table "${table}"`;
+    const field =
+      key === 'replication_key' ? `to ${entry}: "${key}": ${JSON.stringify(near)}` : `"${key}" to ${entry}`;
+    const own = near === undefined ? `set ${OWN_MODE} in ${entry}, or "enabled": false` : `add ${field}`;
+    return `If no table has column "${wanted}", correct "${key}" in "defaults" of tables-config.json. If other tables have it, ${own}.`;
   }
   const { names, keys } = pattern;
   const isMergeKey = key === 'unique_cols';

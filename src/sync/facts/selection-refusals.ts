@@ -3,7 +3,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { excerptAt } from '../../excerpt.ts';
 import type { SelectField, SqlRefusal } from '../../postgres/describe-select.ts';
-import { NAME_INSIDE } from '../../postgres/server-verdicts.ts';
+import { HIDES_ROWS, NAME_INSIDE, VIEW_OF_ROWS } from '../../postgres/server-verdicts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { isOfNames } from '../../postgres/user-search-path.ts';
 import type { Column } from '../../schema/columns.ts';
@@ -62,7 +62,7 @@ export function refusedSql(
   { quotes }: SqlWithQuotes,
   side: 'source' | 'destination' = 'source',
 ): IncrepError {
-  const { position, sqlstate, message, hint } = refusal;
+  const { position, sqlstate, message, hint, routine } = refusal;
   const quote =
     position === undefined ? undefined : quotes.find(({ from, to }) => position >= from && position <= to);
   const [only] = new Set(quotes.map(({ option }) => option));
@@ -71,15 +71,22 @@ export function refusedSql(
     quote && position !== undefined
       ? `\n${indented(excerptAt(quote.text, unitsIn(quote.text, position - quote.from), SHOWN).excerpt)}`
       : '';
-  const code = sqlstate === SQLSTATE.insufficientPrivilege ? 'PRIVILEGE_MISSING' : 'SQL_INVALID';
+  const hidesRows = routine === HIDES_ROWS;
+  const code = hidesRows
+    ? 'ROW_SECURITY'
+    : sqlstate === SQLSTATE.insufficientPrivilege
+      ? 'PRIVILEGE_MISSING'
+      : 'SQL_INVALID';
   return new IncrepError(code, {
     what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inTermsOfSettings(message)}${place}`,
     next: [
       position === undefined && isOfNames(sqlstate)
         ? NAME_INSIDE
-        : sqlstate === SQLSTATE.insufficientPrivilege
-          ? `At the ${side}, grant the privilege to the role of increp, or change the SQL.`
-          : `Correct ${option === undefined ? 'the SQL' : `"${option}"`} of "${table}" in tables-config.json; the ${side} evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
+        : hidesRows
+          ? `At the ${side}, run as a superuser: ALTER ROLE ... BYPASSRLS, with the name of the role of increp or of the owner of a view. ${VIEW_OF_ROWS}`
+          : sqlstate === SQLSTATE.insufficientPrivilege
+            ? `At the ${side}, grant the privilege to the role of increp, or change the SQL.`
+            : `Correct ${option === undefined ? 'the SQL' : `"${option}"`} of "${table}" in tables-config.json; the ${side} evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
       ...(hint === undefined ? [] : [`The ${side} adds: ${hint}`]),
     ].join(' '),
     sqlstate,

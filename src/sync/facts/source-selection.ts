@@ -154,12 +154,13 @@ export async function describeSources(
   return withTypes(client, sources, described);
 }
 
-/** A missing privilege is not described here: its refusal in the plan has a better message than the server's. */
+/** A missing privilege, and rows that are hidden, are not described here: the refusal in the plan has a better message than the server's. */
 const isDescribed = ({ settings: { selection } }: Selectable, { relation, fault }: SelectedSource): boolean =>
   hasSql(selection) &&
   !fault &&
   relation !== undefined &&
   relation.canSelect &&
+  !relation.filtersRows &&
   relation.unreadableColumns.length === 0;
 
 /**

@@ -4,6 +4,7 @@ import { formatCount, formatCounted, goneRowsText, ifRight } from '../../format.
 import { IncrepError } from '../../errors.ts';
 import { askTogether, queryUsually } from '../../postgres/user-search-path.ts';
 import { onTables } from '../../sql/search-path.ts';
+import { removalVerb } from '../../schema/deleted-rows.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { rowsFrom } from '../../schema/selection.ts';
@@ -161,10 +162,10 @@ const limitOf = ({ settings: { deleteLimit = 1 } }: CopyFacts, rows: number): nu
 
 /** `gone` may be a part of the rows, because the comparison ends when the limit is exceeded. */
 export const limitExceeded = (
-  { settings: { name, deleteLimit, selection }, destinationName }: CopyFacts,
+  { settings: { name, deleteLimit, deletes, selection }, destinationName }: CopyFacts,
   { gone, of }: { readonly gone: number; readonly of: number },
 ): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `${printName(destinationName)} has ${gone === of ? '' : 'at least '}${formatCount(gone)} of ${formatCounted(of, 'row')} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit (${deleteLimit}); none was removed`,
+    what: `${printName(destinationName)} has ${gone === of ? '' : 'at least '}${formatCount(gone)} of ${formatCounted(of, 'row')} ${goneRowsText(rowsFrom(selection))}, which is over delete_limit (${deleteLimit}); none was ${removalVerb({ deletes })}${deletes === 'soft' ? 'ed' : 'd'}`,
     next: `All other changes were synced. To see these rows, run "${tableCommand('verify', name)}". ${ifRight(rowsFrom(selection))}, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
   });

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { formatCount, formatCounted, goneRowsText, ifRight } from '../../format.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
+import { removalVerb } from '../../schema/deleted-rows.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { reasonText } from '../../report/reasons.ts';
 import { printName } from '../../schema/names.ts';
@@ -17,6 +18,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import type { Comparison } from '../compare/compare-sides.ts';
 import type { LoadPlan } from '../plan/plan.ts';
+import { keepingNote } from '../plan/kept-values.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
 
 export interface GoneRows {
@@ -57,9 +59,10 @@ export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | un
   if (settings.mode === 'full-refresh') return refreshRefusal(facts, gone);
   const again = tableCommand('sync', settings.name, ...flags, '--force');
   if (areFewEnough(settings, gone.gone, gone.of)) return collapseRefusal(facts, gone, again);
+  const verb = removalVerb(settings);
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
-    what: `loading ${printName(destinationName)} would remove ${inWords(gone)} ${goneRowsText(rowsFrom(settings.selection))}, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
-    next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}". To keep them, set "deletes": "keep" for "${settings.name}".`,
+    what: `loading ${printName(destinationName)} would ${verb} ${inWords(gone)} ${goneRowsText(rowsFrom(settings.selection))}, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
+    next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may ${verb} these rows, run "${again}". To keep them${settings.deletes === 'soft' ? ' unmarked' : ''}, set "deletes": "keep" for "${settings.name}".${keepingNote(facts)}`,
   });
 }
 

@@ -10,6 +10,7 @@ import { tracksVersions } from '../../schema/merged-columns.ts';
 import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import { patternOf } from '../../schema/patterns.ts';
 import { atSource, type Relation } from '../../schema/relations.ts';
+import { VIEW_OF_ROWS } from '../../postgres/server-verdicts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { shellWord } from '../../shell-word.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
@@ -210,7 +211,7 @@ function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): 
 const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
   new IncrepError('ROW_SECURITY', {
     what: `row-level security would hide rows of ${printName(sourceName)} from role "${sourceSchema.role}", and the destination table would lack them`,
-    next: `At the source, run: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS. Or disable row-level security for the table.`,
+    next: `At the source, run: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS. Or disable row-level security for the table. ${VIEW_OF_ROWS}`,
   });
 
 /** The limit of Postgres for a table. */

@@ -12,6 +12,7 @@ import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { formerTableWarning } from '../facts/former-tables.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
+import { keptValueNotes } from '../plan/kept-values.ts';
 import { renameAdvice } from '../plan/renamed-columns.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { ChunkProgress } from '../load/chunks/chunked-load.ts';
@@ -101,7 +102,7 @@ export const outcomeOf = (
 ): TableOutcome => outcomeFor(facts.settings, cursorBefore(facts), plan, start);
 
 const outcomeFor = (
-  { name, selection }: TableSettings,
+  { name, selection, deletes }: TableSettings,
   cursor: string | null,
   { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
   start: Start,
@@ -110,6 +111,7 @@ const outcomeFor = (
   status: 'skipped',
   action,
   rowsFrom: rowsFrom(selection),
+  marksDeleted: deletes === 'soft',
   reasons,
   ...NO_ROWS,
   durationSeconds: (performance.now() - start.ticks) / 1000,
@@ -131,6 +133,7 @@ export async function succeeded(
     ...removedColumnsWarning(facts, plan),
     ...misspeltWarnings(facts, plan),
     ...formerTableWarning(facts),
+    ...keptValueNotes(facts, plan),
     ...transfer.warnings,
   ];
   for (const message of warnings)

@@ -201,6 +201,17 @@ test('a source without any table of the pipeline may be the wrong database, so t
   expect(errorOf(brackets)?.next).toMatch(/ Only \* is a wildcard\.$/);
 });
 
+test('a key of "defaults" is corrected there, or by one field of the entry', () => {
+  const planned = plan(settings({ replicationKey: 'updated_att', inheritedKeys: ['replication_key'] }));
+  expect(planned).toMatchObject({
+    error: {
+      next: expect.stringMatching(
+        /^If no table has column "updated_att", correct "replication_key" in "defaults" of tables-config.json\. If other tables have it, add to the entry of table "orders": "replication_key": "updated_at"\./,
+      ) as string,
+    },
+  });
+});
+
 test('what must not be touched is refused with its own code', () => {
   const codeOf = (change: Partial<TableFacts>) => {
     const planned = plan(change);
@@ -252,7 +263,9 @@ test('the columns that init would take come before the whole table', () => {
   expect(next({ pattern: '*' })).toContain(
     `tables-config.json: ${entry},"unique_cols":["code"]}, or, if no column fits, {"name":"orders","mode":"full-refresh"}, which`,
   );
-  expect(next({ inheritedKeys: ['replication_key'] })).toContain(`tables-config.json: ${entry}}.`);
+  expect(next({ inheritedKeys: ['replication_key'] })).toContain(
+    'add to the entry of table "orders": "replication_key": "modified_at".',
+  );
   expect(next({})).toContain('in tables-config.json, for example to "modified_at". Its columns:');
 });
 
