@@ -179,6 +179,9 @@ test('a new "dest_name" creates a new table, and the former one is named', async
   expect(planned.stdout).toContain(rename);
   const { stdout } = await increp('check', pair);
   expect(stdout).toMatch(/are the state of former destination tables: orders\.json \[STATE_UNKNOWN_FILES\]/);
+  await pair.writeTables([{ ...ORDERS_CONFIG, dest_schema: 'lake' }]);
+  expect((await increp('plan', pair)).stdout).toContain('ALTER TABLE "public"."orders" SET SCHEMA "lake"');
+  await pair.writeTables([{ ...ORDERS_CONFIG, dest_name: 'sales' }]);
   await pair.destination.query(rename);
   const { table } = await sync(pair, 'orders --adopt');
   expect(table('orders')).toMatchObject({ rows_inserted: 0, warnings: [] });

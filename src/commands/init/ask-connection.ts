@@ -18,7 +18,7 @@ import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
-import { listed, LISTED } from '../../format.ts';
+import { listed } from '../../format.ts';
 import { pastedConnection } from '../../init/pasted-connection.ts';
 import type { SchemaRights } from '../../init/read-tables.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
@@ -56,7 +56,7 @@ export async function askConnection<T>(
       return { answers, connection, side: await dialogue.once(() => visit(connection)) };
     } catch (error) {
       ensureMendable(error);
-      dialogue.warn(`${error.message}\n  next: ${adviceOf(error)}`);
+      dialogue.warn(withNext(error.message, adviceOf(error)));
       const { code, sqlstate } = error;
       const initial = SUSPECTS[sqlstate ?? code] ?? SUSPECTS[code] ?? 'all';
       const what = await chooseCorrection(dialogue, answers, prefix, { initial });
@@ -364,6 +364,10 @@ const QUESTIONS: Readonly<Record<AskedField, AskForField>> = {
     }),
 };
 
+/** Further lines of the step are aligned below its first. */
+const withNext = (what: string, next: string): string =>
+  `${what}\n  next: ${next.replaceAll('\n', '\n        ')}`;
+
 const OTHER_SCHEMA = 'Enter another schema, or press Esc to change the connection.';
 
 export interface FormerSchema {
@@ -402,7 +406,7 @@ export async function askSchema<T>(
     } catch (error) {
       ensureMendable(error);
       const isSame = error.code === 'SAME_DATABASE';
-      dialogue.warn(`${error.message}\n  next: ${isSame ? OTHER_SCHEMA : error.next}`);
+      dialogue.warn(withNext(error.message, isSame ? OTHER_SCHEMA : error.next));
       if (isSame) {
         answers = await asked(answers, schema);
         continue;
@@ -415,6 +419,9 @@ export async function askSchema<T>(
   }
 }
 
+/** In a question, which has one line. */
+const MOST_SCHEMAS = 3;
+
 /** If the role may not create schemas, the question names the schemas that it can use. */
 export function askDestinationSchema(
   dialogue: Dialogue,
@@ -426,7 +433,8 @@ export function askDestinationSchema(
     (each) => each !== refused && (usable.length === 0 || usable.includes(each)),
   );
   const isPossible = former !== undefined && (usable.length === 0 || usable.includes(former));
-  const places = usable.length === 0 ? '' : ` (this role may create tables in ${listed(usable, LISTED)})`;
+  const places =
+    usable.length === 0 ? '' : ` (this role may create tables in ${listed(usable, MOST_SCHEMAS)})`;
   return dialogue.text({
     id: refused === undefined ? 'DEST_SCHEMA' : `DEST_SCHEMA other than ${refused}`,
     message: `Schema of the destination tables${places}`,

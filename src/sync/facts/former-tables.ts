@@ -5,9 +5,8 @@ import type { TableSettings } from '../../config/settings.ts';
 import { isSameTable, printName, tableKey, type TableName } from '../../schema/names.ts';
 import { statementLines } from '../../report/text.ts';
 import { tableCommand } from '../../shell-word.ts';
-import { formerTablesOf } from '../../sql/state.ts';
+import { formerTablesOf, STATE_TABLES } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
-import type { DestinationSchema } from './describe-destination.ts';
 import { renameTo } from './renamed-tables.ts';
 import type { SavedState } from './saved-state.ts';
 
@@ -16,28 +15,30 @@ interface UnsyncedTable {
   readonly destination: unknown;
   readonly saved: SavedState;
   readonly isNewSchema: boolean;
+  readonly settings: Pick<TableSettings, 'destinationSchema'>;
 }
 
+const stateTables = z.array(z.object({ schema: z.string(), canRead: z.boolean() }));
 const name = z.object({ schema: z.string(), table: z.string() });
 const formerRows = z.array(z.object({ source: name, destination: name }));
 
-/** Only in the schemas of the tables. A former table that was dropped does not count. */
+/** A former table that was dropped does not count. If the place of the whole pipeline is new, `findElsewhere` says so. */
 export async function findFormer<T extends UnsyncedTable>(
   { settings, destination }: Pick<RunContext, 'settings' | 'destination'>,
-  schemas: ReadonlyMap<string, Pick<DestinationSchema, 'stateTable'>>,
   tables: readonly T[],
 ): Promise<ReadonlyMap<T, TableName>> {
   const asked = tables.filter(
-    ({ destination: relation, saved, isNewSchema }) => !relation && saved.kind === 'none' && !isNewSchema,
+    ({ destination: relation, saved, isNewSchema, settings: { destinationSchema } }) =>
+      !relation && saved.kind === 'none' && (!isNewSchema || destinationSchema !== undefined),
   );
-  const readable = [...schemas].flatMap(([schema, { stateTable }]) =>
-    stateTable === 'readable' ? [schema] : [],
-  );
-  if (asked.length === 0 || readable.length === 0) return new Map();
+  if (asked.length === 0) return new Map();
   const sources = asked.map(({ sourceName }) => sourceName);
-  const { rows } = await destination.withReading((client) =>
-    client.query(formerTablesOf(readable, settings.pipeline, sources)),
-  );
+  const rows = await destination.withReading(async (client) => {
+    const homes = stateTables.parse((await client.query(STATE_TABLES)).rows);
+    const readable = homes.flatMap(({ schema, canRead }) => (canRead ? [schema] : []));
+    if (readable.length === 0) return [];
+    return (await client.query(formerTablesOf(readable, settings.pipeline, sources))).rows;
+  });
   const own = settings.tables.map((table) => destinationOf(settings.destination, table));
   const former = new Map(
     formerRows

@@ -180,7 +180,7 @@ async function gatherTogether(
       .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
   const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
-  const former = await findFormer(context, destination.schemas, all.filter(isKnown));
+  const former = await findFormer(context, all.filter(isKnown));
   const sourceChanges = await findSourceChanges(context, all.filter(isKnown));
   const isMoved = [...sourceChanges.values()].some(({ movedTo }) => movedTo !== undefined);
   const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
