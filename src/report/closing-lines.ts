@@ -7,13 +7,13 @@ import {
   formatDeferred,
   formatSeconds,
   formatTableCounts,
+  formatWarned,
   labelInList,
   LISTED,
   listed,
   MANY_TABLES,
   outcomeWord,
 } from '../format.ts';
-import { isWarned } from '../schema/run-record.ts';
 import { failureKey } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import { runSeconds } from './summary-json.ts';
@@ -111,8 +111,9 @@ function closingLine(summary: RunSummary, chosen: number): string {
         ? ''
         : ` at ${formatCounted(places.length, 'destination')}`;
   const unlisted = summary.tables.length > MANY_TABLES ? unchangedText(summary.tables) : '';
-  const warned = summary.tables.filter(isWarned).length;
-  const warnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
+  const warned = formatWarned(summary.tables);
+  const isKnown = summary.tables.some((table) => table.hasKnownWarnings);
+  const warnings = warned === undefined ? '' : `, ${warned}${isKnown ? ', some reported before' : ''}`;
   return `${formatTableCounts(summary.tables, unlisted)}${warnings}${notStarted}${where} in ${seconds}`;
 }
 
