@@ -58,7 +58,7 @@ function headOf(message: string): string {
   return firstLine([first, ...problems].join(' '));
 }
 
-const sentence = (text: string): string => `${cut(text)}${/[.?!]$/.test(text) ? '' : '.'}`;
+const sentence = (text: string): string => `${cut(text)}${/[.?!…]$/.test(cut(text)) ? '' : '.'}`;
 
 function failureSentence({ message, hint }: Failure): string {
   const next = firstLine(hint);
