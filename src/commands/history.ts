@@ -37,7 +37,7 @@ export async function historyCommand(words: readonly string[], options: HistoryO
       run: async (pipeline) => {
         const { shown, text } = await historyOf(pipeline, names, { ...options, style: terminal.style });
         if (!options.json) terminal.out(redact(text));
-        warnUnreachable({ ...shown, isLocal: options.local }, terminal, redact);
+        warnUnreachable({ ...shown, isLocal: options.local, destination: pipeline.name }, terminal, redact);
         return { result: { shown, name: pipeline.name }, exitCode: 0 };
       },
     });
