@@ -68,7 +68,10 @@ export interface Configuration {
   readonly reporting: RunReporting;
 }
 
-export interface RunReporting extends Pick<Settings, 'stateDirectory' | 'webhook' | 'healthcheckUrl'> {
+export interface RunReporting extends Pick<
+  Settings,
+  'stateDirectory' | 'webhook' | 'healthcheckUrl' | 'metricsTextfile'
+> {
   readonly pipeline: string | undefined;
 }
 
@@ -168,7 +171,7 @@ export async function readConfiguration({
     openNames,
     warnings,
     origins,
-    reporting: { pipeline, stateDirectory, webhook, healthcheckUrl },
+    reporting: { pipeline, stateDirectory, webhook, healthcheckUrl, metricsTextfile },
   };
   const doubtful = found?.doubtful ?? [];
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {

@@ -1,4 +1,4 @@
-/** Reports a run that could not start because of its configuration: to the webhook, the healthcheck and the local history. */
+/** Reports a run that could not start because of its configuration: to the webhook, the healthcheck, the local history and the metrics. */
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import type { Listener, RunSummary } from '../events.ts';
 import { healthcheckListener } from '../notify/healthcheck.ts';
 import { webhookListener } from '../notify/webhook.ts';
 import { historyListener } from '../observe/history-listener.ts';
+import { markNotStarted } from '../observe/metrics/not-started.ts';
 import { redactor } from '../redact.ts';
 import { HISTORY_FILES } from '../state/history-file.ts';
 import { localHistory } from '../state/local-history.ts';
@@ -23,7 +24,7 @@ export async function reportNotStarted(
   error: IncrepError,
   { timing, signal }: Pick<PipelineOptions, 'timing' | 'signal'>,
 ): Promise<void> {
-  const { pipeline, stateDirectory, webhook, healthcheckUrl: url } = reporting;
+  const { pipeline, stateDirectory, webhook, healthcheckUrl: url, metricsTextfile } = reporting;
   if (pipeline === undefined) return;
   const redact = redactor(secrets, openNames);
   const now = new Date();
@@ -32,6 +33,7 @@ export async function reportNotStarted(
     ...{ runId, pipeline, status: 'failed', startedAt: now, finishedAt: now, tables: [] },
     ...{ error: failureOf(error), warnings },
   };
+  if (metricsTextfile !== undefined) await markNotStarted(metricsTextfile, summary, error.exitCode);
   const reports = new Map<ReportTarget, NewOutcome>();
   const noting = (target: ReportTarget, address: string) => ({
     ...{ redact, timing, signal },

@@ -80,10 +80,11 @@ test('a run that ends before any table is told of too', async () => {
   ]);
 });
 
-test('a run that its configuration prevents is reported, and is in the local history', async () => {
+test('a run that its configuration prevents is reported, and is in the local history and the metrics', async () => {
   await using pair = await freshPair('orders');
   await using hook = await webhookServer(200);
-  await pair.setEnv({ WEBHOOK_URL: hook.url, HEALTHCHECK_URL: hook.url });
+  const metrics = join(pair.directory, 'shop.prom');
+  await pair.setEnv({ WEBHOOK_URL: hook.url, HEALTHCHECK_URL: hook.url, METRICS_TEXTFILE: metrics });
   await sync(pair);
   const before = hook.requests.length;
   const path = join(pair.directory, 'tables-config.json');
@@ -98,6 +99,10 @@ test('a run that its configuration prevents is reported, and is in the local his
     data: { error: { code: 'CONFIG_INVALID' } },
   });
   expect(healthcheck?.path).toMatch(/\/78\?rid=/);
+  const text = await readFile(metrics, 'utf8');
+  expect(text).toMatch(/^increp_last_run_success\{.*\} 0$/m);
+  expect(text).toMatch(/^increp_last_run_exit_code\{.*\} 78$/m);
+  expect(text).toMatch(/^increp_table_last_success_timestamp_seconds\{.*"orders".*\} \d/m);
   await writeFile(path, tables);
   expect((await increp('history --failed', pair)).stdout).toMatch(
     / failed +none [^]*CONFIG_INVALID 1 problem/,
