@@ -28,6 +28,8 @@ const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
 /** The number of warnings that a message has. */
 const WARNINGS_SPELT_OUT = 3;
+/** The length of each. Its end is what to do. */
+const WARNING_LENGTH = 400;
 /** The number of tables that one failure or warning names. */
 const NAMES_OF_ONE_TEXT = 3;
 
@@ -47,8 +49,8 @@ export interface RunName {
 const RUN_TYPES = { ok: 'run.succeeded', partial: 'run.partial', failed: 'run.failed' } as const;
 const RUN_WORDS = { ok: 'succeeded', partial: 'partly failed', failed: 'failed' } as const;
 
-const cut = (text: string) =>
-  text.length <= FAILURE_LENGTH ? text : `${text.slice(0, FAILURE_LENGTH - 1).toWellFormed()}…`;
+const cut = (text: string, length: number) =>
+  text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
 
 /** The problems of a configuration are the lines below the first. Excerpts of its files are not. */
 function headOf(message: string): string {
@@ -58,7 +60,10 @@ function headOf(message: string): string {
   return firstLine([first, ...problems].join(' '));
 }
 
-const sentence = (text: string): string => `${cut(text)}${/[.?!…]$/.test(cut(text)) ? '' : '.'}`;
+function sentence(text: string, length = FAILURE_LENGTH): string {
+  const shown = cut(text, length);
+  return `${shown}${/[.?!…]$/.test(shown) ? '' : '.'}`;
+}
 
 function failureSentence({ message, hint }: Failure): string {
   const next = firstLine(hint);
@@ -104,6 +109,8 @@ function failureSentences(summary: RunSummary): string[] {
   ];
 }
 
+const warningSentence = (text: string): string => sentence(firstLine(text), WARNING_LENGTH);
+
 function warningSentences({ tables, warnings }: RunSummary, due: readonly CurrentWarning[]): string[] {
   const isDue = (label: string | null, text: string) =>
     due.some((warning) => warning.table === label && warning.text === text);
@@ -113,12 +120,14 @@ function warningSentences({ tables, warnings }: RunSummary, due: readonly Curren
       .map((message) => ({ ...table, code: '', message, hint: '' })),
   );
   const texts = [
-    ...warnings.filter((text) => isDue(null, text)),
-    ...sameFailures(ofTables).map((group) => `${placesOf(group)}: ${group[0]?.message}`),
+    ...warnings.filter((text) => isDue(null, text)).map(warningSentence),
+    ...sameFailures(ofTables).map(
+      (group) => `${placesOf(group)}: ${warningSentence(group[0]?.message ?? '')}`,
+    ),
   ];
   const more = texts.length - WARNINGS_SPELT_OUT;
   return [
-    ...texts.slice(0, WARNINGS_SPELT_OUT).map((text) => `Warning: ${sentence(firstLine(text))}`),
+    ...texts.slice(0, WARNINGS_SPELT_OUT).map((text) => `Warning: ${text}`),
     ...(more > 0 ? [`And ${formatCounted(more, 'more warning')}.`] : []),
   ];
 }

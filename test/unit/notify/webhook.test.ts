@@ -105,6 +105,12 @@ test('only warnings that are due are in the text, each once with its tables', ()
   );
 });
 
+test('a long warning keeps its next step', () => {
+  const text = `${'x'.repeat(320)}. To compare now, run "increp sync --deletes"`;
+  const tables = [outcome({ name: 'a', warnings: [text] })];
+  expect(runMessage(summary({ tables }))).toContain(` Warning: a: ${text}.`);
+});
+
 test('one failure of many tables is described once', () => {
   const error = failure({ message: 'connection refused', hint: 'Start it' });
   const tables = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
