@@ -108,6 +108,8 @@ export interface TableOutcome extends RowCounts {
   readonly rowsCompared?: number;
   /** Rows that a load in chunks read a second time, and that had not changed. */
   readonly rowsReadAgain?: number;
+  /** A quiet run leaves out warnings that a run before has reported. */
+  readonly hasKnownWarnings?: true;
   /** The warnings that tell of an event, such as a failover, and not of a condition that lasts. */
   readonly eventWarnings?: EventWarnings;
   /** Why the destination table has rows that are gone from the source, if the settings leave them there. */

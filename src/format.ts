@@ -83,21 +83,41 @@ type CountedTable = Pick<TableOutcome, 'status' | 'isDeferred'> & {
   readonly error?: Pick<Failure, 'code'> | undefined;
 };
 
+/** Whether the table was synced, with warnings. */
+export const isWarned = ({ status, warnings, hasKnownWarnings }: WarnedTable): boolean =>
+  status === 'ok' && (warnings.length > 0 || hasKnownWarnings === true);
+
+interface WarnedTable {
+  readonly status: string;
+  readonly warnings: readonly string[];
+  readonly hasKnownWarnings?: true;
+}
+
+/** `4 with warnings`. Undefined if there are none. */
+export function formatWarned(tables: readonly WarnedTable[]): string | undefined {
+  const count = tables.filter(isWarned).length;
+  return count === 0 ? undefined : `${formatCount(count)} with warnings`;
+}
+
 const countsOf = (tables: readonly CountedTable[]) =>
   (['ok', 'failed', 'busy', 'interrupted', 'skipped', 'deferred'] as const)
     .map((status) => ({ status, count: tables.filter((table) => outcomeWord(table) === status).length }))
     .filter(({ count }) => count > 0);
 
-/** `warehouse: 3 ok; reports: 3 failed`. Undefined if the results are the same everywhere. */
+/** `warehouse: 3 ok, 1 with warnings; reports: 3 failed`. Undefined if the results are the same everywhere. */
 export function formatCountsByDestination(
-  tables: readonly (CountedTable & Pick<TableOutcome, 'destination'>)[],
+  tables: readonly (CountedTable & WarnedTable & Pick<TableOutcome, 'destination'>)[],
   destinations: readonly string[],
 ): string | undefined {
-  const counts = destinations.map((name) =>
-    countsOf(tables.filter(({ destination }) => destination === name))
-      .map(({ status, count }) => `${formatCount(count)} ${status}`)
-      .join(', '),
-  );
+  const counts = destinations.map((name) => {
+    const there = tables.filter(({ destination }) => destination === name);
+    return [
+      ...countsOf(there).map(({ status, count }) => `${formatCount(count)} ${status}`),
+      formatWarned(there) ?? [],
+    ]
+      .flat()
+      .join(', ');
+  });
   if (new Set(counts).size <= 1) return undefined;
   return destinations.map((name, place) => `${name}: ${counts[place] || 'no tables'}`).join('; ');
 }
@@ -137,6 +157,24 @@ export const nameInList = (name: string): string =>
 
 export const listedNames = (names: readonly string[], most: number): string =>
   listed(names.map(nameInList), most);
+
+/** Tables of one text: `orders at reports`, `15 tables at reports (a, b, c and 12 more)`. */
+export function listedTables(
+  tables: readonly Pick<TableOutcome, 'name' | 'destination'>[],
+  most: number,
+): string {
+  const names = [...new Set(tables.map(({ name }) => nameInList(name)))];
+  const [place, ...others] = new Set(tables.map(({ destination }) => destination));
+  const at =
+    others.length > 0
+      ? ` at ${formatCounted(others.length + 1, 'destination')}`
+      : place === undefined
+        ? ''
+        : ` at ${place}`;
+  return names.length === 1
+    ? `${names.join('')}${at}`
+    : `${formatCounted(names.length, 'table')}${at} (${listed(names, most)})`;
+}
 
 /** A table in a list, with its destination in front if there are several. */
 export const labelInList = ({ name, destination }: Pick<TableOutcome, 'name' | 'destination'>): string =>

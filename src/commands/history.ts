@@ -4,7 +4,8 @@ import { runsThatFit } from '../report/chart.ts';
 import { formatRuns, formatTableRuns } from '../report/history.ts';
 import type { Style } from '../report/style.ts';
 import { redactedJson } from '../redact.ts';
-import { isWarned, rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { isWarned } from '../format.ts';
+import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
 import { withContext } from './pipeline/context.ts';
@@ -36,7 +37,7 @@ export async function historyCommand(words: readonly string[], options: HistoryO
       run: async (pipeline) => {
         const { shown, text } = await historyOf(pipeline, names, { ...options, style: terminal.style });
         if (!options.json) terminal.out(redact(text));
-        warnUnreachable({ ...shown, isLocal: options.local }, terminal, redact);
+        warnUnreachable({ ...shown, isLocal: options.local, destination: pipeline.name }, terminal, redact);
         return { result: { shown, name: pipeline.name }, exitCode: 0 };
       },
     });

@@ -43,11 +43,12 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const unwritable = await writeFault(settings.stateDirectory);
     const unreported = await reportFailures(settings);
-    const warn = (statuses: Statuses) => {
+    const warn = (statuses: Statuses, destination: string | undefined) => {
       // One warning about the directory is enough: the fix is the same.
       const { historyError } = unwritable ? { historyError: undefined } : statuses;
       const unread = {
         ...statuses,
+        destination,
         historyError,
         unwritable,
         isLocal: options.local,
@@ -72,7 +73,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
           isFromFiles: options.local || statuses.unreachable !== undefined,
         };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
-        if (!options.json) warn(statuses);
+        if (!options.json) warn(statuses, pipeline.name);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
         return {
           result: { statuses, name: pipeline.name },
@@ -84,7 +85,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       terminal.out(
         redactedJson(toJson(settings.pipeline, result.results, { unwritable, unreported }), redact),
       );
-      for (const { statuses } of result.results) warn(statuses);
+      for (const { statuses, name } of result.results) warn(statuses, name);
     }
     sayRemarks(remarks, context);
     const isRead =

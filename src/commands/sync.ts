@@ -5,16 +5,16 @@ import { formatDuration } from '../duration.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
-import { warningsIn, withUnrequestedLoads, withWarnings } from '../report/run-warnings.ts';
+import { withUnrequestedLoads, withWarnings } from '../report/run-warnings.ts';
 import { formatEnding, formatProblems, hasProblems } from '../report/summary.ts';
-import { reportDue } from '../schema/standing-warnings.ts';
-import { changeReportedWarnings, readReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';
 import { exitCodeOf } from '../sync/run/run.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
+import { reportNotStarted } from '../pipeline/report-not-started.ts';
+import { dueWarnings } from '../pipeline/due-warnings.ts';
 import { noteDifferences } from '../pipeline/note-differences.ts';
 import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
@@ -69,7 +69,10 @@ async function syncOnce(
 ): Promise<number> {
   const timeLimit = new TimeLimit(options.maxDuration);
   return withContext(
-    { ...options, waitTransactionsSeconds: options.waitTransactions, timeLimit },
+    {
+      ...{ ...options, waitTransactionsSeconds: options.waitTransactions, timeLimit },
+      onRefusedConfiguration: (configuration, error) => reportNotStarted(configuration, error, options),
+    },
     async (configured) => {
       const expanded = await expandTables(configured, { source: 'may' });
       const context = withRemarks(expanded);
@@ -181,24 +184,11 @@ async function printResult(
   );
 }
 
-/** A warning that stays would be mailed after every run, so it is reported rarely. */
 async function withDueWarnings(found: RunSummary, directory: string): Promise<RunSummary> {
   const summary = withUnrequestedLoads(found);
-  const known = await readReportedWarnings(directory);
-  const current = warningsIn(summary);
-  if (current.length === 0 && known.length === 0) return summary;
-  const tables = new Set(summary.tables.map(labelOf));
-  const dueAfter = (before: typeof known) =>
-    reportDue({ known: before, current, tables, now: summary.finishedAt });
-  let report = dueAfter(known);
-  await changeReportedWarnings(directory, (before) => {
-    report = dueAfter(before);
-    return report.known;
-  });
-  // What the configuration is warned of may be why a run ends before its tables.
-  const isBroken = summary.error !== undefined && summary.error.code !== 'RUN_LOCKED';
-  const ofRun = isBroken ? current.filter(({ table }) => table === null) : [];
-  return withWarnings(summary, [...report.due, ...ofRun]);
+  const { due, remember } = await dueWarnings(summary, directory, 'warnings');
+  await remember();
+  return withWarnings(summary, due);
 }
 
 /**

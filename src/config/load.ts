@@ -64,13 +64,30 @@ export interface Configuration {
   readonly openNames: readonly string[];
   readonly warnings: readonly string[];
   readonly origins: Settings['origins'];
+  /** Where a run that cannot start is reported. */
+  readonly reporting: RunReporting;
 }
 
-/** @throws IncrepError with all problems */
-export async function loadSettings(request: ConfigurationRequest): Promise<Settings> {
-  const { settings, error } = await readConfiguration(request);
-  if (!settings) throw error;
-  return settings;
+export interface RunReporting extends Pick<
+  Settings,
+  'stateDirectory' | 'webhook' | 'healthcheckUrl' | 'metricsTextfile'
+> {
+  readonly pipeline: string | undefined;
+}
+
+/**
+ * @param onRefused is called before the error is thrown, unless the directory is no pipeline
+ * @throws IncrepError with all problems
+ */
+export async function loadSettings(
+  request: ConfigurationRequest,
+  onRefused?: (configuration: Configuration, error: IncrepError) => Promise<void>,
+): Promise<Settings> {
+  const configuration = await readConfiguration(request);
+  const { settings, error, isPipeline } = configuration;
+  if (settings) return settings;
+  if (error && isPipeline) await onRefused?.(configuration, error);
+  throw error;
 }
 
 export async function readConfiguration({
@@ -140,6 +157,7 @@ export async function readConfiguration({
     ...secretsOf(undefined, written),
   );
   const openNames = openNamesOf(connections, tables, pipeline);
+  const stateDirectory = resolve(directory, textOf(reading, 'STATE_DIR') ?? '');
   const origins = { ...originsOf(values), ...savedOrigins };
   const readable = {
     values,
@@ -153,6 +171,7 @@ export async function readConfiguration({
     openNames,
     warnings,
     origins,
+    reporting: { pipeline, stateDirectory, webhook, healthcheckUrl, metricsTextfile },
   };
   const doubtful = found?.doubtful ?? [];
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
@@ -176,7 +195,7 @@ export async function readConfiguration({
     tables,
     patterns,
     jobs,
-    stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
+    stateDirectory,
     stallTimeoutSeconds,
     retry,
     webhook,

@@ -1,17 +1,23 @@
 /** Builds the messages of a webhook: pure conversions from events to sentences and payloads. */
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
+import { sameFailures } from '../report/same-failure.ts';
+import { warningsIn } from '../report/run-warnings.ts';
+import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { addConflicts, totalConflicts } from '../conflicts.ts';
 import {
   firstLine,
   formatConflicts,
   formatCount,
+  formatCountsByDestination,
   formatDeferred,
   formatSeconds,
   formatTableCounts,
+  formatWarned,
+  labelOf,
+  listedTables,
   formatCounted,
 } from '../format.ts';
-import { isWarned } from '../schema/run-record.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
@@ -20,8 +26,12 @@ const NAMES_SPELT_OUT = 10;
 /** The number of failures that a message describes, and the length of each. Chat programs cut long texts. */
 const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
-/** The number of warnings of the run that a message has. */
+/** The number of warnings that a message has. */
 const WARNINGS_SPELT_OUT = 3;
+/** The length of each. Its end is what to do. */
+const WARNING_LENGTH = 400;
+/** The number of tables that one failure or warning names. */
+const NAMES_OF_ONE_TEXT = 3;
 
 export interface WebhookMessage {
   readonly type: WebhookEventType | 'test.ping';
@@ -39,12 +49,25 @@ export interface RunName {
 const RUN_TYPES = { ok: 'run.succeeded', partial: 'run.partial', failed: 'run.failed' } as const;
 const RUN_WORDS = { ok: 'succeeded', partial: 'partly failed', failed: 'failed' } as const;
 
-const cut = (text: string) =>
-  text.length <= FAILURE_LENGTH ? text : `${text.slice(0, FAILURE_LENGTH - 1).toWellFormed()}…`;
+const cut = (text: string, length: number) =>
+  text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
+
+/** The problems of a configuration are the lines below the first. Excerpts of its files are not. */
+function headOf(message: string): string {
+  const [first = '', ...others] = message.trim().split('\n');
+  if (!first.endsWith(':')) return firstLine(message);
+  const problems = others.map((line) => line.trim()).filter((line) => !/^(?:\d+ \||\^)/.test(line));
+  return firstLine([first, ...problems].join(' '));
+}
+
+function sentence(text: string, length = FAILURE_LENGTH): string {
+  const shown = cut(text, length);
+  return `${shown}${/[.?!…]$/.test(shown) ? '' : '.'}`;
+}
 
 function failureSentence({ message, hint }: Failure): string {
   const next = firstLine(hint);
-  return `${cut(firstLine(message))}.${next === '' ? '' : ` Next: ${cut(next)}.`}`;
+  return `${sentence(headOf(message))}${next === '' ? '' : ` Next: ${sentence(next)}`}`;
 }
 
 const rowCounts = (
@@ -70,39 +93,70 @@ function totalRows(tables: readonly TableOutcome[]) {
 }
 
 function failureSentences(summary: RunSummary): string[] {
-  const failures = summary.tables.flatMap(({ name, destination, error }) =>
-    error ? [`${name}${atDestination(destination)}: ${failureSentence(error)}`] : [],
+  const failures = summary.tables.flatMap((table) =>
+    table.error ? [{ ...table, ...table.error, error: table.error }] : [],
   );
-  const more = failures.length - FAILURES_SPELT_OUT;
+  const groups = sameFailures(failures);
+  const more = groups.slice(FAILURES_SPELT_OUT).flat().length;
   return [
     ...(summary.error ? [failureSentence(summary.error)] : []),
-    ...failures.slice(0, FAILURES_SPELT_OUT),
-    ...(more > 0 ? [`And ${formatCount(more)} more.`] : []),
+    ...groups
+      .slice(0, FAILURES_SPELT_OUT)
+      .flatMap(([first, ...others]) =>
+        first ? [`${placesOf([first, ...others])}: ${failureSentence(first.error)}`] : [],
+      ),
+    ...(more > 0 ? [`And ${formatCounted(more, 'more failed table')}.`] : []),
   ];
 }
 
-function warningSentences({ warnings }: RunSummary): string[] {
-  const more = warnings.length - WARNINGS_SPELT_OUT;
+const warningSentence = (text: string): string => sentence(firstLine(text), WARNING_LENGTH);
+
+function warningSentences({ tables, warnings }: RunSummary, due: readonly CurrentWarning[]): string[] {
+  const isDue = (label: string | null, text: string) =>
+    due.some((warning) => warning.table === label && warning.text === text);
+  const ofTables = tables.flatMap((table) =>
+    [...new Set(table.warnings)]
+      .filter((text) => isDue(labelOf(table), text))
+      .map((message) => ({ ...table, code: '', message, hint: '' })),
+  );
+  const texts = [
+    ...warnings.filter((text) => isDue(null, text)).map(warningSentence),
+    ...sameFailures(ofTables).map(
+      (group) => `${placesOf(group)}: ${warningSentence(group[0]?.message ?? '')}`,
+    ),
+  ];
+  const more = texts.length - WARNINGS_SPELT_OUT;
   return [
-    ...warnings
-      .slice(0, WARNINGS_SPELT_OUT)
-      .map((text) => `Warning: ${cut(firstLine(text)).replace(/\.$/, '')}.`),
+    ...texts.slice(0, WARNINGS_SPELT_OUT).map((text) => `Warning: ${text}`),
     ...(more > 0 ? [`And ${formatCounted(more, 'more warning')}.`] : []),
   ];
 }
 
-export function runMessage(summary: RunSummary): string {
-  const { pipeline, status, tables } = summary;
-  const warned = tables.filter(isWarned).length;
-  const about = warned > 0 ? ` (${formatCount(warned)} with warnings)` : '';
-  const counts = `${formatTableCounts(tables, about)}, ${rowCounts(totalRows(tables))}`;
+const placesOf = (tables: readonly Pick<TableOutcome, 'name' | 'destination'>[]) =>
+  listedTables(tables, NAMES_OF_ONE_TEXT);
+
+/** `due` are the warnings that the text has. All of them are counted. */
+export function runMessage(
+  summary: RunSummary,
+  due: readonly CurrentWarning[] = warningsIn(summary),
+): string {
+  const { pipeline, status, tables, destinations = [] } = summary;
+  const warned = formatWarned(tables);
+  const places = formatCountsByDestination(
+    tables,
+    destinations.map(({ name }) => name),
+  );
+  const counts =
+    places === undefined
+      ? formatTableCounts(tables, warned === undefined ? '' : ` (${warned})`)
+      : `${[formatTableCounts(tables), warned ?? []].flat().join(', ')} (${places})`;
   const left = formatDeferred(summary, NAMES_SPELT_OUT);
   return [
     `Pipeline ${pipeline} ${RUN_WORDS[status]}.`,
-    `Summary: ${counts} in ${formatSeconds(runSeconds(summary))}.`,
+    `Summary: ${counts}, ${rowCounts(totalRows(tables))} in ${formatSeconds(runSeconds(summary))}.`,
     ...(left === undefined ? [] : [`${left}.`]),
     ...failureSentences(summary),
-    ...warningSentences(summary),
+    ...warningSentences(summary, due),
   ].join(' ');
 }
 
@@ -117,23 +171,35 @@ function tableMessage(outcome: TableOutcome, pipeline: string): string {
 }
 
 function tableWebhookMessage(outcome: TableOutcome, run: RunName): WebhookMessage | undefined {
-  if (outcome.status === 'skipped') return undefined;
+  const type = messageTypeOf({ type: 'table-finished', outcome });
+  if (type === undefined) return undefined;
   return {
-    type: outcome.status === 'ok' ? 'table.synced' : 'table.failed',
+    type,
     message: tableMessage(outcome, run.pipeline),
     timestamp: new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000),
     data: { run_id: run.runId, pipeline: run.pipeline, ...tableToJson(outcome) },
   };
 }
 
-/** Most events have no message. */
-export function webhookMessageOf(event: RunEvent, run: RunName): WebhookMessage | undefined {
+/** Undefined for most events, which have no message. */
+export function messageTypeOf(event: RunEvent): WebhookEventType | undefined {
+  if (event.type === 'run-finished') return RUN_TYPES[event.summary.status];
+  if (event.type !== 'table-finished' || event.outcome.status === 'skipped') return undefined;
+  return event.outcome.status === 'ok' ? 'table.synced' : 'table.failed';
+}
+
+/** @param due are the warnings that the text of the run has */
+export function webhookMessageOf(
+  event: RunEvent,
+  run: RunName,
+  due?: readonly CurrentWarning[],
+): WebhookMessage | undefined {
   if (event.type === 'table-finished') return tableWebhookMessage(event.outcome, run);
   if (event.type !== 'run-finished') return undefined;
   const { summary } = event;
   return {
     type: RUN_TYPES[summary.status],
-    message: runMessage(summary),
+    message: runMessage(summary, due),
     timestamp: summary.finishedAt,
     data: summaryToJson(summary),
   };

@@ -1,6 +1,7 @@
 /** Reports the results of runs and tables to a webhook. A failure here never changes the result of the run. */
 import type { WebhookSettings } from '../config/settings.ts';
-import type { Listener, RunEvent } from '../events.ts';
+import type { CurrentWarning } from '../schema/standing-warnings.ts';
+import type { Listener, RunEvent, RunSummary } from '../events.ts';
 import { formatCount } from '../format.ts';
 import type { Redact } from '../redact.ts';
 import {
@@ -13,7 +14,13 @@ import {
 } from './http-delivery.ts';
 import type { Timing } from '../timing.ts';
 import { afterwards, attemptsAtEnd } from './shutdown-timeout.ts';
-import { bodyOf, type WebhookMessage, webhookMessageOf, type RunName } from './webhook-message.ts';
+import {
+  bodyOf,
+  messageTypeOf,
+  type WebhookMessage,
+  webhookMessageOf,
+  type RunName,
+} from './webhook-message.ts';
 import { newMessageId, signatureOf } from './signature.ts';
 
 export interface WebhookOptions extends Partial<DeliveryOptions> {
@@ -26,6 +33,12 @@ export interface WebhookOptions extends Partial<DeliveryOptions> {
   readonly onFailure: (message: string) => void;
   /** Called for each message that was accepted. */
   readonly onAccepted?: () => void;
+  /** The warnings for the text of a run. Without it, the text has all of them. */
+  readonly warningsFor?: (summary: RunSummary) => Promise<{
+    readonly due: readonly CurrentWarning[];
+    /** Called if the message was accepted. */
+    readonly remember: () => Promise<void>;
+  }>;
 }
 
 /** The state that is kept during one run. */
@@ -37,8 +50,10 @@ interface Memory {
 
 const forgotten: Memory = { run: { runId: '', pipeline: '' }, undelivered: undefined, skipped: 0 };
 
-const isAskedFor = ({ type }: WebhookMessage, { events }: WebhookSettings) =>
-  events.some((event) => event === type);
+const isAskedFor = (event: RunEvent, { events }: WebhookSettings) => {
+  const type = messageTypeOf(event);
+  return type !== undefined && events.includes(type);
+};
 
 const isTableMessage = (message: WebhookMessage) => message.type.startsWith('table.');
 
@@ -74,12 +89,12 @@ export function webhookListener(options: WebhookOptions): Listener {
   const runSignal = options.signal && afterwards(options.signal, timing.shutdown);
   let memory = forgotten;
 
-  async function send(event: RunEvent, message: WebhookMessage): Promise<void> {
+  async function send(event: RunEvent, message: WebhookMessage): Promise<boolean> {
     // An endpoint that does not answer must not delay every table of the run. The message about the run gets all
     // attempts.
     if (memory.undelivered?.isGone || (memory.undelivered && isTableMessage(message))) {
       memory = { ...memory, skipped: memory.skipped + 1 };
-      return;
+      return false;
     }
     const undelivered = await deliver(letterOf(webhook, bodyOf(message, webhook.format, redact)), {
       ...(options.sleep ? { sleep: options.sleep } : {}),
@@ -88,9 +103,13 @@ export function webhookListener(options: WebhookOptions): Listener {
       // The message about an interrupted run is sent after the signal has fired.
       signal: isTableMessage(message) ? options.signal : runSignal,
     });
-    if (!undelivered) return onAccepted?.();
+    if (!undelivered) {
+      onAccepted?.();
+      return true;
+    }
     memory = { ...memory, undelivered };
     onFailure(failureText(origin, message, undelivered));
+    return false;
   }
 
   function reportSkipped(): void {
@@ -102,8 +121,12 @@ export function webhookListener(options: WebhookOptions): Listener {
   return async (event) => {
     if (event.type === 'run-started') memory = { ...forgotten, run: event };
     try {
-      const message = webhookMessageOf(event, memory.run);
-      if (message && isAskedFor(message, webhook)) await send(event, message);
+      if (isAskedFor(event, webhook)) {
+        const warnings =
+          event.type === 'run-finished' ? await options.warningsFor?.(event.summary) : undefined;
+        const message = webhookMessageOf(event, memory.run, warnings?.due);
+        if (message && (await send(event, message))) await warnings?.remember();
+      }
       if (event.type === 'run-finished') reportSkipped();
     } catch (error) {
       onFailure(

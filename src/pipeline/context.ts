@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { GivenConfiguration } from '../config/given-configuration.ts';
 import { resolveDirectory } from '../config/directory.ts';
 import { searchPathOf, type Environment } from '../environment.ts';
-import { loadSettings } from '../config/load.ts';
+import { loadSettings, type Configuration } from '../config/load.ts';
 import { settingsFor } from '../config/connection/destinations.ts';
 import type { PasswordMemory } from '../config/environment/reading.ts';
 import type { Settings } from '../config/settings.ts';
@@ -68,6 +68,8 @@ export interface PipelineOptions {
   readonly printed?: PasswordMemory['printed'];
   /** Receives the warnings about `.env` if a login was refused, because they may explain it. */
   readonly onRefusedLogin?: (warnings: readonly string[]) => void;
+  /** Called before the error of a configuration that cannot be used is thrown. */
+  readonly onRefusedConfiguration?: (configuration: Configuration, error: IncrepError) => Promise<void>;
 }
 
 export async function withPipeline<T>(
@@ -75,12 +77,15 @@ export async function withPipeline<T>(
   use: (context: PipelineContext) => Promise<T>,
 ): Promise<T> {
   const { environment, timing } = options;
-  const settings = await loadSettings({
-    directory: resolveDirectory(options),
-    environment,
-    given: options.given,
-    ...(options.printed && { printed: options.printed }),
-  });
+  const settings = await loadSettings(
+    {
+      directory: resolveDirectory(options),
+      environment,
+      given: options.given,
+      ...(options.printed && { printed: options.printed }),
+    },
+    options.onRefusedConfiguration,
+  );
   const chosen = chooseDestinations(settings, options.destination ?? []);
   const { signal, timeLimit = new TimeLimit() } = options;
   const redact = redactor(settings.secrets, settings.openNames);

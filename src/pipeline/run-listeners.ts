@@ -9,6 +9,8 @@ import { noteReports, type NewOutcome, type ReportTarget } from '../state/report
 import { markRunning } from '../state/running-runs.ts';
 import { thisClockError } from '../sync/context/this-clock.ts';
 import { exitCodeOf } from '../sync/run/run.ts';
+import { hearsUnrequestedLoads } from '../report/run-warnings.ts';
+import { dueWarnings } from './due-warnings.ts';
 import type { PipelineContext } from './context.ts';
 import { recordNameIn } from './record-names.ts';
 import { runMetrics } from './run-metrics.ts';
@@ -65,7 +67,9 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
     ];
     for (const store of stores)
       pipeline.listen(
-        historyListener({ store, destinationNameOf, redact, clockError: ofThisMachine, timing }),
+        hearsUnrequestedLoads(
+          historyListener({ store, destinationNameOf, redact, clockError: ofThisMachine, timing }),
+        ),
       );
     return mark;
   });
@@ -79,21 +83,26 @@ export function listenToRun(context: PipelineContext, options: ListeningOptions)
   });
   if (webhook)
     listen(
-      webhookListener({
-        ...{ webhook, redact, signal, timing },
-        ...noting('webhook', webhook.url, TEST_WEBHOOK),
-        onAttempt: attemptAt('the webhook'),
-      }),
+      hearsUnrequestedLoads(
+        webhookListener({
+          ...{ webhook, redact, signal, timing },
+          ...noting('webhook', webhook.url, TEST_WEBHOOK),
+          onAttempt: attemptAt('the webhook'),
+          warningsFor: (summary) => dueWarnings(summary, settings.stateDirectory, 'webhook'),
+        }),
+      ),
     );
   // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at
   // its turn.
   if (isWhole && url !== undefined)
     listen(
-      healthcheckListener({
-        ...{ url, redact, exitCodeOf, signal, timing },
-        ...noting('healthcheck', url, CHECK_URL),
-        onAttempt: attemptAt('the healthcheck'),
-      }),
+      hearsUnrequestedLoads(
+        healthcheckListener({
+          ...{ url, redact, exitCodeOf, signal, timing },
+          ...noting('healthcheck', url, CHECK_URL),
+          onAttempt: attemptAt('the healthcheck'),
+        }),
+      ),
     );
   return {
     [Symbol.asyncDispose]: async () => {

@@ -7,13 +7,14 @@ import {
   formatDeferred,
   formatSeconds,
   formatTableCounts,
+  formatWarned,
   labelInList,
   LISTED,
   listed,
+  listedTables,
   MANY_TABLES,
   outcomeWord,
 } from '../format.ts';
-import { isWarned } from '../schema/run-record.ts';
 import { failureKey } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import { runSeconds } from './summary-json.ts';
@@ -59,22 +60,22 @@ const nextForRest = ({ repeatCommand, tables, error }: RunSummary, chosen: numbe
     : [`next: For the tables that were not started, run "${printableLine(repeatCommand)}"`];
 
 /** The warnings that several tables have, with the names of the tables. */
-export function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
-  const namesOf = new Map<string, string[]>();
+export function sharedWarnings({ tables }: RunSummary): Map<string, readonly TableOutcome[]> {
+  const tablesOf = new Map<string, TableOutcome[]>();
   for (const table of tables) {
     for (const warning of new Set(table.warnings))
-      namesOf.set(warning, [...(namesOf.get(warning) ?? []), labelInList(table)]);
+      tablesOf.set(warning, [...(tablesOf.get(warning) ?? []), table]);
   }
-  return new Map([...namesOf].filter(([, names]) => names.length > 1));
+  return new Map([...tablesOf].filter(([, { length }]) => length > 1));
 }
 
-export const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
-  warningDetail(`${formatCount(names.length)} tables (${listed(names, LISTED)}): ${text}`);
+export const sharedDetail = ([text, tables]: [string, readonly TableOutcome[]]): Detail =>
+  warningDetail(`${listedTables(tables, LISTED)}: ${text}`);
 
 /** For warnings that were printed below the first table. */
 export function repeatedDetails(summary: RunSummary): Detail[] {
   return [...sharedWarnings(summary)].map(([text, [, ...others]]) =>
-    warningDetail(`${beginningOf(text)} (also ${listed(others, LISTED)})`),
+    warningDetail(`${beginningOf(text)} (also ${listed(others.map(labelInList), LISTED)})`),
   );
 }
 
@@ -111,8 +112,9 @@ function closingLine(summary: RunSummary, chosen: number): string {
         ? ''
         : ` at ${formatCounted(places.length, 'destination')}`;
   const unlisted = summary.tables.length > MANY_TABLES ? unchangedText(summary.tables) : '';
-  const warned = summary.tables.filter(isWarned).length;
-  const warnings = warned > 0 ? `, ${formatCount(warned)} with warnings` : '';
+  const warned = formatWarned(summary.tables);
+  const isKnown = summary.tables.some((table) => table.hasKnownWarnings);
+  const warnings = warned === undefined ? '' : `, ${warned}${isKnown ? ', some reported before' : ''}`;
   return `${formatTableCounts(summary.tables, unlisted)}${warnings}${notStarted}${where} in ${seconds}`;
 }
 

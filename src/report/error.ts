@@ -47,5 +47,9 @@ const NO_CONNECTION: readonly ErrorCode[] = [
 ];
 
 /** An error that the server answered shows that the server was reached. */
-export const cannotBeReached = (side: 'source' | 'destination', { code, sqlstate }: IncrepError): string =>
-  `the ${side} cannot be ${NO_CONNECTION.includes(code) && sqlstate === undefined ? 'reached' : 'read'}`;
+export const cannotBeReached = (
+  side: 'source' | 'destination',
+  { code, sqlstate }: IncrepError,
+  destination?: string,
+): string =>
+  `${destination === undefined ? `the ${side}` : `destination ${destination}`} cannot be ${NO_CONNECTION.includes(code) && sqlstate === undefined ? 'reached' : 'read'}`;

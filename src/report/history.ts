@@ -4,19 +4,14 @@ import {
   formatCount,
   formatSeconds,
   formatConflicts,
+  formatWarned,
+  isWarned,
   nameInList,
   LISTED,
   listed,
 } from '../format.ts';
 import { addConflicts, totalConflicts } from '../conflicts.ts';
-import {
-  failureWord,
-  isWarned,
-  resultOf,
-  rowsChanged,
-  type RunRecord,
-  type RunWord,
-} from '../schema/run-record.ts';
+import { failureWord, resultOf, rowsChanged, type RunRecord, type RunWord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { localTime } from './local-time.ts';
@@ -222,10 +217,9 @@ function countsOf({ tables, notStarted, isRunning = false }: Run): string {
   ];
   const order = ['ok', 'failed', 'killed', 'busy', 'interrupted', 'not started'] as const;
   if (words.length === 0) return 'none';
-  return `${counted(words, order)}${isRunning ? ' so far' : ''}${withWarnings(tables.filter(isWarned).length)}`;
+  const warned = formatWarned(tables);
+  return `${counted(words, order)}${isRunning ? ' so far' : ''}${warned === undefined ? '' : ` (${warned})`}`;
 }
-
-const withWarnings = (count: number): string => (count > 0 ? ` (${formatCount(count)} with warnings)` : '');
 
 /** `3 ok, 1 failed`: the words in this order, without a count of zero. */
 function counted<Word extends string>(words: readonly Word[], order: readonly Word[]): string {

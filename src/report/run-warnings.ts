@@ -1,5 +1,5 @@
 /** The warnings of a run whose ordinary results nobody sees. */
-import type { RunSummary, TableOutcome, WarningEvent } from '../events.ts';
+import type { Listener, RunEvent, RunSummary, TableOutcome, WarningEvent } from '../events.ts';
 import { formatCount, labelOf, outcomeWord } from '../format.ts';
 import { ONLY_AT_DESTINATION, type Difference, type Reason } from '../reasons.ts';
 import { reasonText, withoutKept } from './reasons.ts';
@@ -86,16 +86,29 @@ export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWa
 /** For a run whose ordinary results nobody sees. */
 export const withUnrequestedLoads = (summary: RunSummary): RunSummary => ({
   ...summary,
-  tables: summary.tables.map((table) => {
-    const loads = unrequestedLoad(table);
-    const { single = [], repeated } = table.eventWarnings ?? {};
-    return {
-      ...table,
-      warnings: [...table.warnings, ...loads],
-      eventWarnings: { single: [...single, ...loads], repeated },
-    };
-  }),
+  tables: summary.tables.map(withUnrequestedLoad),
 });
+
+function withUnrequestedLoad(table: TableOutcome): TableOutcome {
+  const loads = unrequestedLoad(table);
+  const { single = [], repeated } = table.eventWarnings ?? {};
+  return {
+    ...table,
+    warnings: [...table.warnings, ...loads],
+    eventWarnings: { single: [...single, ...loads], repeated },
+  };
+}
+
+function withUnrequestedLoadsIn(event: RunEvent): RunEvent {
+  if (event.type === 'table-finished') return { ...event, outcome: withUnrequestedLoad(event.outcome) };
+  return event.type === 'run-finished' ? { ...event, summary: withUnrequestedLoads(event.summary) } : event;
+}
+
+/** For a listener whose reader does not see the reasons of a load: the webhook, the histories and JSON. */
+export const hearsUnrequestedLoads =
+  (listener: Listener): Listener =>
+  (event) =>
+    listener(withUnrequestedLoadsIn(event));
 
 /** The same run with these warnings alone. */
 export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]): RunSummary {
@@ -103,10 +116,14 @@ export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]
     due.some((warning) => warning.table === table && warning.text === text);
   const tables = summary.tables
     .filter((table) => !isHeld(table) || isDue(labelOf(table), HELD))
-    .map((table) => ({
-      ...table,
-      warnings: table.warnings.filter((text) => isDue(labelOf(table), text)),
-    }));
+    .map((table) => {
+      const warnings = table.warnings.filter((text) => isDue(labelOf(table), text));
+      return {
+        ...table,
+        warnings,
+        ...(warnings.length < table.warnings.length && { hasKnownWarnings: true as const }),
+      };
+    });
   const isSilent =
     tables.length < summary.tables.length &&
     !tables.some(({ status }) => status === 'failed') &&

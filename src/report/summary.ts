@@ -1,6 +1,6 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
-import type { Action, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatSeconds, labelOf, MANY_TABLES, outcomeWord } from '../format.ts';
+import type { Action, Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import { formatCounted, formatSeconds, labelOf, MANY_TABLES, outcomeWord } from '../format.ts';
 import { closingLines, repeatedDetails, sharedDetail, sharedWarnings } from './closing-lines.ts';
 import { endingLines, failuresOf } from './failed-again.ts';
 import { localTime } from './local-time.ts';
@@ -40,7 +40,8 @@ export function formatProblems(
   style: Style,
 ): string {
   const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map() };
-  const printed = summary.tables.filter(
+  const folded = withDestinationsDown(summary);
+  const printed = [...folded.keys()].filter(
     ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
   );
   const failures = failuresOf(printed);
@@ -52,12 +53,12 @@ export function formatProblems(
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, style),
     ...(outcome.status === 'failed'
-      ? lastDetails(lastSuccesses.get(labelOf(outcome)), summary.finishedAt).flatMap((detail) =>
-          detailLines(detail, INDENT, style),
+      ? lastDetails(latest(folded.get(outcome)?.map(labelOf), lastSuccesses), summary.finishedAt).flatMap(
+          (detail) => detailLines(detail, INDENT, style),
         )
       : []),
   ];
-  const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
+  const last = latest([...lastSuccesses.keys()], lastSuccesses);
   const isBeforeTables = summary.error !== undefined && summary.tables.length === 0;
   return asText([
     `pipeline ${printableLine(summary.pipeline)}: ${verdictOf(summary)}`,
@@ -66,13 +67,40 @@ export function formatProblems(
       ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))
       : []),
     ...endingLines(
-      summary,
+      { ...summary, tables: [...folded.keys()] },
       closingLines(summary, chosen, [...sharedWarnings(summary)].map(sharedDetail), style),
       style,
       { withCause: false },
     ),
   ]);
 }
+
+/** The printed tables, each with the tables that it represents: one stands for a destination that could not be synced. */
+function withDestinationsDown({
+  tables,
+  destinations = [],
+}: RunSummary): ReadonlyMap<TableOutcome, readonly TableOutcome[]> {
+  const placeOf = ({ destination, error }: TableOutcome) =>
+    destinations.find(({ name, error: ofAll }) => name === destination && isAlike(ofAll, error))?.name;
+  const groups = Map.groupBy(tables, (table) => placeOf(table) ?? table);
+  return new Map(
+    [...groups.values()].flatMap(([first, ...others]) =>
+      !first
+        ? []
+        : [
+            others.length > 0
+              ? [{ ...first, name: formatCounted(others.length + 1, 'table') }, [first, ...others]]
+              : [first, [first]],
+          ],
+    ),
+  );
+}
+
+const isAlike = (one: Failure | undefined, other: Failure | undefined): boolean =>
+  one !== undefined && one.code === other?.code && one.message === other.message;
+
+const latest = (labels: readonly string[] = [], times: ReadonlyMap<string, Date>): Date | undefined =>
+  labels.flatMap((label) => times.get(label) ?? []).toSorted((a, b) => b.getTime() - a.getTime())[0];
 
 /** Without a line if it is not known, for example because the table was reset. */
 const lastDetails = (last: Date | undefined, now: Date): Detail[] =>

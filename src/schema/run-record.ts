@@ -68,14 +68,6 @@ export const recordFor = (record: RunRecord, table: string): RunRecord =>
 const concerns = ({ warned_tables: tables }: RunRecord, warning: string, table: string): boolean =>
   tables?.[warning]?.includes(table) ?? true;
 
-/** Whether the table was synced, with warnings. */
-export const isWarned = ({ status, warnings }: Warned): boolean => status === 'ok' && warnings.length > 0;
-
-interface Warned {
-  readonly status: string;
-  readonly warnings: readonly string[];
-}
-
 /** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>
   record.rows_inserted + record.rows_updated + record.rows_deleted;

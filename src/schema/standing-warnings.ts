@@ -1,5 +1,5 @@
 /**
- * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
+ * Which warnings a run with `--quiet` and the text of the webhook report: a warning is reported when it is new, again when it has lasted an hour, and
  * then once a day. Also when it concerns twice as many rows as at the last report. A condition that comes and goes
  * counts as one that stays. An event is new each time. Pure.
  */
@@ -21,7 +21,13 @@ const standingSchema = z.object({
 });
 export type StandingWarning = z.infer<typeof standingSchema>;
 
-export const standingWarningsSchema = z.object({ format: z.literal(1), warnings: z.array(standingSchema) });
+export const standingWarningsSchema = z.object({
+  format: z.literal(1),
+  /** Reported by quiet runs. */
+  warnings: z.array(standingSchema),
+  /** Reported in the text of the webhook. */
+  webhook: z.array(standingSchema).default([]),
+});
 
 export interface CurrentWarning {
   /** Null for a warning of the run itself. */

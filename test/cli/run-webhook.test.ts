@@ -1,6 +1,6 @@
 /** What the webhook is told of runs, and that nothing it does ever changes one. Nowhere is a secret. */
 import { createHmac } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
@@ -78,6 +78,50 @@ test('a run that ends before any table is told of too', async () => {
   expect(hook.requests.map((request) => request.json<Message>())).toMatchObject([
     { type: 'run.failed', data: { error: { code: 'AUTHENTICATION_FAILED' } } },
   ]);
+});
+
+test('a run that its configuration prevents is reported, and is in the local history and the metrics', async () => {
+  await using pair = await freshPair('orders');
+  await using hook = await webhookServer(200);
+  const metrics = join(pair.directory, 'shop.prom');
+  await pair.setEnv({ WEBHOOK_URL: hook.url, HEALTHCHECK_URL: hook.url, METRICS_TEXTFILE: metrics });
+  await sync(pair);
+  const before = hook.requests.length;
+  const path = join(pair.directory, 'tables-config.json');
+  const tables = await readFile(path, 'utf8');
+  await writeFile(path, '{ bad');
+  expect((await increp('sync --quiet', pair)).exitCode).toBe(78);
+  const [webhook, healthcheck, ...others] = hook.requests.slice(before);
+  expect(others).toEqual([]);
+  expect(webhook?.json<Message>()).toMatchObject({
+    type: 'run.failed',
+    text: expect.stringContaining('tables-config.json, line 1, column 3: ') as string,
+    data: { error: { code: 'CONFIG_INVALID' } },
+  });
+  expect(healthcheck?.path).toMatch(/\/78\?rid=/);
+  const text = await readFile(metrics, 'utf8');
+  expect(text).toMatch(/^increp_last_run_success\{.*\} 0$/m);
+  expect(text).toMatch(/^increp_last_run_exit_code\{.*\} 78$/m);
+  expect(text).toMatch(/^increp_table_last_success_timestamp_seconds\{.*"orders".*\} \d/m);
+  await writeFile(path, tables);
+  expect((await increp('history --failed', pair)).stdout).toMatch(
+    / failed +none [^]*CONFIG_INVALID 1 problem/,
+  );
+});
+
+test('a load that no command requested is a warning of the message, its data and the history', async () => {
+  await using pair = await freshPair('orders');
+  await using hook = await webhookServer(200);
+  await sync(pair);
+  await pair.setEnv({ WEBHOOK_URL: hook.url });
+  await pair.destination.query('TRUNCATE orders');
+  await increp('sync --quiet', pair);
+  const message = hook.requests[0]?.json<Message>();
+  const warning = 'no command requested this load, and the table was empty until its end';
+  expect(message?.text).toMatch(/Summary: 1 table ok \(1 with warnings\), /);
+  expect(message?.text).toContain(`Warning: orders: ${warning}.`);
+  expect(message?.data['tables']).toMatchObject([{ warnings: [warning] }]);
+  expect((await increp('history --limit 1', pair)).stdout).toContain('1 ok (1 with warnings)');
 });
 
 test('status warns of a webhook and a healthcheck that fail, until they accept a message', async () => {

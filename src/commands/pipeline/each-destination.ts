@@ -49,7 +49,11 @@ export async function eachDestination<T>(
       const error = atDestination(withoutSecrets(asIncrepError(thrown), redact), name);
       exitCodes.push(error.exitCode);
       destinations.push({ name, error });
-      if (!isJson) printError(error, terminal, { isJson, isVerbose: false });
+      if (isJson) continue;
+      // Without the error, the heading would have nothing below it.
+      if (!terminal.isOneFile && !(terminal.isStdoutTerminal && terminal.isStderrTerminal))
+        terminal.out(`not read: see the error on stderr (${error.code})\n`);
+      printError(error, terminal, { isJson, isVerbose: false });
     }
   }
   return {
@@ -73,15 +77,17 @@ export const atDestination = (error: IncrepError, destination: string | undefine
     cause: error.cause,
   });
 
+const PARTLY_FAILED = 3;
+
 /**
  * The rules are those of tables: one class of failure keeps its exit code, a mixture is 1, a partial failure is 3. 2
- * means differences.
+ * means differences. A 3 of one destination is a partial failure of all.
  */
-function combinedExitCode(codes: readonly number[]): number {
+export function combinedExitCode(codes: readonly number[]): number {
   const failures = codes.filter((code) => code !== 0 && code !== 2);
   const [first] = failures;
   if (first === undefined) return codes.includes(2) ? 2 : 0;
-  if (failures.length < codes.length) return 3;
+  if (failures.length < codes.length || failures.includes(PARTLY_FAILED)) return PARTLY_FAILED;
   return new Set(failures).size === 1 ? first : 1;
 }
 

@@ -15,6 +15,8 @@ import type { Context } from './context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface Unread {
+  /** The name, if there are several destinations. */
+  readonly destination?: string | undefined;
   readonly isLocal: boolean;
   readonly unreachable: IncrepError | undefined;
   readonly sourceError?: IncrepError | undefined;
@@ -91,7 +93,16 @@ export function warnRefused(refusal: IncrepError | undefined, speaker: Speaker):
 }
 
 export function warnUnreachable(
-  { isLocal, unreachable, sourceError, historyError, unwritable, tables = [], hasFailures = false }: Unread,
+  {
+    destination,
+    isLocal,
+    unreachable,
+    sourceError,
+    historyError,
+    unwritable,
+    tables = [],
+    hasFailures = false,
+  }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
@@ -111,7 +122,7 @@ export function warnUnreachable(
   if (isLocal) say('note: only the state directory was read (--local)\n');
   if (unreachable)
     reason(
-      `warning: ${cannotBeReached('destination', unreachable)}, so only the state directory was read`,
+      `warning: ${cannotBeReached('destination', unreachable, destination)}, so only the state directory was read`,
       unreachable,
     );
   if (sourceError) reason('note: schema changes were not checked', sourceError);

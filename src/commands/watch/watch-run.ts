@@ -6,7 +6,7 @@ import { logListener, retryListener } from '../../observe/log-listener.ts';
 import { createProgress, type ProgressDisplay } from '../../observe/progress.ts';
 import type { Redact } from '../../redact.ts';
 import type { Style } from '../../report/style.ts';
-import { warningsIn } from '../../report/run-warnings.ts';
+import { hearsUnrequestedLoads, warningsIn } from '../../report/run-warnings.ts';
 import { summaryByTable } from '../../report/summary.ts';
 import { listenToRun } from '../../pipeline/run-listeners.ts';
 import type { Context } from '../pipeline/context.ts';
@@ -36,7 +36,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const { warn, logDue } = await wireLog(context, options, { progress, warnings });
   const hasText = !isJson && !(context.settings.log.format === 'json' && terminal.isOneFile);
   if (progress) listen(progress.listener);
-  if (isJson) listen(jsonListener(terminal.out, redact));
+  if (isJson) listen(hearsUnrequestedLoads(jsonListener(terminal.out, redact)));
   const isAboveLine = progress !== undefined && terminal.screen?.isStdout === true;
   if (hasText && verbosity !== 'quiet' && !isAboveLine) listen(tableLinesListener(context));
   const listening = listenToRun(context, {

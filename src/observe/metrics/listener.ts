@@ -9,7 +9,7 @@ import { exposition } from './exposition.ts';
 import { familiesOf, type TableMetrics } from './families.ts';
 
 /** node_exporter runs as another user. */
-const READABLE_BY_ALL = 0o644;
+export const READABLE_BY_ALL = 0o644;
 
 export interface MetricsOptions {
   /** Absolute. */

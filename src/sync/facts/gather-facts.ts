@@ -6,6 +6,7 @@ import { attempt, done, type Attempted, type IncrepError } from '../../errors.ts
 import { onceOnly } from '../../once-only.ts';
 import { accessCommand, isStateOfRoot } from '../../ownership.ts';
 import { inBatches } from '../../postgres/batches.ts';
+import { findsDeleted } from '../../schema/deleted-rows.ts';
 import { tableKey } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { StateFile } from '../../state/state-files.ts';
@@ -158,6 +159,7 @@ async function gatherTogether(
           stateTable: schema.stateTableOid,
         },
         writer: writerHere(context.settings.stateDirectory),
+        findsDeleted: findsDeleted(settings),
         systemIdentifier: servers.source.systemIdentifier,
         destinationServer: servers.destination,
       }),

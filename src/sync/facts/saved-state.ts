@@ -82,6 +82,8 @@ export interface ExpectedState {
   readonly writtenTo?: WrittenTables;
   /** `writerHere`. Undefined if it does not matter. */
   readonly writer?: string;
+  /** Whether increp compares the keys of both sides to find rows that are gone from the source. */
+  readonly findsDeleted?: boolean;
   readonly systemIdentifier: string | null;
   readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
 }
@@ -106,7 +108,7 @@ export function reconcile(
     return {
       kind: 'record',
       record: inDestination.data,
-      warnings: disagreement(inDestination.data, file, expected.writer),
+      warnings: disagreement(inDestination.data, file, expected),
       ...(isOtherTable(inDestination.data, expected.writtenTo) && { isOtherTable: true }),
     };
   if (inFile && !isAbout(inFile, expected.destinationServer))
@@ -214,7 +216,11 @@ function fromFileAlone(
 }
 
 /** The row was committed together with the data, so it counts if the two differ. */
-function disagreement(row: StateRecord, file: StateFile, writer: string | undefined): string[] {
+function disagreement(
+  row: StateRecord,
+  file: StateFile,
+  { writer, findsDeleted }: Pick<ExpectedState, 'writer' | 'findsDeleted'>,
+): string[] {
   if (file.kind === 'unreadable') return [unreadable(file, 'increp uses the state at the destination')];
   if (file.kind !== 'record') return [];
   if (file.record.pipeline !== row.pipeline)
@@ -223,7 +229,11 @@ function disagreement(row: StateRecord, file: StateFile, writer: string | undefi
     ];
   if (file.record.generation > row.generation) {
     return [
-      'the state file is newer than the state at the destination, which was probably restored from a backup; increp uses the state at the destination',
+      `the state file is newer than the state at the destination, which was probably restored from a backup. increp copies again what has changed since the backup. ${
+        findsDeleted
+          ? 'Rows deleted at the source since then may be there again until the next comparison. To compare now, run "increp sync --deletes"'
+          : 'No action is needed. To compare all rows, run "increp verify"'
+      }`,
     ];
   }
   if (file.record.generation < row.generation) {

@@ -70,13 +70,63 @@ test('a run that succeeded is posted once, as JSON that a chat reads too', async
   });
 });
 
-test('warnings of tables are counted, and those of the run are in the message', () => {
+test('tables with warnings are counted, and a few warnings are in the message, those of the run first', () => {
   const tables = [outcome({ name: 'a', warnings: ['1 row has no key'] }), outcome({ name: 'b' })];
   const warnings = ['the clock is wrong.', 'second', 'third', 'fourth'];
   const message = runMessage(summary({ tables, warnings }));
   expect(message).toContain(' Summary: 2 tables ok (1 with warnings), ');
   expect(message).toMatch(
-    / in 4\.2 s\. Warning: the clock is wrong\. Warning: second\. Warning: third\. And 1 more warning\.$/,
+    / in 4\.2 s\. Warning: the clock is wrong\. Warning: second\. Warning: third\. And 2 more warnings\.$/,
+  );
+});
+
+test('only warnings that are due are in the text, each once with its tables', () => {
+  const text = 'no command requested this load';
+  const warned = (name: string, destination: string, warnings = [text]) =>
+    outcome({ name, destination, warnings });
+  const tables = [
+    ...['a', 'b', 'c', 'd'].map((name) => warned(name, 'reports')),
+    warned('a', 'warehouse', ['a standing one']),
+  ];
+  const run = summary({
+    tables,
+    destinations: [
+      { name: 'reports', status: 'ok', error: undefined },
+      { name: 'warehouse', status: 'ok', error: undefined },
+    ],
+  });
+  const due = tables.slice(0, 4).map(({ name }) => ({ table: `reports: ${name}`, text }));
+  const message = runMessage(run, due);
+  expect(message).toContain(
+    'Summary: 5 tables ok, 5 with warnings (reports: 4 ok, 4 with warnings; warehouse: 1 ok, 1 with warnings), ',
+  );
+  expect(message).toMatch(
+    / s\. Warning: 4 tables at reports \(a, b, c and 1 more\): no command requested this load\.$/,
+  );
+});
+
+test('a long warning keeps its next step', () => {
+  const text = `${'x'.repeat(320)}. To compare now, run "increp sync --deletes"`;
+  const tables = [outcome({ name: 'a', warnings: [text] })];
+  expect(runMessage(summary({ tables }))).toContain(` Warning: a: ${text}.`);
+});
+
+test('one failure of many tables is described once', () => {
+  const error = failure({ message: 'connection refused', hint: 'Start it' });
+  const tables = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
+    outcome({ name, destination: 'reports', status: 'failed', error }),
+  );
+  expect(runMessage(summary({ status: 'partial', tables: [...tables, failedTable] }))).toMatch(
+    / s\. 6 tables at reports \(a, b, c and 3 more\): connection refused\. Next: Start it\. items: permission denied\. /,
+  );
+});
+
+test('the problems of a configuration are in the message, without the excerpts of its files', () => {
+  const message =
+    '2 problems in the configuration:\n  - .env: wrong\n  - line 1: bad\n      1 | { bad\n            ^';
+  const error = failure({ message, hint: 'Fix it.' });
+  expect(runMessage(summary({ status: 'failed', error }))).toContain(
+    ' 2 problems in the configuration: - .env: wrong - line 1: bad. Next: Fix it.',
   );
 });
 

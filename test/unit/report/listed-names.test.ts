@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { collect } from '../../../src/commands/terminal/options.ts';
-import { formatDeferred, listedNames } from '../../../src/format.ts';
+import { formatDeferred, listedNames, listedTables } from '../../../src/format.ts';
 import { groupedLines } from '../../../src/report/failure-groups.ts';
 
 test('a name that could be read as several words is in quotes in a list', () => {
@@ -30,4 +30,14 @@ test('lists of tables in a summary and in the status have such names in quotes',
     { ...failure, name: 'c' },
   ]);
   expect(head).toBe('FAILED 2 tables: "Odd Name", c (DISK_FULL)');
+});
+
+test('tables of one text have their destination once', () => {
+  const at = (destination: string, ...names: string[]) => names.map((name) => ({ name, destination }));
+  expect(listedTables([{ name: 'a' }, { name: 'b' }], 3)).toBe('2 tables (a, b)');
+  expect(listedTables(at('reports', 'a', 'b', 'c', 'd'), 3)).toBe('4 tables at reports (a, b, c and 1 more)');
+  expect(listedTables(at('reports', 'a'), 3)).toBe('a at reports');
+  expect(listedTables([...at('reports', 'a', 'b'), ...at('warehouse', 'a', 'b')], 3)).toBe(
+    '2 tables at 2 destinations (a, b)',
+  );
 });

@@ -395,6 +395,24 @@ test('messages that differ only in numbers of rows are printed once, and --quiet
   expect(mail.match(/✗ FAILED/g)).toHaveLength(1);
 });
 
+test('a mail names a destination that is down in place of its tables, and counts warnings that it leaves out', () => {
+  const error = failure({ message: 'connection refused' });
+  const tables = ['a', 'b', 'c'].flatMap((name) => [
+    outcome({ name, destination: 'warehouse', warnings: ['1 row has no key'] }),
+    outcome({ name, destination: 'reports', status: 'failed', error: { ...error, hint: 'of one table' } }),
+  ]);
+  const destinations = [
+    { name: 'warehouse', status: 'ok', error: undefined },
+    { name: 'reports', status: 'failed', error },
+  ] as const;
+  const found = summary({ status: 'partial', tables, destinations });
+  const mail = formatProblems(withWarnings(found, []), 6, new Map(), plain);
+  expect(mail.split('\n')[1]).toMatch(/^✗ FAILED {2}reports: 3 tables /);
+  expect(mail.match(/FAILED|connection refused/g)).toHaveLength(2);
+  expect(mail).toContain('\n3 tables ok, 3 failed, 3 with warnings, some reported before (warehouse: 3 ok, ');
+  expect(mail).toContain('(warehouse: 3 ok, 3 with warnings; reports: 3 failed) in 4.2 s\n');
+});
+
 test('a mail has a step once, and the numbers of each table', () => {
   const failed = (name: string, rows: string) =>
     outcome({

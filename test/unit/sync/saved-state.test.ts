@@ -30,6 +30,16 @@ test('two equal records are used without a word', () => {
   expect(saved(file(), record())).toEqual({ kind: 'record', record: record(), warnings: [] });
 });
 
+test('a destination that was restored says what happens to rows, and what to do', () => {
+  const warningOf = (findsDeleted: boolean) => {
+    const rows = { record: record({ generation: 5 }), rival: undefined, isHome: false };
+    const found = reconcile(file({ generation: 6 }), rows, { ...EXPECTED, findsDeleted });
+    return 'warnings' in found ? found.warnings.join('') : '';
+  };
+  expect(warningOf(false)).toMatch(/copies again .* No action is needed\. .* "increp verify"$/);
+  expect(warningOf(true)).toMatch(/deleted at the source .* may be there again .* "increp sync --deletes"$/);
+});
+
 test('the row counts whenever the two differ, and a warning says which way', () => {
   const row = record({ generation: 5, cursor: '2026-01-05 00:00:00+00' });
   for (const [other, words] of [
