@@ -28,6 +28,7 @@ import { gatherMergeFaults } from './merge-expressions.ts';
 import { everyStateFile } from './every-state-file.ts';
 import { findRenamed } from './renamed-tables.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
+import { renamesOfQuery } from './source-renames.ts';
 import { findSourceChanges } from './source-changes.ts';
 import type { SelectedSource } from './source-selection.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
@@ -191,6 +192,7 @@ async function gatherTogether(
             ...table,
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
             sourceChanges: sourceChanges.get(table),
+            queryRenames: renamesOfQuery(table, all.filter(isKnown)),
             lacksAllTables: table.lacksAllTables && !isMoved,
             mergeFault: mergeFaults.get(table),
           },
