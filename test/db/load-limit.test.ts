@@ -117,7 +117,7 @@ slowTest('below the limit rows go, and plan, check and the summary say how many'
     if (again === undefined) await increp('reset orders', pair);
     else await pair.source.query(again);
     const plan = await increp('plan', pair);
-    expect(plan.stdout).toContain('removes: 2 of 10 rows of the destination, which the source no longer has');
+    expect(plan.stdout).toContain('removes: 2 of 10 rows of the destination that the source no longer has');
     const json = (await increp('plan --json', pair)).json<{ tables: { rows_gone: number }[] }>();
     expect(json.tables[0]?.rows_gone).toBe(2);
     const check = await increp('check --json', pair);

@@ -220,6 +220,26 @@ test.each(
   },
 );
 
+test('a column that the source renamed has its new name in the error, and no guess of the server', async () => {
+  const query = `SELECT o.id, o.note, o.updated_at, c.note AS other FROM public.orders o JOIN public.lines l
+    ON l.order_id = o.id AND l.nr = 1 JOIN public.other c ON c.id = o.id`;
+  const options = querying(query);
+  await using pair = await freshPair({
+    tables: [
+      { name: 'orders', replication_key: 'updated_at', unique_cols: ['id'] },
+      ...(options.tables ?? []),
+    ],
+    sourceSql: `${SHOP}; CREATE TABLE other AS SELECT id, note FROM orders`,
+  });
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders RENAME COLUMN note TO remark');
+  const hint = async (args = '') => (await trySync(pair, args)).table('totals').error?.hint;
+  expect(await hint('totals')).toMatch(
+    /^The last sync could read the query, .* Correct "query" of "totals"[^"]*$/,
+  );
+  expect(await hint()).toMatch(/^The source renamed "note" of public.orders to "remark"\. .*AS "note"/);
+});
+
 test('rows that are hidden from the role are an error, never a short copy', async () => {
   await using pair = await freshPair(querying('SELECT id, updated_at FROM public.orders'));
   await pair.source.query(

@@ -14,6 +14,7 @@ import type { RunContext } from '../context/run-context.ts';
 import type { DestinationSchema } from './describe-destination.ts';
 import type { RenamedTable } from './renamed-tables.ts';
 import type { SavedState } from './saved-state.ts';
+import type { RenameElsewhere } from './source-renames.ts';
 import type { SourceChanges } from './source-changes.ts';
 import type { Selected } from './source-selection.ts';
 import type { TableNames } from './table-names.ts';
@@ -60,6 +61,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly former?: TableName | undefined;
   /** What has become of the source table and of its partitions since the last sync. Undefined if they are as before. */
   readonly sourceChanges?: SourceChanges | undefined;
+  /** Columns of other tables that its query names by their former names. */
+  readonly queryRenames?: readonly RenameElsewhere[] | undefined;
   /** Why `merge` cannot be used. */
   readonly mergeFault: IncrepError | undefined;
   /** Whether the pipeline has no state in the schema of the destination table. */

@@ -30,6 +30,7 @@ import { everyStateFile } from './every-state-file.ts';
 import { findFormer } from './former-tables.ts';
 import { findRenamed } from './renamed-tables.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
+import { renamesOfQuery } from './source-renames.ts';
 import { findSourceChanges } from './source-changes.ts';
 import type { SelectedSource } from './source-selection.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
@@ -196,6 +197,7 @@ async function gatherTogether(
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
             former: former.get(table),
             sourceChanges: sourceChanges.get(table),
+            queryRenames: renamesOfQuery(table, all.filter(isKnown)),
             lacksAllTables: table.lacksAllTables && !isMoved,
             mergeFault: mergeFaults.get(table),
           },

@@ -67,10 +67,8 @@ export function refusedSql(
     position === undefined ? undefined : quotes.find(({ from, to }) => position >= from && position <= to);
   const [only] = new Set(quotes.map(({ option }) => option));
   const option = quote?.option ?? (quotes.length === 1 ? only : undefined);
-  const place =
-    quote && position !== undefined
-      ? `\n${indented(excerptAt(quote.text, unitsIn(quote.text, position - quote.from), SHOWN).excerpt)}`
-      : '';
+  const at = quote && position !== undefined ? unitsIn(quote.text, position - quote.from) : undefined;
+  const place = quote && at !== undefined ? `\n${indented(excerptAt(quote.text, at, SHOWN).excerpt)}` : '';
   const hidesRows = routine === HIDES_ROWS;
   const code = hidesRows
     ? 'ROW_SECURITY'
@@ -90,7 +88,19 @@ export function refusedSql(
       ...(hint === undefined ? [] : [`The ${side} adds: ${hint}`]),
     ].join(' '),
     sqlstate,
+    ...(quote &&
+      at !== undefined &&
+      sqlstate === SQLSTATE.undefinedColumn && { column: columnAt(quote.text.slice(at)) }),
   });
+}
+
+const NAME = String.raw`"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*`;
+const COLUMN = new RegExp(String.raw`^(?:(?:${NAME})\s*\.\s*)*(${NAME})`, 'u');
+
+/** The name of the column at the start of the text, without its table. */
+function columnAt(text: string): string | undefined {
+  const name = COLUMN.exec(text)?.[1];
+  return name?.startsWith('"') === true ? name.slice(1, -1).replaceAll('""', '"') : name?.toLowerCase();
 }
 
 /** increp describes an expression in the condition of a join. The user wrote it as a transform. */

@@ -1,31 +1,11 @@
 /** A key or a selected column that has another name at the source now: pure. */
 import { IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
-import type { Relation } from '../../schema/relations.ts';
-import { EVERYTHING, optionsOf, sourceColumn, type Selection } from '../../schema/selection.ts';
+import { optionsOf, type Selection } from '../../schema/selection.ts';
 import { patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { keysAtSource, type TableKeys } from '../facts/keys-at-source.ts';
-
-interface SourceRename {
-  /** The name at the source at the last sync. */
-  readonly column: string;
-  readonly now: string;
-  /** The name at the destination. */
-  readonly at: string;
-}
-
-/** `source` has the names of the source. A query has no numbers of columns that last. */
-export function renamedColumns({ saved }: Pick<TableFacts, 'saved'>, source: Relation): SourceRename[] {
-  if (saved.kind !== 'record' || source.kind === 'query') return [];
-  const { shape, selection } = saved.record;
-  if (shape.oid !== source.oid) return [];
-  return shape.columns.flatMap(({ name: at, position }): SourceRename[] => {
-    const column = sourceColumn(selection ?? EVERYTHING, at);
-    const now = source.columns.find((each) => position > 0 && each.position === position)?.name;
-    return now === undefined || now === column ? [] : [{ column, now, at }];
-  });
-}
+import type { SourceRename } from '../facts/source-renames.ts';
 
 /** The options with which the destination table keeps the former names, and so its rows. */
 function keepingNames(

@@ -1,5 +1,5 @@
 /** Reasons at the source, and in the settings about it, that prevent a sync of a table. Pure. */
-import { IncrepError } from '../../errors.ts';
+import { IncrepError, reworded } from '../../errors.ts';
 import { utcTime } from '../../format.ts';
 import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
@@ -17,7 +17,8 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound, entryKeys, patternOption } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { columnRenamed, fieldsOf, renamedColumns } from './column-renamed.ts';
+import { renamedColumns } from '../facts/source-renames.ts';
+import { columnRenamed, fieldsOf } from './column-renamed.ts';
 import { lostColumns } from './lost-columns.ts';
 import { unmaskedColumns, withNewNames } from './renamed-columns.ts';
 
@@ -57,7 +58,23 @@ function selectionRefusals(now: TableFacts, source: Relation): IncrepError[] {
     fault.sqlstate === SQLSTATE.undefinedColumn || fault.code === 'COLUMN_NOT_FOUND'
       ? lostColumns(now, source)
       : [];
-  return lost.length > 0 ? lost : [fault];
+  return lost.length > 0 ? lost : [afterLastSync(now, fault)];
+}
+
+/** The query had no fault at the last sync, so the server's guess at a misspelt column would name another column. */
+function afterLastSync({ saved, settings, queryRenames = [] }: TableFacts, fault: IncrepError): IncrepError {
+  const { name, selection } = settings;
+  const isOld =
+    saved.kind === 'record' && selection.query !== null && saved.record.selection?.query === selection.query;
+  if (fault.sqlstate !== SQLSTATE.undefinedColumn || !isOld) return fault;
+  const correct = `Correct "query" of "${name}" in tables-config.json`;
+  const [first] = queryRenames;
+  return reworded(fault, {
+    what: fault.message,
+    next: first
+      ? `The source renamed ${queryRenames.map(({ table, column, now }) => `"${column}" of ${printName(table)} to "${now}"`).join(', ')}. ${correct}: use the new name, with AS "${first.column}" to keep the name at the destination.`
+      : `The last sync could read the query, so the source has renamed or dropped a column since. ${correct}.`,
+  });
 }
 
 /** If the selection names an unknown column, the columns to read are not known, so privileges on them say nothing. */
