@@ -176,17 +176,16 @@ async function gatherTogether(
     };
   });
   const all = await withSwapped(context, servers, await Promise.all(facts), findProof);
+  const found = all.filter(isKnown);
   const unclaimed = await countUnclaimed(
     context,
-    all
-      .filter(isKnown)
-      .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
+    found.filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
-  const renamed = await findRenamed(context, destination.schemas, all.filter(isKnown));
-  const former = await findFormer(context, all.filter(isKnown));
-  const sourceChanges = await findSourceChanges(context, all.filter(isKnown));
+  const renamed = await findRenamed(context, destination.schemas, found);
+  const former = await findFormer(context, found);
+  const sourceChanges = await findSourceChanges(context, found);
   const isMoved = [...sourceChanges.values()].some(({ movedTo }) => movedTo !== undefined);
-  const mergeFaults = await gatherMergeFaults(context, all.filter(isKnown));
+  const mergeFaults = await gatherMergeFaults(context, found);
   return {
     schemas: destination.schemas,
     tables: all.map((table) =>
@@ -197,7 +196,7 @@ async function gatherTogether(
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
             former: former.get(table),
             sourceChanges: sourceChanges.get(table),
-            queryRenames: renamesOfQuery(table, all.filter(isKnown)),
+            queryRenames: renamesOfQuery(table, found),
             lacksAllTables: table.lacksAllTables && !isMoved,
             mergeFault: mergeFaults.get(table),
           },
