@@ -11,7 +11,8 @@ import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { plannedObjects } from '../sync/objects/planned-objects.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
-import { isRoutine } from '../events.ts';
+import { continuesFromCursor, isRoutine } from '../events.ts';
+import { loadCommand, requestedText } from '../report/requested-loads.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
@@ -38,6 +39,7 @@ import type { Pipeline } from '../pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { sharedLoads } from '../pipeline/note-requested.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
   sayRemarks,
@@ -73,11 +75,14 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
     const jobs = options.jobs ?? settings.jobs;
     const unwritable = await writeFault(settings.stateDirectory);
+    const shared = await sharedLoads(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const { previews: planned, refusal } = await planFor(pipeline, chosen, options);
-        const previews = await withLastFailures(planned, pipeline);
+        const previews = await withLastFailures(planned, pipeline, (name) =>
+          loadCommand([name], shared([name]) ? undefined : pipeline.name),
+        );
         if (!options.json)
           terminal.out(
             redact(
@@ -136,6 +141,8 @@ async function planFor(
 interface KnownTable extends Preview {
   /** Undefined if the plan itself says why a sync would fail. */
   readonly lastFailure: RunRecord | undefined;
+  /** The note about a requested load that was not done, with a command for the right destinations. */
+  readonly notLoaded: readonly string[];
   /** When a comparison found the table equal after a failure. */
   readonly equalAt: string | undefined;
 }
@@ -143,8 +150,9 @@ interface KnownTable extends Preview {
 async function withLastFailures(
   previews: readonly Preview[],
   { runContext, settings }: Pipeline,
+  loadOf: (name: string) => string,
 ): Promise<KnownTable[]> {
-  const { differences, equal } = await readComparisons(settings.stateDirectory);
+  const { differences, equal, requested } = await readComparisons(settings.stateDirectory);
   const failures = await readLastFailures(runContext, new Date());
   return previews.map((table) => {
     const failure = failures.get(table.recordName);
@@ -157,10 +165,15 @@ async function withLastFailures(
     // A new load settles the loss.
     if (found?.foundBy === 'lost-kept-rows' && isRoutine(table.action))
       standing.push(lossNote(table.name, found));
+    const notLoaded: string[] = [];
+    const load = requested.get(table.recordName);
+    if (load && continuesFromCursor(table.action))
+      notLoaded.push(`${requestedText(secondsSince(load.since))}. To load it, run "${loadOf(table.name)}"`);
     return {
       ...table,
       // The sync of new changes says the same.
       warnings: [...table.warnings, ...standing.filter((message) => !table.warnings.includes(message))],
+      notLoaded,
       lastFailure: isTold ? undefined : failure,
       equalAt: equal.get(table.recordName),
     };
@@ -200,7 +213,7 @@ function inWordsAt({ name: destination }: Pipeline, options: PlanOptions) {
     const { error, obstruction, lastFailure, warnings, ...words } = inWords(table, options);
     return {
       ...words,
-      warnings: warnings.map(at),
+      warnings: [...warnings.map(at), ...table.notLoaded],
       error: error && { code: error.code, message: error.message, next: at(error.next) },
       obstruction: obstruction && { ...obstruction, next: at(obstruction.next) },
       lastFailure,
@@ -336,7 +349,7 @@ const tableJson = (table: KnownTable) => ({
     can_move: canMove && isOurs,
   })),
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
-  warnings: table.warnings,
+  warnings: [...table.warnings, ...table.notLoaded],
   error: table.error ? errorToJson(table.error) : null,
   last_failure: table.lastFailure ? lastFailureJson(table.lastFailure) : null,
 });

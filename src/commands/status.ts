@@ -1,4 +1,5 @@
 /** `increp status`: shows how fresh the destination tables are. */
+import { loadCommand } from '../report/requested-loads.ts';
 import { formatStatus } from '../report/status.ts';
 import type { IncrepError } from '../errors.ts';
 import { redactedJson } from '../redact.ts';
@@ -12,6 +13,7 @@ import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { sharedLoads } from '../pipeline/note-requested.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
   sayRemarks,
@@ -56,6 +58,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       warnUnreachable(unread, terminal, redact);
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
+    const shared = await sharedLoads(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
@@ -69,6 +72,8 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
             hasDeletes: options.verbose || tables.length > 0,
           },
           fault: unwritableWords(unwritable),
+          loadsOf: (names: readonly string[]) =>
+            loadCommand(shared(names) ?? names, shared(names) ? undefined : pipeline.name),
         };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
         if (!options.json) warn(statuses);
@@ -158,6 +163,7 @@ function tableJson(table: TableStatus) {
     drift,
     difference,
     refusal,
+    requestedLoad,
     pendingLoad,
   } = table;
   return {
@@ -173,6 +179,7 @@ function tableJson(table: TableStatus) {
     conflicts_last_day: table.conflictsLastDay ?? null,
     last_error: lastFailure ? lastFailureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
+    requested_load: requestedLoad ? { since: requestedLoad.since } : null,
     difference: difference ? { message: difference.message, since: difference.since } : null,
     next_sync_error: refusal ? errorToJson(refusal) : null,
     unknown: table.problem ? errorToJson(table.problem) : null,

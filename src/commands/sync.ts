@@ -16,6 +16,7 @@ import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
 import { noteDifferences } from '../pipeline/note-differences.ts';
+import { noteRequestedLoads } from '../pipeline/note-requested.ts';
 import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import type { GlobalOptions } from './terminal/options.ts';
@@ -79,6 +80,7 @@ async function syncOnce(
       await using watch = await watchRun(context, { isJson: options.json, verbosity });
       if (verbosity !== 'quiet' && watch.hasText) context.terminal.out(head);
       if (notice !== undefined) watch.warn(notice);
+      if (options.fullRefresh) await noteRequestedLoads(context, chosen);
       const summary = await runPipeline(context, {
         tables: chosen,
         noTables: expanded.noTables,

@@ -26,6 +26,7 @@ import {
 import { lastDeletesText, type DeletesState } from './deletes-text.ts';
 import { codesText } from './error.ts';
 import { groupedLines, needSummary, summaryLines } from './failure-groups.ts';
+import { loadCommand, requestedLines, requestedText } from './requested-loads.ts';
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap, wrapInline } from './text.ts';
@@ -79,6 +80,8 @@ interface Status {
         readonly foundBy?: string;
       }
     | undefined;
+  /** A load that `sync --full-refresh` has not done. */
+  readonly requestedLoad?: { readonly since: string } | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
   readonly deletes?: DeletesState | undefined;
 }
@@ -115,11 +118,13 @@ interface StatusStyle {
   readonly hasDeletes?: boolean;
   /** Why a sync would fail before its first table. */
   readonly fault?: string | undefined;
+  /** The command for requested loads of these tables. */
+  readonly loadsOf?: (names: readonly string[]) => string;
 }
 
 export function formatStatus(
   all: readonly Status[],
-  { style, now, isVerbose, hasDeletes = false, fault }: StatusStyle,
+  { style, now, isVerbose, hasDeletes = false, fault, loadsOf = loadCommand }: StatusStyle,
 ): string {
   const tables = all.toSorted((a, b) => urgency(a) - urgency(b));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
@@ -136,12 +141,14 @@ export function formatStatus(
   const overdue = tables.filter(isOverdue);
   const isMany = { failures: areMany(failures), drifts: areMany(drifts), overdue: overdue.length > 1 };
   const overdueStep = overdueStepBeside(all);
+  const unloaded = tables.flatMap(({ name, requestedLoad }) => (requestedLoad ? [name] : []));
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
     if (!table) return [line];
     const isLastOverdue = isMany.overdue && table === overdue.at(-1);
     const details = [
       ...detailsOf(table, { told, now, isMany, overdueStep }),
+      ...(unloaded.length === 1 ? requestedDetails(table, now, loadsOf) : []),
       ...(hasDeletes ? deletesDetails(table, now) : []),
       ...(isLastOverdue ? overdueLines(overdue, overdueStep) : []),
     ];
@@ -151,6 +158,7 @@ export function formatStatus(
     ...warningsOf(all, now),
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
+    ...(unloaded.length > 1 ? requestedLines(unloaded, loadsOf(unloaded)) : []),
   ];
   const groups = isMany.failures ? sameFailures(failures) : [];
   const count = wrap(countLine(tables, fault), style, INDENT);
@@ -252,6 +260,18 @@ function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): 
       : []),
   ];
 }
+
+const requestedDetails = (
+  { name, requestedLoad }: Status,
+  now: Date,
+  loadsOf: (names: readonly string[]) => string,
+): string[] =>
+  requestedLoad
+    ? [
+        requestedText(secondsSince(new Date(requestedLoad.since), now)),
+        `  next: To load it, run "${loadsOf([name])}".`,
+      ]
+    : [];
 
 /** The next sync loads a table without a state. */
 function deletesDetails({ deletes, hasState, condition }: Status, now: Date): string[] {

@@ -22,11 +22,21 @@ const differenceSchema = z.object({
 });
 export type KnownDifference = Readonly<z.infer<typeof differenceSchema>>;
 
+const requestedLoadSchema = z.object({
+  /** RFC 3339. */
+  since: z.string(),
+  /** The ID of the run. While it is active, it may still load the table. */
+  run: z.string(),
+});
+export type RequestedLoad = Readonly<z.infer<typeof requestedLoadSchema>>;
+
 export const knownDifferencesSchema = z.object({
   format: z.literal(1),
   tables: z.array(differenceSchema),
   /** Tables that `verify` found equal after a failed sync, by destination table, with the time in RFC 3339. */
   equal: z.record(z.string(), z.string()).default({}),
+  /** Tables that `sync --full-refresh` has not loaded yet, by destination table. */
+  requested: z.record(z.string(), requestedLoadSchema).default({}),
 });
 
 export type KnownComparisons = Readonly<z.infer<typeof knownDifferencesSchema>>;
@@ -88,6 +98,27 @@ export function equalAfter(
     isSame = false;
   }
   return isSame ? known : Object.fromEntries(next);
+}
+
+/** The same object if nothing has changed. */
+export function requestedAfter(
+  known: KnownComparisons['requested'],
+  results: readonly NotedComparison[],
+): KnownComparisons['requested'] {
+  const done = results.flatMap((result) =>
+    result.kind === 'equal' || (result.kind === 'synced' && result.isLoad) ? [result.table] : [],
+  );
+  return withoutLoaded(known, done);
+}
+
+/** The same object if nothing has changed. */
+export function withoutLoaded(
+  known: KnownComparisons['requested'],
+  loaded: readonly string[],
+): KnownComparisons['requested'] {
+  const next = new Map(Object.entries(known));
+  const removed = loaded.filter((table) => next.delete(table));
+  return removed.length === 0 ? known : Object.fromEntries(next);
 }
 
 function differing(
