@@ -72,6 +72,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
             hasDeletes: options.verbose || tables.length > 0,
           },
           fault: unwritableWords(unwritable),
+          destination: pipeline.name,
           loadsOf: (names: readonly string[]) =>
             loadCommand(shared(names) ?? names, shared(names) ? undefined : pipeline.name),
         };

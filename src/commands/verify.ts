@@ -200,6 +200,7 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
       : {
           ...{ kind: 'different', table, cursor, foundBy: 'verify' },
           message: differencesIn(verified),
+          overLimit: overLimitIn(verified) ?? null,
           only: isBeyondRepair(verified) ? 'duplicated-at-source' : isOnlyExtra(verified) ? 'extra' : null,
           duplicates:
             verified.duplicatedAtSource === 0
@@ -278,17 +279,14 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
         isBeyondRepair: isBeyondRepair(verdict.verified),
-        overLimit: verdict.verified.isOverLimit
-          ? {
-              gone: verdict.verified.extra,
-              of: verdict.verified.destinationRows,
-              isMarked: verdict.verified.isMarked,
-            }
-          : undefined,
+        overLimit: overLimitIn(verdict.verified),
         error: undefined,
         refusal: verdict.refusal,
         lastFailure: verdict.lastFailure,
       };
+
+const overLimitIn = ({ isOverLimit, extra, destinationRows, isMarked }: Verified) =>
+  isOverLimit ? { gone: extra, of: destinationRows, isMarked } : undefined;
 
 /** A repair removes rows that only the destination has twice. */
 const isBeyondRepair = ({ missing, extra, changed, duplicated, duplicatedAtSource }: Verified): boolean =>

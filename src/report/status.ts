@@ -4,6 +4,7 @@
  */
 import { STATE_FILE_IGNORED, STATE_FILE_RENAMED } from '../schema/state-record.ts';
 import {
+  capitalized,
   formatCount,
   LISTED,
   listedNames,
@@ -30,7 +31,8 @@ import { loadCommand, requestedLines, requestedText } from './requested-loads.ts
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap, wrapInline } from './text.ts';
-import { tableCommand } from '../shell-word.ts';
+import { limitWords, type OverLimit } from './verify.ts';
+import { onlyAtDestination, tableCommand } from '../shell-word.ts';
 
 interface PrintedFailure {
   readonly started_at: string;
@@ -78,6 +80,7 @@ interface Status {
         readonly since: string;
         readonly only?: 'extra' | 'duplicated-at-source' | null;
         readonly foundBy?: string;
+        readonly overLimit?: OverLimit | null;
       }
     | undefined;
   /** A load that `sync --full-refresh` has not done. */
@@ -118,13 +121,15 @@ interface StatusStyle {
   readonly hasDeletes?: boolean;
   /** Why a sync would fail before its first table. */
   readonly fault?: string | undefined;
+  /** Undefined if the pipeline has one destination. */
+  readonly destination?: string | undefined;
   /** The command for requested loads of these tables. */
   readonly loadsOf?: (names: readonly string[]) => string;
 }
 
 export function formatStatus(
   all: readonly Status[],
-  { style, now, isVerbose, hasDeletes = false, fault, loadsOf = loadCommand }: StatusStyle,
+  { style, now, isVerbose, hasDeletes = false, fault, loadsOf = loadCommand, destination }: StatusStyle,
 ): string {
   const tables = all.toSorted((a, b) => urgency(a) - urgency(b));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
@@ -147,7 +152,7 @@ export function formatStatus(
     if (!table) return [line];
     const isLastOverdue = isMany.overdue && table === overdue.at(-1);
     const details = [
-      ...detailsOf(table, { told, now, isMany, overdueStep }),
+      ...detailsOf(table, { told, now, isMany, overdueStep, destination }),
       ...(unloaded.length === 1 ? requestedDetails(table, now, loadsOf) : []),
       ...(hasDeletes ? deletesDetails(table, now) : []),
       ...(isLastOverdue ? overdueLines(overdue, overdueStep) : []),
@@ -225,19 +230,21 @@ interface Details {
   /** Whether the end has the failures and drifts of all tables, or the step of overdue tables, because there are many. */
   readonly isMany: { readonly failures: boolean; readonly drifts: boolean; readonly overdue: boolean };
   readonly overdueStep: string;
+  /** Undefined if the pipeline has one destination. */
+  readonly destination: string | undefined;
 }
 
 const conflictDetails = ({ conflictsLastDay: counts }: Status): string[] =>
   counts && totalConflicts(counts) > 0 ? [`${formatConflicts(counts)} in the last 24 hours`] : [];
 
 /** An error of many tables, such as an unreachable destination, is printed once. */
-function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): string[] {
+function detailsOf(table: Status, { told, now, isMany, overdueStep, destination }: Details): string[] {
   return [
     ...(table.activeRun === undefined ? [] : [`running: ${printableLine(table.activeRun)}`]),
     ...(isMany.failures ? [] : failureDetails(table, told, now)),
     ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
-    ...differenceDetails(table, now),
+    ...differenceDetails(table, { now, destination }),
     ...conflictDetails(table),
     ...stoppedDetails(table, now),
     ...(isOverdue(table) && !isMany.overdue ? [overdueStep] : []),
@@ -339,7 +346,10 @@ function driftDetails(table: Status): string[] {
 }
 
 /** The error of the last run may be about the same rows. */
-function differenceDetails({ name, difference, condition, lastFailure }: Status, now: Date): string[] {
+function differenceDetails(
+  { name, difference, condition, lastFailure }: Status,
+  { now, destination }: Pick<Details, 'now' | 'destination'>,
+): string[] {
   if (!difference || condition === 'disabled' || condition === 'reset') return [];
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
@@ -354,7 +364,9 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
     difference.only === 'duplicated-at-source'
       ? `  next: Correct the rows of the source with the same unique key, or set other unique_cols. Then run "${verify}".`
-      : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
+      : difference.overLimit
+        ? `  next: ${capitalized(limitWords([difference.overLimit]))}"${onlyAtDestination(tableCommand('verify', name, '--repair', '--force'), destination)}".`
+        : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
   ];
 }
 

@@ -170,7 +170,7 @@ function failureText(name: string, error: PrintedError, style: Style, told: Told
   return formatError(error, { ...style, width: style.width - INDENT.length }).replaceAll(/^(?=.)/gm, INDENT);
 }
 
-interface OverLimit {
+export interface OverLimit {
   readonly gone: number;
   readonly of: number;
   readonly isMarked?: boolean;
@@ -299,7 +299,8 @@ function differentLine(group: readonly EndedTable[], words: readonly string[]): 
   return `${INDENT}DIFFERENT ${names}: ${limitWords(removed)}${tablesCommand('verify', typed, flags)}`;
 }
 
-function limitWords(removed: readonly OverLimit[]): string {
+/** Before the command. */
+export function limitWords(removed: readonly OverLimit[]): string {
   if (removed.length === 0) return '';
   const [gone, of] = (['gone', 'of'] as const).map((kind) =>
     removed.reduce((sum, each) => sum + each[kind], 0),

@@ -171,6 +171,20 @@ test('the step after a comparison fits the differences', () => {
   expect(nextOf('duplicated-at-source')).not.toContain('--repair');
 });
 
+test('the step after a comparison has --force if the removal is over delete_limit', () => {
+  const difference = {
+    ...{ message: '291 extra', since: '2026-03-01T11:58:00Z', only: 'extra' as const },
+    overLimit: { gone: 291, of: 300, isMarked: false },
+  };
+  const text = printed(fine('a', { condition: 'different', difference }))
+    .join(' ')
+    .replaceAll(/\s+/g, ' ');
+  expect(text).toContain(
+    'A repair removes 291 of 300 rows, which is over delete_limit. If increp may remove these rows: "increp verify a --repair --force".',
+  );
+  expect(text).not.toContain('add --repair');
+});
+
 test('a drift of many tables is printed once, at the end', () => {
   const drift = { what: 'the destination table was dropped', next: 'The next "increp sync" loads it.' };
   const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);
