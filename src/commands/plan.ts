@@ -32,7 +32,7 @@ import { readComparisons } from '../state/known-differences-file.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
 import { standingIn } from '../sync/plan/reload-guard.ts';
 import { writeFault } from '../state/state-files.ts';
-import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
+import { agedFailure, lastFailureJson } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
@@ -40,6 +40,7 @@ import { eachDestination, ofDestination, type DestinationResults } from './pipel
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { sharedLoads } from '../pipeline/note-requested.ts';
+import { sharedFailures, type SharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
   sayRemarks,
@@ -75,12 +76,13 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
     const jobs = options.jobs ?? settings.jobs;
     const unwritable = await writeFault(settings.stateDirectory);
+    const failures = await sharedFailures(context);
     const shared = await sharedLoads(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const { previews: planned, refusal } = await planFor(pipeline, chosen, options);
-        const previews = await withLastFailures(planned, pipeline, (name) =>
+        const previews = await withLastFailures(planned, pipeline, failures, (name) =>
           loadCommand([name], shared([name]) ? undefined : pipeline.name),
         );
         if (!options.json)
@@ -149,11 +151,13 @@ interface KnownTable extends Preview {
 
 async function withLastFailures(
   previews: readonly Preview[],
-  { runContext, settings }: Pipeline,
+  pipeline: Pipeline,
+  shared: SharedFailures,
   loadOf: (name: string) => string,
 ): Promise<KnownTable[]> {
+  const { settings } = pipeline;
   const { differences, equal, requested } = await readComparisons(settings.stateDirectory);
-  const failures = await readLastFailures(runContext, new Date());
+  const failures = await shared.readLast(pipeline);
   return previews.map((table) => {
     const failure = failures.get(table.recordName);
     const isTold = table.error || table.obstruction || (failure && isBeforeReset(failure, table.resetAt));

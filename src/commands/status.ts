@@ -14,6 +14,7 @@ import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { sharedLoads } from '../pipeline/note-requested.ts';
+import { sharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
   sayRemarks,
@@ -58,12 +59,17 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       warnUnreachable(unread, terminal, redact);
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
+    const failures = await sharedFailures(context);
     const shared = await sharedLoads(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
-        const printed = statuses.tables.map((table) => ({ ...table, needsAttention: !isFine(table) }));
+        const printed = statuses.tables.map((table) => ({
+          ...table,
+          lastFailure: table.lastFailure && failures.withStep(pipeline, table.name, table.lastFailure),
+          needsAttention: !isFine(table),
+        }));
         const how = {
           ...{
             style: terminal.style,

@@ -39,8 +39,7 @@ test('three tables that fail alike share the lines at the end', () => {
     '3 tables: 3 failing',
     '    FAILED 3 tables: a, b, c (STATE_MISMATCH)',
     '      error: role "increp" may not connect',
-    '      next: Run "increp reset a".',
-    '            The other tables need the same, with their own names.',
+    '      next: Run "increp reset a b c".',
   ]);
 });
 
@@ -65,8 +64,7 @@ test('of many tables, the end repeats each error with its tables', () => {
     '12 tables: 12 failing',
     '    FAILED 11 tables: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 1 more (STATE_MISMATCH)',
     '      error: t10 belongs to another',
-    '      next: Run "increp reset t10".',
-    '            The other tables need the same, with their own names.',
+    '      next: Run "increp reset t10 t11 t12 t13 t14 t15 t16 t17 t18 t19 t20".',
     '    FAILED t21 (STATE_MISMATCH)',
     '      error: port 1 is closed',
     '      next: Run "increp reset t21".',
