@@ -94,6 +94,7 @@ async function syncOnce(
         jobs: options.jobs ?? context.settings.jobs,
         waitLockSeconds: options.waitLock,
         repeatCommand: repeatCommandOf(tables, options),
+        repeatFor: (left) => repeatCommandOf(left, { ...options, exclude: [] }),
         beforeEnd: (found) => noteDifferences(context, found, options.verify),
       });
       watch.stop();

@@ -62,7 +62,12 @@ export async function runSeveral(
     try {
       const summary = await run(
         { ...context, fanOut, emit: emitBoth },
-        { ...request, beforeEnd: undefined, mayGoOn: () => !(request.isFailFast && hasFailed) },
+        {
+          ...request,
+          beforeEnd: undefined,
+          repeatFor: undefined,
+          mayGoOn: () => !(request.isFailFast && hasFailed),
+        },
       );
       return await withUnreached(summary, name, enabled, emit);
     } finally {
