@@ -291,6 +291,8 @@ export type Reason =
       readonly from: string;
       readonly to: string | null;
       readonly rowsFrom?: 'where' | 'query' | undefined;
+      /** Whether `deletes` may be set to `keep`, which says that the rows stay. */
+      readonly mayKeep?: boolean;
       /** How a comparison removes the rows that are gone, and whether this sync makes one. Undefined if none does. */
       readonly removal?: { readonly deletes: 'hard' | 'soft'; readonly isDue: boolean } | undefined;
     }

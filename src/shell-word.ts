@@ -50,6 +50,10 @@ export const onlyAtDestination = (text: string, destination: string | undefined)
     ? text
     : text.replaceAll(PERMITTING, (command) => `${command} --destination ${shellWord(destination)}`);
 
+/** The text as it is for all destinations. */
+export const atAllDestinations = (text: string, destination: string): string =>
+  text.replaceAll(` --destination ${shellWord(destination)}`, '');
+
 type ReadCommand = { readonly words: readonly string[] } | { readonly fault: string };
 
 /** A piece of a word: an escaped character, a text in quotes, or plain characters. */

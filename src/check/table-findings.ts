@@ -1,6 +1,6 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
-import { unenforcedKeyText } from '../report/key-texts.ts';
+import { INSERT_ONLY_STEP, insertOnlyText, unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { TableSettings } from '../config/settings.ts';
 import {
@@ -9,6 +9,7 @@ import {
   mergeKeyCandidates,
   NO_HINTS,
   versionedStep,
+  seesInserts,
 } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
@@ -175,8 +176,8 @@ function keyFindings(
             (isAppend(settings) ? note : warning)(
               'KEY_INSERT_ONLY',
               name,
-              `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
-              'If rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".',
+              insertOnlyText(key),
+              INSERT_ONLY_STEP,
             ),
           ]
         : []),
@@ -258,17 +259,6 @@ export const NOTHING_FOUND: KeyInspection = {
   origin: OWN_WRITES,
   ...NO_SEQUENCES,
 };
-
-/** An update does not change a number that identifies the row, nor a number from a sequence. */
-const seesInserts = (
-  source: Relation,
-  key: string,
-  mergeKey: readonly string[],
-  hasSequence: boolean,
-): boolean =>
-  hasSequence ||
-  mergeKey.includes(key) ||
-  keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');
 
 /** Above this size, a finding suggests a replication key. */
 const MUCH = 100_000_000;

@@ -6,11 +6,11 @@ import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { check } from '../check/check.ts';
 import type { Finding } from '../check/finding.ts';
-import { readLastFailures } from '../status/last-failures.ts';
 import { withContext } from './pipeline/context.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { sharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 
 export interface CheckOptions extends GlobalOptions {
@@ -27,6 +27,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
     const { settings, terminal, redact, pipelines } = context;
     const chosen = noTables ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
     const enabled = chosen.filter(({ isEnabled }) => isEnabled).length;
+    const failures = await sharedFailures(context);
     const told = new Set<string>();
     const result = await eachDestination(context, {
       isJson: options.json,
@@ -37,11 +38,14 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           noTables,
           testsWebhook: options.webhook,
           isFirst: pipeline === pipelines[0],
-          lastFailures: await readLastFailures(pipeline.runContext, new Date()),
+          lastFailures: await failures.readLast(pipeline),
         });
         const findings = found.map((finding) => ({
           ...finding,
-          action: finding.action && onlyAtDestination(finding.action, pipeline.name),
+          action:
+            finding.action && !(finding.code === 'LAST_SYNC_FAILED' && failures.has(finding.table ?? ''))
+              ? onlyAtDestination(finding.action, pipeline.name)
+              : finding.action,
           // The source has its findings at each destination. The errors of a destination stay together.
           isTold: finding.level !== 'error' && told.has(JSON.stringify(finding)),
         }));

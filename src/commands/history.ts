@@ -1,5 +1,6 @@
 /** `increp history`: shows what the last runs did. */
 import type { Settings } from '../config/settings.ts';
+import { asIncrepError } from '../errors.ts';
 import { runsThatFit } from '../report/chart.ts';
 import { formatRuns, formatTableRuns } from '../report/history.ts';
 import type { Style } from '../report/style.ts';
@@ -32,6 +33,7 @@ export async function historyCommand(words: readonly string[], options: HistoryO
     const { context } = await expandTables(configured, { source: 'not', isLocal: options.local });
     const { settings, terminal, redact } = context;
     const names = words.flatMap((word) => namesMeant(settings, word));
+    await ensureKnownSomewhere(context.pipelines, names, { ...options, style: terminal.style });
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
@@ -44,6 +46,21 @@ export async function historyCommand(words: readonly string[], options: HistoryO
     if (options.json) terminal.out(redactedJson(toJson(settings, result), redact));
     return result.exitCode;
   });
+}
+
+/** One error for all destinations, before their headings. @throws IncrepError USAGE, if no destination knows a name */
+async function ensureKnownSomewhere(
+  pipelines: readonly Pipeline[],
+  names: readonly string[],
+  options: HistoryOptions & { readonly style: Style },
+): Promise<void> {
+  const isConfigured = (name: string) =>
+    pipelines.some(({ settings }) => settings.tables.some((table) => table.name === name));
+  if (pipelines.length < 2 || names.every(isConfigured)) return;
+  const found = await Promise.allSettled(pipelines.map((pipeline) => historyOf(pipeline, names, options)));
+  const errors = found.map((one) => (one.status === 'rejected' ? asIncrepError(one.reason) : undefined));
+  const [first] = errors;
+  if (first && errors.every((error) => error?.code === 'USAGE')) throw first;
 }
 
 /** A table that is no longer configured still has a history. */

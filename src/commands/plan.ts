@@ -11,7 +11,8 @@ import { previewInWords } from '../sync/load/preview-removed-rows.ts';
 import { plannedObjects } from '../sync/objects/planned-objects.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
-import { isRoutine } from '../events.ts';
+import { continuesFromCursor, isRoutine } from '../events.ts';
+import { loadCommand, requestedText } from '../report/requested-loads.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
@@ -31,13 +32,15 @@ import { readComparisons } from '../state/known-differences-file.ts';
 import type { KnownDifference } from '../schema/known-differences.ts';
 import { standingIn } from '../sync/plan/reload-guard.ts';
 import { writeFault } from '../state/state-files.ts';
-import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
+import { agedFailure, lastFailureJson } from '../status/last-failures.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext } from './pipeline/context.ts';
 import type { Pipeline } from '../pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { sharedLoads } from '../pipeline/note-requested.ts';
+import { sharedFailures, type SharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
   sayRemarks,
@@ -73,11 +76,15 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
     const jobs = options.jobs ?? settings.jobs;
     const unwritable = await writeFault(settings.stateDirectory);
+    const failures = await sharedFailures(context);
+    const shared = await sharedLoads(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const { previews: planned, refusal } = await planFor(pipeline, chosen, options);
-        const previews = await withLastFailures(planned, pipeline);
+        const previews = await withLastFailures(planned, pipeline, failures, (name) =>
+          loadCommand([name], shared([name]) ? undefined : pipeline.name),
+        );
         if (!options.json)
           terminal.out(
             redact(
@@ -136,16 +143,21 @@ async function planFor(
 interface KnownTable extends Preview {
   /** Undefined if the plan itself says why a sync would fail. */
   readonly lastFailure: RunRecord | undefined;
+  /** The note about a requested load that was not done, with a command for the right destinations. */
+  readonly notLoaded: readonly string[];
   /** When a comparison found the table equal after a failure. */
   readonly equalAt: string | undefined;
 }
 
 async function withLastFailures(
   previews: readonly Preview[],
-  { runContext, settings }: Pipeline,
+  pipeline: Pipeline,
+  shared: SharedFailures,
+  loadOf: (name: string) => string,
 ): Promise<KnownTable[]> {
-  const { differences, equal } = await readComparisons(settings.stateDirectory);
-  const failures = await readLastFailures(runContext, new Date());
+  const { settings } = pipeline;
+  const { differences, equal, requested } = await readComparisons(settings.stateDirectory);
+  const failures = await shared.readLast(pipeline);
   return previews.map((table) => {
     const failure = failures.get(table.recordName);
     const isTold = table.error || table.obstruction || (failure && isBeforeReset(failure, table.resetAt));
@@ -157,10 +169,15 @@ async function withLastFailures(
     // A new load settles the loss.
     if (found?.foundBy === 'lost-kept-rows' && isRoutine(table.action))
       standing.push(lossNote(table.name, found));
+    const notLoaded: string[] = [];
+    const load = requested.get(table.recordName);
+    if (load && continuesFromCursor(table.action))
+      notLoaded.push(`${requestedText(secondsSince(load.since))}. To load it, run "${loadOf(table.name)}"`);
     return {
       ...table,
       // The sync of new changes says the same.
       warnings: [...table.warnings, ...standing.filter((message) => !table.warnings.includes(message))],
+      notLoaded,
       lastFailure: isTold ? undefined : failure,
       equalAt: equal.get(table.recordName),
     };
@@ -200,7 +217,7 @@ function inWordsAt({ name: destination }: Pipeline, options: PlanOptions) {
     const { error, obstruction, lastFailure, warnings, ...words } = inWords(table, options);
     return {
       ...words,
-      warnings: warnings.map(at),
+      warnings: [...warnings.map(at), ...table.notLoaded],
       error: error && { code: error.code, message: error.message, next: at(error.next) },
       obstruction: obstruction && { ...obstruction, next: at(obstruction.next) },
       lastFailure,
@@ -333,7 +350,7 @@ const tableJson = (table: KnownTable) => ({
     can_move: canMove && isOurs,
   })),
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
-  warnings: table.warnings,
+  warnings: [...table.warnings, ...table.notLoaded],
   error: table.error ? errorToJson(table.error) : null,
   last_failure: table.lastFailure ? lastFailureJson(table.lastFailure) : null,
 });

@@ -1,4 +1,5 @@
 /** `increp status`: shows how fresh the destination tables are. */
+import { loadCommand } from '../report/requested-loads.ts';
 import { formatStatus } from '../report/status.ts';
 import type { IncrepError } from '../errors.ts';
 import { redactedJson } from '../redact.ts';
@@ -12,6 +13,8 @@ import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { sharedLoads } from '../pipeline/note-requested.ts';
+import { sharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
   sayRemarks,
@@ -57,11 +60,17 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       warnUnreachable(unread, terminal, redact);
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
+    const failures = await sharedFailures(context);
+    const shared = await sharedLoads(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
-        const printed = statuses.tables.map((table) => ({ ...table, needsAttention: !isFine(table) }));
+        const printed = statuses.tables.map((table) => ({
+          ...table,
+          lastFailure: table.lastFailure && failures.withStep(pipeline, table.name, table.lastFailure),
+          needsAttention: !isFine(table),
+        }));
         const how = {
           ...{
             style: terminal.style,
@@ -71,6 +80,9 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
           },
           fault: unwritableWords(unwritable),
           isFromFiles: options.local || statuses.unreachable !== undefined,
+          destination: pipeline.name,
+          loadsOf: (names: readonly string[]) =>
+            loadCommand(shared(names) ?? names, shared(names) ? undefined : pipeline.name),
         };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
         if (!options.json) warn(statuses, pipeline.name);
@@ -160,6 +172,7 @@ function tableJson(table: TableStatus) {
     drift,
     difference,
     refusal,
+    requestedLoad,
     pendingLoad,
   } = table;
   return {
@@ -175,6 +188,7 @@ function tableJson(table: TableStatus) {
     conflicts_last_day: table.conflictsLastDay ?? null,
     last_error: lastFailure ? lastFailureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
+    requested_load: requestedLoad ? { since: requestedLoad.since } : null,
     difference: difference ? { message: difference.message, since: difference.since } : null,
     next_sync_error: refusal ? errorToJson(refusal) : null,
     unknown: table.problem ? errorToJson(table.problem) : null,

@@ -16,6 +16,7 @@ import type { Pipeline } from '../pipeline/context.ts';
 import { reportNotStarted } from '../pipeline/report-not-started.ts';
 import { dueWarnings } from '../pipeline/due-warnings.ts';
 import { noteDifferences } from '../pipeline/note-differences.ts';
+import { noteRequestedLoads } from '../pipeline/note-requested.ts';
 import { expandTables, type Expanded } from '../pipeline/expand-tables.ts';
 import { runPipeline, withRemarks } from '../pipeline/run-pipeline.ts';
 import type { GlobalOptions } from './terminal/options.ts';
@@ -82,6 +83,7 @@ async function syncOnce(
       await using watch = await watchRun(context, { isJson: options.json, verbosity });
       if (verbosity !== 'quiet' && watch.hasText) context.terminal.out(head);
       if (notice !== undefined) watch.warn(notice);
+      if (options.fullRefresh) await noteRequestedLoads(context, chosen);
       const summary = await runPipeline(context, {
         tables: chosen,
         noTables: expanded.noTables,
@@ -95,6 +97,7 @@ async function syncOnce(
         jobs: options.jobs ?? context.settings.jobs,
         waitLockSeconds: options.waitLock,
         repeatCommand: repeatCommandOf(tables, options),
+        repeatFor: (left) => repeatCommandOf(left, { ...options, exclude: [] }),
         beforeEnd: (found) => noteDifferences(context, found, options.verify),
       });
       watch.stop();

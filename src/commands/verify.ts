@@ -32,11 +32,12 @@ import {
 } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
+import { sharedFailures, type SharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { cursorBefore } from '../sync/run/table-outcome.ts';
-import { agedFailure, lastFailureJson, readLastFailures } from '../status/last-failures.ts';
+import { agedFailure, lastFailureJson } from '../status/last-failures.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
 import { isBeforeReset, isEqualSince, plannedSince, type RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
@@ -77,10 +78,11 @@ export async function verifyCommand(words: readonly string[], options: VerifyOpt
       ({ isEnabled }) => isEnabled,
     );
     const told: ToldFailures = new Map();
+    const shared = await sharedFailures(context);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const verdicts = await compareTables(context, pipeline, { chosen, options, told });
+        const verdicts = await compareTables(context, pipeline, { chosen, options, told, shared });
         const { name } = pipeline;
         return {
           result: verdicts.map((verdict) => ({ verdict, name, of: ofDestination({ name }) })),
@@ -96,6 +98,7 @@ export async function verifyCommand(words: readonly string[], options: VerifyOpt
         unreached: result.unreached,
         seconds: (performance.now() - startedAt) / 1000,
         words,
+        destinations: settings.destinations.length,
       };
       terminal.out(redact(formatVerificationEnding(ended, terminal.style)));
     }
@@ -108,19 +111,21 @@ interface ComparisonWork {
   readonly chosen: readonly TableSettings[];
   readonly options: VerifyOptions;
   readonly told: ToldFailures;
+  readonly shared: SharedFailures;
 }
 
 /** Compares the tables of one destination, and prints each result. */
 async function compareTables(
   { terminal: { screen, style, out }, redact }: Context,
-  { settings, runContext, listen, name: destination }: Pipeline,
-  { chosen, options, told }: ComparisonWork,
+  pipeline: Pipeline,
+  { chosen, options, told, shared }: ComparisonWork,
 ): Promise<readonly TableVerification[]> {
+  const { settings, runContext, listen, name: destination } = pipeline;
   ensureDifferentDatabases(settings, await serversOf(runContext));
   const names = chosen.map(({ name }) => name);
   using progress = options.json || !screen ? undefined : comparisonProgress(screen, names, redact);
   if (progress) listen(progress.display.listener);
-  const failures = await readLastFailures(runContext, new Date());
+  const failures = await shared.readLast(pipeline);
   const verdicts: TableVerification[] = [];
   for (const group of batchesOf(chosen, GROUP_SIZE)) {
     const at = performance.now();
@@ -162,7 +167,7 @@ async function compareTables(
       compared.push(...comparedIn(verdict, recordName, known ? cursorBefore(known) : null));
       progress?.end(name);
       progress?.display.clear();
-      if (!options.json) out(redact(formatVerification(verdict, { names, style, told })));
+      if (!options.json) out(redact(formatVerification(verdict, { names, style, told, destination })));
     }
     await noteComparisons(settings.stateDirectory, compared);
   }
@@ -200,6 +205,7 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
       : {
           ...{ kind: 'different', table, cursor, foundBy: 'verify' },
           message: differencesIn(verified),
+          overLimit: overLimitIn(verified) ?? null,
           only: isBeyondRepair(verified) ? 'duplicated-at-source' : isOnlyExtra(verified) ? 'extra' : null,
           duplicates:
             verified.duplicatedAtSource === 0
@@ -278,17 +284,14 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
         isBeyondRepair: isBeyondRepair(verdict.verified),
-        overLimit: verdict.verified.isOverLimit
-          ? {
-              gone: verdict.verified.extra,
-              of: verdict.verified.destinationRows,
-              isMarked: verdict.verified.isMarked,
-            }
-          : undefined,
+        overLimit: overLimitIn(verdict.verified),
         error: undefined,
         refusal: verdict.refusal,
         lastFailure: verdict.lastFailure,
       };
+
+const overLimitIn = ({ isOverLimit, extra, destinationRows, isMarked }: Verified) =>
+  isOverLimit ? { gone: extra, of: destinationRows, isMarked } : undefined;
 
 /** A repair removes rows that only the destination has twice. */
 const isBeyondRepair = ({ missing, extra, changed, duplicated, duplicatedAtSource }: Verified): boolean =>

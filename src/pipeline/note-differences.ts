@@ -7,6 +7,7 @@ import type { NotedComparison } from '../schema/known-differences.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
 import type { PipelineContext } from './context.ts';
+import { isLoaded } from './note-requested.ts';
 import { nameIn, recordNameIn } from './record-names.ts';
 
 /** Returns warnings of the run. A table that failed has its own error. */
@@ -76,7 +77,7 @@ function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): 
       },
     ];
   if (status !== 'ok') return [];
-  const isLoad = ['initial', 'reset', 'full-refresh'].includes(action);
+  const isLoad = isLoaded(outcome);
   const isRead = action !== 'skipped';
   const isRequested = isLoad && reasons.some(({ code }) => REQUESTED.includes(code));
   const isLoss = !isRequested && reasons.some((reason) => 'keptRows' in reason);

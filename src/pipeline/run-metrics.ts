@@ -21,13 +21,15 @@ export function runMetrics(
   const destinationNames = destinations.length === 0 ? [undefined] : destinations.map(({ name }) => name);
   const enabled = tables.filter(({ isEnabled }) => isEnabled);
   const metricsOf = async ({ name, settings: own, runContext }: Pipeline): Promise<TableMetrics[]> => {
-    const { differences } = await readComparisons(own.stateDirectory);
+    const { differences, requested } = await readComparisons(own.stateDirectory);
     return Promise.all(
       enabled.map(async (table) => ({
         ...ofTable(table.name, name),
         maxStalenessSeconds: table.maxStalenessSeconds,
         warnStalenessSeconds: table.warnStalenessSeconds,
-        isDifferent: standingIn(table, differences.get(recordNameOf(own, table))) !== undefined,
+        isDifferent:
+          standingIn(table, differences.get(recordNameOf(own, table))) !== undefined ||
+          requested.has(recordNameOf(own, table)),
         record: await recordInFile(runContext, table).catch(() => undefined),
       })),
     );

@@ -30,7 +30,12 @@ import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstru
 import { refuse, type LoadPlan, type Plan } from '../sync/plan/plan.ts';
 import { renameAdvice, renameBack } from '../sync/plan/renamed-columns.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
-import { misspeltWarnings, removedColumns, wholeLoadWarning } from '../sync/run/table-outcome.ts';
+import {
+  insertOnlyWarning,
+  misspeltWarnings,
+  removedColumns,
+  wholeLoadWarning,
+} from '../sync/run/table-outcome.ts';
 import { selectionWords } from './describe-selection.ts';
 import { keyNotes, writingRules } from './describe-write-rules.ts';
 import type { Estimate, Volume } from './estimate.ts';
@@ -246,6 +251,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
         : []),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
+      ...insertOnlyWarning(table, plan),
       ...((plan.kind === 'load' || plan.kind === 'incremental') && !obstruction
         ? keptValueNotes(table, plan)
         : []),

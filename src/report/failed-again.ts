@@ -105,6 +105,7 @@ function stepFor(group: readonly LabeledFailure[]): string {
   const shared = sharedHint(steps);
   if (shared !== undefined) return shared;
   if (sameFailures(steps).length === 1) return `${steps[0]?.hint}\n${SAME_STEP}`;
-  const names = group.length > LISTED ? [] : group.map(({ name }) => name);
+  const all = [...new Set(group.map(({ name }) => name))];
+  const names = all.length > LISTED ? [] : all;
   return `The tables need different steps. To see them, run "${tablesCommand('check', names, names.length === 0 ? ['-v'] : [])}"`;
 }

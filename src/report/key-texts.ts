@@ -10,3 +10,9 @@ interface KeyOfRows {
 /** For unique_cols that no constraint of the source enforces. */
 export const unenforcedKeyText = ({ columns, isAppend, enforced }: KeyOfRows): string =>
   `no constraint at the source keeps (${columns.join(', ')}) unique and NOT NULL${enforced === undefined ? '' : ` (one keeps (${enforced.join(', ')}))`}; of rows with the same key, only ${isAppend ? 'one' : 'the newest'} is kept`;
+
+export const insertOnlyText = (key: string): string =>
+  `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`;
+
+export const INSERT_ONLY_STEP =
+  'If rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".';

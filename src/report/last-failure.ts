@@ -19,12 +19,12 @@ const NEXT = '      next: ';
 
 /** The lines for one table. A failure that was printed for another table is not repeated. */
 export function lastFailureLines(
-  name: string,
+  { name, label = printableLine(name) }: { readonly name: string; readonly label?: string },
   { ageSeconds, code, sqlstate, message, hint }: LastFailure,
   told: ToldFailures,
   style: Style,
 ): string[] {
-  const same = sameFailure({ name, code, message, hint }, printableLine(name), told);
+  const same = sameFailure({ name, code, message, hint }, label, told);
   const text = same ?? `${printable(message)} (${codesText(code, sqlstate)})`;
   const head = `last sync: FAILED ${formatAge(ageSeconds)} ago`;
   return [

@@ -73,7 +73,7 @@ export function formatPlan(
     const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
     const shown = isFoundTold ? { ...table, pattern: undefined } : table;
     const { lastFailure } = table;
-    const lastLines = lastFailure ? lastFailureLines(table.name, lastFailure, told, style) : [];
+    const lastLines = lastFailure ? lastFailureLines({ name: table.name }, lastFailure, told, style) : [];
     return [...tableLines(shown, nameWidth, style), ...lastLines];
   });
   const { from, to } = direction;

@@ -35,11 +35,12 @@ const SELECTS: Readonly<Record<string, string>> = {
 function goneRowsStep(
   name: string,
   removal: { deletes: 'hard' | 'soft'; isDue: boolean } | undefined,
+  mayKeep: boolean,
 ): string {
   if (removal?.isDue) return '; the comparison of this sync finds them';
   const command = tableCommand('verify', name);
   return removal === undefined
-    ? `; to compare, run "${command}"`
+    ? `${mayKeep ? '; to keep their rows at the destination, set "deletes": "keep". To compare' : '; to compare'}, run "${command}"`
     : `; "deletes": "${removal.deletes}" ${removal.deletes === 'hard' ? 'removes' : 'marks'} them at its next comparison. To compare now, run "${command}"`;
 }
 
@@ -206,10 +207,10 @@ const REASONS: Texts<Reason> = {
     `the older state file holds a time, and the replication key is ${keyType}`,
   drift: ({ differences, answer }) => `${differencesText(differences)}${answerText(answer)}`,
   'cursor-known': () => 'the cursor is known',
-  'key-went-back': ({ name, column, from, to, rowsFrom, removal }) =>
-    `${to === null ? `${noKeyText(column, rowsFrom)} (the largest was ${from})` : `the largest ${column} of the source went back from ${from} to ${to}`}, so ${ROWS_GONE[rowsFrom ?? 'table']}${goneRowsStep(name, removal)}`,
+  'key-went-back': ({ name, column, from, to, rowsFrom, removal, mayKeep = false }) =>
+    `${to === null ? `${noKeyText(column, rowsFrom)} (the largest was ${from})` : `the largest ${column} of the source went back from ${from} to ${to}`}, so ${ROWS_GONE[rowsFrom ?? 'table']}${goneRowsStep(name, removal, mayKeep)}`,
   'partitions-gone': ({ table, count, names, keeps }) =>
-    `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${partitionNames(count, names)}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To remove rows that the source no longer has, run "${tableCommand('verify', keeps, '--repair')}". To keep them, set "deletes": "keep"`}`,
+    `${count === 1 ? '1 partition' : `${formatCount(count)} partitions`} of ${table} ${count === 1 ? 'was' : 'were'} detached or dropped at the source${partitionNames(count, names)}${keeps === undefined ? ', so deleted rows are compared' : `; rows of ${count === 1 ? 'it' : 'them'} stay in the destination table. To count them, with the command that removes them, run "${tableCommand('verify', keeps)}". To keep them, set "deletes": "keep"`}`,
   'claim-needless': ({ flag, name }) =>
     `the destination table is already increp's own, so --${flag} has no effect${flag === 'replace' ? `; to load the table again, run "${tableCommand('sync', name, '--full-refresh')}"` : ''}`,
   'metadata-column-added': ({ column }) => `column "${column}" is added to the destination table`,

@@ -198,8 +198,35 @@ const GRANT = /^(.*\bGRANT [A-Z, ]+ ON )((?:"(?:[^"]|"")+"\.)?"(?:[^"]|"")+")( T
 /** A longer statement fills a terminal. */
 const MOST_GRANTED = 100;
 
-/** The step for all tables of a group, if it is the same or can be one GRANT. Undefined otherwise. */
-export function sharedHint(group: readonly Pick<NamedFailure, 'hint'>[]): string | undefined {
+/** A command of increp for one table. It ends with its quote or its line. */
+const COMMAND = /\bincrep (?:check|plan|reset|status|sync|verify) [^"\n]*/g;
+
+/** The names of more tables fill a terminal. */
+const MOST_NAMED = 20;
+
+const [IN_COMMAND, IN_TEXT] = ['\uE003', '\uE004'];
+
+/** One step with the names of all tables, if the steps of the tables differ in the names of their own alone. */
+function joinedHint(group: readonly Pick<NamedFailure, 'hint' | 'name'>[]): string | undefined {
+  const names = [...new Set(group.map(({ name }) => name))];
+  if (names.length > MOST_NAMED) return undefined;
+  const templates = group.map(({ hint, name }) =>
+    hint
+      .replaceAll(COMMAND, (command) => replaceWord(command, shellWord(name), IN_COMMAND))
+      .replaceAll(`of "${name}"`, `of ${IN_TEXT}`)
+      .replaceAll(`for "${name}"`, `for ${IN_TEXT}`),
+  );
+  const [template = ''] = templates;
+  const hasOthers = names.some((name) => withoutName(template, name, '') !== template);
+  if (hasOthers || !template.includes(IN_COMMAND) || templates.some((each) => each !== template))
+    return undefined;
+  return template
+    .replaceAll(IN_COMMAND, () => names.map(shellWord).join(' '))
+    .replaceAll(IN_TEXT, () => names.map((name) => `"${name}"`).join(', '));
+}
+
+/** The step for all tables of a group, if it is the same, or can be one GRANT or one command. Undefined otherwise. */
+export function sharedHint(group: readonly Pick<NamedFailure, 'hint' | 'name'>[]): string | undefined {
   const [first] = group;
   if (!first || group.every(({ hint }) => hint === first.hint)) return first?.hint;
   const grants = group.map(({ hint }) => GRANT.exec(hint));
@@ -207,7 +234,7 @@ export function sharedHint(group: readonly Pick<NamedFailure, 'hint'>[]): string
   const isAlike = grants.every((grant) => grant?.[1] === before && grant[3] === after);
   return isAlike && group.length <= MOST_GRANTED
     ? `${before}${grants.map((grant) => grant?.[2]).join(', ')}${after}`
-    : undefined;
+    : joinedHint(group);
 }
 
 /** After the step of the first table of a group. */

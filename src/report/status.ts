@@ -4,6 +4,7 @@
  */
 import { STATE_FILE_IGNORED, STATE_FILE_RENAMED } from '../schema/state-record.ts';
 import {
+  capitalized,
   formatCount,
   LISTED,
   listedNames,
@@ -26,10 +27,12 @@ import {
 import { lastDeletesText, type DeletesState } from './deletes-text.ts';
 import { codesText } from './error.ts';
 import { groupedLines, needSummary, summaryLines } from './failure-groups.ts';
+import { loadCommand, requestedLines, requestedText } from './requested-loads.ts';
 import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap, wrapInline } from './text.ts';
-import { tableCommand } from '../shell-word.ts';
+import { limitWords, type OverLimit } from './verify.ts';
+import { onlyAtDestination, tableCommand } from '../shell-word.ts';
 
 interface PrintedFailure {
   readonly started_at: string;
@@ -77,8 +80,11 @@ interface Status {
         readonly since: string;
         readonly only?: 'extra' | 'duplicated-at-source' | null;
         readonly foundBy?: string;
+        readonly overLimit?: OverLimit | null;
       }
     | undefined;
+  /** A load that `sync --full-refresh` has not done. */
+  readonly requestedLoad?: { readonly since: string } | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
   readonly deletes?: DeletesState | undefined;
 }
@@ -117,11 +123,24 @@ interface StatusStyle {
   readonly fault?: string | undefined;
   /** Only the files of this machine were read. They do not know of runs on other machines. */
   readonly isFromFiles?: boolean;
+  /** Undefined if the pipeline has one destination. */
+  readonly destination?: string | undefined;
+  /** The command for requested loads of these tables. */
+  readonly loadsOf?: (names: readonly string[]) => string;
 }
 
 export function formatStatus(
   all: readonly Status[],
-  { style, now, isVerbose, hasDeletes = false, fault, isFromFiles = false }: StatusStyle,
+  {
+    style,
+    now,
+    isVerbose,
+    hasDeletes = false,
+    fault,
+    isFromFiles = false,
+    loadsOf = loadCommand,
+    destination,
+  }: StatusStyle,
 ): string {
   const tables = all.toSorted((a, b) => urgency(a) - urgency(b));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
@@ -138,12 +157,14 @@ export function formatStatus(
   const overdue = tables.filter(isOverdue);
   const isMany = { failures: areMany(failures), drifts: areMany(drifts), overdue: overdue.length > 1 };
   const overdueStep = overdueStepBeside(all);
+  const unloaded = tables.flatMap(({ name, requestedLoad }) => (requestedLoad ? [name] : []));
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
     if (!table) return [line];
     const isLastOverdue = isMany.overdue && table === overdue.at(-1);
     const details = [
-      ...detailsOf(table, { told, now, isMany, overdueStep }),
+      ...detailsOf(table, { told, now, isMany, overdueStep, destination }),
+      ...(unloaded.length === 1 ? requestedDetails(table, now, loadsOf) : []),
       ...(hasDeletes ? deletesDetails(table, now) : []),
       ...(isLastOverdue ? overdueLines(overdue, overdueStep) : []),
     ];
@@ -153,6 +174,7 @@ export function formatStatus(
     ...warningsOf(all, now),
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
+    ...(unloaded.length > 1 ? requestedLines(unloaded, loadsOf(unloaded)) : []),
   ];
   const groups = isMany.failures ? sameFailures(failures) : [];
   const count = wrap(countLine(tables, { fault, isFromFiles }), style, INDENT);
@@ -219,19 +241,21 @@ interface Details {
   /** Whether the end has the failures and drifts of all tables, or the step of overdue tables, because there are many. */
   readonly isMany: { readonly failures: boolean; readonly drifts: boolean; readonly overdue: boolean };
   readonly overdueStep: string;
+  /** Undefined if the pipeline has one destination. */
+  readonly destination: string | undefined;
 }
 
 const conflictDetails = ({ conflictsLastDay: counts }: Status): string[] =>
   counts && totalConflicts(counts) > 0 ? [`${formatConflicts(counts)} in the last 24 hours`] : [];
 
 /** An error of many tables, such as an unreachable destination, is printed once. */
-function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): string[] {
+function detailsOf(table: Status, { told, now, isMany, overdueStep, destination }: Details): string[] {
   return [
     ...(table.activeRun === undefined ? [] : [`running: ${printableLine(table.activeRun)}`]),
     ...(isMany.failures ? [] : failureDetails(table, told, now)),
     ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
-    ...differenceDetails(table, now),
+    ...differenceDetails(table, { now, destination }),
     ...conflictDetails(table),
     ...stoppedDetails(table, now),
     ...(isOverdue(table) && !isMany.overdue ? [overdueStep] : []),
@@ -254,6 +278,18 @@ function detailsOf(table: Status, { told, now, isMany, overdueStep }: Details): 
       : []),
   ];
 }
+
+const requestedDetails = (
+  { name, requestedLoad }: Status,
+  now: Date,
+  loadsOf: (names: readonly string[]) => string,
+): string[] =>
+  requestedLoad
+    ? [
+        requestedText(secondsSince(new Date(requestedLoad.since), now)),
+        `  next: To load it, run "${loadsOf([name])}".`,
+      ]
+    : [];
 
 /** The next sync loads a table without a state. */
 function deletesDetails({ deletes, hasState, condition }: Status, now: Date): string[] {
@@ -321,7 +357,10 @@ function driftDetails(table: Status): string[] {
 }
 
 /** The error of the last run may be about the same rows. */
-function differenceDetails({ name, difference, condition, lastFailure }: Status, now: Date): string[] {
+function differenceDetails(
+  { name, difference, condition, lastFailure }: Status,
+  { now, destination }: Pick<Details, 'now' | 'destination'>,
+): string[] {
   if (!difference || condition === 'disabled' || condition === 'reset') return [];
   if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
   const age = formatAge(secondsSince(new Date(difference.since), now));
@@ -336,7 +375,9 @@ function differenceDetails({ name, difference, condition, lastFailure }: Status,
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
     difference.only === 'duplicated-at-source'
       ? `  next: Correct the rows of the source with the same unique key, or set other unique_cols. Then run "${verify}".`
-      : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
+      : difference.overLimit
+        ? `  next: ${capitalized(limitWords([difference.overLimit]))}"${onlyAtDestination(tableCommand('verify', name, '--repair', '--force'), destination)}".`
+        : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
   ];
 }
 

@@ -108,6 +108,8 @@ interface VerificationOutput {
   readonly style: Style;
   /** The failures that were already printed. */
   readonly told: ToldFailures;
+  /** Undefined if the pipeline has one destination. */
+  readonly destination?: string | undefined;
 }
 
 /**
@@ -115,12 +117,13 @@ interface VerificationOutput {
  */
 export function formatVerification(
   verdict: PrintedVerification,
-  { names, style, told }: VerificationOutput,
+  { names, style, told, destination }: VerificationOutput,
 ): string {
   const width = Math.min(WIDEST_NAME, Math.max(0, ...names.map((name) => displayWidth(printableLine(name)))));
+  const toldAs = (name: string): ToldAs => ({ name, label: labelFor({ name, destination }) });
   const label = (name: string) => padEnd(printableLine(name), width);
   if ('error' in verdict) {
-    return `x ${label(verdict.name)}  could not be compared\n${failureText(verdict.name, verdict.error, style, told)}`;
+    return `x ${label(verdict.name)}  could not be compared\n${failureText(toldAs(verdict.name), verdict.error, style, told)}`;
   }
   const head = (text: string) => wrap(text, style, INDENT).join('\n');
   const counts = verdict.verified;
@@ -135,9 +138,11 @@ export function formatVerification(
     .map((note) => `${wrap(`    note: ${note}`, style, ' '.repeat(10)).join('\n')}\n`)
     .join('');
   const refusal = verdict.refusal
-    ? `${INDENT}not repaired:\n${failureText(counts.name, verdict.refusal, style, told)}`
+    ? `${INDENT}not repaired:\n${failureText(toldAs(counts.name), verdict.refusal, style, told)}`
     : '';
-  const failed = verdict.lastFailure ? lastFailureLines(counts.name, verdict.lastFailure, told, style) : [];
+  const failed = verdict.lastFailure
+    ? lastFailureLines(toldAs(counts.name), verdict.lastFailure, told, style)
+    : [];
   const lastSync = failed.map((line) => `${line}\n`).join('');
   const repair = `${notes}${repairLine(verdict)}${refusal}${lastSync}`;
   const apart = `${keptLine(counts, style)}${mergedLine(counts)}`;
@@ -163,14 +168,20 @@ export const differencesIn = (counts: Pick<Counts, keyof typeof MEANING>): strin
     .map((kind) => `${formatCount(counts[kind])} ${kind}`)
     .join(', ');
 
+interface ToldAs {
+  readonly name: string;
+  /** With the destination, if there are several. */
+  readonly label: string;
+}
+
 /** If one problem affects all tables, repeating it would fill several screens. */
-function failureText(name: string, error: PrintedError, style: Style, told: ToldFailures): string {
-  const same = sameFailure(namedFailure(name, error), name, told);
+function failureText({ name, label }: ToldAs, error: PrintedError, style: Style, told: ToldFailures): string {
+  const same = sameFailure(namedFailure(name, error), label, told);
   if (same !== undefined) return `${INDENT}${painter(style)('red', 'error:')} ${printableLine(same)}\n`;
   return formatError(error, { ...style, width: style.width - INDENT.length }).replaceAll(/^(?=.)/gm, INDENT);
 }
 
-interface OverLimit {
+export interface OverLimit {
   readonly gone: number;
   readonly of: number;
   readonly isMarked?: boolean;
@@ -202,11 +213,13 @@ interface EndedVerification {
   readonly seconds: number;
   /** The tables as they were typed. */
   readonly words: readonly string[];
+  /** The number of destinations of the pipeline. */
+  readonly destinations?: number;
 }
 
 /** The last lines: the counts, then the tables that differ or failed, with the next command. */
 export function formatVerificationEnding(ended: EndedVerification, style: Style): string {
-  const { tables, unreached, seconds, words } = ended;
+  const { tables, unreached, seconds, words, destinations = 1 } = ended;
   const different = tables.filter(({ isEqual, error }) => !isEqual && !error);
   const failed = tables.flatMap((table) => (table.error ? [endedFailure(table, table.error)] : []));
   const refused = tables.flatMap((table) => (table.refusal ? [endedFailure(table, table.refusal)] : []));
@@ -247,7 +260,7 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
   ]
     .flatMap((line) => wrap(line, style, line.startsWith(NEXT) ? ' '.repeat(NEXT.length) : `${INDENT}  `))
     .concat(
-      [...Map.groupBy(repairable, repairOf).values()].flatMap((group) =>
+      repairsOf(repairable, destinations).flatMap((group) =>
         wrapInline(differentLine(group, words), style, `${INDENT}  `),
       ),
     )
@@ -289,17 +302,29 @@ function failedLines(word: string, group: readonly EndedFailure[], isFarAway: bo
 const repairOf = ({ destination = '', overLimit }: EndedTable): string =>
   `${overLimit === undefined ? '' : 'forced'} ${destination}`;
 
+/** The tables of one command. It is for all destinations if each has the same tables. */
+function repairsOf(tables: readonly EndedTable[], destinations: number): (readonly EndedTable[])[] {
+  const groups = [...Map.groupBy(tables, repairOf).values()];
+  const tablesOf = (group: readonly EndedTable[]) =>
+    JSON.stringify(group.map(({ name, overLimit }) => [name, overLimit !== undefined]));
+  return [...Map.groupBy(groups, tablesOf).values()].flatMap((same) =>
+    destinations > 1 && same.length === destinations ? [same.flat()] : same,
+  );
+}
+
 function differentLine(group: readonly EndedTable[], words: readonly string[]): string {
   const names = listed(group.map(labelFor), LISTED);
-  const typed = group.length > LISTED ? words : group.map(({ name }) => name);
-  const { destination } = group[0] ?? {};
-  const where = destination === undefined ? [] : ['--destination', shellWord(destination)];
+  const typed = group.length > LISTED ? words : [...new Set(group.map(({ name }) => name))];
+  const [destination, ...others] = new Set(group.map((table) => table.destination));
+  const where =
+    destination === undefined || others.length > 0 ? [] : ['--destination', shellWord(destination)];
   const removed = group.flatMap(({ overLimit }) => overLimit ?? []);
   const flags = [...where, '--repair', ...(removed.length > 0 ? ['--force'] : [])];
   return `${INDENT}DIFFERENT ${names}: ${limitWords(removed)}${tablesCommand('verify', typed, flags)}`;
 }
 
-function limitWords(removed: readonly OverLimit[]): string {
+/** Before the command. */
+export function limitWords(removed: readonly OverLimit[]): string {
   if (removed.length === 0) return '';
   const [gone, of] = (['gone', 'of'] as const).map((kind) =>
     removed.reduce((sum, each) => sum + each[kind], 0),

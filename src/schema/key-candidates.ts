@@ -261,3 +261,14 @@ export function versionedStep(key: string, mergeKey: readonly string[]): string 
   const fix = others.length === 0 ? 'the columns of the primary key' : JSON.stringify(others);
   return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. ${UNENFORCED} Or set "deletes": "hard", which removes the earlier rows.`;
 }
+
+/** An update does not change a number that identifies the row, nor a number from a sequence. */
+export const seesInserts = (
+  source: Relation,
+  key: string,
+  mergeKey: readonly string[],
+  hasSequence: boolean,
+): boolean =>
+  hasSequence ||
+  mergeKey.includes(key) ||
+  keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');

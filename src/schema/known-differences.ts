@@ -15,6 +15,8 @@ const differenceSchema = z.object({
   only: z.enum(['extra', 'duplicated-at-source']).nullable().default(null),
   /** The rows of the source with the same unique key, in words. No load or removal fixes them. */
   duplicates: z.string().nullable().default(null),
+  /** The rows that a repair removes, if `delete_limit` does not allow it. */
+  overLimit: z.object({ gone: z.number(), of: z.number(), isMarked: z.boolean() }).nullable().default(null),
   /** RFC 3339. */
   since: z.string(),
   /** The cursor of the table when they were found. */
@@ -22,11 +24,21 @@ const differenceSchema = z.object({
 });
 export type KnownDifference = Readonly<z.infer<typeof differenceSchema>>;
 
+const requestedLoadSchema = z.object({
+  /** RFC 3339. */
+  since: z.string(),
+  /** The ID of the run. While it is active, it may still load the table. */
+  run: z.string(),
+});
+export type RequestedLoad = Readonly<z.infer<typeof requestedLoadSchema>>;
+
 export const knownDifferencesSchema = z.object({
   format: z.literal(1),
   tables: z.array(differenceSchema),
   /** Tables that `verify` found equal after a failed sync, by destination table, with the time in RFC 3339. */
   equal: z.record(z.string(), z.string()).default({}),
+  /** Tables that `sync --full-refresh` has not loaded yet, by destination table. */
+  requested: z.record(z.string(), requestedLoadSchema).default({}),
 });
 
 export type KnownComparisons = Readonly<z.infer<typeof knownDifferencesSchema>>;
@@ -34,7 +46,8 @@ export type KnownComparisons = Readonly<z.infer<typeof knownDifferencesSchema>>;
 /** What `verify` or a sync says about the differences of a table. */
 export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
   (
-    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only' | 'duplicates'>)
+    | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only' | 'duplicates'> &
+        Partial<Pick<KnownDifference, 'overLimit'>>)
     /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. `followsFailure`: a sync has failed. */
     | { readonly kind: 'equal'; readonly hasMore: boolean; readonly followsFailure?: boolean }
     /** The sync has written rows. `cursor` is that from before. */
@@ -90,17 +103,46 @@ export function equalAfter(
   return isSame ? known : Object.fromEntries(next);
 }
 
+/** The same object if nothing has changed. */
+export function requestedAfter(
+  known: KnownComparisons['requested'],
+  results: readonly NotedComparison[],
+): KnownComparisons['requested'] {
+  const done = results.flatMap((result) =>
+    result.kind === 'equal' || (result.kind === 'synced' && result.isLoad) ? [result.table] : [],
+  );
+  return withoutLoaded(known, done);
+}
+
+/** The same object if nothing has changed. */
+export function withoutLoaded(
+  known: KnownComparisons['requested'],
+  loaded: readonly string[],
+): KnownComparisons['requested'] {
+  const next = new Map(Object.entries(known));
+  const removed = loaded.filter((table) => next.delete(table));
+  return removed.length === 0 ? known : Object.fromEntries(next);
+}
+
 function differing(
-  { table, cursor, foundBy, message, only, duplicates }: Extract<NotedComparison, { kind: 'different' }>,
+  {
+    table,
+    cursor,
+    foundBy,
+    message,
+    only,
+    duplicates,
+    overLimit = null,
+  }: Extract<NotedComparison, { kind: 'different' }>,
   before: KnownDifference | undefined,
   now: Date,
 ): KnownDifference {
-  const first = { table, foundBy, since: now.toISOString(), cursor };
+  const first = { table, foundBy, since: now.toISOString(), cursor, overLimit };
   if (before?.foundBy === 'lost-kept-rows')
     return foundBy === 'verify' ? { ...first, message, only, duplicates } : before;
   if (foundBy === 'lost-kept-rows') return { ...first, message, only, duplicates };
   if (foundBy !== 'lost-rows')
-    return { ...first, ...(before?.foundBy !== 'lost-rows' && before), message, only, duplicates };
+    return { ...first, ...(before?.foundBy !== 'lost-rows' && before), message, only, duplicates, overLimit };
   // A comparison has counted the rows.
   if (before && before.foundBy !== 'lost-rows' && before.only !== 'duplicated-at-source') return before;
   return { ...first, message, only, duplicates: before?.duplicates ?? null };
@@ -114,7 +156,7 @@ function duplicatesLeft(
   if (duplicates === null || result.kind === 'equal' || result.hasUniqueKeys) return undefined;
   return only === 'duplicated-at-source'
     ? found
-    : { ...found, message: duplicates, only: 'duplicated-at-source' };
+    : { ...found, message: duplicates, only: 'duplicated-at-source', overLimit: null };
 }
 
 function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found: KnownDifference): boolean {

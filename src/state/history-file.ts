@@ -105,16 +105,22 @@ export async function readHistory(
 }
 
 /**
- * The clock of this machine was ahead when a record with a time to come was written. It gets the time of the record after
- * it, so that the order of the file remains.
+ * The clock of this machine was ahead when a record with a time to come was written. It gets the time at which the run after it
+ * began, so that the order of the file remains. A run writes its tables in the order of their ends.
  */
 function withoutFuture(records: readonly RunRecord[], now: Date): RunRecord[] {
+  const beginnings = new Map<string, string>();
+  for (const { run_id, started_at } of records) {
+    const before = beginnings.get(run_id);
+    if (before === undefined || Date.parse(started_at) < Date.parse(before))
+      beginnings.set(run_id, started_at);
+  }
   let after = now.toISOString();
   return records
     .toReversed()
     .map((record) => {
       if (isToCome(record.started_at, now)) return { ...record, started_at: after };
-      after = record.started_at;
+      after = beginnings.get(record.run_id) ?? record.started_at;
       return record;
     })
     .toReversed();

@@ -1,11 +1,14 @@
-/** `sync-state/known.differences.json`: the differences that comparisons on this machine have found. */
+/** `sync-state/known.differences.json`: the differences that comparisons on this machine have found, and the loads that were requested. */
 import {
   afterComparisons,
   equalAfter,
   knownDifferencesSchema,
+  requestedAfter,
+  withoutLoaded,
   type KnownComparisons,
   type KnownDifference,
   type NotedComparison,
+  type RequestedLoad,
 } from '../schema/known-differences.ts';
 import { changeOptional, readOptional } from './optional-file.ts';
 
@@ -15,20 +18,23 @@ export const KNOWN_DIFFERENCES_FILE = 'known.differences.json';
 const readFile = async (directory: string): Promise<KnownComparisons> =>
   (await readOptional(directory, KNOWN_DIFFERENCES_FILE, knownDifferencesSchema)) ?? NOTHING;
 
-const NOTHING: KnownComparisons = { format: 1, tables: [], equal: {} };
+const NOTHING: KnownComparisons = { format: 1, tables: [], equal: {}, requested: {} };
 
 /** By the name of the destination table, as in the history. */
 interface Comparisons {
   readonly differences: ReadonlyMap<string, KnownDifference>;
   /** When `verify` found a table equal after a failed sync, in RFC 3339. */
   readonly equal: ReadonlyMap<string, string>;
+  /** The loads that `sync --full-refresh` has not done yet. */
+  readonly requested: ReadonlyMap<string, RequestedLoad>;
 }
 
 export async function readComparisons(directory: string): Promise<Comparisons> {
-  const { tables, equal } = await readFile(directory);
+  const { tables, equal, requested } = await readFile(directory);
   return {
     differences: new Map(tables.map((difference) => [difference.table, difference])),
     equal: new Map(Object.entries(equal)),
+    requested: new Map(Object.entries(requested)),
   };
 }
 
@@ -38,14 +44,16 @@ export async function noteComparisons(
   results: readonly NotedComparison[],
 ): Promise<readonly KnownDifference[]> {
   const now = new Date();
-  const after = ({ tables, equal }: KnownComparisons) => ({
+  const after = ({ tables, equal, requested }: KnownComparisons) => ({
     format: 1 as const,
     tables: afterComparisons(tables, results, now),
     equal: equalAfter(equal, results, now),
+    requested: requestedAfter(requested, results),
   });
   const known = await readFile(directory);
   let next = after(known);
-  if (next.tables === known.tables && next.equal === known.equal) return known.tables;
+  if (next.tables === known.tables && next.equal === known.equal && next.requested === known.requested)
+    return known.tables;
   await changeOptional({
     ...{ directory, name: KNOWN_DIFFERENCES_FILE, schema: knownDifferencesSchema },
     change: (found) => {
@@ -55,3 +63,28 @@ export async function noteComparisons(
   });
   return next.tables;
 }
+
+const changeRequested = (
+  directory: string,
+  change: (requested: KnownComparisons['requested']) => KnownComparisons['requested'],
+): Promise<void> =>
+  changeOptional({
+    ...{ directory, name: KNOWN_DIFFERENCES_FILE, schema: knownDifferencesSchema },
+    change: (found) => {
+      const { tables, ...known } = found ?? NOTHING;
+      return { ...known, tables: [...tables], requested: change(known.requested) };
+    },
+  });
+
+export const noteRequested = (
+  directory: string,
+  tables: readonly string[],
+  load: RequestedLoad,
+): Promise<void> =>
+  changeRequested(directory, (requested) => ({
+    ...requested,
+    ...Object.fromEntries(tables.map((table) => [table, load])),
+  }));
+
+export const noteLoaded = (directory: string, tables: readonly string[]): Promise<void> =>
+  changeRequested(directory, (requested) => withoutLoaded(requested, tables));

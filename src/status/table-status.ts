@@ -12,7 +12,7 @@ import type { DeletesState } from '../report/deletes-text.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import { completeAt, earliestStart } from '../schema/data-age.ts';
 import { settledCursor, type Fence } from '../schema/fence-rules.ts';
-import type { KnownDifference } from '../schema/known-differences.ts';
+import type { KnownDifference, RequestedLoad } from '../schema/known-differences.ts';
 import {
   isBeforeReset,
   isEqualSince,
@@ -85,6 +85,8 @@ export interface TableStatus {
   readonly drift: Drift | undefined;
   /** What the last comparison on this machine found. */
   readonly difference: KnownDifference | undefined;
+  /** A load that `sync --full-refresh` has not done. */
+  readonly requestedLoad: RequestedLoad | undefined;
   /** Why the next sync would fail, if no run has failed for the same reason. */
   readonly refusal: IncrepError | undefined;
   /** The chunks of a load that was interrupted, or is running. */
@@ -124,21 +126,24 @@ export async function tableStatuses(
   const now = new Date();
   const local = await readLocalRuns(context);
   const runs = byTable(local.records);
-  const { differences, equal } = await readComparisons(context.settings.stateDirectory);
+  const { differences, equal, requested } = await readComparisons(context.settings.stateDirectory);
   const configuredAt = await configurationTime(context.settings.directory);
   const timeAt = ({ sourceClock }: Drifts) =>
     timeByServers({ source: { serverClock: sourceClock }, destination: context.destination });
-  const statusFrom = (table: TableSettings, found: Omit<Known, 'difference'>, drifts: Drifts) =>
-    statusOf(
-      table,
-      { ...found, difference: standingIn(table, differences.get(recordNameOf(context.settings, table))) },
-      drifts,
-      {
-        now: timeAt(drifts),
-        configuredAt,
-        equalAt: equal.get(recordNameOf(context.settings, table)),
-      },
-    );
+  const knownOf = (table: TableSettings) => {
+    const name = recordNameOf(context.settings, table);
+    const load = requested.get(name);
+    return {
+      difference: standingIn(table, differences.get(name)),
+      requestedLoad: load && local.active.has(load.run) ? undefined : load,
+    };
+  };
+  const statusFrom = (table: TableSettings, found: Omit<Known, keyof Noted>, drifts: Drifts) =>
+    statusOf(table, { ...found, ...knownOf(table) }, drifts, {
+      now: timeAt(drifts),
+      configuredAt,
+      equalAt: equal.get(recordNameOf(context.settings, table)),
+    });
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
       tables.map(async (table) => {
@@ -218,8 +223,11 @@ async function askFiles(
   };
 }
 
+/** Noted on this machine. */
+type Noted = Pick<TableStatus, 'difference' | 'requestedLoad'>;
+
 /** `isFromFiles`: the destination was not asked, and it may know more than this machine. */
-type Known = Observed & Pick<TableStatus, 'difference'> & { readonly isFromFiles?: boolean };
+type Known = Observed & Noted & { readonly isFromFiles?: boolean };
 
 const mayHaveSucceeded = ({ problem, isFromFiles = false }: Known): boolean =>
   problem !== undefined || isFromFiles;
@@ -262,6 +270,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, { now, ...
     knownSince: runs.lastFailure && knownSince(table, runs.lastFailure, drifts, times),
     drift,
     difference: found.difference,
+    requestedLoad: found.requestedLoad,
     refusal: refusal?.code === runs.lastFailure?.error_code ? undefined : refusal,
     problem: problem ?? drifts.failures.find(({ settings }) => settings.name === table.name)?.error,
     pendingLoad: pendingLoad?.header && {
@@ -327,7 +336,7 @@ function conditionOf(
   { found, refusals }: Drifts,
   now: Date,
 ): Condition {
-  const { runs, activeRun, resetAt, difference } = known;
+  const { runs, activeRun, resetAt, difference, requestedLoad } = known;
   if (!table.isEnabled) return 'disabled';
   if (activeRun !== undefined) return 'running';
   if (resetAt && runs.failures === 0 && !refusals.has(table.name)) return 'reset';
@@ -338,7 +347,7 @@ function conditionOf(
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
   if (isOver(table.maxStalenessSeconds)) return 'stale';
-  if (difference) return 'different';
+  if (difference || requestedLoad) return 'different';
   return isOver(table.warnStalenessSeconds) ? 'late' : 'ok';
 }
 

@@ -62,3 +62,30 @@ test('"increp reset" loads it again', async () => {
   expect((await increp('reset rates', pair)).exitCode).toBe(0);
   expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_unchanged: 10 });
 });
+
+test('a requested full refresh that failed is named until the table is loaded', async () => {
+  await using pair = await freshPair({
+    tables: ['a', 'b', 'c'].map((name) => ({ name, replication_key: 'id', unique_cols: ['id'] })),
+    sourceSql: ['a', 'b', 'c']
+      .map((name) => `CREATE TABLE ${name} AS SELECT generate_series(1, 10) AS id;`)
+      .join('\n'),
+  });
+  await sync(pair);
+  for (const name of ['b', 'c'])
+    await pair.destination.query(`INSERT INTO ${name} SELECT generate_series(101, 200)`);
+  expect((await increp('sync --full-refresh', pair)).exitCode).toBe(3);
+  await sync(pair);
+  const { stdout: status, exitCode } = await increp('status --exit-code', pair);
+  expect(status).toMatch(/^ok +a /m);
+  expect(status).toMatch(/^different +b /m);
+  expect(status).toContain('NOT LOADED by the requested full refresh, 2 tables: b, c');
+  expect(status).toContain('increp sync b c --full-refresh');
+  expect(exitCode).toBe(2);
+  const { stdout: plan } = await increp('plan b', pair);
+  expect(plan).toContain('has not loaded this table');
+
+  await increp('sync b --full-refresh --force', pair);
+  await pair.destination.query('DELETE FROM c WHERE id > 100');
+  expect((await increp('verify c', pair)).exitCode).toBe(0);
+  expect((await increp('status --exit-code', pair)).exitCode).toBe(0);
+});

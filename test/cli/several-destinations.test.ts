@@ -100,15 +100,19 @@ test('--destination chooses some of them', async () => {
   expect(plan.tables.map(({ action }) => action)).toEqual(['reset', 'initial', 'incremental']);
 });
 
-test('what one destination needs is permitted for it alone', async () => {
+test('what all destinations need is one command, and what one needs is permitted for it alone', async () => {
   await using pair = await freshSeveral({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'hard' }] });
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id > 2');
   const [failed] = (await trySync(pair, '--deletes')).summary.tables.filter(
     ({ destination }) => destination === 'two',
   );
+  const shared = 'increp sync orders --deletes --force';
+  expect(failed?.error?.hint).toContain(shared);
+  for (const args of ['status', 'plan', 'check'])
+    expect(new Set((await increp(args, pair)).stdout.match(/increp sync .*/g))).toEqual(new Set([shared]));
+  expect((await increp('verify', pair)).stdout).toContain('increp verify orders --repair --force\n');
   const command = 'increp sync --destination two orders --deletes --force';
-  expect(failed?.error?.hint).toContain(command);
   expect((await increp('plan --destination two', pair)).stdout).toContain(command);
   expect((await increp('verify --repair --destination two', pair)).stdout).toContain(
     'increp verify --destination two orders --repair --force',
@@ -124,6 +128,9 @@ test('what one destination needs is permitted for it alone', async () => {
 
 test('a name that there is not is refused, with the one that was probably meant', async () => {
   await using pair = await freshSeveral('orders');
+  const history = await increp('history oders', pair);
+  expect(history.stdout).toBe('');
+  expect(history.stderr.match(/no table "oders"/g)).toHaveLength(1);
   const { exitCode, stderr } = await increp('sync --destination onne', pair);
   expect(exitCode).toBe(64);
   expect(stderr).toContain('this pipeline has no destination "onne"; did you mean "one"?');

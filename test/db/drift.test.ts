@@ -551,3 +551,18 @@ test('a source table in another schema continues there, and one whose name anoth
     'another table has this name at the source now, and the former table is shop.orders_old',
   );
 });
+
+test('a replication key that changed to one that finds only inserts is named once', async () => {
+  const orders = (key: string) => ({ name: 't', replication_key: key, unique_cols: ['id'] });
+  await using pair = await freshPair({
+    tables: [orders('at')],
+    sourceSql: 'CREATE TABLE t AS SELECT 1 AS id, now() AS at',
+  });
+  await sync(pair);
+  await pair.writeTables([orders('id')]);
+  const text = '"id" seems to be set only when a row is inserted';
+  expect((await increp('plan', pair)).stdout).toContain(`note: ${text}`);
+  expect((await increp('sync -q', pair)).stdout).toContain(`warning: ${text}`);
+  expect((await increp('status', pair)).stdout).toContain(text);
+  expect((await increp('sync -q', pair)).stdout).toBe('');
+});

@@ -175,7 +175,7 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
   },
   {
     name: 'increp_table_different',
-    help: '1 if a comparison found differences and no later one found the table equal, otherwise 0.',
+    help: '1 if a comparison found differences, or a requested full refresh has not loaded the table, otherwise 0.',
     type: 'gauge',
     samplesOf: plain(({ isDifferent }) => (isDifferent ? 1 : 0)),
   },

@@ -16,6 +16,7 @@ import {
   type KeyedRecord,
   type StateRecord,
 } from '../../schema/state-record.ts';
+import { keepsRest } from '../plan/reload-guard.ts';
 import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
 import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
 import type { CopyFacts, TableFacts } from '../facts/facts.ts';
@@ -320,11 +321,12 @@ export function fenceWarnings(
 
 /** A restored source, for example, has fewer rows. The window covers the changes, and only a comparison finds the rows that are gone. */
 export function wentBack(
-  { settings: { name, selection, deletes } }: Pick<TableFacts, 'settings'>,
+  { settings }: Pick<TableFacts, 'settings'>,
   { since, keyType, replicationKey, removesDeleted }: IncrementalPlan,
   high: string | null,
 ): Reason[] {
   if (!('cursor' in since) || since.cursor === null || since.cursor === high) return [];
+  const { name, selection, deletes, mergeKey } = settings;
   return high === null || lowestCursor(keyType, [since.cursor, high]) === high
     ? [
         {
@@ -334,6 +336,7 @@ export function wentBack(
           from: since.cursor,
           to: high,
           rowsFrom: rowsFrom(selection),
+          mayKeep: deletes === 'ignore' && mergeKey.length > 0 && !keepsRest(settings),
           removal: deletes === 'hard' || deletes === 'soft' ? { deletes, isDue: removesDeleted } : undefined,
         },
       ]

@@ -8,7 +8,7 @@ import {
   type RunSummary,
   type TableOutcome,
 } from '../../events.ts';
-import { onlyAtDestination } from '../../shell-word.ts';
+import { atAllDestinations, onlyAtDestination } from '../../shell-word.ts';
 import { finishRun, run } from './run.ts';
 import { hasFullRefresh, type RunRequest } from './run-request.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
@@ -62,7 +62,12 @@ export async function runSeveral(
     try {
       const summary = await run(
         { ...context, fanOut, emit: emitBoth },
-        { ...request, beforeEnd: undefined, mayGoOn: () => !(request.isFailFast && hasFailed) },
+        {
+          ...request,
+          beforeEnd: undefined,
+          repeatFor: undefined,
+          mayGoOn: () => !(request.isFailFast && hasFailed),
+        },
       );
       return await withUnreached(summary, name, enabled, emit);
     } finally {
@@ -70,7 +75,15 @@ export async function runSeveral(
     }
   };
   const summaries = await Promise.all(destinations.map(runOne));
-  return await finishRun(combined(summaries, names, startedAt), request, emit);
+  return await finishRun(
+    combined(summaries, {
+      names,
+      isEverywhere: names.length === settings.destinations.length,
+      startedAt,
+    }),
+    request,
+    emit,
+  );
 }
 
 /**
@@ -89,9 +102,9 @@ function emitterOf(destination: string, own: Emit, emit: Emit): Emit {
   };
 }
 
-/** The next step of a failure is about this destination alone. */
+/** The next step of a failure is about this destination alone. After a signal, it repeats the whole run. */
 const withHint = (outcome: TableOutcome, destination: string): TableOutcome =>
-  outcome.error
+  outcome.error && outcome.error.code !== 'INTERRUPTED'
     ? { ...outcome, error: { ...outcome.error, hint: onlyAtDestination(outcome.error.hint, destination) } }
     : outcome;
 
@@ -134,11 +147,42 @@ const unreachedTable = ({ name, destination, error, summary }: Unreached): Table
   error,
 });
 
+/** If a table failed alike at all destinations, one command is for all of them. */
+function withSharedSteps(tables: readonly TableOutcome[], names: readonly string[]): readonly TableOutcome[] {
+  const hints = new Map<TableOutcome, string>();
+  for (const same of Map.groupBy(tables, ({ name }) => name).values()) {
+    const found = same.flatMap(({ error, destination = '' }) =>
+      error ? { code: error.code, hint: atAllDestinations(error.hint, destination) } : [],
+    );
+    const [first] = found;
+    if (!first || found.length !== names.length) continue;
+    if (found.every(({ code, hint }) => code === first.code && hint === first.hint))
+      for (const outcome of same) hints.set(outcome, first.hint);
+  }
+  return tables.map((outcome) => {
+    const hint = hints.get(outcome);
+    return outcome.error && hint !== undefined ? { ...outcome, error: { ...outcome.error, hint } } : outcome;
+  });
+}
+
+interface Combination {
+  readonly names: readonly string[];
+  /** Whether these are all destinations of the pipeline. */
+  readonly isEverywhere: boolean;
+  readonly startedAt: Date;
+}
+
 /** Grouped by destination, in the order of the configuration. */
-function combined(summaries: readonly RunSummary[], names: readonly string[], startedAt: Date): RunSummary {
+function combined(
+  summaries: readonly RunSummary[],
+  { names, isEverywhere, startedAt }: Combination,
+): RunSummary {
   const [first] = summaries;
   if (!first) throw asIncrepError(new Error('no summary'));
-  const tables = summaries.flatMap((summary) => summary.tables);
+  const tables = withSharedSteps(
+    summaries.flatMap((summary) => summary.tables),
+    isEverywhere ? names : [],
+  );
   const interrupted = summaries.find(({ error }) => error?.code === 'INTERRUPTED')?.error;
   const isFailed = summaries.every(({ status }) => status === 'failed');
   const isOk = summaries.every(({ status }) => status === 'ok');

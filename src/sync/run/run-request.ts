@@ -17,6 +17,8 @@ export interface RunRequest extends TableRequest {
   readonly noTables?: IncrepError | undefined;
   /** Only find the tables without changes, and count the rows that wait for the others. */
   readonly look?: Look;
+  /** The command of this run for these tables alone. Undefined if every sync does what this run does. */
+  readonly repeatFor?: ((tables: readonly string[]) => string | undefined) | undefined;
   /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
   /** Called before the end of the run is reported. Returns warnings of the run. */

@@ -18,6 +18,7 @@ import type { TableOutline } from './table-outline.ts';
 import { inTableOrder } from './table-order.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { SET_CLOCK, thisClockError, wrongClockText } from '../context/this-clock.ts';
+import { withLeftTables } from './left-tables.ts';
 import { failureOf, withNextCommand } from './table-outcome.ts';
 
 export async function run(context: RunContext, request: RunRequest): Promise<RunSummary> {
@@ -54,12 +55,9 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
 }
 
 /** The listeners get the warnings of `beforeEnd`, too. */
-export async function finishRun(
-  found: RunSummary,
-  { beforeEnd }: Pick<RunRequest, 'beforeEnd'>,
-  emit: Emit,
-): Promise<RunSummary> {
-  const more = (await beforeEnd?.(found)) ?? [];
+export async function finishRun(ended: RunSummary, request: RunRequest, emit: Emit): Promise<RunSummary> {
+  const found = withLeftTables(ended, request);
+  const more = (await request.beforeEnd?.(found)) ?? [];
   for (const message of more) await emit({ type: 'warning', table: undefined, message });
   const summary = { ...found, warnings: [...found.warnings, ...more] };
   await emit({ type: 'run-finished', summary });

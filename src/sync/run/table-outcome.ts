@@ -6,6 +6,9 @@ import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import { misspeltStep, misspeltText, misspeltTransforms } from '../../schema/misspelt-transforms.ts';
 import type { Relation } from '../../schema/relations.ts';
+import { seesInserts } from '../../schema/key-candidates.ts';
+import { isAppend } from '../../schema/row-identity.ts';
+import { INSERT_ONLY_STEP, insertOnlyText } from '../../report/key-texts.ts';
 import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
@@ -71,6 +74,17 @@ export const misspeltWarnings = ({ settings, sourceColumns = [] }: TableFacts, p
       )
     : [];
 
+/** Once, at the load after the replication key has changed. `check` says it later. */
+export function insertOnlyWarning({ saved, settings }: TableFacts, plan: Plan): string[] {
+  const { replicationKey: key, mergeKey } = settings;
+  const before = saved.kind === 'record' ? saved.record.replicationKey : null;
+  if (plan.kind !== 'load' || key === undefined || before === null || before === key || isAppend(settings))
+    return [];
+  return seesInserts(plan.source, key, mergeKey, false)
+    ? [`${insertOnlyText(key)}. ${INSERT_ONLY_STEP}`]
+    : [];
+}
+
 /** Whether a changed `rename` gives the column another name, under which its values are. */
 function hasNewName({ saved, settings }: TableFacts, source: Relation, name: string): boolean {
   if (saved.kind !== 'record') return false;
@@ -134,6 +148,7 @@ export async function succeeded(
     ...misspeltWarnings(facts, plan),
     ...formerTableWarning(facts),
     ...keptValueNotes(facts, plan),
+    ...insertOnlyWarning(facts, plan),
     ...transfer.warnings,
   ];
   for (const message of warnings)

@@ -61,11 +61,25 @@ test('the name of a sequence that belongs to the table does not count', () => {
 });
 
 test('grants on several tables are one statement, and other steps stay apart', () => {
-  const shared = (...hints: readonly string[]) => sharedHint(hints.map((hint) => ({ hint })));
+  const shared = (...hints: readonly string[]) => sharedHint(hints.map((hint) => ({ hint, name: '' })));
   const grant = (table: string, role = '"r"') => `At the source, run: GRANT SELECT ON ${table} TO ${role}`;
   expect(shared(grant('"s"."a"'), grant('"b ""x"""'))).toBe(grant('"s"."a", "b ""x"""'));
   expect(shared(grant('"a"'), grant('"b"', '"other"'))).toBeUndefined();
   expect(shared(grant('"a"'), 'Drop a.')).toBeUndefined();
   expect(shared('Wait.', 'Wait.')).toBe('Wait.');
   expect(shared('Drop a.', 'Drop b.')).toBeUndefined();
+});
+
+test('steps that differ in the names of their tables alone are one command', () => {
+  const shared = (step: (name: string) => string, ...names: readonly string[]) =>
+    sharedHint(names.map((name) => ({ name, hint: step(name) })));
+  const forced = (name: string) =>
+    `If increp may remove these rows, run "increp sync ${name} --deletes --force". To keep them, set "deletes": "keep" for "${name}".`;
+  expect(shared(forced, 't1', 't2')).toBe(
+    'If increp may remove these rows, run "increp sync t1 t2 --deletes --force". To keep them, set "deletes": "keep" for "t1", "t2".',
+  );
+  // The same table at two destinations.
+  expect(shared(forced, 't1', 't1')).toBe(forced('t1'));
+  const statement = (name: string) => `Run: DROP TABLE "${name}". Then run "increp reset ${name}".`;
+  expect(shared(statement, 't1', 't2')).toBeUndefined();
 });

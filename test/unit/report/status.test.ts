@@ -47,8 +47,7 @@ test('three tables that fail alike share the lines at the end', () => {
     '3 tables: 3 failing',
     '    FAILED 3 tables: a, b, c (STATE_MISMATCH)',
     '      error: role "increp" may not connect',
-    '      next: Run "increp reset a".',
-    '            The other tables need the same, with their own names.',
+    '      next: Run "increp reset a b c".',
   ]);
 });
 
@@ -73,8 +72,7 @@ test('of many tables, the end repeats each error with its tables', () => {
     '12 tables: 12 failing',
     '    FAILED 11 tables: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 1 more (STATE_MISMATCH)',
     '      error: t10 belongs to another',
-    '      next: Run "increp reset t10".',
-    '            The other tables need the same, with their own names.',
+    '      next: Run "increp reset t10 t11 t12 t13 t14 t15 t16 t17 t18 t19 t20".',
     '    FAILED t21 (STATE_MISMATCH)',
     '      error: port 1 is closed',
     '      next: Run "increp reset t21".',
@@ -177,6 +175,20 @@ test('the step after a comparison fits the differences', () => {
     /next: Correct the rows of the source with the same unique key, or set other unique_cols\.\s+Then\s+run "increp verify a"\./,
   );
   expect(nextOf('duplicated-at-source')).not.toContain('--repair');
+});
+
+test('the step after a comparison has --force if the removal is over delete_limit', () => {
+  const difference = {
+    ...{ message: '291 extra', since: '2026-03-01T11:58:00Z', only: 'extra' as const },
+    overLimit: { gone: 291, of: 300, isMarked: false },
+  };
+  const text = printed(fine('a', { condition: 'different', difference }))
+    .join(' ')
+    .replaceAll(/\s+/g, ' ');
+  expect(text).toContain(
+    'A repair removes 291 of 300 rows, which is over delete_limit. If increp may remove these rows: "increp verify a --repair --force".',
+  );
+  expect(text).not.toContain('add --repair');
 });
 
 test('a drift of many tables is printed once, at the end', () => {

@@ -322,7 +322,7 @@ test('after many tables, those that failed in the same way share one line', () =
   expect(text.match(/belongs to pipeline/g)).toHaveLength(2);
   expect(text.match(/✗ FAILED/g)).toHaveLength(1);
   expect(text).toMatch(
-    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: Run "increp reset t0"\.\n {12}The other tables need the same, with their own names\.\n$/,
+    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more\n {6}the state of public\.t0 belongs to pipeline "shop"\n {6}next: Run "increp reset t0 t1 .* t11"\.\n$/,
   );
 });
 

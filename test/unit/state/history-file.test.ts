@@ -17,10 +17,12 @@ const record = (id: number, more: Partial<NewRecord> = {}): NewRecord => ({
   table_name: 'orders',
   status: 'ok',
   action: 'incremental',
-  started_at: new Date(id * 1000).toISOString(),
+  started_at: at(id),
   duration_s: 0.5,
   ...more,
 });
+
+const at = (second: number) => new Date(second * 1000).toISOString();
 
 const idsIn = async (directory: string) => (await readHistory(directory, 'shop')).map(({ run_id }) => run_id);
 
@@ -134,4 +136,13 @@ test('records of a clock that was ahead keep their place among the others', asyn
     ['run-4', 4],
     ['run-5', 6],
   ]);
+});
+
+test('a failure of a clock that was ahead is older than each table of the run after it', async () => {
+  const directory = await newDirectory();
+  const failure = { started_at: '2099-01-01T00:00:00.000Z', status: 'failed' } as const;
+  const quiet = { table_name: null, tables: ['carts'] };
+  await appendHistory(directory, [record(1, failure), record(3), { ...record(3, quiet), started_at: at(2) }]);
+  const [failed] = await readHistory(directory, 'shop');
+  expect(failed?.started_at).toBe(at(2));
 });
