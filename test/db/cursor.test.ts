@@ -169,14 +169,8 @@ test('keys that go back at the source are named, and the rows that changed with 
     at: expect.stringMatching(/^2025-01-02/),
   });
   expect((await increp('sync', pair)).stdout).not.toContain('went back');
-  const status = async () => (await increp('status', pair)).stdout;
-  expect(await status()).toMatch(
-    /^different {2}log .*\n {4}found \d+ s ago: the largest at of the source went back/m,
-  );
-  expect(await status()).not.toContain('warning');
-  expect((await increp('plan', pair)).stdout).toContain(`note: ${why}`);
-  expect((await increp('verify log --repair --force', pair)).exitCode).toBe(0);
-  expect(await status()).toMatch(/^ok /m);
+  // Only after a failover or a restore, the rows that are gone are a difference to look at.
+  expect((await increp('status', pair)).stdout).toMatch(/^ok /m);
   await pair.source.query('DELETE FROM log');
   expect((await increp('sync', pair)).stdout).toContain(
     'warning: no row of the source has a value in at any more (the largest was 2025-01-02 03:04:05+00)',

@@ -78,6 +78,8 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
     single,
     repeated: [...alarms.map((reason) => reasonText([reason])), ...repeated],
   };
+  // Rows that leave at the top of a queue are no news, unless the source was restored.
+  const standing = isAlarm ? [...(single.length > 0 ? back : []), ...lost] : [];
   return {
     loader: undefined,
     reasons: [
@@ -102,7 +104,7 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       { ...counts, deleted: (logged?.deleted ?? 0) + (removal?.deleted ?? 0) },
       copied.rows + fetched - older,
     ),
-    ...(alarms.length > 0 && { lostRows: reasonText(alarms) }),
+    ...(standing.length > 0 && { lostRows: reasonText(standing) }),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
     readLog:
       logged && !logged.refusal && (logged.isComplete || (removal && !removal.refusal)) ? logged : undefined,
