@@ -1,4 +1,4 @@
-/** One table without changes, and with a few changes seconds after a bulk update, which must not be read again. */
+/** One table without changes, and one with none or a few changes seconds after a bulk update, which must not be read again. */
 import { formatCount } from '../../../src/format.ts';
 import { fillTable } from '../data.ts';
 import { sync, tableOf } from '../increp.ts';
@@ -7,6 +7,8 @@ import type { Size, Stage } from '../stage.ts';
 import { limit } from '../statistics.ts';
 
 const TABLE = 'bulky';
+/** Nothing ever changes in it. */
+const STILL = 'still';
 const CHANGED = 1000;
 const QUIET_TARGET = 0.2;
 const CHANGED_TARGET = 0.3;
@@ -18,35 +20,49 @@ export const afterBulk: ScenarioKind = {
   name: 'after-bulk',
   title: (size) => `A table of ${formatCount(rowsOf(size))} rows, and a bulk update`,
   open: async (stage) => {
-    const table = { name: TABLE, unique_cols: ['id'], replication_key: 'updated_at', initial_load: 'copy' };
-    const { pair, cleanUp } = await stage.openAnother({ tables: [table] });
-    for (const statement of fillTable(TABLE, rowsOf(stage.size))) await pair.source.query(statement);
-    const run = () => sync(pair, [TABLE], stage.servers);
-    await run();
-    const contestant = (name: string, expected: number, prepare: Contestant['prepare']): Contestant => ({
+    const tables = [TABLE, STILL].map((name) => ({
+      ...{ name, unique_cols: ['id'], replication_key: 'updated_at', initial_load: 'copy' },
+    }));
+    const { pair, cleanUp } = await stage.openAnother({ tables });
+    for (const { name } of tables)
+      for (const statement of fillTable(name, rowsOf(stage.size))) await pair.source.query(statement);
+    const run = (table: string) => sync(pair, [table], stage.servers);
+    for (const { name } of tables) await run(name);
+    const contestant = (
+      name: string,
+      { table, expected, prepare }: Pick<Contestant, 'prepare'> & { table: string; expected: number },
+    ): Contestant => ({
       name,
       prepare,
       run: async () => {
-        const { figures, summary } = await run();
-        const updated = tableOf(summary, TABLE).rows_updated;
-        if (updated !== expected) throw new Error(`increp updated ${updated} rows of ${TABLE}`);
+        const { figures, summary } = await run(table);
+        const updated = tableOf(summary, table).rows_updated;
+        if (updated !== expected) throw new Error(`increp updated ${updated} rows of ${table}`);
         return figures;
       },
-      check: () => expectSameRows(pair.source, pair.destination, TABLE, name),
+      check: () => expectSameRows(pair.source, pair.destination, table, name),
     });
     const bulk = bulkOf(stage.size);
-    const quiet = contestant('increp, nothing changed', 0, async () => void (await run()));
-    const changed = contestant(
-      `increp, ${formatCount(CHANGED)} rows changed after ${formatCount(bulk)}`,
-      CHANGED,
-      async () => {
-        await pair.source.query(touchNow(`id <= ${bulk}`));
-        await run();
+    const syncBulk = async () => {
+      await pair.source.query(touchNow(`id <= ${bulk}`));
+      await run(TABLE);
+    };
+    const quiet = contestant('increp, nothing changed', {
+      ...{ table: STILL, expected: 0 },
+      prepare: async () => void (await run(STILL)),
+    });
+    const quietAfter = contestant(`increp, nothing changed after ${formatCount(bulk)}`, {
+      ...{ table: TABLE, expected: 0, prepare: syncBulk },
+    });
+    const changed = contestant(`increp, ${formatCount(CHANGED)} rows changed after ${formatCount(bulk)}`, {
+      ...{ table: TABLE, expected: CHANGED },
+      prepare: async () => {
+        await syncBulk();
         await pair.source.query(touchNow(`id % ${rowsOf(stage.size) / CHANGED} = 0`));
       },
-    );
+    });
     return {
-      contestants: [quiet, changed],
+      contestants: [quiet, quietAfter, changed],
       comparisons: [],
       beforeRound: () => vacuum({ pair }),
       amount: () => ({ rows: null, bytes: null }),
