@@ -96,6 +96,7 @@ export const ERROR_CLASSES = {
 
 export type ErrorCode = keyof typeof ERROR_CLASSES;
 
+/** What a database is for increp, in the words of messages. */
 export type DatabaseSide = 'source' | 'destination' | 'control database';
 
 interface ErrorText {

@@ -50,6 +50,9 @@ export const onlyAtDestination = (text: string, destination: string | undefined)
     ? text
     : text.replaceAll(PERMITTING, (command) => `${command} --destination ${shellWord(destination)}`);
 
+/** The names of more tables in a command fill a terminal. */
+export const MOST_IN_COMMAND = 20;
+
 /** The text as it is for all destinations. */
 export const atAllDestinations = (text: string, destination: string): string =>
   text.replaceAll(` --destination ${shellWord(destination)}`, '');

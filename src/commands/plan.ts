@@ -12,7 +12,7 @@ import { plannedObjects } from '../sync/objects/planned-objects.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { continuesFromCursor, isRoutine } from '../events.ts';
-import { loadCommand, requestedText } from '../report/requested-loads.ts';
+import { requestedText } from '../report/requested-loads.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
@@ -39,7 +39,7 @@ import type { Pipeline } from '../pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { sharedLoads } from '../pipeline/note-requested.ts';
+import { loadCommands } from '../pipeline/note-requested.ts';
 import { sharedFailures, type SharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
@@ -77,13 +77,13 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const jobs = options.jobs ?? settings.jobs;
     const unwritable = await writeFault(settings.stateDirectory);
     const failures = await sharedFailures(context);
-    const shared = await sharedLoads(context, chosen);
+    const loads = await loadCommands(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const { previews: planned, refusal } = await planFor(pipeline, chosen, options);
         const previews = await withLastFailures(planned, pipeline, failures, (name) =>
-          loadCommand([name], shared([name]) ? undefined : pipeline.name),
+          loads([name], pipeline.name),
         );
         if (!options.json)
           terminal.out(

@@ -96,7 +96,6 @@ export interface Bastion {
   readonly variable: string;
 }
 
-/** What a database is for increp, in the words of messages. */
 export interface ConnectionSettings extends ServerAddress {
   readonly side: DatabaseSide;
   readonly host: string;

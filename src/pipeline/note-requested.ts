@@ -5,6 +5,7 @@
 import type { TableOutcome } from '../events.ts';
 import { noteLoaded, noteRequested, readComparisons } from '../state/known-differences-file.ts';
 import type { TableSettings } from '../config/settings.ts';
+import { loadCommand } from '../report/requested-loads.ts';
 import type { PipelineContext } from './context.ts';
 import { nameIn, recordNameIn } from './record-names.ts';
 
@@ -45,17 +46,17 @@ export async function noteRequestedLoads(
   }
 }
 
-/** The tables that one command without --destination loads, for each destination in turn. */
-export type SharedLoads = (own: readonly string[]) => readonly string[] | undefined;
+/** The command that loads these tables of a destination. */
+export type LoadCommands = (own: readonly string[], destination: string | undefined) => string;
 
 /**
  * A table that is left at one destination alone may be loaded at all of them, if most tables are left at each. So one command is
  * enough after an interruption.
  */
-export async function sharedLoads(
+export async function loadCommands(
   { pipelines, settings }: Pick<PipelineContext, 'pipelines' | 'settings'>,
   chosen: readonly TableSettings[],
-): Promise<SharedLoads> {
+): Promise<LoadCommands> {
   const left = await Promise.all(
     pipelines.map(async ({ settings: own }) => {
       const { requested } = await readComparisons(own.stateDirectory);
@@ -65,10 +66,9 @@ export async function sharedLoads(
   const all = chosen.flatMap(({ name }) => (left.some((names) => names.has(name)) ? [name] : []));
   const isEverywhere = pipelines.length >= settings.destinations.length;
   const areAlike = isEverywhere && left.every(({ size }) => size * 2 >= all.length);
-  return (own) =>
-    areAlike && own.length > 1
-      ? all
-      : isEverywhere && left.every((names) => own.every((name) => names.has(name)))
-        ? own
-        : undefined;
+  return (own, destination) => {
+    if (areAlike && own.length > 1) return loadCommand(all);
+    const areShared = isEverywhere && left.every((names) => own.every((name) => names.has(name)));
+    return loadCommand(own, areShared ? undefined : destination);
+  };
 }

@@ -24,11 +24,14 @@ export async function sharedFailures({
   pipelines,
   settings,
 }: Pick<PipelineContext, 'pipelines' | 'settings'>): Promise<SharedFailures> {
+  const read = new Map<string | undefined, ReadonlyMap<string, RunRecord>>();
   const found = new Map<string, string[]>();
   const isEverywhere = pipelines.length > 1 && pipelines.length === settings.destinations.length;
   for (const { name: destination, runContext, settings: own } of isEverywhere ? pipelines : []) {
     const nameOf = nameIn(own);
-    for (const [record, { error_code, error_hint }] of await readLastFailures(runContext, new Date())) {
+    const failures = await readLastFailures(runContext, new Date());
+    read.set(destination, failures);
+    for (const [record, { error_code, error_hint }] of failures) {
       const failure = JSON.stringify([error_code, stepOf(error_hint, destination)]);
       found.set(nameOf(record), [...(found.get(nameOf(record)) ?? []), failure]);
     }
@@ -43,7 +46,7 @@ export async function sharedFailures({
   return {
     readLast: async (pipeline) => {
       const nameOf = nameIn(pipeline.settings);
-      const failures = await readLastFailures(pipeline.runContext, new Date());
+      const failures = read.get(pipeline.name) ?? (await readLastFailures(pipeline.runContext, new Date()));
       return new Map([...failures].map(([record, run]) => [record, withStep(pipeline, nameOf(record), run)]));
     },
     withStep,

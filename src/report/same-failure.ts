@@ -1,6 +1,6 @@
 /** Finds tables that failed in the same way, so that one problem of many tables is printed once. */
 import { listed, LISTED } from '../format.ts';
-import { shellWord } from '../shell-word.ts';
+import { MOST_IN_COMMAND, shellWord } from '../shell-word.ts';
 import { printableLine } from './text.ts';
 
 export interface NamedFailure {
@@ -201,15 +201,12 @@ const MOST_GRANTED = 100;
 /** A command of increp for one table. It ends with its quote or its line. */
 const COMMAND = /\bincrep (?:check|plan|reset|status|sync|verify) [^"\n]*/g;
 
-/** The names of more tables fill a terminal. */
-const MOST_NAMED = 20;
-
 const [IN_COMMAND, IN_TEXT] = ['\uE003', '\uE004'];
 
 /** One step with the names of all tables, if the steps of the tables differ in the names of their own alone. */
 function joinedHint(group: readonly Pick<NamedFailure, 'hint' | 'name'>[]): string | undefined {
   const names = [...new Set(group.map(({ name }) => name))];
-  if (names.length > MOST_NAMED) return undefined;
+  if (names.length > MOST_IN_COMMAND) return undefined;
   const templates = group.map(({ hint, name }) =>
     hint
       .replaceAll(COMMAND, (command) => replaceWord(command, shellWord(name), IN_COMMAND))
