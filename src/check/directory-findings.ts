@@ -29,10 +29,9 @@ export const parameterFindings = ({
 export async function directoryFindings(settings: Settings): Promise<Finding[]> {
   const { stateDirectory, tables } = settings;
   const names = tables.map((table) => recordNameOf(settings, table));
-  const [described, records] = [
-    await describeStateDirectory(stateDirectory, names),
-    await stateFiles(stateDirectory).records(names),
-  ];
+  const described = await describeStateDirectory(stateDirectory, names);
+  if (described.strangers.length === 0) return judgeDirectory(stateDirectory, described);
+  const records = await stateFiles(stateDirectory).records(names);
   const former = records
     .filter(
       ({ pipeline, source }) =>

@@ -1,7 +1,7 @@
 /** Builds the messages of a webhook: pure conversions from events to sentences and payloads. */
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import { sameFailures } from '../report/same-failure.ts';
-import { warningsIn } from '../report/run-warnings.ts';
+import { isAmong, warningsIn } from '../report/run-warnings.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { addConflicts, totalConflicts } from '../conflicts.ts';
@@ -112,8 +112,7 @@ function failureSentences(summary: RunSummary): string[] {
 const warningSentence = (text: string): string => sentence(firstLine(text), WARNING_LENGTH);
 
 function warningSentences({ tables, warnings }: RunSummary, due: readonly CurrentWarning[]): string[] {
-  const isDue = (label: string | null, text: string) =>
-    due.some((warning) => warning.table === label && warning.text === text);
+  const isDue = isAmong(due);
   const ofTables = tables.flatMap((table) =>
     [...new Set(table.warnings)]
       .filter((text) => isDue(labelOf(table), text))
@@ -170,16 +169,20 @@ function tableMessage(outcome: TableOutcome, pipeline: string): string {
   return `${table} synced (${outcome.action}): ${rowCounts(outcome)} in ${seconds}.`;
 }
 
-function tableWebhookMessage(outcome: TableOutcome, run: RunName): WebhookMessage | undefined {
-  const type = messageTypeOf({ type: 'table-finished', outcome });
-  if (type === undefined) return undefined;
-  return {
-    type,
-    message: tableMessage(outcome, run.pipeline),
-    timestamp: new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000),
-    data: { run_id: run.runId, pipeline: run.pipeline, ...tableToJson(outcome) },
-  };
-}
+const aboutTable = (outcome: TableOutcome, run: RunName): Omit<WebhookMessage, 'type'> => ({
+  message: tableMessage(outcome, run.pipeline),
+  timestamp: new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000),
+  data: { run_id: run.runId, pipeline: run.pipeline, ...tableToJson(outcome) },
+});
+
+const aboutRun = (
+  summary: RunSummary,
+  due: readonly CurrentWarning[] | undefined,
+): Omit<WebhookMessage, 'type'> => ({
+  message: runMessage(summary, due),
+  timestamp: summary.finishedAt,
+  data: summaryToJson(summary),
+});
 
 /** Undefined for most events, which have no message. */
 export function messageTypeOf(event: RunEvent): WebhookEventType | undefined {
@@ -194,15 +197,10 @@ export function webhookMessageOf(
   run: RunName,
   due?: readonly CurrentWarning[],
 ): WebhookMessage | undefined {
-  if (event.type === 'table-finished') return tableWebhookMessage(event.outcome, run);
-  if (event.type !== 'run-finished') return undefined;
-  const { summary } = event;
-  return {
-    type: RUN_TYPES[summary.status],
-    message: runMessage(summary, due),
-    timestamp: summary.finishedAt,
-    data: summaryToJson(summary),
-  };
+  const type = messageTypeOf(event);
+  if (type === undefined) return undefined;
+  if (event.type === 'table-finished') return { type, ...aboutTable(event.outcome, run) };
+  return event.type === 'run-finished' ? { type, ...aboutRun(event.summary, due) } : undefined;
 }
 
 /** Slack reads these three characters as markup. A table called `<!channel>` must not notify everyone. */

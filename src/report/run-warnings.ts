@@ -110,10 +110,15 @@ export const hearsUnrequestedLoads =
   (event) =>
     listener(withUnrequestedLoadsIn(event));
 
+/** Whether a warning of a table, or of the run itself, is among these. */
+export const isAmong =
+  (due: readonly CurrentWarning[]) =>
+  (label: string | null, text: string): boolean =>
+    due.some((warning) => warning.table === label && warning.text === text);
+
 /** The same run with these warnings alone. */
 export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]): RunSummary {
-  const isDue = (table: string | null, text: string) =>
-    due.some((warning) => warning.table === table && warning.text === text);
+  const isDue = isAmong(due);
   const tables = summary.tables
     .filter((table) => !isHeld(table) || isDue(labelOf(table), HELD))
     .map((table) => {
