@@ -60,7 +60,18 @@ test('a staging table keeps no space after a large sync', async () => {
     $$BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END$$;
     CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()`);
   await insertFrom(10_000);
-  expect((await trySync(pair)).table().error).toMatchObject({
+  // The session of the failed sync may hold its locks for a moment after the error.
+  const held = await pair.destination.connect();
+  await held.query('BEGIN; LOCK TABLE items_stg IN ACCESS SHARE MODE');
+  const failing = trySync(pair);
+  await expect
+    .poll(() =>
+      pair.destination.query(`SELECT FROM pg_locks WHERE NOT granted AND relation = 'items_stg'::regclass`),
+    )
+    .toMatchObject({ rowCount: 1 });
+  await held.query('COMMIT');
+  held.release();
+  expect((await failing).table().error).toMatchObject({
     code: 'DISK_FULL',
     hint: expect.stringMatching(
       / increp has emptied public\.items_stg, so no rows take space there/,

@@ -1,7 +1,7 @@
 /** After a full disk: the server removes the rows of the failed sync, but the file of the staging table keeps their space. */
 import { attempt, reworded, type IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
-import { lockAloneNow, truncate } from '../../sql/destination.ts';
+import { truncate } from '../../sql/destination.ts';
 import { forgetLoad } from '../../sql/loads.ts';
 import { endpointOf } from '../../postgres/endpoint.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -30,7 +30,8 @@ export async function withEmptiedStaging(
   if (!(error.cause instanceof Error) || endpointOf(error.cause)?.side !== 'destination') return error;
   const emptied = await attempt(() =>
     destination.withWriting([], async (client) => {
-      await client.query(`${lockAloneNow(stagingName)}; ${truncate(stagingName)}`);
+      // Waits up to lock_timeout: the server reports an error before it releases the locks of the failed transaction.
+      await client.query(truncate(stagingName));
       if (pendingLoad) await client.query(forgetLoad(stateName.schema), [stateName.table]);
     }),
   );
