@@ -19,8 +19,11 @@ export const createTable = (
     /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map((column) => columnDefinition(column, natives)).join(', ')})`,
   );
 
-export const createSchema = (schema: string): string =>
-  asUsual(/* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`);
+/** For a person. */
+export const schemaStatement = (schema: string): string =>
+  /* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`;
+
+export const createSchema = (schema: string): string => asUsual(schemaStatement(schema));
 
 export const dropTable = (name: TableName): string => asUsual(/* sql */ `DROP TABLE ${qualified(name)}`);
 

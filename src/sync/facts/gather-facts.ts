@@ -27,7 +27,7 @@ import {
 } from './facts.ts';
 import { gatherMergeFaults } from './merge-expressions.ts';
 import { everyStateFile } from './every-state-file.ts';
-import { findFormer } from './former-tables.ts';
+import { findFormer, withFormer } from './former-tables.ts';
 import { findRenamed } from './renamed-tables.ts';
 import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved-state.ts';
 import { renamesOfQuery } from './source-renames.ts';
@@ -192,9 +192,8 @@ async function gatherTogether(
       isUnknown(table)
         ? table
         : {
-            ...table,
+            ...withFormer(table, former.get(table)),
             ...{ unclaimed: unclaimed.get(table), renamedTo: renamed.get(table) ?? [] },
-            former: former.get(table),
             sourceChanges: sourceChanges.get(table),
             queryRenames: renamesOfQuery(table, found),
             lacksAllTables: table.lacksAllTables && !isMoved,

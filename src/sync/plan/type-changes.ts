@@ -3,7 +3,7 @@ import type { Difference, Reason } from '../../reasons.ts';
 import { isHarmlessCheck } from '../../schema/domain-checks.ts';
 import type { NativeType, NativeTypes } from '../../schema/native-types.ts';
 import { homeOf, printType } from '../../schema/native-types.ts';
-import { ident } from '../../sql/identifiers.ts';
+import { schemaStatement } from '../../sql/destination.ts';
 import {
   addLabel,
   createComposite,
@@ -56,7 +56,7 @@ export function statementsForMissing(natives: NativeTypes): string | undefined {
   if (lacking.some(needsMoreThanStatements)) return undefined;
   const statements = lacking.flatMap((type) => [
     ...(type.source.extension === null && !natives.schemas.some(({ schema }) => schema === type.home.schema)
-      ? [`CREATE SCHEMA IF NOT EXISTS ${ident(type.home.schema)}`]
+      ? [schemaStatement(type.home.schema)]
       : []),
     ...type.source.functions.flatMap(({ signature, definition }) =>
       definition === null || natives.functions.includes(signature) ? [] : [createFunction(definition)],
