@@ -3,91 +3,25 @@
  * because a terminal shows the end.
  */
 import { STATE_FILE_IGNORED, STATE_FILE_RENAMED } from '../schema/state-record.ts';
-import {
-  capitalized,
-  formatCount,
-  LISTED,
-  listedNames,
-  MANY_TABLES,
-  formatConflicts,
-  formatCounted,
-  utcTime,
-} from '../format.ts';
-import { totalConflicts, type ConflictCounts } from '../conflicts.ts';
+import { formatCount, LISTED, listedNames, MANY_TABLES, formatCounted } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
-import {
-  failureBefore,
-  failureIn,
-  failureWord,
-  type KnownSince,
-  type RunRecord,
-} from '../schema/run-record.ts';
-import { lastDeletesText, type DeletesState } from './deletes-text.ts';
-import { codesText } from './error.ts';
 import { groupedLines, needSummary, summaryLines } from './failure-groups.ts';
-import { loadCommand, requestedLines, requestedText } from './requested-loads.ts';
-import { ALIKE, sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
+import { loadCommand, requestedLines } from './requested-loads.ts';
+import { ALIKE, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
-import { printable, printableLine, wrap, wrapInline } from './text.ts';
-import { limitWords, type OverLimit } from './verify.ts';
-import { onlyAtDestination, tableCommand } from '../shell-word.ts';
-
-interface PrintedFailure {
-  readonly started_at: string;
-  readonly error_code: string | null;
-  readonly error_message: string | null;
-  readonly error_hint: string | null;
-  readonly sqlstate: string | null;
-}
-
-interface Status {
-  readonly name: string;
-  readonly condition: string;
-  readonly needsAttention: boolean;
-  readonly failures: number;
-  /** Whether there is a saved state for the next sync, as far as it was read. */
-  readonly hasState: boolean;
-  /** The time of a reset since the last sync. */
-  readonly resetAt: Date | undefined;
-  readonly cursor: string | null;
-  readonly completeUpTo: string | null;
-  readonly openSince?: Date | undefined;
-  readonly openAfter?: Date | undefined;
-  readonly lastSuccessAt: Date | undefined;
-  /** No success is known, but there may have been one. */
-  readonly mayHaveSucceeded?: boolean;
-  readonly lagSeconds: number | undefined;
-  readonly rowsLastDay: number;
-  readonly conflictsLastDay?: ConflictCounts | undefined;
-  readonly lastFailure: PrintedFailure | undefined;
-  readonly knownSince?: KnownSince | undefined;
-  readonly lastRun: RunRecord | undefined;
-  /** The newest run that did not fail. */
-  readonly lastOk?: RunRecord | undefined;
-  /** The commit of the newest sync. */
-  readonly syncedAt?: Date | undefined;
-  /** The run that syncs it now. */
-  readonly activeRun?: string | undefined;
-  readonly drift:
-    | { readonly what: string; readonly next: string; readonly isRefused?: boolean; readonly action?: string }
-    | undefined;
-  readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
-  readonly difference?:
-    | {
-        readonly message: string;
-        readonly since: string;
-        readonly only?: 'extra' | 'duplicated-at-source' | null;
-        readonly foundBy?: string;
-        readonly overLimit?: OverLimit | null;
-      }
-    | undefined;
-  /** A load that `sync --full-refresh` has not done. */
-  readonly requestedLoad?: { readonly since: string } | undefined;
-  readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
-  readonly deletes?: DeletesState | undefined;
-}
+import { printableLine, wrap, wrapInline } from './text.ts';
+import {
+  deletesDetails,
+  detailsOf,
+  driftOf,
+  failureOf,
+  isOverdue,
+  requestedDetails,
+  secondsSince,
+  type PrintedStatus,
+} from './status-details.ts';
 
 const STYLES: Record<string, TextStyle> = {
   ok: 'green',
@@ -130,7 +64,7 @@ interface StatusStyle {
 }
 
 export function formatStatus(
-  all: readonly Status[],
+  all: readonly PrintedStatus[],
   {
     style,
     now,
@@ -187,16 +121,14 @@ export function formatStatus(
 }
 
 /** The largest comes last. */
-const urgency = (table: Status): number =>
+const urgency = (table: PrintedStatus): number =>
   !table.needsAttention ? 0 : isOverdue(table) ? 1 : table.condition === 'failing' ? 3 : 2;
 
-const isOverdue = ({ condition }: Status): boolean => condition === 'stale' || condition === 'late';
-
 /** A failure of another table shows that runs have started. */
-const overdueStepBeside = (all: readonly Status[]): string =>
+const overdueStepBeside = (all: readonly PrintedStatus[]): string =>
   `next: ${all.some(({ condition }) => condition === 'failing') ? '' : 'No run has failed since then. '}Check the scheduler that starts the runs (cron, a timer). To see whether a signal ends them, run "increp history".`;
 
-function overdueLines(tables: readonly Status[], step: string): string[] {
+function overdueLines(tables: readonly PrintedStatus[], step: string): string[] {
   const names = tables.map(({ name }) => printableLine(name));
   const word = [...new Set(tables.map(({ condition }) => condition.toUpperCase()))].join(' or ');
   return [`${word} ${formatCounted(tables.length, 'table')}: ${listedNames(names, LISTED)}`, `  ${step}`];
@@ -206,7 +138,7 @@ function overdueLines(tables: readonly Status[], step: string): string[] {
 const areMany = (failures: readonly NamedFailure[]): boolean =>
   failures.length > MANY_TABLES || sameFailures(failures).some(({ length }) => length >= ALIKE);
 
-const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string): string[] => [
+const cellsOf = (table: PrintedStatus, now: Date, printed: (cursor: string) => string): string[] => [
   conditionText(table),
   printableLine(table.name),
   lastSuccessText(table, now),
@@ -215,16 +147,14 @@ const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string):
   table.cursor === null ? '-' : printed(table.cursor),
 ];
 
-const lastSuccessText = ({ lastSuccessAt, mayHaveSucceeded = false }: Status, now: Date): string =>
+const lastSuccessText = ({ lastSuccessAt, mayHaveSucceeded = false }: PrintedStatus, now: Date): string =>
   lastSuccessAt
     ? `${formatAge(secondsSince(lastSuccessAt, now))} ago`
     : mayHaveSucceeded
       ? 'unknown'
       : 'never';
 
-const secondsSince = (date: Date, now: Date): number => (now.getTime() - date.getTime()) / 1000;
-
-const conditionText = ({ condition, failures }: Status): string =>
+const conditionText = ({ condition, failures }: PrintedStatus): string =>
   condition === 'failing' ? `failing(${failures})` : condition;
 
 /** Further lines of a next step are aligned below its first. */
@@ -234,186 +164,6 @@ const inWidth =
     const label = /^ *next: /.exec(detail)?.[0] ?? '  ';
     return wrap(`${INDENT}${detail}`, style, `${INDENT}${' '.repeat(label.length)}`);
   };
-
-interface Details {
-  readonly told: ToldFailures;
-  readonly now: Date;
-  /** Whether the end has the failures and drifts of all tables, or the step of overdue tables, because there are many. */
-  readonly isMany: { readonly failures: boolean; readonly drifts: boolean; readonly overdue: boolean };
-  readonly overdueStep: string;
-  /** Undefined if the pipeline has one destination. */
-  readonly destination: string | undefined;
-}
-
-const conflictDetails = ({ conflictsLastDay: counts }: Status): string[] =>
-  counts && totalConflicts(counts) > 0 ? [`${formatConflicts(counts)} in the last 24 hours`] : [];
-
-/** An error of many tables, such as an unreachable destination, is printed once. */
-function detailsOf(table: Status, { told, now, isMany, overdueStep, destination }: Details): string[] {
-  return [
-    ...(table.activeRun === undefined ? [] : [`running: ${printableLine(table.activeRun)}`]),
-    ...(isMany.failures ? [] : failureDetails(table, told, now)),
-    ...(isMany.drifts ? [] : driftDetails(table)),
-    ...refusalDetails(table, told),
-    ...differenceDetails(table, { now, destination }),
-    ...conflictDetails(table),
-    ...stoppedDetails(table, now),
-    ...(isOverdue(table) && !isMany.overdue ? [overdueStep] : []),
-    ...(table.resetAt
-      ? [`reset ${formatAge(secondsSince(table.resetAt, now))} ago: the next sync loads the table again`]
-      : []),
-    ...(!table.hasState &&
-    !table.resetAt &&
-    !table.refusal &&
-    ['ok', 'late', 'stale'].includes(table.condition)
-      ? ['no cursor was found, so the next sync may load the table again']
-      : []),
-    ...(table.pendingLoad
-      ? [`load in chunks: ${table.pendingLoad.done} of ${table.pendingLoad.of} chunks`]
-      : []),
-    ...(table.cursor !== null && table.completeUpTo !== table.cursor
-      ? [
-          `${table.completeUpTo === null ? '' : `complete up to ${shortCursor(table.completeUpTo)}; `}transactions were open at the source${openText(table, now)}, and a sync after their end copies their rows`,
-        ]
-      : []),
-  ];
-}
-
-const requestedDetails = (
-  { name, requestedLoad }: Status,
-  now: Date,
-  loadsOf: (names: readonly string[]) => string,
-): string[] =>
-  requestedLoad
-    ? [
-        requestedText(secondsSince(new Date(requestedLoad.since), now)),
-        `  next: To load it, run "${loadsOf([name])}".`,
-      ]
-    : [];
-
-/** The next sync loads a table without a state. */
-function deletesDetails({ deletes, hasState, condition }: Status, now: Date): string[] {
-  if (!deletes || !hasState || condition === 'disabled') return [];
-  const { checkedAt, refusedAt, everySeconds } = deletes;
-  const at = refusedAt ?? checkedAt;
-  const ageSeconds = at === null ? undefined : secondsSince(new Date(at), now);
-  const last = lastDeletesText({ ageSeconds, hasFailed: refusedAt !== null });
-  const left = everySeconds - (ageSeconds ?? everySeconds);
-  const next =
-    refusedAt !== null || left <= 0 ? 'the next sync compares' : `next comparison in ${formatAge(left)}`;
-  return [`deleted rows: ${last}, ${next}`];
-}
-
-/** Without pg_read_all_stats, only the syncs before and after the start of a transaction are known. */
-function openText({ openSince, openAfter }: Status, now: Date): string {
-  if (openSince === undefined) return '';
-  const latest = formatAge(secondsSince(openSince, now));
-  if (openAfter === undefined) return ` (the oldest began ${latest} ago or earlier)`;
-  const earliest = formatAge(secondsSince(openAfter, now));
-  return earliest === latest
-    ? ` (the oldest began ${latest} ago)`
-    : ` (the oldest began between ${earliest} and ${latest} ago)`;
-}
-
-/** The failure that `status` prints for a table. */
-function failureOf({ name, lastFailure, knownSince, condition, drift }: Status) {
-  if (!lastFailure || condition === 'disabled') return undefined;
-  const failure = knownSince ? failureBefore(lastFailure, knownSince, drift?.action) : failureIn(lastFailure);
-  return { name, ...failure, startedAt: new Date(lastFailure.started_at) };
-}
-
-function failureDetails(table: Status, told: ToldFailures, now: Date): string[] {
-  const failure = failureOf(table);
-  if (!failure) return [];
-  const { code, message, hint, sqlstate, startedAt } = failure;
-  const same = sameFailure(failure, table.name, told);
-  if (same !== undefined) return [`error: ${printableLine(same)}`];
-  const [first = '', ...more] = printable(message).split('\n');
-  const codes = codesText(code, sqlstate);
-  const age = `${formatAge(secondsSince(startedAt, now))} ago`;
-  return [
-    [`error: ${first} (${codes}, ${age})`, ...more].join('\n'),
-    ...(hint === '' ? [] : [`  next: ${printable(hint)}`]),
-  ];
-}
-
-/** If the last run was refused because of the same drift, its error already describes it. */
-function driftOf(table: Status) {
-  const { name, drift, lastFailure, condition, knownSince } = table;
-  if (!drift || condition === 'disabled') return undefined;
-  if (drift.isRefused === true && lastFailure?.error_message === drift.what) return undefined;
-  // The next step of the failure comes first.
-  const hint = failureOf(table)?.hint && knownSince !== 'equal' ? '' : drift.next;
-  return { name, code: '', message: drift.what, hint, sqlstate: null };
-}
-
-function driftDetails(table: Status): string[] {
-  const drift = driftOf(table);
-  if (!drift) return [];
-  return [
-    `drift: ${printable(drift.message)}`,
-    ...(drift.hint === '' ? [] : [`  next: ${printable(drift.hint)}`]),
-  ];
-}
-
-/** The error of the last run may be about the same rows. */
-function differenceDetails(
-  { name, difference, condition, lastFailure }: Status,
-  { now, destination }: Pick<Details, 'now' | 'destination'>,
-): string[] {
-  if (!difference || condition === 'disabled' || condition === 'reset') return [];
-  if (lastFailure?.error_code === 'VERIFY_FAILED') return [];
-  const age = formatAge(secondsSince(new Date(difference.since), now));
-  const verify = tableCommand('verify', name);
-  if (difference.foundBy === 'lost-rows') return [`found ${age} ago: ${printable(difference.message)}`];
-  if (difference.foundBy === 'lost-kept-rows')
-    return [
-      `lost rows, noticed ${utcTime(difference.since)} (${age} ago): ${printable(difference.message)}`,
-      `  next: If you need these rows, restore them from a backup of the destination. To accept the loss, run "${verify}".`,
-    ];
-  return [
-    `a comparison found differences ${age} ago: ${printable(difference.message)}`,
-    difference.only === 'duplicated-at-source'
-      ? `  next: Correct the rows of the source with the same unique key, or set other unique_cols. Then run "${verify}".`
-      : difference.overLimit
-        ? `  next: ${capitalized(limitWords([difference.overLimit]))}"${onlyAtDestination(tableCommand('verify', name, '--repair', '--force'), destination)}".`
-        : `  next: Run "${verify}". To fetch or remove the rows that differ, add --repair.`,
-  ];
-}
-
-/** The next sync fails for another reason than the last run. */
-function refusalDetails({ name, refusal, lastFailure }: Status, told: ToldFailures): string[] {
-  if (!refusal) return [];
-  const { code, message, next: hint } = refusal;
-  // The step of the failure above repeats the flag, and the refusal would recommend what has just failed.
-  const [flag] = /--(?:adopt|replace)\b/.exec(lastFailure?.error_hint ?? '') ?? [];
-  if (code === 'DESTINATION_NOT_OURS' && flag !== undefined)
-    return [`a sync without ${flag} is refused (${code})`];
-  const same = sameFailure({ name, code, message, hint }, name, told);
-  return same === undefined
-    ? [`the next sync fails: ${printable(message)} (${code})`, `  next: ${printable(hint)}`]
-    : [`the next sync fails: ${printableLine(same)}`];
-}
-
-/**
- * A run that did not fail but was ended by a signal, or that another run kept from the table. The other run has probably
- * ended; if not, it is named.
- */
-function stoppedDetails({ lastRun, lastFailure, condition, syncedAt }: Status, now: Date): string[] {
-  if (!lastRun || lastRun.status !== 'failed' || lastFailure) return [];
-  const startedAt = new Date(lastRun.started_at);
-  const age = formatAge(secondsSince(startedAt, now));
-  const word = failureWord(lastRun);
-  // A reset has answered the failure.
-  if (word === 'failed') return [];
-  const isSyncedSince = syncedAt !== undefined && syncedAt >= startedAt;
-  if (word === 'busy')
-    return condition === 'ok' || condition === 'running' || isSyncedSince
-      ? []
-      : [`last run: another run had the table (busy, ${age} ago)`];
-  const hint = lastRun.error_hint === null ? [] : [`  next: ${printable(lastRun.error_hint)}`];
-  return [`last run: ${word} (${lastRun.action}, ${age} ago)`, ...hint];
-}
 
 /** A damaged state file is good again after a sync has renamed it. */
 const openWarnings = (warnings: readonly string[]): readonly string[] =>
@@ -427,7 +177,7 @@ const openWarnings = (warnings: readonly string[]): readonly string[] =>
  * Once for all tables that have it. The tables without changes share one record, so its warnings may have no table. A run
  * that failed or met another run does not end what an earlier run has found.
  */
-function warningsOf(tables: readonly Status[], now: Date): string[] {
+function warningsOf(tables: readonly PrintedStatus[], now: Date): string[] {
   const found = tables.flatMap(({ name, lastRun, lastOk, condition, difference }) => {
     const isTold = (text: string) => difference?.foundBy === 'lost-rows' && difference.message.includes(text);
     const run = lastRun?.status === 'failed' && lastRun.warnings.length === 0 ? lastOk : lastRun;
@@ -449,7 +199,7 @@ function warningsOf(tables: readonly Status[], now: Date): string[] {
 }
 
 function countLine(
-  tables: readonly Status[],
+  tables: readonly PrintedStatus[],
   { fault, isFromFiles }: Pick<StatusStyle, 'fault' | 'isFromFiles'>,
 ): string {
   const counts = new Map<string, number>();
