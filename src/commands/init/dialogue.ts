@@ -21,7 +21,8 @@ import {
   type Visit,
 } from '../../init/test-connections.ts';
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
-import { askConnection, askDestinationSchema, askSchema, correctConnections } from './ask-connection.ts';
+import { askConnection, correctConnections } from './ask-connection.ts';
+import { askDestinationSchema, askSchema } from './ask-schema.ts';
 import { askTables } from './ask-tables.ts';
 import {
   areProbablySwapped,
