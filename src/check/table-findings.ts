@@ -1,6 +1,6 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
-import { INSERT_ONLY_STEP, insertOnlyText, unenforcedKeyText } from '../report/key-texts.ts';
+import { INSERT_ONLY_STEP, insertOnlyText, otherKeyStep, unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { TableSettings } from '../config/settings.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
-import { isAppend, isKeyEnforced, keyOfRows, rowKey, stableKey } from '../schema/row-identity.ts';
+import { isAppend, isKeyEnforced, keyOfRows, rowKey } from '../schema/row-identity.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { createIndexOn, createUniqueIndexOn, duplicatesIn } from '../sql/inspect.ts';
 import { sourceColumn } from '../schema/selection.ts';
@@ -308,12 +308,7 @@ function duplicatesStep(source: Relation, settings: KeySettings): string {
   const found = 'The last comparison found rows of the source with the same key.';
   return source.kind === 'query'
     ? `${found} ${CHOOSE_KEY}`
-    : `${found} ${otherKeyStep(source, settings) ?? 'Set other unique_cols'}, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, rowKey(settings))}`;
-}
-
-function otherKeyStep(source: Relation, { replicationKey }: KeySettings): string | undefined {
-  const key = stableKey(source, replicationKey);
-  return key && `If updates do not change (${key.join(', ')}), set "unique_cols": ${JSON.stringify(key)}`;
+    : `${found} ${otherKeyStep(source, settings.replicationKey) ?? 'Set other unique_cols'}, or delete these rows first. To see their keys, run at the source: ${duplicatesIn(source, rowKey(settings))}`;
 }
 
 /** Postgres cannot enforce each key. A statement that it would refuse, or that would not help, is not printed. */
@@ -328,7 +323,7 @@ function mergeKeyStep(source: Relation, settings: KeySettings): string {
     return `No index covers both a table and its child tables. ${IF_UNIQUE}`;
   if (uniqueIndexOn(source, key))
     return `The columns have a unique index but may be NULL. If no row has NULL there, run at the source: ${setNotNull(source, key)}`;
-  const otherKey = otherKeyStep(source, settings);
+  const otherKey = otherKeyStep(source, replicationKey);
   const either =
     otherKey === undefined
       ? 'Make the columns NOT NULL and unique, or choose other unique_cols.'

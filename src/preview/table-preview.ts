@@ -24,6 +24,7 @@ import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destina
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
 import { keptValueNotes } from '../sync/plan/kept-values.ts';
+import { lostKeyWarning } from '../sync/plan/lost-key.ts';
 import { mayStage, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import { findObstruction, isItself, type Obstruction } from '../sync/plan/obstructions.ts';
@@ -180,6 +181,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ? { rows: source.estimatedRows, bytes: source.bytes }
       : undefined;
   const toLoad = estimate?.window ?? whole;
+  const lostKey = lostKeyWarning(table, plan);
   const obstruction =
     obstructionOf(table, plan, { dependents, gone, isForced }) ??
     evolution?.obstruction ??
@@ -252,6 +254,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
       ...insertOnlyWarning(table, plan),
+      ...lostKey,
       ...((plan.kind === 'load' || plan.kind === 'incremental') && !obstruction
         ? keptValueNotes(table, plan)
         : []),
@@ -259,7 +262,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...wholeLoadWarning(plan),
       ...(activeRun === undefined ? discardedLoad(table, plan, false) : []),
       ...(plan.kind === 'refuse' ? [] : schemaNote(table)),
-      ...(plan.kind === 'load' ? keyNotes(table, plan) : []),
+      ...(plan.kind === 'load' && lostKey.length === 0 ? keyNotes(table, plan) : []),
       ...(evolution?.warnings ?? []),
       ...(conversion?.warnings ?? []),
       ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),

@@ -1,4 +1,6 @@
-/** Sentences about keys, for `check` and `plan`. */
+/** Sentences about keys, for `check`, `plan` and `sync`. */
+import type { Relation } from '../schema/relations.ts';
+import { stableKey } from '../schema/row-identity.ts';
 
 interface KeyOfRows {
   readonly columns: readonly string[];
@@ -8,8 +10,20 @@ interface KeyOfRows {
 }
 
 /** For unique_cols that no constraint of the source enforces. */
-export const unenforcedKeyText = ({ columns, isAppend, enforced }: KeyOfRows): string =>
-  `no constraint at the source keeps (${columns.join(', ')}) unique and NOT NULL${enforced === undefined ? '' : ` (one keeps (${enforced.join(', ')}))`}; of rows with the same key, only ${isAppend ? 'one' : 'the newest'} is kept`;
+export const unenforcedKeyText = (
+  { columns, isAppend, enforced }: KeyOfRows,
+  start = 'no constraint at the source keeps',
+): string =>
+  `${start} (${columns.join(', ')}) unique and NOT NULL${enforced === undefined ? '' : ` (one keeps (${enforced.join(', ')}))`}; of rows with the same key, only ${isAppend ? 'one' : 'the newest'} is kept`;
+
+/** Another key that the source enforces. */
+export function otherKeyStep(
+  source: Relation,
+  replicationKey: string | null | undefined,
+): string | undefined {
+  const key = stableKey(source, replicationKey);
+  return key && `If updates do not change (${key.join(', ')}), set "unique_cols": ${JSON.stringify(key)}`;
+}
 
 export const insertOnlyText = (key: string): string =>
   `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`;

@@ -183,11 +183,12 @@ function failureDetails(table: PrintedStatus, told: ToldFailures, now: Date): st
   ];
 }
 
-/** If the last run was refused because of the same drift, its error already describes it. */
+/** If the last run failed because of the same drift, its error already describes it. */
 export function driftOf(table: PrintedStatus) {
   const { name, drift, lastFailure, condition, knownSince } = table;
   if (!drift || condition === 'disabled') return undefined;
   if (drift.isRefused === true && lastFailure?.error_message === drift.what) return undefined;
+  if (lastFailure?.error_hint?.includes(drift.what)) return undefined;
   // The next step of the failure comes first.
   const hint = failureOf(table)?.hint && knownSince !== 'equal' ? '' : drift.next;
   return { name, code: '', message: drift.what, hint, sqlstate: null };

@@ -201,13 +201,14 @@ export const warningDetail = (text: string): Detail => ({ label: 'warning:', tin
 
 /**
  * The reason, if the action does not explain itself: a whole load, a change of the table, or a skipped table.
- * Deferred tables share one reason. Another run carries out the plan of a busy table.
+ * Deferred tables share one reason. Another run carries out the plan of a busy table. The step of an error may have it.
  */
 function hasReason(outcome: TableOutcome): boolean {
-  const { action, status, reasons, isDeferred } = outcome;
+  const { action, status, reasons, isDeferred, error } = outcome;
   return (
     outcomeWord(outcome) !== 'busy' &&
     !(isDeferred && action === 'skipped') &&
+    error?.hint.includes(reasonText(reasons)) !== true &&
     reasons.some(
       (reason) =>
         reason.code !== 'failed' &&

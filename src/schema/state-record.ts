@@ -110,6 +110,10 @@ export const stateRecordSchema = z.object({
   replicationKey: z.string().nullable(),
   keyType: z.enum(KEY_TYPES).nullable(),
   mergeKey: z.array(z.string()),
+  /**
+   * Whether the source has kept the unique key unique since the last load that a command requested. Null in older records.
+   */
+  isKeyEnforced: z.boolean().nullable().default(null),
   /** The high-water mark of the last sync as Postgres printed it. Null if there was no plausible key. */
   cursor: z.string().nullable(),
   /** Whether the cursor of an integer key was limited to plausible values. False in older records. */

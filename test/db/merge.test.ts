@@ -80,6 +80,29 @@ test('a staging table keeps no space after a large sync', async () => {
   expect(await size()).toEqual({ size: '0' });
 });
 
+test('a key that the source keeps unique no more is a warning of each sync, until a load is requested', async () => {
+  await using pair = await freshPair(items('id int PRIMARY KEY, note text'));
+  await pair.source.query(`INSERT INTO items VALUES (1, 'x')`);
+  expect((await sync(pair)).table()).toMatchObject({ warnings: [] });
+  await pair.source.query(`ALTER TABLE items DROP CONSTRAINT items_pkey, ADD pk2 bigserial PRIMARY KEY`);
+  const warned = {
+    warnings: [
+      expect.stringMatching(
+        /^the source no longer keeps \(id\) unique and NOT NULL \(one keeps \(pk2\)\).* set "unique_cols": \["pk2"\].* --full-refresh"\.$/,
+      ) as string,
+    ],
+  };
+  // The load that the new column needs has not been requested.
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', ...warned });
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 0, ...warned });
+  await pair.source.query(`INSERT INTO items VALUES (2, 'y')`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, ...warned });
+  expect((await increp('plan', pair)).stdout).toContain('note: the source no longer keeps (id) unique');
+  await sync(pair, '--full-refresh');
+  await pair.source.query(`INSERT INTO items VALUES (3, 'z')`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, warnings: [] });
+});
+
 slowTest('rows that are written again as they were may be read twenty times without a write', async () => {
   await using pair = await freshPair({
     ...items('id int PRIMARY KEY, n numeric, j json'),

@@ -17,6 +17,7 @@ import {
   type StateRecord,
 } from '../../schema/state-record.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
+import { wasKeyEnforced } from '../plan/lost-key.ts';
 import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
 import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
 import type { CopyFacts, TableFacts } from '../facts/facts.ts';
@@ -89,6 +90,7 @@ export function nextRecord(
     ...deletesAfter(facts, fence, { areDeletesDone, refusal }),
     deletions: deletionsAfter(facts, fence, readLog),
     mergeKey: [...facts.settings.mergeKey],
+    isKeyEnforced: wasKeyEnforced(facts, plan, plan.source),
     ...cursorAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
     files: [...plan.source.files],

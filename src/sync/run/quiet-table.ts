@@ -16,6 +16,7 @@ import type { Statement } from '../../sql/search-path.ts';
 import { logPosition } from '../facts/deletion-log.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { logRows } from '../compare/logged-keys.ts';
+import { lostKeyWarning } from '../plan/lost-key.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import { nullKeyQuestion, nullKeyText } from '../write/null-keys.ts';
 import { isReplaced } from '../fence/clock-shift.ts';
@@ -119,7 +120,11 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
         kind: 'quiet',
         high: fence.high,
         nullKeys,
-        warnings: [...nullKeys, ...fenceWarnings(facts, { ...fence, remaining: stillOpen })],
+        warnings: [
+          ...nullKeys,
+          ...fenceWarnings(facts, { ...fence, remaining: stillOpen }),
+          ...lostKeyWarning(facts, plan),
+        ],
       };
     },
   };

@@ -16,6 +16,7 @@ import { formerTableWarning } from '../facts/former-tables.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
 import { keptValueNotes } from '../plan/kept-values.ts';
+import { lostKeyWarning } from '../plan/lost-key.ts';
 import { renameAdvice } from '../plan/renamed-columns.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { ChunkProgress } from '../load/chunks/chunked-load.ts';
@@ -149,6 +150,7 @@ export async function succeeded(
     ...formerTableWarning(facts),
     ...keptValueNotes(facts, plan),
     ...insertOnlyWarning(facts, plan),
+    ...lostKeyWarning(facts, plan),
     ...transfer.warnings,
   ];
   for (const message of warnings)
