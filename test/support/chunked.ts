@@ -81,3 +81,5 @@ export async function killAfter(
   });
   return result;
 }
+
+export const RESUMED = /continues an interrupted load: (\d+) of 13 chunks are done/;

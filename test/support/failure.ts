@@ -6,6 +6,8 @@ import type { IncrepOptions, IncrepResult, RunningIncrep } from './increp.ts';
 import { freshPair } from './pair.ts';
 import type { Pair, PairOptions } from './pair.ts';
 import type { TimingChanges } from './timing.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from './shop.ts';
+import { sync } from './sync.ts';
 
 export interface Provoked {
   readonly pair: Pair;
@@ -119,3 +121,32 @@ function neutral(text: string, pair: Pair): string {
     )
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '2026-01-31T03:00:00.000Z');
 }
+
+export const orders = (change: object): PairOptions => ({
+  ...ordersPreset,
+  tables: [{ ...ORDERS_CONFIG, ...change }],
+});
+export const copying = orders({ initial_load: 'copy' });
+
+/** A real server says it, of a write to the destination's orders. */
+export const onWrite = async ({ pair }: Provoked, statements: string): Promise<void> => {
+  await sync(pair);
+  await pair.destination.query(`CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
+      $$BEGIN ${statements} RETURN new; END$$;
+    CREATE TRIGGER meddle BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION meddle()`);
+  await insertOrders(pair, 1);
+};
+
+/** A session that holds something until the end. */
+export const hold = async (
+  { pair, stack }: Provoked,
+  side: 'source' | 'destination',
+  sql: string,
+): Promise<void> => {
+  const client = await pair[side].connect();
+  stack.defer(() => client.release(true));
+  await client.query(`BEGIN; ${sql}`);
+};
+
+export const reader = (pair: Pair) => pair.login('source', 'increp').user;
+export const writer = (pair: Pair) => pair.login('destination', 'increp').user;
