@@ -196,7 +196,8 @@ Then configure the view as the table: \`{ "name": "tenant_orders", "dest_name": 
     ],
     example: [
       'error: row-level security would hide rows of public.orders from role "reader", and the destination table would lack them (ROW_SECURITY)',
-      '  next: At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table. Without a superuser, the owner of the table can create a view of the rows to copy and grant SELECT on it. Then configure the view as the table ("increp help ROW_SECURITY").',
+      '  next: At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table. Without a superuser, the owner of the table can create a view of the rows to copy and grant SELECT on it. Then configure the view as the table. More:',
+      '          increp help ROW_SECURITY',
     ],
   },
   READ_ONLY: {
