@@ -1,30 +1,13 @@
 /** What a source may be besides a plain table: loaded by either loader, followed, its deletes carried over, verified. */
-import process from 'node:process';
-import { LOCK_NEEDS } from '../../src/sql/lock-needs.ts';
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { parseMajor } from '../support/postgres-binaries.ts';
+import { LOADERS, pairOf, STAMP, tableOf } from '../support/source-kinds.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
-
-const LOADERS = ['pg_dump', 'copy'] as const;
-const STAMP = 'updated_at timestamptz NOT NULL DEFAULT now()';
-
-const tableOf = (name: string, more: object = {}) => ({
-  name,
-  replication_key: 'updated_at',
-  unique_cols: ['id'],
-  deletes: 'hard',
-  lookback: '0s',
-  ...more,
-});
-
-const pairOf = (sourceSql: string, more: object = {}, name = 't') =>
-  freshPair({ tables: [tableOf(name, more)], sourceSql });
 
 interface Source {
   readonly what: string;
@@ -210,87 +193,6 @@ test('check says of which sources rows may come into sight late', async () => {
   await dropAway(pair, role);
 });
 
-test('the locks that a table with partitions needs are counted without taking them', async () => {
-  await using pair = await freshPair({
-    tables: [tableOf('orders')],
-    sourceSql: `CREATE TABLE orders (id int PRIMARY KEY, updated_at timestamptz DEFAULT now()) PARTITION BY RANGE (id);
-      CREATE INDEX ON orders (updated_at);
-      CREATE TABLE low PARTITION OF orders FOR VALUES FROM (0) TO (10);
-      CREATE TABLE high PARTITION OF orders FOR VALUES FROM (10) TO (90) PARTITION BY RANGE (id);
-      CREATE TABLE highest PARTITION OF high FOR VALUES FROM (50) TO (90); CREATE INDEX ON highest (id, updated_at)`,
-  });
-  const { rows } = await pair.source.query<{ oid: string }>(`SELECT 'orders'::regclass::oid::text AS oid`);
-  const needs = await pair.source.query(LOCK_NEEDS, [rows.map(({ oid }) => oid)]);
-  expect(needs.rows).toMatchObject([{ tables: 4, indexes: 9, perTransaction: 64 }]);
-});
-
-const DIVIDED = /* sql */ `
-  CREATE TABLE t (id int PRIMARY KEY, note text, ${STAMP}) PARTITION BY RANGE (id);
-  CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100); CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (100) TO (200);
-  CREATE TABLE t3 (note text, id int PRIMARY KEY, updated_at timestamptz NOT NULL);
-  INSERT INTO t3 SELECT 'old', i, '2020-01-01' FROM generate_series(200, 204) i;
-  INSERT INTO t (id) SELECT i FROM generate_series(1, 30) i; INSERT INTO t (id) SELECT i FROM generate_series(101, 104) i`;
-
-test('the rows of an attached partition arrive, and a sync with deletes removes those of a detached one at once', async () => {
-  await using pair = await pairOf(DIVIDED, { deletes_every: '7d' });
-  await sync(pair);
-  await pair.source.query(
-    'ALTER TABLE t ATTACH PARTITION t3 FOR VALUES FROM (200) TO (300); ALTER TABLE t DETACH PARTITION t2',
-  );
-  const { table } = await sync(pair);
-  expect(table()).toMatchObject({
-    ...{ action: 'incremental', rows_deleted: 4, rows_inserted: 5, warnings: [] },
-    reason: expect.stringMatching(
-      /a partition was attached with older rows \(t3\), .*; 1 partition of public\.t was detached .* \(t2\), so/,
-    ),
-  });
-  await expectSameRows(pair, 't');
-  // A new partition for new rows costs no comparison.
-  await pair.source.query(
-    `CREATE TABLE t4 PARTITION OF t FOR VALUES FROM (300) TO (400); INSERT INTO t (id) VALUES (301)`,
-  );
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, reason: 'the cursor is known' });
-  await expectSameRows(pair, 't');
-});
-
-test('without deletes, a sync says once that the rows of detached partitions stay, and status until they are gone', async () => {
-  await using pair = await pairOf(
-    `${DIVIDED}; CREATE TABLE t4 PARTITION OF t DEFAULT; COMMIT; INSERT INTO t (id) VALUES (300)`,
-    { deletes: 'ignore' },
-  );
-  await sync(pair);
-  await pair.source.query('ALTER TABLE t DETACH PARTITION t1; DROP TABLE t2');
-  const warning =
-    '2 partitions of public.t were detached or dropped at the source (t1, and 1 that does not exist any more); rows of them stay in the destination table. To count them, with the command that removes them, run "increp verify t". To keep them, set "deletes": "keep"';
-  const printed = warning.replace(', run "increp verify t".', ': increp verify t');
-  expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(printed);
-  expect((await sync(pair)).table().warnings).toEqual([warning]);
-  expect((await increp('plan', pair)).stdout).toContain(' increp verify t\n');
-  const { summary } = await sync(pair);
-  expect([...summary.warnings, ...summary.tables.flatMap(({ warnings }) => warnings)]).toEqual([]);
-  const condition = async () => {
-    const { json } = await increp('status --json', pair);
-    return json<{ tables: { state: string; difference: unknown }[] }>().tables[0];
-  };
-  expect(await condition()).toMatchObject({ state: 'different', difference: { message: warning } });
-  await pair.writeTables([tableOf('t', { deletes: 'keep' })]);
-  expect(await condition()).toMatchObject({ state: 'ok', difference: null });
-  await pair.writeTables([tableOf('t', { deletes: 'ignore' })]);
-  expect((await increp('verify t --repair --force', pair)).exitCode).toBe(0);
-  expect(await condition()).toMatchObject({ state: 'ok', difference: null });
-  await expectSameRows(pair, 't');
-});
-
-test('child tables count as partitions, whose rows arrive and go', async () => {
-  await using pair = await pairOf(`CREATE TABLE t (id int PRIMARY KEY, note text, ${STAMP});
-    CREATE TABLE old () INHERITS (t); CREATE TABLE older (LIKE t INCLUDING ALL);
-    INSERT INTO t (id) VALUES (1); INSERT INTO old (id) VALUES (2); INSERT INTO older VALUES (3, 'x', '2020-01-01')`);
-  await sync(pair);
-  await pair.source.query('ALTER TABLE older INHERIT t; ALTER TABLE old NO INHERIT t');
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, rows_deleted: 1 });
-  await expectSameRows(pair, 't');
-});
-
 test('a materialized view that was never filled fails by its name, and is copied when it is', async () => {
   await using pair =
     await pairOf(`CREATE TABLE base (id int PRIMARY KEY, ${STAMP}); INSERT INTO base VALUES (1);
@@ -302,127 +204,6 @@ test('a materialized view that was never filled fails by its name, and is copied
   await sync(pair);
   await expectSameRows(pair, 't');
 });
-
-test('rows of children that share their key with one of the parent are told of', async () => {
-  await using pair = await pairOf(`CREATE TABLE t (id int PRIMARY KEY, note text, ${STAMP});
-    CREATE TABLE child () INHERITS (t); INSERT INTO t VALUES (1, 'older', '2026-01-01'), (2, 'alone', '2026-01-01');
-    INSERT INTO child VALUES (1, 'newer', '2026-01-02')`);
-  expect((await sync(pair)).table().warnings.join()).toContain('unique_cols (id) do not identify rows');
-  const { rows } = await pair.destination.query('SELECT note FROM t ORDER BY id');
-  expect(rows).toEqual([{ note: 'newer' }, { note: 'alone' }]);
-});
-
-const HIDDEN = /* sql */ `
-  CREATE TABLE base (id int PRIMARY KEY, note text, ${STAMP});
-  INSERT INTO base SELECT i, 'row', now() FROM generate_series(1, 9) i;
-  CREATE POLICY few ON base USING (id < 4); ALTER TABLE base ENABLE ROW LEVEL SECURITY`;
-
-const HIDING: readonly (readonly [what: string, sql: string])[] = [
-  ['of the table', `${HIDDEN}; ALTER TABLE base RENAME TO t`],
-  [
-    'of a table under a view that asks as its user',
-    `${HIDDEN}; CREATE VIEW t WITH (security_invoker) AS SELECT * FROM base`,
-  ],
-  [
-    'of a table under a view whose owner is subject to it',
-    `${HIDDEN}; CREATE ROLE owner_ROLE; GRANT SELECT ON base TO owner_ROLE; GRANT CREATE ON SCHEMA public TO owner_ROLE;
-     CREATE VIEW t AS SELECT * FROM base; ALTER VIEW t OWNER TO owner_ROLE`,
-  ],
-  [
-    'forced upon its owner, under a view of that owner',
-    `${HIDDEN}; CREATE ROLE owner_ROLE; GRANT CREATE ON SCHEMA public TO owner_ROLE; ALTER TABLE base OWNER TO owner_ROLE;
-     ALTER TABLE base FORCE ROW LEVEL SECURITY; CREATE VIEW t AS SELECT * FROM base; ALTER VIEW t OWNER TO owner_ROLE`,
-  ],
-  [
-    'of a partitioned table',
-    `CREATE TABLE t (id int PRIMARY KEY, ${STAMP}) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT;
-     INSERT INTO t VALUES (1); ALTER TABLE t ENABLE ROW LEVEL SECURITY`,
-  ],
-];
-
-/** security_invoker is new in PostgreSQL 15. */
-const hasInvokers = parseMajor(process.env['INCREP_TEST_SOURCE_VERSION']) >= 15;
-
-for (const [what, sql] of oneIn(
-  2,
-  HIDING.filter((each) => hasInvokers || !each[1].includes('security_invoker')),
-)) {
-  test(`row-level security ${what} is an error, never a short copy`, async () => {
-    const role = `owner_${Math.random().toString(36).slice(2, 10)}`;
-    await using pair = await pairOf(sql.replaceAll('owner_ROLE', role));
-    const refused = await trySync(pair);
-    expect(refused.exitCode).toBe(77);
-    expect(refused.table().error).toMatchObject({
-      code: 'ROW_SECURITY',
-      hint: expect.stringContaining('BYPASSRLS') as string,
-    });
-    expect((await pair.destination.query(`SELECT to_regclass('t') AS there`)).rows).toEqual([
-      { there: null },
-    ]);
-    // What we may see in full we copy.
-    const reader = pair.login('source', 'increp').user;
-    const names = sql.includes('owner_ROLE') ? [role] : [reader];
-    for (const name of names) await pair.source.query(`ALTER ROLE ${name} BYPASSRLS`);
-    await sync(pair);
-    await expectSameRows(pair, 't');
-    await pair.source.query(`DROP OWNED BY ${reader}`);
-    if (names[0] === role)
-      await pair.source.query(
-        `REASSIGN OWNED BY ${role} TO CURRENT_USER; DROP OWNED BY ${role}; DROP ROLE ${role}`,
-      );
-  });
-}
-
-slowTest(
-  'row-level security of a partition does not touch who asks its parent, as Postgres has it',
-  async () => {
-    await using pair = await freshPair({
-      tables: [tableOf('t'), tableOf('t1')],
-      sourceSql: `CREATE TABLE t (id int PRIMARY KEY, ${STAMP}) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT;
-      INSERT INTO t SELECT i FROM generate_series(1, 9) i; CREATE POLICY few ON t1 USING (id < 4);
-      ALTER TABLE t1 ENABLE ROW LEVEL SECURITY`,
-    });
-    const result = await trySync(pair);
-    expect(result.table('t1').error).toMatchObject({ code: 'ROW_SECURITY' });
-    expect(result.table('t')).toMatchObject({ status: 'ok', rows_inserted: 9 });
-    await expectSameRows(pair, 't');
-  },
-);
-
-for (const loader of oneIn(2, LOADERS)) {
-  testWithPgDump(
-    `SELECT on every single column is enough for ${loader}, and one that is missing is named`,
-    async () => {
-      await using pair = await pairOf(
-        `CREATE TABLE t (id int PRIMARY KEY, "the note" text, ${STAMP}); INSERT INTO t VALUES (1, 'x'), (2, 'y')`,
-        { initial_load: loader },
-      );
-      const reader = pair.login('source', 'increp').user;
-      await pair.source.query(
-        `REVOKE SELECT ON t FROM ${reader}; GRANT SELECT (id, "the note", updated_at) ON t TO ${reader}`,
-      );
-      await sync(pair);
-      await expectSameRows(pair, 't');
-      await pair.source.query(
-        `UPDATE t SET "the note" = 'z', updated_at = now() WHERE id = 2; DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (3), (4)`,
-      );
-      expect((await sync(pair, '--deletes')).table()).toMatchObject({
-        rows_inserted: 2,
-        rows_updated: 1,
-        rows_deleted: 1,
-      });
-      expect((await increp('verify', pair)).exitCode).toBe(0);
-      await pair.source.query('ALTER TABLE t ADD COLUMN secret text');
-      const { error } = (await trySync(pair)).table();
-      expect(error).toMatchObject({
-        code: 'PRIVILEGE_MISSING',
-        message: `role "${reader}" may not read "secret" of public.t at the source`,
-        hint: expect.stringContaining(`GRANT SELECT ON "public"."t" TO "${reader}"`) as string,
-      });
-      expect((await pair.destination.query('SELECT FROM t')).rowCount).toBe(3);
-    },
-  );
-}
 
 slowTest(
   'a foreign table that we have no mapping for, or whose server is away, fails by what is missing',

@@ -1,6 +1,9 @@
-/** Schemas beside the one of the pair. */
+/** Schemas beside the one of the pair, and two tables of one name. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { escapeIdentifier } from 'pg';
-import type { Pair } from './pair.ts';
+import { freshPair, type Pair } from './pair.ts';
+import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from './shop.ts';
 
 /** Makes a schema at the source that increp may read, with `sql` in it. */
 export async function addSourceSchema(pair: Pair, schema: string, sql = ''): Promise<void> {
@@ -14,3 +17,30 @@ export async function addSourceSchema(pair: Pair, schema: string, sql = ''): Pro
 
 /** For `expectSameRows`: the tables of one schema, and their copies in another. */
 export const inSchema = (pair: Pair, schema: string): Pair => ({ ...pair, schema });
+
+export const ROWS = `INSERT INTO orders (id, total, note) SELECT i, i, 'bill ' || i FROM generate_series(1, 4) i`;
+
+/** orders of "public", ten of them, and orders of "billing", of which there are four. */
+export async function twoSchemas(
+  billing: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<Pair> {
+  const pair = await freshPair(ordersPreset);
+  await addSourceSchema(pair, 'billing', `${ORDERS_SQL}; ${ROWS}`);
+  await pair.setEnv(env);
+  await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, schema: 'billing', ...billing }]);
+  return pair;
+}
+
+export const UNSET = { DEST_SCHEMA: undefined };
+
+export const tablesIn = async (pair: Pair, schema: string): Promise<string[]> => {
+  const { rows } = await pair.destination.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind = 'r' ORDER BY 1`,
+    [escapeIdentifier(schema)],
+  );
+  return rows.map(({ name }) => name);
+};
+
+export const stateFiles = async (pair: Pair): Promise<string[]> =>
+  (await readdir(join(pair.directory, 'sync-state'))).filter((name) => name.endsWith('.json')).toSorted();
