@@ -307,6 +307,8 @@ export type Reason =
     }
   /** --adopt or --replace for a destination table that increp has filled itself. */
   | { readonly code: 'claim-needless'; readonly flag: 'adopt' | 'replace'; readonly name: string }
+  /** The column of marks of deleted rows, which `deletes` no longer fills. `keep`: no load removes the rows, either. */
+  | { readonly code: 'marks-stay'; readonly column: string; readonly deletes: 'ignore' | 'keep' | 'hard' }
   | { readonly code: 'metadata-column-added' | 'metadata-column-unfilled'; readonly column: string }
   | { readonly code: 'type-created'; readonly kind: string; readonly type: string }
   | { readonly code: 'enum-labels-added'; readonly type: string; readonly labels: readonly string[] }

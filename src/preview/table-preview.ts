@@ -13,7 +13,7 @@ import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { formerTableNote } from '../sync/facts/former-tables.ts';
 import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
-import { resetAtOf } from '../sync/facts/saved-state.ts';
+import { formerWriting, resetAtOf } from '../sync/facts/saved-state.ts';
 import type { InFlight } from '../sync/fence/fence.ts';
 import { fenceWarnings, wentBack } from '../sync/fence/next-state.ts';
 import type { ConversionPreview } from '../sync/load/preview-conversions.ts';
@@ -88,6 +88,7 @@ export interface Preview {
         /** Set if the last sync could not remove the rows that it found. */
         readonly refusedAt: string | null;
         readonly everySeconds: number;
+        readonly isChanged: boolean;
         readonly log: string | undefined;
       }
     | undefined;
@@ -222,6 +223,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
           checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
           refusedAt: saved.kind === 'record' ? saved.record.deletesRefusedAt : null,
           everySeconds: settings.deletesEverySeconds,
+          isChanged: saved.kind === 'record' && formerWriting(saved).deletes !== settings.deletes,
           log: logName(table),
         },
     deletionLog: settings.deletionLog,
@@ -251,6 +253,9 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...((plan.kind === 'load' || plan.kind === 'incremental') && source && !obstruction
         ? [...renameAdvice(table, source), ...renameBack(table, source), ...renamedColumnNote(table, source)]
         : []),
+      ...(plan.kind === 'incremental' ? plan.reasons.filter(isColumnChange) : []).map((reason) =>
+        reasonText([reason]),
+      ),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
       ...insertOnlyWarning(table, plan),
@@ -290,6 +295,10 @@ function obstructionOf(
   const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
   return refusal && { what: refusal.message, next: refusal.next };
 }
+
+/** The effect of a plan names no other reason than a change of shape. */
+const isColumnChange = ({ code }: Reason): boolean =>
+  code === 'metadata-column-added' || code === 'metadata-column-unfilled' || code === 'marks-stay';
 
 const refusedConversion = (conversion: ConversionPreview | undefined): Obstruction | undefined =>
   conversion?.refusal && { what: conversion.refusal.message, next: conversion.refusal.next };

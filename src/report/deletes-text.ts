@@ -8,16 +8,20 @@ export interface DeletesState {
   /** Set if the last comparison could not remove the rows. */
   readonly refusedAt: string | null;
   readonly everySeconds: number;
+  /** Since the last sync, `deletes` had another value. */
+  readonly isChanged?: boolean;
 }
 
 interface LastDeletes {
   /** Undefined if there was no comparison. */
   readonly ageSeconds: number | undefined;
   readonly hasFailed: boolean;
+  readonly isChanged?: boolean | undefined;
 }
 
 /** A load removes deleted rows, too, so it counts as a comparison. */
-export function lastDeletesText({ ageSeconds, hasFailed }: LastDeletes): string {
+export function lastDeletesText({ ageSeconds, hasFailed, isChanged }: LastDeletes): string {
+  if (isChanged) return '"deletes" was changed';
   if (ageSeconds === undefined) return 'no comparison has finished yet';
   return `${hasFailed ? 'the last comparison failed' : 'last load or comparison'} ${formatAge(ageSeconds)} ago`;
 }

@@ -56,6 +56,7 @@ export interface PlannedTable {
         /** That comparison could not remove the rows. */
         readonly hasFailed: boolean;
         readonly everySeconds: number;
+        readonly isChanged?: boolean;
         readonly log: string | undefined;
       }
     | undefined;

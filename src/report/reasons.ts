@@ -15,6 +15,13 @@ import { formatAge } from './age.ts';
 import { textFor, type Texts } from './coded-text.ts';
 import { differencesText, obstacleText } from './shape-texts.ts';
 
+/** What happens to rows that were marked as deleted, after `deletes` was changed. */
+const MARKED_ROWS = {
+  hard: 'the comparison removes the marked rows',
+  ignore: 'marked rows stay until the next load',
+  keep: 'marked rows stay marked',
+};
+
 const ROWS_GONE = {
   table: 'rows may be gone there',
   where: 'rows may be gone there or no longer match where',
@@ -216,6 +223,8 @@ const REASONS: Texts<Reason> = {
   'metadata-column-added': ({ column }) => `column "${column}" is added to the destination table`,
   'metadata-column-unfilled': ({ column }) =>
     `column "${column}" of the destination table is kept, but no longer filled`,
+  'marks-stay': ({ column, deletes }) =>
+    `column "${column}" of the destination table stays; ${MARKED_ROWS[deletes]}`,
   'type-created': ({ kind, type }) => `creates the ${kind} ${type}`,
   'enum-labels-added': ({ type, labels }) =>
     `gives the enum ${type} the label${labels.length > 1 ? 's' : ''} ${labels.map((label) => `'${label}'`).join(', ')}`,

@@ -140,13 +140,15 @@ export const requestedDetails = (
 /** The next sync loads a table without a state. */
 export function deletesDetails({ deletes, hasState, condition }: PrintedStatus, now: Date): string[] {
   if (!deletes || !hasState || condition === 'disabled') return [];
-  const { checkedAt, refusedAt, everySeconds } = deletes;
+  const { checkedAt, refusedAt, everySeconds, isChanged } = deletes;
   const at = refusedAt ?? checkedAt;
   const ageSeconds = at === null ? undefined : secondsSince(new Date(at), now);
-  const last = lastDeletesText({ ageSeconds, hasFailed: refusedAt !== null });
+  const last = lastDeletesText({ ageSeconds, hasFailed: refusedAt !== null, isChanged });
   const left = everySeconds - (ageSeconds ?? everySeconds);
   const next =
-    refusedAt !== null || left <= 0 ? 'the next sync compares' : `next comparison in ${formatAge(left)}`;
+    isChanged || refusedAt !== null || left <= 0
+      ? 'the next sync compares'
+      : `next comparison in ${formatAge(left)}`;
   return [`deleted rows: ${last}, ${next}`];
 }
 

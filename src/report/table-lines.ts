@@ -230,6 +230,7 @@ const OBVIOUS: readonly Reason['code'][] = [
 const isNote = (reason: Reason): boolean =>
   reason.code === 'key-went-back' ||
   reason.code === 'claim-needless' ||
+  reason.code === 'marks-stay' ||
   (reason.code === 'partitions-gone' && reason.keeps !== undefined);
 
 /** For an incremental sync, the known cursor is the usual case. */

@@ -1,6 +1,7 @@
 /** What happens to rows that are gone from the source, and to columns that the source no longer has. */
 
-export type Deletes = 'ignore' | 'keep' | 'hard' | 'soft';
+export const DELETES = ['ignore', 'keep', 'hard', 'soft'] as const;
+export type Deletes = (typeof DELETES)[number];
 
 interface Deleting {
   readonly deletes: Deletes;

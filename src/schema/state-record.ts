@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { fenceSchema } from './fence-rules.ts';
 import { KEY_TYPES, type KeyType } from './keys.ts';
 import { selectionSchema } from './selection.ts';
+import { DELETES } from './deleted-rows.ts';
 import { METADATA_COLUMNS } from './metadata-columns.ts';
 import { shapeSchema } from './shape.ts';
 
@@ -40,18 +41,30 @@ export const contentsSchema = z.object({
 });
 export type Contents = Readonly<z.infer<typeof contentsSchema>>;
 
+const PLAIN_DELETES = 'ignore';
+
 /** The settings that determine which rows the destination table keeps, and what identifies them. */
 export const writtenAsSchema = z.object({
   mode: z.string(),
   metadataColumns: z.array(z.enum(METADATA_COLUMNS)).readonly(),
+  deletes: z.enum(DELETES).default(PLAIN_DELETES),
+  /** Whether the destination table has increp's column `_deleted_at`. It stays if `deletes` is no longer "soft". */
+  hasMarks: z.boolean().default(false),
 });
 export type WrittenAs = Readonly<z.infer<typeof writtenAsSchema>>;
 
 /** The only behaviour of older versions, which did not record it. */
-export const PLAINLY: WrittenAs = { mode: 'incremental-deduped', metadataColumns: [] };
+export const PLAINLY: WrittenAs = {
+  mode: 'incremental-deduped',
+  metadataColumns: [],
+  deletes: PLAIN_DELETES,
+  hasMarks: false,
+};
 
-export const recordedWriting = ({ mode, metadataColumns }: WrittenAs): WrittenAs | null =>
-  mode === PLAINLY.mode && metadataColumns.length === 0 ? null : { mode, metadataColumns };
+export const recordedWriting = ({ mode, metadataColumns, deletes, hasMarks }: WrittenAs): WrittenAs | null =>
+  mode === PLAINLY.mode && metadataColumns.length === 0 && deletes === PLAINLY.deletes && !hasMarks
+    ? null
+    : { mode, metadataColumns, deletes, hasMarks };
 
 /** The database that holds the destination table. */
 export const destinationServerSchema = z.object({

@@ -31,6 +31,8 @@ export interface Comparable {
   readonly isPending: string;
   /** The column that tells which of two rows with the same key is newer; null if this does not matter. */
   readonly version: { readonly name: string; readonly isTime: boolean } | null;
+  /** The column that marks deleted rows. A marked row differs from each row of the source. */
+  readonly mark?: string | undefined;
   /** The number of groups. */
   readonly groups: number;
 }
@@ -60,10 +62,15 @@ const keyText = (side: Comparable): string =>
   `pg_catalog.json_build_array(${side.mergeKey.map((name) => `${value(name, side)}::text`).join(', ')})::text`;
 
 /** As text, because types may differ between the sides. With the same settings, equal values print alike. */
-const contentText = (side: Comparable): string =>
-  side.columns === null
-    ? keyText(side)
-    : `ROW(${side.columns.map((name) => value(name, side)).join(', ')})::text`;
+const contentText = (side: Comparable): string => {
+  const text =
+    side.columns === null
+      ? keyText(side)
+      : `ROW(${side.columns.map((name) => value(name, side)).join(', ')})::text`;
+  return side.mark === undefined
+    ? text
+    : `${text} ${JOINED} CASE WHEN ${ident(side.mark)} IS NULL THEN '' ELSE ' deleted' END`;
+};
 
 /**
  * 128 bits as hex digits, of the text in UTF-8, whatever the encodings of the databases are. md5() has the same

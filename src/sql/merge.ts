@@ -224,7 +224,7 @@ const removeStatement = (merge: Merge, { match, filter }: Pass): string => {
     `NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`,
   ].join(' AND ');
   const mark = markIn(metadataColumns);
-  return mark
+  return mark?.marked !== undefined
     ? /* sql */ `UPDATE ONLY ${qualified(destination)} t SET ${assigned(metadataColumns, 'marked').join(', ')} WHERE ${isGone} AND t.${ident(mark.name)} IS NULL`
     : /* sql */ `DELETE FROM ONLY ${qualified(destination)} t WHERE ${isGone}`;
 };

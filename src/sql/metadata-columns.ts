@@ -28,6 +28,14 @@ export const deletedMark: MetadataColumnDefinition = {
   isMark: true,
 };
 
+/** The column from earlier settings. Each row that increp writes loses its mark, and no row is marked. */
+export const formerMark: MetadataColumnDefinition = {
+  name: DELETED_AT,
+  type: deletedMark.type,
+  changed: 'NULL',
+  isMark: true,
+};
+
 const syncedAt: MetadataColumnDefinition = {
   name: SYNCED_AT,
   type: 'timestamptz',

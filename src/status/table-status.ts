@@ -10,6 +10,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { DeletesState } from '../report/deletes-text.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
+import { PLAINLY } from '../schema/state-record.ts';
 import { completeAt, earliestStart } from '../schema/data-age.ts';
 import { settledCursor, type Fence } from '../schema/fence-rules.ts';
 import type { KnownDifference, RequestedLoad } from '../schema/known-differences.ts';
@@ -282,6 +283,7 @@ function statusOf(table: TableSettings, found: Known, drifts: Drifts, { now, ...
           checkedAt: record?.deletesCheckedAt ?? null,
           refusedAt: record?.deletesRefusedAt ?? null,
           everySeconds: table.deletesEverySeconds,
+          isChanged: record !== undefined && (record.writtenAs ?? PLAINLY).deletes !== table.deletes,
         }
       : undefined,
   };

@@ -66,6 +66,60 @@ slowTest('"soft" may be turned on later, and off again', async () => {
   await expectSameRows(pair, 'orders');
 });
 
+for (const deletes of oneIn(2, ['keep', 'ignore', 'hard'])) {
+  test(`"soft" to "${deletes}": a row at the source loses its mark`, async () => {
+    await using pair = await freshPair(orders(SOFT));
+    await sync(pair);
+    await pair.source.query('DELETE FROM orders WHERE id IN (2, 5, 7)');
+    await sync(pair);
+    await pair.writeTables([{ ...ORDERS_CONFIG, deletes }]);
+    await pair.source.query(`INSERT INTO orders (id, note) VALUES (2, 'back')`);
+    const { stdout } = await increp('sync', pair);
+    expect(stdout).toContain('note: column "_deleted_at" of the destination table stays; ');
+    const gone = deletes === 'hard' ? [] : [5, 7];
+    expect((await marksOf(pair)).marked).toEqual(gone);
+    expect((await increp('sync', pair)).stdout).not.toContain('_deleted_at');
+
+    const mark = () => pair.destination.query('UPDATE orders SET _deleted_at = now() WHERE id = 3');
+    await mark();
+    const verified = await increp('verify --json', pair);
+    expect(verified.json<{ tables: object[] }>().tables[0]).toMatchObject({
+      status: 'different',
+      changed: 1,
+    });
+    // A load compares the rows, and so does --repair. A comparison of the keys finds the mark, too.
+    const args =
+      deletes === 'hard' ? 'sync --deletes' : deletes === 'keep' ? 'verify --repair' : 'sync --full-refresh';
+    expect((await increp(args, pair)).exitCode).toBe(0);
+    expect((await marksOf(pair)).marked).toEqual(deletes === 'keep' ? gone : []);
+    await increp('reset orders', pair);
+    await mark();
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_updated: 1 });
+    expect((await marksOf(pair)).marked).toEqual(deletes === 'keep' ? gone : []);
+    expect((await increp('verify', pair)).exitCode).toBe(0);
+  });
+}
+
+test('a column "_deleted_at" of the source has the values of the source', async () => {
+  await using pair = await freshPair(orders(SOFT));
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id = 2');
+  await sync(pair);
+  const KEPT = { ...ORDERS_CONFIG, deletes: 'keep' };
+  await pair.writeTables([KEPT]);
+  await sync(pair);
+  await pair.source.query(`ALTER TABLE orders ADD _deleted_at timestamptz;
+    UPDATE orders SET _deleted_at = '2020-01-01', updated_at = now() WHERE id = 5`);
+  for (const note of ['with it', 'without it']) {
+    await pair.source.query(`UPDATE orders SET note = '${note}', updated_at = now() WHERE id = 5`);
+    await sync(pair);
+    expect((await marksOf(pair)).marked).toEqual([2, 5]);
+    expect((await increp('verify', pair)).exitCode).toBe(0);
+    await pair.source.query('ALTER TABLE orders DROP COLUMN IF EXISTS _deleted_at');
+    await sync(pair);
+  }
+});
+
 for (const way of oneIn(2, ['', '--full-refresh'])) {
   test(`marks survive a ${way === '' ? 'swap, when a column is added' : 'full refresh'}`, async () => {
     await using pair = await freshPair(orders(SOFT));

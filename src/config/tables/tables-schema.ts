@@ -7,6 +7,7 @@ import { excerptAt } from '../../excerpt.ts';
 import { faultIn, withoutEnd } from '../../sql/user-sql.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from '../chunk-size.ts';
 import { JOBS, MAX_JOBS } from '../jobs.ts';
+import { DELETES } from '../../schema/deleted-rows.ts';
 import { METADATA_COLUMNS } from '../../schema/metadata-columns.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 import { duration, pipelineScheduleSchema, scheduleSchema } from './schedule-schema.ts';
@@ -151,7 +152,7 @@ export const tableSchema = z.strictObject(
       .default('warn')
       .describe('Rows without a replication key: warn about them, or read all of them at each sync.'),
     deletes: z
-      .enum(['ignore', 'keep', 'hard', 'soft'])
+      .enum(DELETES)
       .default('ignore')
       .describe(
         'Rows that are gone from the source: keep them until a load, keep them forever, remove them, or mark them in `_deleted_at`.',

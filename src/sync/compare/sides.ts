@@ -12,7 +12,7 @@ import { markIn, pipelineConditions } from '../../sql/metadata-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
 import type { RunContext } from '../context/run-context.ts';
 import type { CopyFacts } from '../facts/facts.ts';
-import { metadataColumnsOf } from '../write/metadata-columns.ts';
+import { metadataColumnsOf, writtenColumnsOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
 
 /** A table at the source and at the destination, with the sessions that read and change it. */
@@ -51,7 +51,8 @@ export function sidesOf(facts: CopyFacts, scope: Scope): Record<'source' | 'dest
     groups: groupsFor(rows),
     version: settings.onConflict === 'last_update_wins' ? versionIn(relation, settings.replicationKey) : null,
   };
-  const ownRows = scope.destination.table === destinationName.table ? pipelineRowsIn(facts) : [];
+  const isWhole = scope.destination.table === destinationName.table;
+  const ownRows = isWhole ? pipelineRowsIn(facts) : [];
   return {
     source: { ...common, from: sourceRows, where, isPending: scope.isPending },
     destination: {
@@ -59,6 +60,7 @@ export function sidesOf(facts: CopyFacts, scope: Scope): Record<'source' | 'dest
       from: scope.destination,
       where: ownRows.length === 0 ? where : [`(${where})`, ...ownRows].join(' AND '),
       isPending: 'false',
+      ...(isWhole && settings.mergeKey.length > 0 && { mark: formerMarkIn(facts) }),
     },
   };
 }
@@ -68,6 +70,10 @@ function versionIn({ columns }: Relation, name: string | undefined): Comparable[
   const column = columns.find((candidate) => candidate.name === name);
   return { name, isTime: column !== undefined && keyTypeOf(column) !== 'integer' };
 }
+
+/** Other settings than "soft" compare marked rows, too. */
+const formerMarkIn = (facts: CopyFacts): string | undefined =>
+  facts.settings.deletes === 'soft' ? undefined : markIn(writtenColumnsOf(facts))?.name;
 
 /** If a metadata column is missing, no row is marked as deleted yet and no row belongs to another pipeline. */
 function pipelineRowsIn(facts: CopyFacts): string[] {

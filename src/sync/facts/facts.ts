@@ -30,6 +30,8 @@ export interface CopyFacts {
   readonly pipeline: string;
   readonly settings: TableSettings;
   readonly sourceName: TableName;
+  /** The table, or the part of it that the entry selects. */
+  readonly source: Relation | undefined;
   /** The copied rows, as a FROM item. */
   readonly sourceRows: RowSource;
   readonly selected: Selected;
@@ -45,8 +47,6 @@ export interface CopyFacts {
 }
 
 export interface TableFacts extends CopyFacts, TableNames {
-  /** The table, or the part of it that the entry selects. */
-  readonly source: Relation | undefined;
   /** All columns of the table, including columns that are not selected. Undefined for a query. */
   readonly sourceColumns: readonly string[] | undefined;
   /** A table `windowName` that increp did not create: its own table exists only within a transaction. */

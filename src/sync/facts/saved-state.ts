@@ -16,6 +16,8 @@ import {
   type ServerInstance,
   type StateRecord,
   type WrittenTables,
+  PLAINLY,
+  type WrittenAs,
 } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
@@ -40,6 +42,8 @@ export type SavedState =
       readonly generation?: number;
       /** The columns of the source at the last sync before the reset. */
       readonly columns?: readonly string[];
+      /** The settings with which that sync wrote the rows. */
+      readonly writtenAs?: WrittenAs | null;
     }
   | {
       readonly kind: 'record';
@@ -129,7 +133,7 @@ function foreignFile(file: StateFile, hasRow: boolean, expected: ExpectedState):
 
 /** A state file on another machine is always older than the reset, so it does not count. */
 function afterReset(
-  { pipeline, reset, generation, columns }: ResetRecord,
+  { pipeline, reset, generation, columns, writtenAs }: ResetRecord,
   file: StateFile,
   rival: string | undefined,
   expected: ExpectedState,
@@ -143,6 +147,7 @@ function afterReset(
     isNamed: reset.wasKnown || namesTable(file, expected),
     generation,
     columns,
+    writtenAs,
   };
 }
 
@@ -359,6 +364,11 @@ export function formerColumns(saved: SavedState): readonly string[] {
   if (saved.kind === 'record') return saved.record.shape.columns.map(({ name }) => name);
   return (saved.kind === 'none' ? saved.columns : undefined) ?? [];
 }
+
+/** The settings with which increp wrote the existing rows. */
+export const formerWriting = (saved: SavedState): WrittenAs =>
+  (saved.kind === 'record' ? saved.record.writtenAs : saved.kind === 'none' ? saved.writtenAs : undefined) ??
+  PLAINLY;
 
 /** The generation of the state. 0 if there is no record. Each commit and each reset adds one. */
 export const generationOf = (saved: SavedState): number =>

@@ -22,6 +22,7 @@ import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
 import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
 import type { CopyFacts, TableFacts } from '../facts/facts.ts';
 import { logId, logPosition } from '../facts/deletion-log.ts';
+import { holdsFormerMarks } from '../facts/marks.ts';
 import { generationOf } from '../facts/saved-state.ts';
 import { describeInFlight, type InFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
@@ -99,7 +100,10 @@ export function nextRecord(
       ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }
       : null,
     selection: recordedSelection(facts.settings.selection),
-    writtenAs: recordedWriting(facts.settings),
+    writtenAs: recordedWriting({
+      ...facts.settings,
+      hasMarks: facts.settings.deletes === 'soft' || holdsFormerMarks(facts),
+    }),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     writtenBy: writerHere(context.settings.stateDirectory),

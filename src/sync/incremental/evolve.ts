@@ -1,5 +1,4 @@
 /** `on_schema_change: "evolve"`: alters the destination table in place, in the transaction that merges the rows. */
-import { describeRelations } from '../../postgres/catalog.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
@@ -8,6 +7,7 @@ import { ident } from '../../sql/identifiers.ts';
 import { mergePasses } from '../../sql/merge.ts';
 import { alterAfter, alterBefore, CHECK_DEFERRED } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { describedAgain } from '../write/merge-key-index.ts';
 import { mergeOf } from '../write/merge-staging.ts';
 import { refreshViews, type Rebuilding } from '../reshape/rebuild-views.ts';
 import { alterInPlace, lockInPlace } from '../reshape/alter-in-place.ts';
@@ -33,7 +33,7 @@ export async function alterDestination(evolving: Evolving, fill: Fill | undefine
   const retyped = evolution.retyped.map(({ name }) => name);
   const rebuilding =
     before === undefined ? undefined : await orNotInPlace(() => alterInPlace(evolving, before, retyped));
-  const altered = before === undefined ? facts : await describeAgain(evolving);
+  const altered = before === undefined ? facts : await describedAgain(destination, facts);
   if (before !== undefined) await orNotInPlace(() => ensureNoneLost(destination, facts, relation));
   return {
     facts: altered,
@@ -47,11 +47,6 @@ export async function finishEvolution(evolving: Evolving, { rebuilding }: Evolve
   const warnings = await tighten(evolving);
   if (rebuilding) await orNotInPlace(() => refreshViews(rebuilding));
   return warnings;
-}
-
-async function describeAgain({ facts, destination }: Evolving): Promise<TableFacts> {
-  const { schema, table } = facts.destinationName;
-  return { ...facts, destination: (await describeRelations(destination, schema, [table])).get(table) };
 }
 
 /** Writes only rows that differ. The planner chooses the plan: it reads both tables once if they are large. */

@@ -11,11 +11,12 @@ import { rowsFrom } from '../../schema/selection.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { CHECK_CONSTRAINTS } from '../../sql/constraints.ts';
 import { deleteKeys, markDeleted, unmarkDeleted, type KeyedRows } from '../../sql/removal.ts';
+import { markIn } from '../../sql/metadata-columns.ts';
 import { batched, type Batches } from '../compare/key-batches.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { keyColumns, sidesOf, type BothSides } from '../compare/sides.ts';
 import type { CopyFacts } from '../facts/facts.ts';
-import { metadataColumnsOf } from '../write/metadata-columns.ts';
+import { writtenColumnsOf } from '../write/metadata-columns.ts';
 import { foreignKeyRefusal, readForeignKey, violationOf, type Violation } from '../write/violations.ts';
 
 export interface Removal {
@@ -62,7 +63,7 @@ async function removeInBatches({
   rows: { of: number; left: number };
   stuck: IncrepError | undefined;
 }> {
-  const { settings, destinationName } = facts;
+  const { destinationName } = facts;
   const sides = sidesOf(facts, {
     relation,
     what: 'keys',
@@ -79,12 +80,12 @@ async function removeInBatches({
   const { keys: remove } = remover;
   let restored = 0;
   const restore = batched(async (keys) => {
-    if (settings.deletes === 'soft')
+    if (markIn(remover.rows.metadataColumns))
       restored += (await queryUsually(destination, unmarkDeleted(remover.rows, keys))).rowCount ?? 0;
   });
   for await (const { kind, key: values } of comparison.differences) {
     if (kind === 'extra') await remove.add(values);
-    if (kind === 'missing') await restore.add(values);
+    if (kind === 'missing' || kind === 'changed') await restore.add(values);
     if (!isForced && remove.count() > limit) break;
   }
   const { stuck, left } = await remover.finish();
@@ -108,7 +109,7 @@ export function removerFor(facts: CopyFacts, relation: Relation, destination: pg
   const rows = {
     table: destinationName,
     key: keyColumns(facts, relation, 'destination'),
-    metadataColumns: metadataColumnsOf(facts),
+    metadataColumns: writtenColumnsOf(facts),
   };
   const removalOf = settings.deletes === 'soft' ? markDeleted : deleteKeys;
   const referred: string[] = [];

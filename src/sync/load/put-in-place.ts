@@ -16,7 +16,7 @@ import { ensureWithinLimit, goneByExchange, goneByMerge, NONE_GONE, type GoneRow
 import type { TableFacts } from '../facts/facts.ts';
 import { makeRoomFor } from '../write/index-names.ts';
 import { waitingForUsers } from '../lock/lock-holders.ts';
-import { ensureKeyIndex, seenNow } from '../write/merge-key-index.ts';
+import { describedAgain, ensureKeyIndex, seenNow } from '../write/merge-key-index.ts';
 import { extensionFor, isExtended, keepsRest, reloadHindrance } from '../plan/reload-guard.ts';
 import { completeMetadataColumns, ensureMetadataColumns } from '../write/metadata-columns.ts';
 import { mergeInto, type MergedInto } from '../write/merge-into.ts';
@@ -65,7 +65,8 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
   const share = keepsRest(facts.settings) ? 'many' : 'whole';
   const counts = await mergeInto({
     context,
-    facts,
+    // The change may have dropped columns.
+    facts: alteration ? await describedAgain(destination, facts) : facts,
     relation: plan.source,
     destination,
     share,

@@ -4,16 +4,18 @@ import { differencesText } from '../../report/shape-texts.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { altersTable, type Evolution } from '../../schema/evolution.ts';
 import type { NativeCarriers } from '../../schema/columns.ts';
+import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { printName } from '../../schema/names.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { rewrittenSince } from '../../schema/table-rewrites.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import { shapeOf } from '../../schema/shape.ts';
-import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
+import { isKeyed } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { logPosition } from '../facts/deletion-log.ts';
-import { formerColumns } from '../facts/saved-state.ts';
+import { holdsFormerMarks } from '../facts/marks.ts';
+import { formerColumns, formerWriting } from '../facts/saved-state.ts';
 import {
   extensionFor,
   isExtended,
@@ -173,16 +175,27 @@ const evolutionReason = (evolution: Evolution, differences: readonly Difference[
 });
 
 /** Metadata columns that the sync adds first, or that it no longer fills. */
-function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
+function columnChanges(facts: TableFacts): Reason[] {
+  const { destination, settings } = facts;
   const isThere = (wanted: string) => destination?.columns.some(({ name }) => name === wanted) === true;
-  const before = saved.kind === 'record' ? (saved.record.writtenAs ?? PLAINLY).metadataColumns : [];
+  const former = formerWriting(facts.saved);
+  const before = former.metadataColumns;
   return [
-    ...settings.metadataColumns
+    ...[...(settings.deletes === 'soft' ? [DELETED_AT] : []), ...settings.metadataColumns]
       .filter((name) => !isThere(name))
       .map((column): Reason => ({ code: 'metadata-column-added', column })),
     ...before
       .filter((name) => !settings.metadataColumns.includes(name) && isThere(name))
       .map((column): Reason => ({ code: 'metadata-column-unfilled', column })),
+    ...(former.deletes === 'soft' && settings.deletes !== 'soft' && holdsFormerMarks(facts)
+      ? [
+          {
+            code: 'marks-stay',
+            column: DELETED_AT,
+            deletes: keepsRest(settings) ? 'keep' : settings.deletes,
+          } as const,
+        ]
+      : []),
   ];
 }
 
@@ -191,6 +204,7 @@ function areDeletesDue(facts: TableFacts, { areDeletesForced, now }: PlanRequest
   if (!findsDeleted(settings)) return false;
   if (partitionsGone(facts).length > 0 || replacedSince(facts)) return true;
   if (settings.deletionLog && logPosition(facts, settings) === undefined) return true;
+  if (formerWriting(saved).deletes !== settings.deletes) return true;
   const { deletesCheckedAt: last = null, deletesRefusedAt = null } =
     saved.kind === 'record' ? saved.record : {};
   if (areDeletesForced || last === null || deletesRefusedAt !== null) return true;

@@ -43,7 +43,12 @@ export async function seenNow(client: pg.ClientBase, facts: TableFacts): Promise
   const { destinationName, settings } = facts;
   if (!isShared(settings)) return facts;
   await client.query(waitForLock(destinationName));
-  const { schema, table } = destinationName;
+  return describedAgain(client, facts);
+}
+
+/** The facts with the destination table as it is now. */
+export async function describedAgain(client: pg.ClientBase, facts: TableFacts): Promise<TableFacts> {
+  const { schema, table } = facts.destinationName;
   return { ...facts, destination: (await describeRelations(client, schema, [table])).get(table) };
 }
 

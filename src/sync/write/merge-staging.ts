@@ -23,7 +23,7 @@ import { usually, USUALLY_AT } from '../../sql/search-path.ts';
 import { addMissing, removeSurplus } from '../../sql/merge-keyless.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
-import { metadataColumnsOf } from './metadata-columns.ts';
+import { writtenColumnsOf } from './metadata-columns.ts';
 import { addConflicts, type ConflictCounts } from '../../conflicts.ts';
 import { recordConflicts } from './record-conflicts.ts';
 import { rowVersionsOf } from './row-versions.ts';
@@ -44,7 +44,7 @@ export const NO_COUNTS: MergeCounts = { inserted: 0, updated: 0, deleted: 0, new
 
 export function mergeOf(facts: CopyFacts, source: Relation): Merge {
   const { settings, destination, destinationName, stagingName, servers } = facts;
-  const metadataColumns = metadataColumnsOf(facts);
+  const metadataColumns = writtenColumnsOf(facts);
   const key = rowKey(settings);
   const isNullable = (name: string) =>
     source.columns.find((column) => column.name === name)?.isNotNull === false;

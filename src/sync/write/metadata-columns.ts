@@ -5,11 +5,13 @@ import { isRowVersion, SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { addMetadataColumn, fillMetadataColumn } from '../../sql/destination.ts';
 import {
+  formerMark,
   formerVersion,
   metadataColumnDefinitions,
   type MetadataColumnDefinition,
 } from '../../sql/metadata-columns.ts';
 import type { CopyFacts } from '../facts/facts.ts';
+import { holdsFormerMarks } from '../facts/marks.ts';
 
 export function metadataColumnsOf({
   settings,
@@ -25,6 +27,10 @@ export function metadataColumnsOf({
 
 const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
   relation?.columns.some(({ name }) => name === wanted) === true;
+
+/** The columns that a write sets. A row at the source is not deleted, so its mark goes, whatever `deletes` is now. */
+export const writtenColumnsOf = (facts: CopyFacts): readonly MetadataColumnDefinition[] =>
+  holdsFormerMarks(facts) ? [formerMark, ...metadataColumnsOf(facts)] : metadataColumnsOf(facts);
 
 /** The metadata columns that the destination table lacks. */
 export const missingMetadataColumns = (facts: CopyFacts): readonly MetadataColumnDefinition[] =>

@@ -43,6 +43,20 @@ Plan: 14 tables: 14 quiet; 1 FAILED at the last sync.
 `);
 });
 
+test('after a change of "deletes", the comparison is due', () => {
+  const deletes = {
+    ageSeconds: 240,
+    hasFailed: false,
+    everySeconds: 86_400,
+    isChanged: true,
+    log: undefined,
+  };
+  expect(formatPlan([quiet('ret', { hasWork: true, removesDeleted: true, deletes })], narrow, FRAME))
+    .toContain(`    deletes: due now ("deletes" was changed, every 1d); to count the rows to
+             remove, run "increp verify ret"
+`);
+});
+
 test('a table that is read again although there is nothing new says how much', () => {
   const again = quiet('part', { readAgain: { rows: 300, bytes: 6300 } });
   expect(formatPlan([again, quiet('other', { readAgain: { rows: 0, bytes: 0 } })], narrow, FRAME)).toContain(

@@ -91,6 +91,10 @@ test('status of a table says when deleted rows were compared, and when they are 
   expect(textOf('2026-02-28T10:00:00Z')).toMatch(/ 26 h ago, the next sync compares$/);
   expect(textOf(minutes, minutes)).toMatch(/: the last comparison failed 4 min ago, the next sync compares$/);
   expect(textOf(null)).toBe('    deleted rows: no comparison has finished yet, the next sync compares');
+  const deletes = { checkedAt: minutes, refusedAt: null, everySeconds: 86_400, isChanged: true };
+  expect(
+    formatStatus([fine('a', { deletes })], { style, now, isVerbose: false, hasDeletes: true }),
+  ).toContain('    deleted rows: "deletes" was changed, the next sync compares\n');
 });
 
 const fine = (name: string, change: object = {}) => ({

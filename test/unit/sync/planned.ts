@@ -3,6 +3,7 @@ import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { reasonText } from '../../../src/report/reasons.ts';
 import { ordinaryRequest, type PlanRequest } from '../../../src/sync/plan/plan.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
+import { PLAINLY } from '../../../src/schema/state-record.ts';
 import { facts, record, relation } from './table-facts.ts';
 
 export const planFor = (now: TableFacts, request: Partial<PlanRequest> = {}) => {
@@ -24,7 +25,7 @@ export const asHistory = (change: Partial<TableFacts> = {}): Partial<TableFacts>
   destination: historyCopy(),
   saved: {
     kind: 'record',
-    record: record({ writtenAs: { mode: 'incremental-append', metadataColumns: [] } }),
+    record: record({ writtenAs: { ...PLAINLY, mode: 'incremental-append' } }),
     warnings: [],
   },
   ...change,

@@ -80,9 +80,9 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
 
 /** Rows go into the staging table of the load through a second staging table. */
 const intoStaging = (facts: TableFacts): CopyFacts => {
-  const { pipeline, sourceName, sourceRows, selected, natives, saved, servers } = facts;
+  const { pipeline, sourceName, source, sourceRows, selected, natives, saved, servers } = facts;
   return {
-    ...{ pipeline, sourceName, sourceRows, selected, natives, saved, servers },
+    ...{ pipeline, sourceName, source, sourceRows, selected, natives, saved, servers },
     settings: plainSettings(facts.settings),
     destinationName: facts.stagingName,
     destination: facts.staging,
