@@ -19,7 +19,7 @@ import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
 import { renameBack } from '../sync/plan/renamed-columns.ts';
 import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
-import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
+import { isHindered, isItself, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
 import { keepingNote, keptUncopied, unmaskedAfter } from '../sync/plan/kept-values.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { removedColumns } from '../sync/run/table-outcome.ts';
@@ -286,7 +286,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
         ? []
         : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];
   }
-  const owned = others.filter((each) => isOthers(each));
+  const hindered = others.filter((each) => isHindered(each));
   if (plan.kind === 'incremental' && plan.evolution) {
     const { obstruction, warnings = [] } = previewEvolution(table, plan, dependents) ?? {};
     return [
@@ -301,14 +301,14 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
       ...(obstruction ? [wouldBeRefused(name, obstruction)] : []),
     ];
   }
-  const [step] = ownershipStep(table, owned);
+  const [step] = ownershipStep(table, hindered);
   return step === undefined
     ? []
     : [
         note(
           'DEPENDENT_OBJECTS',
           name,
-          `${builtOn}; if a column type changes at the source, increp cannot move objects of other owners`,
+          `${builtOn}; if a column type changes at the source, increp cannot move ${hindered.every(({ isOurs }) => isOurs) ? 'the objects without more privileges' : 'objects of other owners'}`,
           step,
         ),
       ];
