@@ -38,19 +38,21 @@ export function previewEvolution(
   if (!evolution) return undefined;
   const obstructing = dependents.filter((each) => preventsRetyping(each, evolution));
   const isLosing = dependents.some(({ columns }) => usesAny(columns, evolution.dropped));
+  const obstruction =
+    isLosing || obstructing.length > 0 || dependents.some(isItself)
+      ? findObstruction(facts, source, dependents)
+      : undefined;
   return {
     alterations: alterationsOf(facts.destinationName, evolution, facts.natives),
     filled: evolution.filled,
     compared: evolution.compared,
     rows: source.estimatedRows,
-    warnings: obstructing.map(
+    // A sync that would be refused loads nothing.
+    warnings: (obstruction ? [] : obstructing).map(
       (each) =>
         `${describeDependent(each)} prevents a change of type in place, so increp loads the table again`,
     ),
-    obstruction:
-      isLosing || obstructing.length > 0 || dependents.some(isItself)
-        ? findObstruction(facts, source, dependents)
-        : undefined,
+    obstruction,
   };
 }
 
