@@ -155,11 +155,12 @@ WHERE l.relation = 'public.orders'::regclass;
       'The destination has a view with the name of the table.',
       'A foreign key or a publication prevents the change.',
       'An object belongs to another role, so increp may not move it.',
+      'An object is in a schema, or uses a schema, on which increp lacks `USAGE` or `CREATE`.',
     ],
     steps: [
       'The message has the steps: save the views that use the column, and all views that are built on them, with `pg_dump`. Drop them in the printed order, run `increp sync`, and create them again.',
       'To keep a column that the source dropped, set `"dropped_columns": "keep"` for the table. Its views stay.',
-      'If the object belongs to another role, run the statement from the message instead.',
+      'If the object belongs to another role, or if increp lacks a privilege, run the statements from the message instead.',
     ],
     example: [
       'error: public.orders needs a new shape, but view public.order_notes uses column "note", which increp has to remove (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',

@@ -19,7 +19,7 @@ import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { renamedColumnNote } from '../sync/plan/altered-destination.ts';
 import { renameBack } from '../sync/plan/renamed-columns.ts';
 import { previewEvolution, previewObstruction } from '../sync/plan/evolution-preview.ts';
-import { isItself, isOthers, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
+import { isHindered, isItself, ownershipStep, type Obstruction } from '../sync/plan/obstructions.ts';
 import { keepingNote, keptUncopied, unmaskedAfter } from '../sync/plan/kept-values.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { removedColumns } from '../sync/run/table-outcome.ts';
@@ -28,20 +28,25 @@ import type { Inspection } from './inspect.ts';
 import { largeLoadFindings, loaderFindings, lockFindings } from './reading-findings.ts';
 import type { Workable } from './table-findings.ts';
 
-export const destinationFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
-  ...loaderFindings(table, plan, found),
-  ...largeLoadFindings(table, plan),
-  ...lockFindings(table, plan, found),
-  ...rightFindings(table, plan, found),
-  ...identityFindings(table, found),
-  ...rowTriggerFindings(table, found),
-  ...stateFindings(table, plan),
-  ...goneFindings(table, plan, found),
-  ...removedColumnFindings(table, plan, found),
-  ...keptValueFindings(table, plan),
-  ...conversionFindings(table, found),
-  ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
-];
+export function destinationFindings(table: TableFacts, plan: Workable, found: Inspection): Finding[] {
+  const before = [
+    ...loaderFindings(table, plan, found),
+    ...largeLoadFindings(table, plan),
+    ...lockFindings(table, plan, found),
+    ...rightFindings(table, plan, found),
+    ...identityFindings(table, found),
+    ...rowTriggerFindings(table, found),
+  ];
+  const after = [
+    ...goneFindings(table, plan, found),
+    ...removedColumnFindings(table, plan, found),
+    ...keptValueFindings(table, plan),
+    ...conversionFindings(table, found),
+    ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
+  ];
+  const isRefused = [...before, ...after].some(({ level }) => level === 'error');
+  return [...before, ...stateFindings(table, plan, isRefused), ...after];
+}
 
 function identityFindings(
   { destination, destinationName, settings }: TableFacts,
@@ -130,24 +135,14 @@ function stagingFindings(table: TableFacts, plan: Workable, isQuiet: boolean): F
 const refused = (table: string, what: string, next: string): Finding =>
   failureFinding(new IncrepError('PRIVILEGE_MISSING', { what, next }), table);
 
-function stateFindings(table: TableFacts, plan: Workable): Finding[] {
+/** @param isRefused whether an error of this table says that the sync fails */
+function stateFindings(table: TableFacts, plan: Workable, isRefused: boolean): Finding[] {
   const { settings, destination, saved, stagingName: staging } = table;
   const { name } = settings;
   return [
     // After `increp reset`, no table has drifted.
     ...(plan.action === 'reset' && plan.reasons.every(({ code }) => code !== 'was-reset')
-      ? [
-          warning(
-            'DRIFT',
-            name,
-            reasonText(plan.reasons),
-            [
-              ...renamedColumnNote(table, plan.source),
-              ...renameBack(table, plan.source).map((text) => `${text}.`),
-              'The next sync loads the table again, unless an error of this table says why not.',
-            ].join('\n'),
-          ),
-        ]
+      ? [resetFinding(table, plan, isRefused)]
       : []),
     ...(plan.kind === 'incremental' && (plan.evolution || plan.rewritten?.code === 'destination-replaced')
       ? [
@@ -155,7 +150,10 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             'DRIFT',
             name,
             reasonText(plan.reasons.filter(({ code }) => code !== 'cursor-known')),
-            `The next sync does this.${plan.evolution ? ' To see the statements, run "increp plan".' : ''}`,
+            [
+              ...(isRefused ? [] : ['The next sync does this.']),
+              ...(plan.evolution ? ['To see the statements, run "increp plan".'] : []),
+            ].join(' ') || undefined,
           ),
         ]
       : []),
@@ -189,6 +187,18 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           ),
         ]),
   ];
+}
+
+function resetFinding(table: TableFacts, plan: Workable, isRefused: boolean): Finding {
+  const { name } = table.settings;
+  const reason = reasonText(plan.reasons);
+  const renames = [
+    ...renamedColumnNote(table, plan.source),
+    ...renameBack(table, plan.source).map((text) => `${text}.`),
+  ];
+  if (!isRefused)
+    return warning('DRIFT', name, reason, [...renames, 'The next sync loads the table again.'].join('\n'));
+  return note('DRIFT', name, reason, renames.length === 0 ? undefined : renames.join('\n'));
 }
 
 /** The effect of a load on existing rows. */
@@ -286,7 +296,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
         ? []
         : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];
   }
-  const owned = others.filter((each) => isOthers(each));
+  const hindered = others.filter((each) => isHindered(each));
   if (plan.kind === 'incremental' && plan.evolution) {
     const { obstruction, warnings = [] } = previewEvolution(table, plan, dependents) ?? {};
     return [
@@ -301,14 +311,14 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
       ...(obstruction ? [wouldBeRefused(name, obstruction)] : []),
     ];
   }
-  const [step] = ownershipStep(table, owned);
+  const [step] = ownershipStep(table, hindered);
   return step === undefined
     ? []
     : [
         note(
           'DEPENDENT_OBJECTS',
           name,
-          `${builtOn}; if a column type changes at the source, increp cannot move objects of other owners`,
+          `${builtOn}; if a column type changes at the source, increp cannot move ${hindered.every(({ isOurs }) => isOurs) ? 'the objects without more privileges' : 'objects of other owners'}`,
           step,
         ),
       ];

@@ -342,12 +342,12 @@ const tableJson = (table: KnownTable) => ({
   rows_gone: table.gone?.gone ?? null,
   rows_gone_precision: table.gone?.precision ?? null,
   columns_removed: table.removedColumns,
-  dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
+  dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove, lacks }) => ({
     kind,
     name,
     of_table: of,
     owner,
-    can_move: canMove && isOurs,
+    can_move: canMove && isOurs && lacks.length === 0,
   })),
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
   warnings: [...table.warnings, ...table.notLoaded],

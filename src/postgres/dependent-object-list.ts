@@ -32,6 +32,10 @@ const dependentRow = z.object({
   reads: z.array(z.string()),
   /** False if it cannot be moved to another table. */
   canMove: z.boolean(),
+  /** What the role lacks to create it again, as in GRANT: `USAGE, CREATE ON SCHEMA reports`. */
+  lacks: z.array(z.string()),
+  /** What the owner of a view lacks to create it again. */
+  ownerLacks: z.array(z.string()),
 });
 
 export type Dependent = Readonly<z.infer<typeof dependentRow>>;

@@ -21,6 +21,9 @@ const UNREQUESTED: Partial<Record<Reason['code'], string>> = {
   'destination-dropped': 'the destination table was missing, so increp loaded it again',
 };
 
+const LOST_OBJECTS =
+  'If you made grants, indexes or views on the former table or its schema, create them again';
+
 /** The former table lacks the rows that the load has read. */
 const formerTable = (name: string, former: string, back: readonly string[] | undefined): string =>
   back === undefined
@@ -37,8 +40,9 @@ const unrequestedLoad = ({ name, status, reasons, rowsDeleted, cursorBefore }: T
     if (reason.code === 'destination-emptied')
       return `${UNREQUESTED[reason.code]}${withoutKept(reason.keptRows, 'destination')}`;
     if (reason.code === 'destination-without-state' || ('keptRows' in reason && reason.keptRows))
-      return `no command requested this load: ${reasonText([reason])}. Views on the former table are not created again`;
-    if (reason.code !== 'drift') return UNREQUESTED[reason.code] ?? [];
+      return `no command requested this load: ${reasonText([reason])}. ${LOST_OBJECTS}`;
+    if (reason.code === 'destination-dropped') return `${UNREQUESTED[reason.code]}. ${LOST_OBJECTS}`;
+    if (reason.code !== 'drift') return [];
     const cause = causeOf(reason.differences);
     if (cause === undefined) return [];
     const renamed = renamedIn(reason.differences).length > 0 ? `. ${BESIDE}` : '';

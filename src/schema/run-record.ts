@@ -96,6 +96,7 @@ const FORESEEN: ReadonlySet<string | null> = new Set([
   ...['CONNECTION_FAILED', 'SSH_FAILED', 'TLS_FAILED', 'AUTHENTICATION_FAILED', 'PRIVILEGE_MISSING'],
   ...['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'TYPE_UNSUPPORTED', 'SQL_INVALID'],
   ...['STATE_MISMATCH', 'DESTINATION_NOT_OURS', 'STAGING_NAME_CONFLICT', 'SCHEMA_CHANGE_REFUSED'],
+  'DEPENDENT_OBJECTS',
 ]);
 
 /** Errors that a plan decides. If it has none of them, a sync has none either. */

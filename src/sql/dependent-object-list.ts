@@ -14,6 +14,22 @@ const OWNED = /* sql */ `pg_get_userbyid(x.relowner)::text AS owner, pg_has_role
   (SELECT rolsuper FROM pg_roles WHERE oid = x.relowner) AS "isOwnerSuper"`;
 const OWNERLESS = /* sql */ `NULL, true, false`;
 
+/** The privileges on the schema `n` that a role lacks, as in GRANT. */
+const missing = (role: string, privileges: string) => /* sql */ `array_remove(ARRAY[(
+  SELECT string_agg(p, ', ') || format(' ON SCHEMA %I', n.nspname) FROM unnest(ARRAY[${privileges}]) p
+  WHERE NOT has_schema_privilege(${role}, n.oid, p))], NULL)`;
+const TO_CREATE = `'USAGE', 'CREATE'`;
+
+/** The same for the schemas that the definition of an object names. */
+const missingInDefinition = (catalog: string, oid: string) => /* sql */ `ARRAY(
+  SELECT DISTINCT format('USAGE ON SCHEMA %I', un.nspname) FROM pg_depend u
+  LEFT JOIN pg_class uc ON u.refclassid = 'pg_class'::regclass AND uc.oid = u.refobjid
+  LEFT JOIN pg_proc up ON u.refclassid = 'pg_proc'::regclass AND up.oid = u.refobjid
+  LEFT JOIN pg_type ut ON u.refclassid = 'pg_type'::regclass AND ut.oid = u.refobjid
+  JOIN pg_namespace un ON un.oid = COALESCE(uc.relnamespace, up.pronamespace, ut.typnamespace)
+  WHERE u.classid = '${catalog}'::regclass AND u.objid = ${oid} AND NOT has_schema_privilege(un.oid, 'USAGE'))`;
+const LACKS_NOTHING = `'{}'::text[], '{}'::text[]`;
+
 /** Names of the views on the table `root` that an object reads directly. */
 const readViews = (catalog: string, oid: string) => /* sql */ `ARRAY(
   SELECT DISTINCT format('%I.%I', vn.nspname, v.relname) FROM pg_depend d
@@ -24,12 +40,12 @@ const NO_VIEWS = `'{}'::text[]`;
 
 /** An object that stays with its table. It can be moved neither by a rename nor to a new table. */
 const staying = (what: string, from: string, columns = `'{}'::text[]`) => /* sql */ `
-  SELECT root.oid::text, 'other', ${what}, NULL, ${OWNERLESS}, ${columns}, ${NO_VIEWS}, false FROM root ${from}`;
+  SELECT root.oid::text, 'other', ${what}, NULL, ${OWNERLESS}, ${columns}, ${NO_VIEWS}, false, ${LACKS_NOTHING} FROM root ${from}`;
 
 /**
  * $1 oids of tables. The server can hash a comparison with one column, but compares an OR or IN of two with each row, which took
  * 15 s for 5,000 tables. One row per object: its kind, its name in SQL, its owner if that matters, the columns and views that it
- * uses, and whether it can be created on another table.
+ * uses, whether it can be created on another table, and the privileges that this role and the owner lack to create it.
  */
 export const LIST_DEPENDENTS = /* sql */ `
   WITH RECURSIVE root AS (
@@ -50,7 +66,8 @@ export const LIST_DEPENDENTS = /* sql */ `
     SELECT types.root, d.objid FROM types
     JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.refobjid = types.type)
   SELECT root.oid::text AS table, 'table' AS kind, format('%I.%I', n.nspname, x.relname) AS name, NULL AS of, ${OWNED},
-         '{}'::text[] AS columns, ${NO_VIEWS} AS reads, true AS "canMove"
+         '{}'::text[] AS columns, ${NO_VIEWS} AS reads, true AS "canMove",
+         '{}'::text[] AS lacks, '{}'::text[] AS "ownerLacks"
     FROM root JOIN pg_class x ON x.oid = root.oid JOIN pg_namespace n ON n.oid = x.relnamespace
     WHERE NOT pg_has_role(x.relowner, 'USAGE')
   UNION ALL
@@ -61,28 +78,34 @@ export const LIST_DEPENDENTS = /* sql */ `
            WHERE r.ev_class = x.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = root.oid) AS columns,
          ARRAY(SELECT DISTINCT name FROM pg_rewrite r, unnest(${readViews('pg_rewrite', 'r.oid')}) name
                WHERE r.ev_class = x.oid AND name <> format('%I.%I', n.nspname, x.relname)) AS reads,
-         true AS "canMove"
+         true AS "canMove", s.lacks || ARRAY(
+           SELECT DISTINCT usage FROM pg_rewrite r, unnest(${missingInDefinition('pg_rewrite', 'r.oid')}) usage
+           WHERE r.ev_class = x.oid AND usage <> format('USAGE ON SCHEMA %I', n.nspname)), s."ownerLacks"
     FROM root JOIN above ON above.root = root.oid AND above.oid <> root.oid
     JOIN pg_class x ON x.oid = above.oid JOIN pg_namespace n ON n.oid = x.relnamespace
+    CROSS JOIN LATERAL (SELECT ${missing('current_user', TO_CREATE)}, ${missing('x.relowner', TO_CREATE)}) s(lacks, "ownerLacks")
   UNION ALL
   SELECT root.oid::text, 'foreign key', quote_ident(k.conname), format('%I.%I', n.nspname, x.relname), ${OWNED},
-         ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = root.oid AND attnum = ANY (k.confkey)), ${NO_VIEWS}, true
+         ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = root.oid AND attnum = ANY (k.confkey)), ${NO_VIEWS}, true,
+         ${missing('current_user', `'USAGE'`)}, '{}'::text[]
     FROM root JOIN pg_constraint k ON k.confrelid = root.oid AND k.conrelid <> root.oid AND k.contype = 'f' AND k.conparentid = 0
     JOIN pg_class x ON x.oid = k.conrelid JOIN pg_namespace n ON n.oid = x.relnamespace
   UNION ALL
-  SELECT root.oid::text, 'trigger', quote_ident(t.tgname), NULL, ${OWNERLESS}, ${usedColumns('pg_trigger', 't.oid')}, ${NO_VIEWS}, true
+  SELECT root.oid::text, 'trigger', quote_ident(t.tgname), NULL, ${OWNERLESS}, ${usedColumns('pg_trigger', 't.oid')}, ${NO_VIEWS}, true,
+         ${missingInDefinition('pg_trigger', 't.oid')}, '{}'::text[]
     FROM root JOIN pg_trigger t ON t.tgrelid = root.oid AND NOT t.tgisinternal AND t.tgparentid = 0
   UNION ALL
   SELECT root.oid::text, 'policy', quote_ident(p.polname), CASE WHEN p.polrelid <> root.oid THEN p.polrelid::regclass::text END,
-         ${OWNERLESS}, ${usedColumns('pg_policy', 'p.oid')}, ${NO_VIEWS}, p.polrelid = root.oid
+         ${OWNERLESS}, ${usedColumns('pg_policy', 'p.oid')}, ${NO_VIEWS}, p.polrelid = root.oid,
+         ${missingInDefinition('pg_policy', 'p.oid')}, '{}'::text[]
     FROM root JOIN pg_policy p ON p.polrelid = root.oid OR EXISTS (
       SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = root.oid)
   UNION ALL
-  SELECT root.oid::text, 'function', f.oid::regprocedure::text, NULL, ${OWNERLESS}, ${usedColumns('pg_proc', 'f.oid')}, ${readViews('pg_proc', 'f.oid')}, false
+  SELECT root.oid::text, 'function', f.oid::regprocedure::text, NULL, ${OWNERLESS}, ${usedColumns('pg_proc', 'f.oid')}, ${readViews('pg_proc', 'f.oid')}, false, ${LACKS_NOTHING}
     FROM root JOIN functions ON functions.root = root.oid JOIN pg_proc f ON f.oid = functions.oid
   UNION ALL
-  SELECT root.oid::text, 'identity column', quote_ident(a.attname), NULL, ${OWNERLESS}, '{}'::text[], ${NO_VIEWS}, false
+  SELECT root.oid::text, 'identity column', quote_ident(a.attname), NULL, ${OWNERLESS}, '{}'::text[], ${NO_VIEWS}, false, ${LACKS_NOTHING}
     FROM root JOIN pg_attribute a ON a.attrelid = root.oid AND a.attidentity <> '' AND NOT a.attisdropped
   UNION ALL ${staying(
     `format('column %I of %s, which has its row type', a.attname, a.attrelid::regclass)`,

@@ -3,7 +3,7 @@ import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import { withTunnel, type Endpoint } from '../../postgres/endpoint.ts';
 import type { TableName } from '../../schema/names.ts';
 import { shellWord, tableCommand } from '../../shell-word.ts';
-import { qualified } from '../../sql/identifiers.ts';
+import { ident, qualified } from '../../sql/identifiers.ts';
 
 interface DroppedFrom {
   readonly table: TableName;
@@ -24,6 +24,7 @@ export function dropByHand(
   if (dropped.length === 0) return [];
   const ordered = inDropOrder(withBuiltOn(dropped, all));
   const views = ordered.filter(isView);
+  const grants = ownerGrants(views);
   const identities = ordered.filter(({ kind }) => kind === 'identity column');
   const others = ordered.filter((each) => !isView(each) && !identities.includes(each));
   const statements = ordered.flatMap((each) => dropStatement(from.table, each) ?? []);
@@ -32,6 +33,9 @@ export function dropByHand(
     steps.map((step, index) => withTunnel(`${index + 1}. ${step}`, from.endpoint));
   const unnamed = ordered.filter((each) => dropStatement(from.table, each) === undefined);
   return numbered([
+    ...(grants.length === 0
+      ? []
+      : [`At the destination, run as the owner of the schema or a superuser: ${grants.join('; ')}`]),
     ...(views.length === 0
       ? []
       : [`Save the ${views.length === 1 ? 'view' : 'views'}: ${pgDump(from, views)}`]),
@@ -55,6 +59,15 @@ export function dropByHand(
     ...(others.length === 0 ? [] : ['Create the other objects again.']),
   ]);
 }
+
+/** What the owners of views need to create them again. */
+export const ownerGrants = (objects: readonly Dependent[]): string[] => [
+  ...new Set(
+    objects.flatMap(({ owner, ownerLacks }) =>
+      owner === null ? [] : ownerLacks.map((privileges) => `GRANT ${privileges} TO ${ident(owner)}`),
+    ),
+  ),
+];
 
 /** Only the owner of an object, or a superuser, may drop or refresh it. */
 function asOwner(objects: readonly Dependent[]): string {

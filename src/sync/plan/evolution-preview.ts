@@ -12,7 +12,7 @@ import {
   byHandSteps,
   findObstruction,
   isItself,
-  isOthers,
+  isHindered,
   ownershipStep,
   type Obstruction,
 } from './obstructions.ts';
@@ -38,19 +38,21 @@ export function previewEvolution(
   if (!evolution) return undefined;
   const obstructing = dependents.filter((each) => preventsRetyping(each, evolution));
   const isLosing = dependents.some(({ columns }) => usesAny(columns, evolution.dropped));
+  const obstruction =
+    isLosing || obstructing.length > 0 || dependents.some(isItself)
+      ? findObstruction(facts, source, dependents)
+      : undefined;
   return {
     alterations: alterationsOf(facts.destinationName, evolution, facts.natives),
     filled: evolution.filled,
     compared: evolution.compared,
     rows: source.estimatedRows,
-    warnings: obstructing.map(
+    // A sync that would be refused loads nothing.
+    warnings: (obstruction ? [] : obstructing).map(
       (each) =>
         `${describeDependent(each)} prevents a change of type in place, so increp loads the table again`,
     ),
-    obstruction:
-      isLosing || obstructing.length > 0 || dependents.some(isItself)
-        ? findObstruction(facts, source, dependents)
-        : undefined,
+    obstruction,
   };
 }
 
@@ -78,10 +80,10 @@ export function previewExtension(
         : {
             what: stuck.map((each) => `${describeDependent(each)} prevents a change of type`).join('; '),
             next: [
-              ...ownershipStep(facts, stuck.filter(isOthers)),
+              ...ownershipStep(facts, stuck.filter(isHinderedView)),
               ...byHandSteps(
                 facts,
-                stuck.filter((each) => !isOthers(each)),
+                stuck.filter((each) => !isHinderedView(each)),
                 dependents,
               ),
             ].join('\n'),
@@ -112,8 +114,10 @@ const alterationsOf = (table: TableName, evolution: Alteration, natives: NativeC
 function preventsRetyping(dependent: Dependent, { retyped = [] }: Pick<Alteration, 'retyped'>): boolean {
   const changed = retyped.map(({ name }) => name);
   if (dependent.kind === 'foreign key' || !usesAny(dependent.columns, changed)) return false;
-  return isView(dependent) ? isOthers(dependent) : true;
+  return isView(dependent) ? isHindered(dependent) : true;
 }
+
+const isHinderedView = (dependent: Dependent): boolean => isView(dependent) && isHindered(dependent);
 
 const usesAny = (columns: readonly string[], wanted: readonly string[]): boolean =>
   columns.some((name) => wanted.includes(name));

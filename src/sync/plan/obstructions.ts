@@ -7,7 +7,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, columnsToDrop } from './alteration.ts';
-import { describeDependent, dropByHand } from './drop-by-hand.ts';
+import { describeDependent, dropByHand, ownerGrants } from './drop-by-hand.ts';
 import { reloadHindrance } from './reload-guard.ts';
 import { renameAdvice, renameBack } from './renamed-columns.ts';
 
@@ -31,14 +31,16 @@ export function findObstruction(
     reloadHindrance(facts.settings) !== undefined || alterationFor(facts, source) !== undefined;
   const stuck = isAltered ? [] : dependents.filter((each) => !users.includes(each) && !each.canMove);
   const owned = dependents.filter(
-    (each) => isItself(each) || (!isAltered && !users.includes(each) && isOthers(each)),
+    (each) => isItself(each) || (!isAltered && !users.includes(each) && isHindered(each)),
   );
   if (users.length + stuck.length + owned.length === 0) return undefined;
   const renamed = [...renameAdvice(facts, source), ...renameBack(facts, source)];
   return {
     what: [
-      ...owned.map(
-        (each) => `increp may not ${isItself(each) ? 'alter' : 'move'} ${describeDependent(each)}`,
+      ...owned.map((each) =>
+        each.isOurs
+          ? `increp needs ${each.lacks.join(' and ')} for ${describeDependent(each)}`
+          : `increp may not ${isItself(each) ? 'alter' : 'move'} ${describeDependent(each)}`,
       ),
       ...users.map(
         (each) => `${describeDependent(each)} uses column "${lostBy(each)}", which increp has to remove`,
@@ -79,23 +81,38 @@ export const byHandSteps = (
 /** Only its owner can alter or exchange the table. */
 export const isItself = ({ kind }: Dependent): boolean => kind === 'table';
 
-export const isOthers = ({ canMove, isOurs }: Dependent): boolean => canMove && !isOurs;
+/** Whether increp could move it with more rights. */
+export const isHindered = ({ canMove, isOurs, lacks }: Dependent): boolean =>
+  canMove && (!isOurs || lacks.length > 0);
 
 /** The role of increp should not become a member of a superuser. An object of a superuser changes its owner instead. */
 export function ownershipStep(
   { destinationSchema: { role } }: Pick<TableFacts, 'destinationSchema'>,
   owned: readonly Dependent[],
 ): string[] {
-  const statements = owned.map(({ kind, name, of, owner, isOwnerSuper }) => {
-    if (!isOwnerSuper && kind !== 'table') return `GRANT ${ident(owner ?? '')} TO ${ident(role)}`;
-    const noun = of !== null ? 'TABLE' : kind.toUpperCase();
-    return `ALTER ${noun} ${of ?? name} OWNER TO ${ident(role)}`;
+  const others = owned.filter(({ isOurs }) => !isOurs);
+  const isMembership = ({ kind, isOwnerSuper }: Dependent) => !isOwnerSuper && kind !== 'table';
+  const ownership = others.map((each) => {
+    if (isMembership(each)) return `GRANT ${ident(each.owner ?? '')} TO ${ident(role)}`;
+    const noun = each.of !== null ? 'TABLE' : each.kind.toUpperCase();
+    return `ALTER ${noun} ${each.of ?? each.name} OWNER TO ${ident(role)}`;
   });
+  // They come first, because a new owner must have them. A member has the privileges of the owner.
+  const lacks = owned.flatMap((each) => (each.isOurs || !isMembership(each) ? each.lacks : []));
+  const grants = [
+    ...lacks
+      .filter((each) => !(each.startsWith('USAGE ON') && lacks.includes(each.replace(' ON', ', CREATE ON'))))
+      .map((privileges) => `GRANT ${privileges} TO ${ident(role)}`),
+    ...ownerGrants(others.filter(isMembership)),
+  ];
+  const statements = [...new Set([...grants, ...ownership])];
+  if (statements.length === 0) return [];
   // Only a member of the new owner can give its table away.
-  const who = owned.some((each) => each.isOwnerSuper || isItself(each))
-    ? 'a superuser'
-    : 'a superuser or a role that may grant membership';
-  return statements.length === 0
-    ? []
-    : [`At the destination, run as ${who}: ${[...new Set(statements)].join('; ')}`];
+  const who =
+    others.length === 0
+      ? 'the owner of the schema or a superuser'
+      : grants.length === 0 && others.every(isMembership)
+        ? 'a superuser or a role that may grant membership'
+        : 'a superuser';
+  return [`At the destination, run as ${who}: ${statements.join('; ')}`];
 }

@@ -1,6 +1,7 @@
 /** Runs statements that create dependent objects again, and turns a refusal of the server into DEPENDENT_OBJECTS. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
+import { codeOf } from '../../postgres/identity.ts';
 import { hintText, raisedHint } from '../../postgres/server-errors.ts';
 import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { printName, type TableName } from '../../schema/names.ts';
@@ -59,16 +60,15 @@ export const SAVE_COLUMNS =
 const SAVE_OBJECT =
   'Save the definition of the object and drop the object. Then run "increp sync". Then create the object again.';
 
+/** Dropping the object does not help: increp may not create it, and the person may not either. */
+const GIVE_PRIVILEGE =
+  'At the destination, give the role of increp the privilege that the message names. Then run "increp sync".';
+
 /** @param next what to do if the object has no definition of its own */
-export const unsurvivable = (
-  table: TableName,
-  what: string,
-  next = SAVE_OBJECT,
-  cause?: Error,
-): IncrepError =>
+export const unsurvivable = (table: TableName, what: string, next?: string, cause?: Error): IncrepError =>
   new IncrepError('DEPENDENT_OBJECTS', {
     what: `${printName(table)} needs a new shape, and this would not survive the change: ${what}`,
-    next: `The old table stays in use. ${next}`,
+    next: `The old table stays in use. ${next ?? (codeOf(cause) === SQLSTATE.insufficientPrivilege ? GIVE_PRIVILEGE : SAVE_OBJECT)}`,
     ...(isRefusal(cause) && { sqlstate: cause.code }),
     cause,
   });

@@ -6,6 +6,7 @@ import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { gatherDependents } from '../facts/gather-dependents.ts';
 import { isView } from '../plan/drop-by-hand.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { byHandSteps, findObstruction } from '../plan/obstructions.ts';
 
 /**
@@ -40,7 +41,9 @@ function withViewSteps(facts: TableFacts, found: readonly Dependent[], error: In
     (each) => isView(each) && error.message.includes(`: ${each.kind} ${each.name}: `),
   );
   // An error of class 42 is about the definition of the view. A function of an event trigger raises others.
-  if (refused.length === 0 || error.sqlstate?.startsWith('42') !== true) return error;
+  const isOfView = error.sqlstate?.startsWith('42') === true;
+  // What a role may not create, it must not drop either.
+  if (refused.length === 0 || !isOfView || error.sqlstate === SQLSTATE.insufficientPrivilege) return error;
   const steps = byHandSteps(facts, refused, found);
   return reworded(error, {
     what: error.message,

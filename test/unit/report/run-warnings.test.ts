@@ -61,8 +61,11 @@ test('a load that no command requested is a warning, with the rows that it remov
     'no command requested this load, and the table was empty until its end; the source cannot give again the rows that only the destination table kept',
   ]);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
-    'the destination table was missing, so increp loaded it again',
+    'the destination table was missing, so increp loaded it again. If you made grants, indexes or views on the former table or its schema, create them again',
   ]);
+  expect(textsOf({ reasons: [{ code: 'destination-dropped', keptRows: true }] })[0]).toMatch(
+    /the destination table was dropped; .*\. If you made grants/,
+  );
   const back = ['DROP TABLE "orders"', 'ALTER TABLE "former" RENAME TO "orders"'];
   const [step] = textsOf({ reasons: [{ code: 'destination-dropped', renamedTo: 'former', back }] });
   expect(step).toContain(`run at the destination: ${back.join('; ')}. Then fetch`);

@@ -33,7 +33,7 @@ test.each<[code: string, known: KnownSince, failure: { message: string; hint: st
   ['TOO_MANY_CONNECTIONS', 'answered', ANSWERED],
   ['CONSTRAINT_VIOLATED', 'planned', SAME],
   ['DEPENDENT_OBJECTS', 'settled', GONE],
-  ['DEPENDENT_OBJECTS', 'planned', SAME],
+  ['DEPENDENT_OBJECTS', 'planned', MAYBE],
   [
     'DELETE_LIMIT_EXCEEDED',
     'equal',

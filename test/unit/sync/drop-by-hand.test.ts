@@ -17,7 +17,7 @@ const FROM = {
 
 const object = (kind: Dependent['kind'], name: string, more: Partial<Dependent> = {}): Dependent => ({
   ...{ table: '1', kind, name, of: null, owner: 'ann', isOurs: false, isOwnerSuper: false },
-  ...{ columns: [], reads: [], canMove: true },
+  ...{ columns: [], reads: [], canMove: true, lacks: [], ownerLacks: [] },
   ...more,
 });
 
@@ -64,6 +64,13 @@ test('each kind of object has its statement, and what has none is named', () => 
     '5. Create the identity again with what this prints: increp sequences orders',
     '6. Create the other objects again.',
   ]);
+});
+
+test('an owner who could not create a view again gets the privileges before the view is dropped', () => {
+  const view = object('view', 'reports.totals', { ownerLacks: ['CREATE ON SCHEMA reports'] });
+  expect(dropByHand(FROM, [view], [view])[0]).toBe(
+    '1. At the destination, run as the owner of the schema or a superuser: GRANT CREATE ON SCHEMA reports TO "ann"',
+  );
 });
 
 test('views of several owners are saved by a user of your choice', () => {

@@ -13,3 +13,10 @@ test.each([
   const refusal = refusalFrom(error, { schema: 'public', table: 't' }, 'view public.v');
   expect((refusal as Error).message.endsWith(`: ${expected}`)).toBe(true);
 });
+
+test('an object that increp may not create is not to be dropped', () => {
+  const error = answer({ code: '42501' });
+  expect(refusalFrom(error, { schema: 'public', table: 't' }, 'view public.v')).toMatchObject({
+    next: 'The old table stays in use. At the destination, give the role of increp the privilege that the message names. Then run "increp sync".',
+  });
+});
