@@ -63,10 +63,11 @@ function shortPattern(secret: string): string {
 
 /**
  * The list may grow: a password command or a changed file can add a secret at any time. `openNames` are printed anyway, such
- * as the name of the database. To hide an equal secret there would only show what the secret is.
+ * as the name of the database. To hide an equal secret there would only show what the secret is. A name that needs quotes in SQL
+ * does not count: it is probably a password in the place of a name.
  */
 export function redactor(secrets: readonly string[], openNames: readonly string[] = []): Redact {
-  const open = new Set(openNames);
+  const open = new Set(openNames.filter((name) => PLAIN_NAME.test(name)));
   let count = secrets.length;
   let secretText = patternOf(secrets, open);
   return (text) => {
@@ -89,6 +90,8 @@ function patternOf(secrets: readonly string[], open: ReadonlySet<string>): RegEx
   patterns.push(...short.map(shortPattern));
   return patterns.length === 0 ? undefined : new RegExp(patterns.join('|'), 'g');
 }
+
+const PLAIN_NAME = /^[a-z_][a-z0-9_]*$/;
 
 type Change = (text: string, key: string) => string;
 

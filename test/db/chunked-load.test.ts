@@ -152,6 +152,7 @@ slowTest('of rows that share a merge key the newest stays, as in a load in one g
   for (const name of ['same', 'nullable']) {
     expect(countOf(result.table(name).reason)).toBeGreaterThan(5);
     expect(result.table(name).warnings).toEqual([
+      expect.stringContaining(`the former destination table public.${name}_in_one_go stays`),
       expect.stringMatching(/unique_cols \(id\) do not identify rows/),
     ]);
     const { rows: differing } = await pair.destination.query(

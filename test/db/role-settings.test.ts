@@ -252,7 +252,7 @@ slowTest('the brake is named where it was set, with the statement that resets it
   for (const where of [`DATABASE "${database}"`, `ROLE "${role}" IN DATABASE "${database}"`]) {
     await pair.destination.query(`ALTER ${where} SET default_transaction_read_only = on`);
     const { hint } = (await trySync(pair)).summary.error ?? {};
-    const statement = /run: (.*)$/.exec(hint ?? '')?.[1] ?? '';
+    const statement = /: (BEGIN .*)$/.exec(hint ?? '')?.[1] ?? '';
     expect(statement).toBe(`BEGIN READ WRITE; ALTER ${where} RESET default_transaction_read_only; COMMIT`);
     await pair.destination.query(statement);
   }

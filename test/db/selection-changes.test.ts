@@ -113,7 +113,7 @@ slowTest(
     await pair.writeTables(selecting({ columns: ['id', 'email', 'updated_at'] }).tables ?? []);
     expect((await trySync(pair)).table().error).toMatchObject({
       code: 'COLUMN_NOT_FOUND',
-      message: expect.stringContaining('"email" (columns); did you mean "mail"') as string,
+      message: expect.stringContaining('"email" is now "mail"') as string,
     });
     // With the others left out by name, a new one is copied.
     await pair.writeTables(selecting({ exclude_columns: ['password_hash'] }).tables ?? []);

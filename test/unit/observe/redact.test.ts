@@ -19,7 +19,8 @@ test('a very short secret is hidden where credentials stand and nowhere else', (
 });
 
 test('a secret that is also the name of something visible is hidden only in the place of a credential', () => {
-  const redact = redactor(['shop', 'hunter2'], ['shop']);
+  const redact = redactor(['shop', 'hunter2', 'Pass-In-Place'], ['shop', 'Pass-In-Place']);
+  expect(redact('database "Pass-In-Place" does not exist')).toBe('database "***" does not exist');
   expect(redact('localhost:6401/shop, postgres://shop:shop@h/shop password=shop hunter2 c2hvcA')).toBe(
     'localhost:6401/shop, postgres://shop:***@h/shop password=*** *** ***',
   );
