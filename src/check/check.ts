@@ -45,11 +45,11 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   ];
   if (reachable.length > 0) return [...reachable, ...findings];
   const same = await attempt(() => ensureDifferent(context));
-  findings.push(...same);
+  // What else both servers would show is about the wrong side.
+  if (same.length > 0) return [...findings, ...same];
   const facts = await attemptFacts(context, tables);
   const swapped = facts.kind === 'done' ? swappedFinding(facts.value) : undefined;
-  // What else there is to say is about the wrong side.
-  if (swapped) return same.length > 0 ? same : [swapped];
+  if (swapped) return [swapped];
   if (facts.kind === 'done') {
     const inspection = await inspect(context, facts.value);
     const built = buildFindings(inspection, context.settings, unwritable === undefined);

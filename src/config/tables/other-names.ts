@@ -5,7 +5,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   unique_cols:
     'primary_key primary_keys primary_key_columns pk pks key keys key_columns key_properties id id_column id_columns unique unique_key unique_keys unique_by unique_on merge_key merge_keys merge_on upsert_key upsert_keys match_on identity',
   replication_key:
-    'cursor cursor_field cursor_fields cursor_column cursor_path incremental incremental_key incremental_column incremental_field updated_at updated_at_column updated_at_field updated_column update_key modified_at modified_column timestamp timestamp_column watermark watermark_column bookmark bookmark_column version_column tracking_column increment_by order_by',
+    'key keys cursor cursor_field cursor_fields cursor_column cursor_path incremental incremental_key incremental_column incremental_field updated_at updated_at_column updated_at_field updated_column update_key modified_at modified_column timestamp timestamp_column watermark watermark_column bookmark bookmark_column version_column tracking_column increment_by order_by',
   mode: 'sync_mode sync_type write_mode write_disposition load_type load_mode replication_method replication_mode strategy incremental_strategy destination_sync_mode materialized method',
   dest_name:
     'destination destination_name destination_table dest dest_table target target_name target_table to sink sink_table alias object',
@@ -47,9 +47,27 @@ const asKey = (word: string) =>
     .toLowerCase()
     .replaceAll(/[-. ]+/g, '_');
 
-/** The key that was probably meant by an unknown one. */
-export function meantKey(word: string, known: readonly string[]): string | undefined {
+const meaningsOf = (word: string, known: readonly string[]): string[] => {
   const key = asKey(word);
-  const own = OWN_NAMES.find(({ other, own: name }) => other === key && known.includes(name))?.own;
-  return own ?? nearest(key, known);
+  return OWN_NAMES.flatMap(({ own, other }) => (other === key && known.includes(own) ? [own] : []));
+};
+
+/**
+ * The key that was probably meant by an unknown one. With more than one meaning, as `key` has, it is not the meaning of
+ * another written key.
+ */
+export function meantKey(
+  word: string,
+  known: readonly string[],
+  written: readonly string[] = [],
+): string | undefined {
+  const meanings = meaningsOf(word, known);
+  if (meanings.length === 0) return nearest(asKey(word), known);
+  const taken = written
+    .filter((other) => other !== word)
+    .flatMap((other) => {
+      const [meaning, ...more] = known.includes(other) ? [other] : meaningsOf(other, known);
+      return meaning !== undefined && more.length === 0 ? [meaning] : [];
+    });
+  return meanings.find((meaning) => !taken.includes(meaning)) ?? meanings[0];
 }

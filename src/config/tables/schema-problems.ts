@@ -44,7 +44,7 @@ export function misnamedKeys(value: unknown, knownKeys: readonly string[]): read
   const written = isObject(value) ? Object.keys(value) : [];
   return written
     .filter((key) => !knownKeys.includes(key))
-    .flatMap((key) => meantKey(key, knownKeys) ?? [])
+    .flatMap((key) => meantKey(key, knownKeys, written) ?? [])
     .filter((key) => !written.includes(key));
 }
 
@@ -57,7 +57,7 @@ function unknownKeys(
   const container = valueAt(value, issue.path);
   return issue.keys.map((key) => {
     const where = placeOf([...path, ...issue.path, key]);
-    const meant = meantKey(key, knownKeys);
+    const meant = meantKey(key, knownKeys, isObject(container) ? Object.keys(container) : []);
     if (meant === undefined) return { where, what: 'unknown key', names: knownKeys };
     const written = isObject(container) ? container[key] : undefined;
     const isName = typeof written === 'string' && LISTS_OF_NAMES.includes(meant);

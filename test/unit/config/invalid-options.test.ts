@@ -45,6 +45,15 @@ describe('a key with the name that another program has for it', () => {
     expect(said).toEqual([expect.stringMatching(new RegExp(`${key}.*: unknown key; did you mean ${meant}`))]);
   });
 
+  test('has the meaning that no other key of the object has', async () => {
+    const { unique_cols: _, replication_key: __, ...entry }: Record<string, unknown> = TABLE;
+    const [key, unique] = await problems([{ ...entry, key: 'at', primary_key: ['id'] }]);
+    expect([key, unique]).toEqual([
+      expect.stringMatching(/\.key.*: unknown key; did you mean replication_key\?$/),
+      expect.stringMatching(/\.primary_key.*: unknown key; did you mean unique_cols\?$/),
+    ]);
+  });
+
   test('in the defaults is one problem, not one of each table', async () => {
     const tables = [{ name: 'a' }, { name: 'b' }];
     expect(await problems({ defaults: { replication_key: 'at', primary_key: ['id'] }, tables })).toEqual([
