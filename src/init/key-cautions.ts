@@ -1,6 +1,6 @@
 /** Cautions about the keys of tables that `init` is about to configure: pure. */
 import { listed, listedNames, nameInList } from '../format.ts';
-import { isVersioned, UNENFORCED, versionedStep } from '../schema/key-candidates.ts';
+import { isVersioned, missedBy, UNENFORCED, versionedStep } from '../schema/key-candidates.ts';
 import { isKeyed, type ChosenTable } from './choose-tables.ts';
 import type { TableProposal } from './propose-options.ts';
 
@@ -16,9 +16,13 @@ export function triggerNote(
 ): string | undefined {
   const missing = chosen
     .filter(isKeyed)
-    .filter(({ name, replicationKey }) =>
+    .filter(({ name, replicationKey, mergeKey }) =>
       tables.some(
-        (table) => table.name === name && table.lacksUpdateTrigger && !seesOnlyInserts(table, replicationKey),
+        (table) =>
+          table.name === name &&
+          table.lacksUpdateTrigger &&
+          !seesOnlyInserts(table, replicationKey) &&
+          !missesLowerKeys(table, replicationKey, mergeKey),
       ),
     );
   if (missing.length === 0) return undefined;
@@ -33,6 +37,15 @@ export function triggerNote(
 
 export const seesOnlyInserts = ({ keys }: TableProposal, replicationKey: string): boolean =>
   keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts');
+
+/** Whether new rows can have a lower key than the rows before them, such as the number of an order in another table. */
+export const missesLowerKeys = (
+  { keys, mergeKey, relation }: TableProposal,
+  replicationKey: string,
+  columns: readonly string[] = mergeKey?.columns ?? [],
+): boolean =>
+  !keys.some(({ column, sees }) => column === replicationKey && sees === 'changes') &&
+  missedBy(relation, replicationKey, columns) === 'lower-keys';
 
 /** Of tables whose unique key contains the replication key, such as a table that is partitioned by this column. */
 export function versionCaution(

@@ -8,7 +8,7 @@ import {
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
-import { seesOnlyInserts, triggerNote, versionCaution } from '../../init/key-cautions.ts';
+import { missesLowerKeys, seesOnlyInserts, triggerNote, versionCaution } from '../../init/key-cautions.ts';
 import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { withoutReplicationKey, withoutUniqueKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
@@ -247,7 +247,11 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
     const known = columns ?? table.mergeKey?.columns;
     return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
   }
-  if (seesOnlyInserts(table, replicationKey))
+  if (missesLowerKeys(table, replicationKey, columns))
+    prompts.warn(
+      `New rows of ${name} whose ${replicationKey} is lower than that of earlier rows are not copied, and changed rows are not copied.`,
+    );
+  else if (seesOnlyInserts(table, replicationKey))
     prompts.warn(`"${replicationKey}" shows only inserts, so changed rows of ${name} are not copied.`);
   const mergeKey = columns ?? (await askMergeKey(prompts, table));
   if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
@@ -280,14 +284,16 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
   const ranked = table.keys.map(({ column, reasons }): PromptChoice<string> => ({
     value: column,
     label: column,
-    hint: reasons.join(', '),
+    hint: missesLowerKeys(table, column) ? 'misses new rows with a lower value' : reasons.join(', '),
   }));
   const others = possibleKeys(table)
     .filter((name) => !table.keys.some(({ column }) => column === name))
     .map((name): PromptChoice<string> => ({
       value: name,
       label: name,
-      hint: 'only if it grows with every change',
+      hint: missesLowerKeys(table, name)
+        ? 'misses new rows with a lower value'
+        : 'only if it grows with every change',
     }));
   const whole = readWhole('No column', table);
   const columns = [...ranked, ...others];
