@@ -249,7 +249,7 @@ const withoutTrigger = (
           isNamedForWrites(key)
             ? `no trigger sets "${key}", so increp misses an update by an application that does not set it`
             : `no trigger sets "${key}", so increp misses an update or a new row by an application that does not set it to the present time`,
-          'If every application sets the column, no action is needed. Otherwise create a trigger at the source ("increp help setup").',
+          `If every application sets the column, no action is needed. Otherwise create a trigger at the source ("increp help 'Index and trigger for the replication key'").`,
         ),
       ];
 

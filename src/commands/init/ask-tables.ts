@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount, listed, listedNames } from '../../format.ts';
+import { formatBytes, formatCount, listed, listedNames, listedWithin } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -195,6 +195,8 @@ async function askByName(
 
 /** So many tables with the same keys share a line. */
 const ALIKE = 3;
+/** Characters of names. */
+const TWO_LINES = 130;
 
 /** The keys that most tables have come first, so that the exceptions are seen. */
 function keyLines(clear: readonly TableProposal[]): string[] {
@@ -205,7 +207,13 @@ function keyLines(clear: readonly TableProposal[]): string[] {
     .toSorted((a, b) => Number(b.tables.length >= ALIKE) - Number(a.tables.length >= ALIKE))
     .flatMap(({ keys, tables }) =>
       tables.length >= ALIKE
-        ? [line(`${tables.length} tables:`, keys)]
+        ? [
+            `${keys}:`,
+            `  ${listedWithin(
+              tables.map(({ name }) => name),
+              TWO_LINES,
+            )}`,
+          ]
         : tables.map(({ name }) => line(name, keys)),
     );
 }
