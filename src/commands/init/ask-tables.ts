@@ -27,7 +27,7 @@ export async function askTables(
   tables: readonly TableProposal[],
   configured: ConfiguredTables | undefined,
 ): Promise<AskedTables> {
-  const { named, matched, gone, lost } = configured ?? NOT_CONFIGURED;
+  const { named, matched, gone, lost, hasOthers } = configured ?? NOT_CONFIGURED;
   const isConfigured = ({ name }: { readonly name: string }) =>
     named.includes(name) || matched.includes(name);
   const leftOut = tables
@@ -41,15 +41,16 @@ export async function askTables(
   if (lost.length > 0) prompts.warn(lostText(lost));
   if (gone.length > 0) prompts.warn(goneText(gone));
   if (possible.length === 0) return { chosen: [], leftOut, removed: [] };
+  prompts.say(tableList(possible));
+  const mayBeEmpty = matched.length > 0 || hasOthers;
   for (;;) {
-    const choice = await askOnce(prompts, { possible, impossible: leftOut, configured });
-    const isAnyLeft = matched.length > 0 || choice.removed.length < named.length;
-    if (choice.chosen.length > 0 || isAnyLeft) return choice;
+    const choice = await askOnce(prompts, { possible, impossible: leftOut, configured, mayBeEmpty });
+    if (choice.chosen.length > 0 || mayBeEmpty || choice.removed.length < named.length) return choice;
     prompts.warn('All tables are left out. A pipeline needs at least one.');
   }
 }
 
-const NOT_CONFIGURED: ConfiguredTables = { named: [], matched: [], gone: [], lost: [] };
+const NOT_CONFIGURED: ConfiguredTables = { named: [], matched: [], gone: [], lost: [], hasOthers: false };
 
 const lostText = (lost: readonly LostColumn[]): string =>
   [
@@ -69,14 +70,13 @@ interface Offer {
   readonly possible: readonly TableProposal[];
   readonly impossible: readonly LeftOut[];
   readonly configured: ConfiguredTables | undefined;
+  /** Whether the pipeline has other tables. */
+  readonly mayBeEmpty: boolean;
 }
 
-async function askOnce(prompts: Prompts, { possible, impossible, configured }: Offer): Promise<AskedTables> {
-  const ready = possible.filter(isReady);
-  prompts.say(tableList(possible));
-  const wanted = configured
-    ? await askByName(prompts, possible, configured)
-    : await askWhich(prompts, possible, ready);
+async function askOnce(prompts: Prompts, offer: Offer): Promise<AskedTables> {
+  const { possible, impossible, configured } = offer;
+  const wanted = configured ? await askByName(prompts, offer) : await askWhich(prompts, offer);
   const named = configured?.named ?? [];
   const fresh = wanted.filter(({ name }) => !named.includes(name));
   const clear = fresh.filter(isReady);
@@ -144,11 +144,9 @@ function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TablePropos
 const hintOf = ({ key }: TableProposal): string =>
   key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'increp asks';
 
-async function askWhich(
-  prompts: Prompts,
-  possible: readonly TableProposal[],
-  ready: readonly TableProposal[],
-): Promise<readonly TableProposal[]> {
+async function askWhich(prompts: Prompts, offer: Offer): Promise<readonly TableProposal[]> {
+  const { possible } = offer;
+  const ready = possible.filter(isReady);
   const [only, ...others] = ready;
   const all =
     others.length > 0
@@ -171,14 +169,13 @@ async function askWhich(
     ],
   });
   if (which !== 'some') return which === 'ready' ? ready : possible;
-  return askByName(prompts, possible, undefined);
+  return askByName(prompts, offer);
 }
 
 /** Tables that have an entry are selected already. */
 async function askByName(
   prompts: Prompts,
-  possible: readonly TableProposal[],
-  configured: ConfiguredTables | undefined,
+  { possible, configured, mayBeEmpty }: Offer,
 ): Promise<readonly TableProposal[]> {
   const named = configured?.named ?? [];
   const names = await prompts.chooseMany({
@@ -188,7 +185,8 @@ async function askByName(
       label: labelOf(table).trimEnd(),
       hint: named.includes(table.name) ? 'has an entry' : hintOf(table),
     })),
-    ...(configured && { initial: named, mayBeEmpty: true }),
+    mayBeEmpty,
+    ...(configured && { initial: named }),
   });
   return possible.filter(({ name }) => names.includes(name));
 }
