@@ -49,6 +49,8 @@ test('tables of another schema join a pipeline, and its own entries and schemas 
   await empty.answer('Tables to copy', ENTER);
   expect(await empty.wait()).toBe(0);
   expect(await readFile(config, 'utf8')).toBe(before);
+  expect(empty.seen()).toMatch(/run\s+again:\s+increp init --source-schema crm$/m);
+  expect(empty.seen()).not.toContain('To use these flags');
   await using dialogue = startDialogue('init --source-schema crm', pair.directory);
   await dialogue.answer('Schema of the destination tables', ENTER);
   await dialogue.answer('Tables to copy', `${TAB}${ENTER}`);

@@ -21,11 +21,17 @@ interface AskedTables extends ChosenAndLeftOut {
   readonly removed: readonly string[];
 }
 
+interface TablesQuestion {
+  readonly tables: readonly TableProposal[];
+  readonly configured: ConfiguredTables | undefined;
+  /** The command that adds tables later. */
+  readonly addingCommand: string;
+}
+
 /** Asks until at least one table is left. @throws IncrepError USAGE if no table can be replicated */
 export async function askTables(
   prompts: Prompts,
-  tables: readonly TableProposal[],
-  configured: ConfiguredTables | undefined,
+  { tables, configured, addingCommand }: TablesQuestion,
 ): Promise<AskedTables> {
   const { named, matched, gone, lost, hasOthers } = configured ?? NOT_CONFIGURED;
   const isConfigured = ({ name }: { readonly name: string }) =>
@@ -42,9 +48,16 @@ export async function askTables(
   if (gone.length > 0) prompts.warn(goneText(gone));
   if (possible.length === 0) return { chosen: [], leftOut, removed: [] };
   prompts.say(tableList(possible));
+  const addLater = `To copy such a table later, add it to tables-config.json, or run again: "${addingCommand}".`;
   const mayBeEmpty = matched.length > 0 || hasOthers;
   for (;;) {
-    const choice = await askOnce(prompts, { possible, impossible: leftOut, configured, mayBeEmpty });
+    const choice = await askOnce(prompts, {
+      possible,
+      impossible: leftOut,
+      configured,
+      mayBeEmpty,
+      addLater,
+    });
     if (choice.chosen.length > 0 || mayBeEmpty || choice.removed.length < named.length) return choice;
     prompts.warn('All tables are left out. A pipeline needs at least one.');
   }
@@ -72,10 +85,12 @@ interface Offer {
   readonly configured: ConfiguredTables | undefined;
   /** Whether the pipeline has other tables. */
   readonly mayBeEmpty: boolean;
+  /** The step for a table that is left out. */
+  readonly addLater: string;
 }
 
 async function askOnce(prompts: Prompts, offer: Offer): Promise<AskedTables> {
-  const { possible, impossible, configured } = offer;
+  const { possible, impossible, configured, addLater } = offer;
   const wanted = configured ? await askByName(prompts, offer) : await askWhich(prompts, offer);
   const named = configured?.named ?? [];
   const fresh = wanted.filter(({ name }) => !named.includes(name));
@@ -84,14 +99,18 @@ async function askOnce(prompts: Prompts, offer: Offer): Promise<AskedTables> {
   const judged: (ChosenTable | LeftOut)[] = [];
   for (const table of fresh)
     judged.push(
-      isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
+      isReady(table) && !changed.includes(table.name)
+        ? asItIs(table)
+        : await askKeys(prompts, table, addLater),
     );
   const unwanted = possible.filter((table) => !wanted.includes(table)).map(({ name }) => name);
   return {
     chosen: judged.flatMap((each) => ('mergeKey' in each ? [each] : [])),
     leftOut: [
       ...judged.flatMap((each) => ('why' in each ? [each] : [])),
-      ...unwanted.filter((name) => !named.includes(name)).map(notSelected),
+      ...unwanted
+        .filter((name) => !named.includes(name))
+        .map((name) => ({ name, why: 'not selected', next: addLater })),
       ...impossible,
     ],
     removed: unwanted.filter((name) => named.includes(name)),
@@ -240,15 +259,20 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
   });
 }
 
-async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable | LeftOut> {
+async function askKeys(
+  prompts: Prompts,
+  table: TableProposal,
+  addLater: string,
+): Promise<ChosenTable | LeftOut> {
   const { name } = table;
+  const leftOutByChoice: LeftOut = { name, why: 'you left it out', next: addLater };
   // Without these columns, a replication key has no effect.
   const isFirst = table.mergeKeys.length === 0 && possibleKeys(table).length > 0;
   const columns = isFirst ? await askMergeKey(prompts, table) : undefined;
-  if (columns === LEAVE_OUT) return leftOutByChoice(name);
+  if (columns === LEAVE_OUT) return leftOutByChoice;
   if (columns === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table) };
   const replicationKey = await askReplicationKey(prompts, table);
-  if (replicationKey === LEAVE_OUT) return leftOutByChoice(name);
+  if (replicationKey === LEAVE_OUT) return leftOutByChoice;
   if (replicationKey === WHOLE) {
     const known = columns ?? table.mergeKey?.columns;
     return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
@@ -260,20 +284,10 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
   else if (seesOnlyInserts(table, replicationKey))
     prompts.warn(`"${replicationKey}" shows only inserts, so changed rows of ${name} are not copied.`);
   const mergeKey = columns ?? (await askMergeKey(prompts, table));
-  if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
+  if (mergeKey === LEAVE_OUT) return leftOutByChoice;
   if (mergeKey === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table, replicationKey) };
   return { name, replicationKey, mergeKey };
 }
-
-const ADD_LATER = 'To copy such a table later, add it to tables-config.json, or run again: "increp init".';
-
-const notSelected = (name: string): LeftOut => ({ name, why: 'not selected', next: ADD_LATER });
-
-const leftOutByChoice = (name: string): LeftOut => ({
-  name,
-  why: 'you left it out',
-  next: ADD_LATER,
-});
 
 /** No column name contains this character. */
 const WHOLE = '\0';

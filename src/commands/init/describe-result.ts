@@ -69,7 +69,9 @@ const wholeOf = ({ chosen }: Setup): LeftOut[] =>
 
 const MOST_LEFT_OUT = 30;
 
-const namesFlags = (tables: readonly LeftOut[]): boolean => tables.some(({ next }) => / --[a-z]/.test(next));
+/** Flags that stand alone. The flags of a command for later are a part of the command. */
+const namesFlags = (tables: readonly LeftOut[]): boolean =>
+  tables.some(({ next }) => / --[a-z]/.test(next.replaceAll(/"increp [^"]*"/g, '')));
 
 /** A second run with other flags would overwrite the file that this run has written. */
 const againLines = (tables: readonly LeftOut[]): string[] =>
