@@ -145,6 +145,13 @@ export const MANY_TABLES = 10;
 /** The number of names in a line about many tables. */
 export const LISTED = 10;
 
+/** As many names as there is room for, and at least one. */
+export function listedWithin(names: readonly string[], characters: number): string {
+  let room = characters;
+  const shown = names.findIndex((name) => (room -= nameInList(name).length + 2) < 0);
+  return listedNames(names, shown < 0 ? names.length : Math.max(1, shown));
+}
+
 /** `a, b, c and 197 more`: at most `most` names. */
 export function listed(names: readonly string[], most: number): string {
   const more = names.length > most ? ` and ${formatCount(names.length - most)} more` : '';

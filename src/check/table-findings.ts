@@ -1,15 +1,17 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
-import { INSERT_ONLY_STEP, insertOnlyText, otherKeyStep, unenforcedKeyText } from '../report/key-texts.ts';
+import { missedTexts, otherKeyStep, unenforcedKeyText } from '../report/key-texts.ts';
 import { findsDeleted } from '../schema/deleted-rows.ts';
 import type { TableSettings } from '../config/settings.ts';
 import {
+  isNamedForWrites,
   isVersioned,
   keyCandidates,
   mergeKeyCandidates,
+  missedBy,
   NO_HINTS,
   versionedStep,
-  seesInserts,
+  type Missed,
 } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { atSource, takesIndex, uniqueIndexOn, type Relation } from '../schema/relations.ts';
@@ -171,16 +173,7 @@ function keyFindings(
             versionedStep(key, settings.mergeKey),
           ),
         ]
-      : seesInserts(source, key, settings.mergeKey, counts.hasSequence)
-        ? [
-            (isAppend(settings) ? note : warning)(
-              'KEY_INSERT_ONLY',
-              name,
-              insertOnlyText(key),
-              INSERT_ONLY_STEP,
-            ),
-          ]
-        : []),
+      : insertOnlyFindings(settings, missedBy(source, key, settings.mergeKey, counts.hasSequence), key)),
     ...withoutTrigger(table, { source, key, keyType }, { counts, found }),
     ...(keyType === 'date'
       ? [
@@ -203,6 +196,13 @@ function keyFindings(
       : []),
   ];
 }
+
+const insertOnlyFindings = (settings: TableSettings, missed: Missed | undefined, key: string): Finding[] => {
+  if (!missed) return [];
+  const { what, step } = missedTexts(key, missed);
+  const level = missed === 'updates' && isAppend(settings) ? note : warning;
+  return [level('KEY_INSERT_ONLY', settings.name, what, step)];
+};
 
 /** The scan of a small table costs no more than the index. The catalog does not know the size before the first ANALYZE. */
 function indexFindings(name: string, { source, key }: Pick<TimeKey, 'source' | 'key'>): Finding[] {
@@ -240,14 +240,16 @@ const withoutTrigger = (
 ): Finding[] =>
   keyType === 'integer' ||
   !found.withoutUpdateTrigger.has(source.oid) ||
-  seesInserts(source, key, mergeKey, counts.hasSequence)
+  missedBy(source, key, mergeKey, counts.hasSequence)
     ? []
     : [
         note(
           'KEY_WITHOUT_TRIGGER',
           name,
-          `no trigger sets "${key}", so increp misses an update by an application that does not set it`,
-          'If every application sets the column, no action is needed. Otherwise create a trigger at the source ("increp help setup").',
+          isNamedForWrites(key)
+            ? `no trigger sets "${key}", so increp misses an update by an application that does not set it`
+            : `no trigger sets "${key}", so increp misses an update or a new row by an application that does not set it to the present time`,
+          `If every application sets the column, no action is needed. Otherwise create a trigger at the source ("increp help 'Index and trigger for the replication key'").`,
         ),
       ];
 

@@ -10,7 +10,6 @@ import { openNamesOf, secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { otherOwner } from '../ownership.ts';
-import { shellWord } from '../shell-word.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { isSample } from '../init/config-text.ts';
@@ -29,6 +28,7 @@ import {
 } from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
+import { addingCommand, sameCommand } from './init/typed-again.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
 
 export async function initCommand(_tables: readonly string[], options: InitOptions): Promise<number> {
@@ -38,7 +38,13 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
   await ensureExtendable(answers, options);
   const { signal, timing } = options;
   await using tunnels = new Tunnels([], { directory, environment, timing });
-  const how = { pipeline: basename(directory), tunnels, signal, timing };
+  const how = {
+    pipeline: basename(directory),
+    tunnels,
+    signal,
+    timing,
+    addingCommand: addingCommand(options),
+  };
   const redact = redactor(answers.secrets);
   try {
     const [setup, files] = isDialogue(options)
@@ -61,8 +67,8 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
     );
     return 0;
   } catch (error) {
-    const failure = options.signal.aborted ? interrupted(options.signal) : asIncrepError(error);
-    throw withoutSecrets(failure, redact);
+    const failure = asIncrepError(options.signal.aborted ? options.signal.reason : error);
+    throw withoutSecrets(failure.code === 'INTERRUPTED' ? interrupted(failure, options) : failure, redact);
   }
 }
 
@@ -134,13 +140,6 @@ const overridesOf = (options: InitOptions): Overrides => ({
   ...(options.pipelineName && { PIPELINE_NAME: options.pipelineName }),
 });
 
-/** Without them, the dialogue reads the schema of .env. */
-const schemaFlags = ({ sourceSchema, destSchema }: InitOptions): string =>
-  [
-    ...(sourceSchema ? [` --source-schema ${shellWord(sourceSchema)}`] : []),
-    ...(destSchema ? [` --dest-schema ${shellWord(destSchema)}`] : []),
-  ].join('');
-
 function ensurePermitted(files: readonly PlannedFile[], options: InitOptions): readonly PlannedFile[] {
   const names = files.filter(({ change }) => change === 'replace').map(({ name }) => name);
   if (options.force || names.length === 0) return files;
@@ -148,7 +147,7 @@ function ensurePermitted(files: readonly PlannedFile[], options: InitOptions): r
     what: `${names.join(' and ')} would be overwritten`,
     next: `Nothing was written. Add --force to overwrite the files, or name another directory with -C.${
       names.includes('tables-config.json')
-        ? ` To add a table and keep the other entries, add its entry to tables-config.json, or use a terminal: "increp init${schemaFlags(options)}".`
+        ? ` To add a table and keep the other entries, add its entry to tables-config.json, or use a terminal: "${addingCommand(options)}".`
         : ''
     }`,
   });
@@ -190,9 +189,8 @@ function print(
   );
 }
 
-function interrupted({ reason }: AbortSignal): IncrepError {
-  return reworded(asIncrepError(reason), {
-    what: asIncrepError(reason).message,
-    next: 'Nothing was written. To start again, run "increp init".',
+const interrupted = (failure: IncrepError, options: InitOptions): IncrepError =>
+  reworded(failure, {
+    what: failure.message,
+    next: `Nothing was written. To start again, run "${sameCommand(options)}".`,
   });
-}

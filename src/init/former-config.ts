@@ -84,6 +84,8 @@ export interface ConfiguredTables {
   readonly gone: readonly string[];
   /** Columns of keys that the table at the source does not have. */
   readonly lost: readonly LostColumn[];
+  /** Whether it has queries, or tables of another schema. */
+  readonly hasOthers: boolean;
 }
 
 export interface LostColumn {
@@ -126,8 +128,15 @@ export function configuredAmong(
         tables.find(({ name }) => name === entry.name),
       ),
     ),
+    hasOthers: former.entries.some((entry) => isOther(former, entry, schema)),
   };
 }
+
+/** Whether it is the entry of a query, or of another schema. */
+const isOther = (former: FormerConfig, entry: FormerEntry, schema: SchemaChoice): boolean =>
+  isObject(entry.value) &&
+  entry.value['enabled'] !== false &&
+  (entry.value['query'] !== undefined || patternIn(former, entry, schema) === undefined);
 
 interface WrittenTable {
   readonly name: string;

@@ -54,9 +54,15 @@ export interface DescribedTable {
   readonly lacksUpdateTrigger: boolean;
 }
 
+interface RoleOfSource {
+  readonly role: string;
+  /** The command that adds tables later. */
+  readonly addingCommand: string;
+}
+
 export function proposeOptions(
   { relation, hints, bytes, lacksUpdateTrigger }: DescribedTable,
-  role: string,
+  reader: RoleOfSource,
 ): TableProposal {
   const keys = keyCandidates(relation, hints);
   const mergeKeys = mergeKeyCandidates(relation, hints);
@@ -68,7 +74,7 @@ export function proposeOptions(
     key: clearlyBestKey(keys),
     mergeKeys,
     mergeKey: mergeKeys[0],
-    obstacle: obstacleOf(relation, role),
+    obstacle: obstacleOf(relation, reader),
     lacksUpdateTrigger,
   };
 }
@@ -80,10 +86,10 @@ export const possibleKeys = ({ relation }: TableProposal): string[] =>
 export const isReady = ({ obstacle, key, mergeKey }: TableProposal): boolean =>
   obstacle === undefined && key !== undefined && mergeKey !== undefined;
 
-function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
+function obstacleOf(relation: Relation, { role, addingCommand }: RoleOfSource): Obstacle | undefined {
   const { name, columns, unreadableColumns } = relation;
   const granting = (statement: string) =>
-    `At the source, run: ${statement}; then add the table to tables-config.json, or run again: "increp init".`;
+    `At the source, run: ${statement}; then add the table to tables-config.json, or run again: "${addingCommand}".`;
   const grant = granting(`GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`);
   if (!relation.canSelect || (columns.length > 0 && unreadableColumns.length === columns.length))
     return { why: `role "${role}" may not read the table`, next: grant };

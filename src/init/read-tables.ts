@@ -66,7 +66,7 @@ const oidRows = z.array(z.object({ oid: z.string() }));
 const writableRows = z.array(z.object({ table: z.string() }));
 
 /** Undefined if the schema does not exist, or the role of increp may not use it. */
-export async function readTables(source: Database): Promise<SourceTables | undefined> {
+export async function readTables(source: Database, addingCommand: string): Promise<SourceTables | undefined> {
   const { schema } = source.settings;
   return source.withReading(async (client) => {
     const { exists, canUse, role } = await describeSchema(client, schema);
@@ -107,7 +107,7 @@ export async function readTables(source: Database): Promise<SourceTables | undef
               ]
             : [];
         })
-        .map((described) => proposeOptions(described, role))
+        .map((described) => proposeOptions(described, { role, addingCommand }))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     };
   });

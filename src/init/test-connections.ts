@@ -32,6 +32,8 @@ export interface Visit {
   readonly tunnels: Tunnels;
   readonly signal: AbortSignal;
   readonly timing: Timing;
+  /** The command that adds tables of the same schema later. */
+  readonly addingCommand: string;
 }
 
 export interface TestedSide {
@@ -80,7 +82,7 @@ export const visitSource = (settings: ConnectionSettings, how: Visit): Promise<S
 /** @throws IncrepError if the schema does not exist or has no tables */
 export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Promise<SourceTables> =>
   visit(settings, how, async (database) => {
-    const found = await readTables(database);
+    const found = await readTables(database, how.addingCommand);
     if (found && found.tables.length > 0) return found;
     const schemas = await readSchemas(database);
     const others = schemas.map((each) => `${each.name} (${countText(each)})`).join(', ');

@@ -2,6 +2,7 @@
 import { listed } from '../format.ts';
 import { addKey, NO_KEY, type KeyedTable } from './choose-tables.ts';
 import { keyedEntry } from './config-text.ts';
+import { missesLowerKeys } from './key-cautions.ts';
 import { possibleKeys, type Obstacle, type TableProposal } from './propose-options.ts';
 
 /** The user chose no replication key. `mergeKey`: the columns that identify a row, if they are known. */
@@ -20,9 +21,11 @@ export function withoutReplicationKey(
     why: 'no replication key was chosen',
     next: [
       entryStep({ name, replicationKey: best.column, mergeKey }),
-      best.sees === 'inserts'
-        ? 'This key shows inserts, but no updates.'
-        : 'The key must grow with every change.',
+      missesLowerKeys(table, best.column, mergeKey)
+        ? 'This key shows neither updates nor new rows with a lower key.'
+        : best.sees === 'inserts'
+          ? 'This key shows inserts, but no updates.'
+          : 'The key must grow with every change.',
       ...(others.length === 0
         ? []
         : [

@@ -1,4 +1,5 @@
 /** Sentences about keys, for `check`, `plan` and `sync`. */
+import type { Missed } from '../schema/key-candidates.ts';
 import type { Relation } from '../schema/relations.ts';
 import { stableKey } from '../schema/row-identity.ts';
 
@@ -25,8 +26,14 @@ export function otherKeyStep(
   return key && `If updates do not change (${key.join(', ')}), set "unique_cols": ${JSON.stringify(key)}`;
 }
 
-export const insertOnlyText = (key: string): string =>
-  `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`;
-
-export const INSERT_ONLY_STEP =
-  'If rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".';
+/** What the key does not show, and what to do about it. */
+export const missedTexts = (key: string, missed: Missed): { readonly what: string; readonly step: string } =>
+  missed === 'updates'
+    ? {
+        what: `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
+        step: `If each new row has a higher ${key}, and rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".`,
+      }
+    : {
+        what: `"${key}" is not unique, and neither a default nor a sequence sets it, so new rows with ${key} below the cursor are NOT copied, and updates are not copied`,
+        step: `Use "mode": "full-refresh", or a column that every change sets. Only if each new row has a higher ${key} than the rows before it, and rows never change, no action is needed.`,
+      };

@@ -262,13 +262,49 @@ export function versionedStep(key: string, mergeKey: readonly string[]): string 
   return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. ${UNENFORCED} Or set "deletes": "hard", which removes the earlier rows.`;
 }
 
-/** An update does not change a number that identifies the row, nor a number from a sequence. */
-export const seesInserts = (
+/** What a sync by the key misses, as far as the catalog shows. `lower-keys`: updates, and new rows below the cursor. */
+export type Missed = 'updates' | 'lower-keys';
+
+/** `hasSequence`: undefined if only the catalog of the table was read. */
+export function missedBy(
   source: Relation,
   key: string,
   mergeKey: readonly string[],
-  hasSequence: boolean,
-): boolean =>
-  hasSequence ||
-  mergeKey.includes(key) ||
-  keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');
+  hasSequence?: boolean,
+): Missed | undefined {
+  if (isFromElsewhere(source, key, mergeKey, hasSequence)) return 'lower-keys';
+  // An update does not change a number that identifies the row, nor a number from a sequence.
+  const isInsertOnly =
+    hasSequence === true ||
+    mergeKey.includes(key) ||
+    keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');
+  return isInsertOnly ? 'updates' : undefined;
+}
+
+/**
+ * Whether rows get the value from another row, such as the number or the date of an order. It is neither unique nor set by a
+ * default, an identity, a sequence or a trigger, so a later row can have a lower value.
+ */
+function isFromElsewhere(
+  source: Relation,
+  key: string,
+  mergeKey: readonly string[],
+  hasSequence: boolean | undefined,
+): boolean {
+  const column = source.columns.find(({ name }) => name === key);
+  const type = column && keyTypeOf(column);
+  if (!type || (source.kind !== 'table' && source.kind !== 'partitioned table')) return false;
+  const isPart = mergeKey.includes(key);
+  const name = snakeCase(key);
+  const isUnique =
+    (isPart && mergeKey.length === 1) || source.uniqueKeys.some(({ columns }) => columns.join('\0') === key);
+  const mayHaveDefault = column.isNotNull && !source.demandedColumns.includes(key);
+  if (isUnique || column.identity !== '' || isNamedForWrites(key)) return false;
+  // Each row may have a time of its own, and a trigger may set a number that is not a part of the unique key.
+  if (type !== 'integer') return isPart && !mayHaveDefault;
+  return !(hasSequence ?? mayHaveDefault) && (isPart || !(source.hasRowTriggers || VERSION_NAME.test(name)));
+}
+
+/** Whether the name says that each change or each insert sets the time. */
+export const isNamedForWrites = (key: string): boolean =>
+  [CHANGE_NAME, INSERT_NAME].some((role) => role.test(snakeCase(key)));

@@ -176,6 +176,26 @@ slowTest(
   },
 );
 
+test('a key of another table is a warning, because a new row can be below the cursor', async () => {
+  const links = (key: string) => ({ name: 'links', replication_key: key, unique_cols: ['order_id', 'code'] });
+  await using pair = await freshPair({
+    tables: [links('at')],
+    sourceSql: `CREATE TABLE links (order_id int, code text, at timestamptz DEFAULT now(), PRIMARY KEY (order_id, code));
+      INSERT INTO links VALUES (5, 'a'), (9, 'a')`,
+  });
+  await increp('sync', pair);
+  await pair.writeTables([links('order_id')]);
+  const text = 'new rows with order_id below the cursor are NOT copied';
+  const { find, warnings } = await check(pair);
+  expect(warnings).toContain('KEY_INSERT_ONLY');
+  expect(find('KEY_INSERT_ONLY')?.message).toContain(text);
+  expect((await increp('plan', pair)).stdout).toContain(text);
+  expect((await increp('sync -q', pair)).stdout).toContain(text);
+  await pair.source.query(`INSERT INTO links VALUES (5, 'b')`);
+  await increp('sync', pair);
+  expect((await pair.destination.query('SELECT FROM links')).rowCount).toBe(2);
+});
+
 test('a key that only a default sets is noted, and a trigger answers it', async () => {
   await using pair = await freshPair('orders');
   const noted = async () =>

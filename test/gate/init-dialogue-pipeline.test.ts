@@ -43,6 +43,14 @@ test('tables of another schema join a pipeline, and its own entries and schemas 
   await increp('sync', pair);
   const refused = await increp('init --yes --source-schema crm --all-tables', pair);
   expect(refused.stderr).toContain('init --source-schema crm');
+  const before = await readFile(config, 'utf8');
+  await using empty = startDialogue('init --source-schema crm', pair.directory);
+  await empty.answer('Schema of the destination tables', ENTER);
+  await empty.answer('Tables to copy', ENTER);
+  expect(await empty.wait()).toBe(0);
+  expect(await readFile(config, 'utf8')).toBe(before);
+  expect(empty.seen()).toMatch(/run\s+again:\s+increp init --source-schema crm$/m);
+  expect(empty.seen()).not.toContain('To use these flags');
   await using dialogue = startDialogue('init --source-schema crm', pair.directory);
   await dialogue.answer('Schema of the destination tables', ENTER);
   await dialogue.answer('Tables to copy', `${TAB}${ENTER}`);

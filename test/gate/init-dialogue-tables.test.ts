@@ -112,7 +112,7 @@ test('tables with the same keys share a line, and the columns that identify a ro
   await dialogue.answer('● All 6', ENTER);
   await dialogue.answer('Are these keys correct?', ENTER);
   expect(dialogue.seen()).toMatch(
-    /unique key:\n│ {2}4 tables: +updated_at \(.*\); by id\n│ {2}aa +changed \(.*\); by no\n/,
+    /unique key:\n│ {2}updated_at \(.*\); by id:\n│ {4}a, b, c, d\n│ {2}aa +changed \(.*\); by no\n/,
   );
   await dialogue.answer('seen: which columns identify a row?', DOWN);
   await dialogue.answer('● Choose the columns', ENTER);

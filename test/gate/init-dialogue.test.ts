@@ -58,11 +58,16 @@ test.each([
   ['Ctrl-D', 'while the tables are chosen', 1, CTRL_D],
 ])('%s %s leaves nothing', async (name, _when, questions, key) => {
   await using pair = await freshPair({ sourceSql: SHOP });
-  await using dialogue = startDialogue('init -C new', pair.directory, questions > 0 ? settled(pair) : {});
+  await using dialogue = startDialogue(
+    'init -C new --source-schema public',
+    pair.directory,
+    questions > 0 ? settled(pair) : {},
+  );
   await dialogue.answer(questions > 0 ? 'Which tables' : 'Host of the source', key);
   expect(await dialogue.wait()).toBe(130);
   expect(dialogue.seen()).toContain(`stopped by ${name}`);
   expect(dialogue.seen()).toContain('Nothing was written.');
+  expect(dialogue.seen()).toContain('increp -C new init --source-schema public');
   expect(await readdir(pair.directory)).not.toContain('new');
 });
 

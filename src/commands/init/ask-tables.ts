@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount, listed, listedNames } from '../../format.ts';
+import { formatBytes, formatCount, listed, listedNames, listedWithin } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -8,7 +8,7 @@ import {
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
 import type { ConfiguredTables, LostColumn } from '../../init/former-config.ts';
-import { seesOnlyInserts, triggerNote, versionCaution } from '../../init/key-cautions.ts';
+import { missesLowerKeys, seesOnlyInserts, triggerNote, versionCaution } from '../../init/key-cautions.ts';
 import { countTables, isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { withoutReplicationKey, withoutUniqueKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
@@ -21,13 +21,19 @@ interface AskedTables extends ChosenAndLeftOut {
   readonly removed: readonly string[];
 }
 
+interface TablesQuestion {
+  readonly tables: readonly TableProposal[];
+  readonly configured: ConfiguredTables | undefined;
+  /** The command that adds tables later. */
+  readonly addingCommand: string;
+}
+
 /** Asks until at least one table is left. @throws IncrepError USAGE if no table can be replicated */
 export async function askTables(
   prompts: Prompts,
-  tables: readonly TableProposal[],
-  configured: ConfiguredTables | undefined,
+  { tables, configured, addingCommand }: TablesQuestion,
 ): Promise<AskedTables> {
-  const { named, matched, gone, lost } = configured ?? NOT_CONFIGURED;
+  const { named, matched, gone, lost, hasOthers } = configured ?? NOT_CONFIGURED;
   const isConfigured = ({ name }: { readonly name: string }) =>
     named.includes(name) || matched.includes(name);
   const leftOut = tables
@@ -41,15 +47,23 @@ export async function askTables(
   if (lost.length > 0) prompts.warn(lostText(lost));
   if (gone.length > 0) prompts.warn(goneText(gone));
   if (possible.length === 0) return { chosen: [], leftOut, removed: [] };
+  prompts.say(tableList(possible));
+  const addLater = `To copy such a table later, add it to tables-config.json, or run again: "${addingCommand}".`;
+  const mayBeEmpty = matched.length > 0 || hasOthers;
   for (;;) {
-    const choice = await askOnce(prompts, { possible, impossible: leftOut, configured });
-    const isAnyLeft = matched.length > 0 || choice.removed.length < named.length;
-    if (choice.chosen.length > 0 || isAnyLeft) return choice;
+    const choice = await askOnce(prompts, {
+      possible,
+      impossible: leftOut,
+      configured,
+      mayBeEmpty,
+      addLater,
+    });
+    if (choice.chosen.length > 0 || mayBeEmpty || choice.removed.length < named.length) return choice;
     prompts.warn('All tables are left out. A pipeline needs at least one.');
   }
 }
 
-const NOT_CONFIGURED: ConfiguredTables = { named: [], matched: [], gone: [], lost: [] };
+const NOT_CONFIGURED: ConfiguredTables = { named: [], matched: [], gone: [], lost: [], hasOthers: false };
 
 const lostText = (lost: readonly LostColumn[]): string =>
   [
@@ -69,14 +83,15 @@ interface Offer {
   readonly possible: readonly TableProposal[];
   readonly impossible: readonly LeftOut[];
   readonly configured: ConfiguredTables | undefined;
+  /** Whether the pipeline has other tables. */
+  readonly mayBeEmpty: boolean;
+  /** The step for a table that is left out. */
+  readonly addLater: string;
 }
 
-async function askOnce(prompts: Prompts, { possible, impossible, configured }: Offer): Promise<AskedTables> {
-  const ready = possible.filter(isReady);
-  prompts.say(tableList(possible));
-  const wanted = configured
-    ? await askByName(prompts, possible, configured)
-    : await askWhich(prompts, possible, ready);
+async function askOnce(prompts: Prompts, offer: Offer): Promise<AskedTables> {
+  const { possible, impossible, configured, addLater } = offer;
+  const wanted = configured ? await askByName(prompts, offer) : await askWhich(prompts, offer);
   const named = configured?.named ?? [];
   const fresh = wanted.filter(({ name }) => !named.includes(name));
   const clear = fresh.filter(isReady);
@@ -84,14 +99,18 @@ async function askOnce(prompts: Prompts, { possible, impossible, configured }: O
   const judged: (ChosenTable | LeftOut)[] = [];
   for (const table of fresh)
     judged.push(
-      isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
+      isReady(table) && !changed.includes(table.name)
+        ? asItIs(table)
+        : await askKeys(prompts, table, addLater),
     );
   const unwanted = possible.filter((table) => !wanted.includes(table)).map(({ name }) => name);
   return {
     chosen: judged.flatMap((each) => ('mergeKey' in each ? [each] : [])),
     leftOut: [
       ...judged.flatMap((each) => ('why' in each ? [each] : [])),
-      ...unwanted.filter((name) => !named.includes(name)).map(notSelected),
+      ...unwanted
+        .filter((name) => !named.includes(name))
+        .map((name) => ({ name, why: 'not selected', next: addLater })),
       ...impossible,
     ],
     removed: unwanted.filter((name) => named.includes(name)),
@@ -144,11 +163,9 @@ function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TablePropos
 const hintOf = ({ key }: TableProposal): string =>
   key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'increp asks';
 
-async function askWhich(
-  prompts: Prompts,
-  possible: readonly TableProposal[],
-  ready: readonly TableProposal[],
-): Promise<readonly TableProposal[]> {
+async function askWhich(prompts: Prompts, offer: Offer): Promise<readonly TableProposal[]> {
+  const { possible } = offer;
+  const ready = possible.filter(isReady);
   const [only, ...others] = ready;
   const all =
     others.length > 0
@@ -171,14 +188,13 @@ async function askWhich(
     ],
   });
   if (which !== 'some') return which === 'ready' ? ready : possible;
-  return askByName(prompts, possible, undefined);
+  return askByName(prompts, offer);
 }
 
 /** Tables that have an entry are selected already. */
 async function askByName(
   prompts: Prompts,
-  possible: readonly TableProposal[],
-  configured: ConfiguredTables | undefined,
+  { possible, configured, mayBeEmpty }: Offer,
 ): Promise<readonly TableProposal[]> {
   const named = configured?.named ?? [];
   const names = await prompts.chooseMany({
@@ -188,13 +204,16 @@ async function askByName(
       label: labelOf(table).trimEnd(),
       hint: named.includes(table.name) ? 'has an entry' : hintOf(table),
     })),
-    ...(configured && { initial: named, mayBeEmpty: true }),
+    mayBeEmpty,
+    ...(configured && { initial: named }),
   });
   return possible.filter(({ name }) => names.includes(name));
 }
 
 /** So many tables with the same keys share a line. */
 const ALIKE = 3;
+/** Characters of names. */
+const TWO_LINES = 130;
 
 /** The keys that most tables have come first, so that the exceptions are seen. */
 function keyLines(clear: readonly TableProposal[]): string[] {
@@ -205,7 +224,13 @@ function keyLines(clear: readonly TableProposal[]): string[] {
     .toSorted((a, b) => Number(b.tables.length >= ALIKE) - Number(a.tables.length >= ALIKE))
     .flatMap(({ keys, tables }) =>
       tables.length >= ALIKE
-        ? [line(`${tables.length} tables:`, keys)]
+        ? [
+            `${keys}:`,
+            `  ${listedWithin(
+              tables.map(({ name }) => name),
+              TWO_LINES,
+            )}`,
+          ]
         : tables.map(({ name }) => line(name, keys)),
     );
 }
@@ -234,36 +259,35 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
   });
 }
 
-async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable | LeftOut> {
+async function askKeys(
+  prompts: Prompts,
+  table: TableProposal,
+  addLater: string,
+): Promise<ChosenTable | LeftOut> {
   const { name } = table;
+  const leftOutByChoice: LeftOut = { name, why: 'you left it out', next: addLater };
   // Without these columns, a replication key has no effect.
   const isFirst = table.mergeKeys.length === 0 && possibleKeys(table).length > 0;
   const columns = isFirst ? await askMergeKey(prompts, table) : undefined;
-  if (columns === LEAVE_OUT) return leftOutByChoice(name);
+  if (columns === LEAVE_OUT) return leftOutByChoice;
   if (columns === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table) };
   const replicationKey = await askReplicationKey(prompts, table);
-  if (replicationKey === LEAVE_OUT) return leftOutByChoice(name);
+  if (replicationKey === LEAVE_OUT) return leftOutByChoice;
   if (replicationKey === WHOLE) {
     const known = columns ?? table.mergeKey?.columns;
     return { name, mergeKey: known ?? [], because: withoutReplicationKey(table, known) };
   }
-  if (seesOnlyInserts(table, replicationKey))
+  if (missesLowerKeys(table, replicationKey, columns))
+    prompts.warn(
+      `New rows of ${name} whose ${replicationKey} is lower than that of earlier rows are not copied, and changed rows are not copied.`,
+    );
+  else if (seesOnlyInserts(table, replicationKey))
     prompts.warn(`"${replicationKey}" shows only inserts, so changed rows of ${name} are not copied.`);
   const mergeKey = columns ?? (await askMergeKey(prompts, table));
-  if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
+  if (mergeKey === LEAVE_OUT) return leftOutByChoice;
   if (mergeKey === WHOLE) return { name, mergeKey: [], because: withoutUniqueKey(table, replicationKey) };
   return { name, replicationKey, mergeKey };
 }
-
-const ADD_LATER = 'To copy such a table later, add it to tables-config.json, or run again: "increp init".';
-
-const notSelected = (name: string): LeftOut => ({ name, why: 'not selected', next: ADD_LATER });
-
-const leftOutByChoice = (name: string): LeftOut => ({
-  name,
-  why: 'you left it out',
-  next: ADD_LATER,
-});
 
 /** No column name contains this character. */
 const WHOLE = '\0';
@@ -280,14 +304,16 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
   const ranked = table.keys.map(({ column, reasons }): PromptChoice<string> => ({
     value: column,
     label: column,
-    hint: reasons.join(', '),
+    hint: missesLowerKeys(table, column) ? 'misses new rows with a lower value' : reasons.join(', '),
   }));
   const others = possibleKeys(table)
     .filter((name) => !table.keys.some(({ column }) => column === name))
     .map((name): PromptChoice<string> => ({
       value: name,
       label: name,
-      hint: 'only if it grows with every change',
+      hint: missesLowerKeys(table, name)
+        ? 'misses new rows with a lower value'
+        : 'only if it grows with every change',
     }));
   const whole = readWhole('No column', table);
   const columns = [...ranked, ...others];

@@ -9,7 +9,8 @@ import { isUniqueBy } from '../../schema/relations.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import { schemasOf } from '../../init/former-config.ts';
-import { seesOnlyInserts, versionCaution } from '../../init/key-cautions.ts';
+import { missesLowerKeys, seesOnlyInserts, versionCaution } from '../../init/key-cautions.ts';
+import type { TableProposal } from '../../init/propose-options.ts';
 import type { Setup } from './setup.ts';
 import { directionWarnings, refusedBy } from './existing-tables.ts';
 import type { PlannedFile } from './write.ts';
@@ -68,7 +69,9 @@ const wholeOf = ({ chosen }: Setup): LeftOut[] =>
 
 const MOST_LEFT_OUT = 30;
 
-const namesFlags = (tables: readonly LeftOut[]): boolean => tables.some(({ next }) => / --[a-z]/.test(next));
+/** Flags that stand alone. The flags of a command for later are a part of the command. */
+const namesFlags = (tables: readonly LeftOut[]): boolean =>
+  tables.some(({ next }) => / --[a-z]/.test(next.replaceAll(/"increp [^"]*"/g, '')));
 
 /** A second run with other flags would overwrite the file that this run has written. */
 const againLines = (tables: readonly LeftOut[]): string[] =>
@@ -133,12 +136,15 @@ export const reportJson = ({ setup, files, warnings, notes, next }: InitReport):
 export function warningsOf(setup: Setup): string[] {
   const { answers, writable, source, destination, chosen, tables, isOneDatabase } = setup;
   const written = chosen.filter(({ name }) => writable.includes(name)).map(({ name }) => name);
-  const insertsOnly = chosen
-    .filter(isKeyed)
-    .filter(({ name, replicationKey }) =>
-      tables.some((table) => table.name === name && seesOnlyInserts(table, replicationKey)),
-    )
-    .map(({ name, replicationKey }) => `${name} (${replicationKey})`);
+  const keyed = (isMeant: (table: TableProposal, key: string, mergeKey: readonly string[]) => boolean) =>
+    chosen
+      .filter(isKeyed)
+      .filter(({ name, replicationKey, mergeKey }) =>
+        tables.some((table) => table.name === name && isMeant(table, replicationKey, mergeKey)),
+      )
+      .map(({ name, replicationKey }) => `${name} (${replicationKey})`);
+  const lowerKeys = keyed(missesLowerKeys);
+  const insertsOnly = keyed(seesOnlyInserts).filter((each) => !lowerKeys.includes(each));
   return [
     ...directionWarnings(setup).map(({ what, next }) => `${what}. ${next}`),
     ...(isOneDatabase
@@ -149,6 +155,11 @@ export function warningsOf(setup: Setup): string[] {
     ...(written.length > 0
       ? [
           `role "${source.user}" may write to ${listed(written)} at the source; a role with only SELECT is safer`,
+        ]
+      : []),
+    ...(lowerKeys.length > 0
+      ? [
+          `new rows with a lower replication key than earlier rows are not copied, and changed rows are not copied: ${listed(lowerKeys)}; "mode": "full-refresh" copies all rows`,
         ]
       : []),
     ...(insertsOnly.length > 0

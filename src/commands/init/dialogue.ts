@@ -76,7 +76,11 @@ async function askSetup(
       { schema, home },
       tables.map(({ name, relation }) => ({ name, columns: relation.columns.map((column) => column.name) })),
     );
-  let { chosen, leftOut, removed } = await askTables(dialogue, tables, configured);
+  let { chosen, leftOut, removed } = await askTables(dialogue, {
+    tables,
+    configured,
+    addingCommand: how.addingCommand,
+  });
   for (;;) {
     const sides = {
       answers: forFile(into.answers),

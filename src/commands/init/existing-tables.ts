@@ -62,13 +62,13 @@ export const areProbablySwapped = ({ states, destinationServer, existing }: Swap
   states.sources.some((state) => readsFrom(state, destinationServer));
 
 /** @throws IncrepError if source and destination are probably swapped: a sync could overwrite the real source */
-export function ensureNotSwapped(setup: Setup): void {
+export function ensureNotSwapped(setup: Setup, dialogueCommand: string): void {
   const { existing, source, destination, areSwapped } = setup;
   if (!areSwapped) return;
   const rows = existing.unclaimed.map((table) => `${nameInList(table.name)} (${table.rows})`);
   throw new IncrepError('DESTINATION_NOT_OURS', {
     what: `${SWAPPED}${rows.length === 0 ? '' : `, and these destination tables have rows that increp did not write: ${listed(rows, LISTED)}`}`,
-    next: `Nothing was written. Rows would go from ${addressOf(source)} to ${addressOf(destination)}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. If it is right, ${rows.length === 0 ? '' : 'use another --dest-schema, or '}confirm the direction on a terminal: "increp init".`,
+    next: `Nothing was written. Rows would go from ${addressOf(source)} to ${addressOf(destination)}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. If it is right, ${rows.length === 0 ? '' : 'use another --dest-schema, or '}confirm the direction on a terminal: "${dialogueCommand}".`,
   });
 }
 

@@ -63,10 +63,11 @@ export interface Prompts {
 /** The user pressed Esc. The dialogue catches it (going-back.ts). */
 export class WentBack extends Error {}
 
+/** `init` adds the command to start again. */
 export const gaveUp = (what: string): IncrepError =>
   new IncrepError('INTERRUPTED', {
     what,
-    next: 'Nothing was written. To start again, run "increp init".',
+    next: 'Nothing was written.',
   });
 
 /** Without this, the process would end in the middle of the question. */

@@ -11,6 +11,7 @@ import {
 } from '../../init/test-connections.ts';
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import type { InitOptions, Setup } from './setup.ts';
+import { dialogueCommand } from './typed-again.ts';
 import { areProbablySwapped, ensureNotSwapped, existingAmong } from './existing-tables.ts';
 
 /** @throws IncrepError for the first problem; no file is written then */
@@ -46,7 +47,7 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     isOneDatabase: isSameDatabase(servers.source, servers.destination),
     schemas: schemas.map(({ name }) => name),
   };
-  ensureNotSwapped(setup);
+  ensureNotSwapped(setup, dialogueCommand(options));
   return setup;
 }
 
@@ -75,6 +76,6 @@ function ensureComplete(answers: Answers, options: InitOptions): void {
         : 'settings are missing, and there is no terminal to ask for them:',
       ...missing.map((each) => `  - ${each}`),
     ].join('\n'),
-    next: 'Set them by environment variables or flags, or use a terminal: "increp init".',
+    next: `Set them by environment variables or flags, or use a terminal: "${dialogueCommand(options)}".`,
   });
 }

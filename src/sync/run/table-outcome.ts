@@ -6,9 +6,9 @@ import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import { misspeltStep, misspeltText, misspeltTransforms } from '../../schema/misspelt-transforms.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { seesInserts } from '../../schema/key-candidates.ts';
+import { missedBy } from '../../schema/key-candidates.ts';
 import { isAppend } from '../../schema/row-identity.ts';
-import { INSERT_ONLY_STEP, insertOnlyText } from '../../report/key-texts.ts';
+import { missedTexts } from '../../report/key-texts.ts';
 import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
@@ -79,11 +79,11 @@ export const misspeltWarnings = ({ settings, sourceColumns = [] }: TableFacts, p
 export function insertOnlyWarning({ saved, settings }: TableFacts, plan: Plan): string[] {
   const { replicationKey: key, mergeKey } = settings;
   const before = saved.kind === 'record' ? saved.record.replicationKey : null;
-  if (plan.kind !== 'load' || key === undefined || before === null || before === key || isAppend(settings))
-    return [];
-  return seesInserts(plan.source, key, mergeKey, false)
-    ? [`${insertOnlyText(key)}. ${INSERT_ONLY_STEP}`]
-    : [];
+  if (plan.kind !== 'load' || key === undefined || before === null || before === key) return [];
+  const missed = missedBy(plan.source, key, mergeKey);
+  if (!missed || (missed === 'updates' && isAppend(settings))) return [];
+  const { what, step } = missedTexts(key, missed);
+  return [`${what}. ${step}`];
 }
 
 /** Whether a changed `rename` gives the column another name, under which its values are. */

@@ -72,7 +72,11 @@ test('entries of other schemas are not those of the tables, and patterns are tol
     matched: ['e_1'],
     gone: [],
     lost: [],
+    hasOthers: true,
   });
+  expect(configuredAmong(former('{ "tables": [{ "name": "a" }] }'), IN_HOME, tables('a')).hasOthers).toBe(
+    false,
+  );
 });
 
 test('entries without a schema are of SOURCE_SCHEMA, also if the tables are of another schema', () => {

@@ -26,7 +26,7 @@ const proposal = (name: string, columns: readonly string[], unique: readonly str
       bytes: 0,
       lacksUpdateTrigger: false,
     },
-    'reader',
+    { role: 'reader', addingCommand: 'increp init' },
   );
 
 test('a replication key in the unique key is named with the columns to use instead', () => {

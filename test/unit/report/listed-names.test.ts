@@ -1,12 +1,18 @@
 import { expect, test } from 'vitest';
 import { collect } from '../../../src/commands/terminal/options.ts';
-import { formatDeferred, listedNames, listedTables } from '../../../src/format.ts';
+import { formatDeferred, listedNames, listedTables, listedWithin } from '../../../src/format.ts';
 import { groupedLines } from '../../../src/report/failure-groups.ts';
 
 test('a name that could be read as several words is in quotes in a list', () => {
   expect(listedNames(['orders', 'Odd Name', 'a,b', 'quo"te', 'last'], 4)).toBe(
     'orders, "Odd Name", "a,b", "quo""te" and 1 more',
   );
+});
+
+test('a list takes the names that there is room for', () => {
+  expect(listedWithin(['orders', 'lines', 'a b'], 80)).toBe('orders, lines, "a b"');
+  expect(listedWithin(['orders', 'lines', 'a b'], 16)).toBe('orders, lines and 1 more');
+  expect(listedWithin(['orders', 'lines'], 3)).toBe('orders and 1 more');
 });
 
 test('a comma in a name is written with a backslash', () => {

@@ -3,6 +3,7 @@ import {
   clearlyBestKey,
   keyCandidates,
   mergeKeyCandidates,
+  missedBy,
   type TableHints,
 } from '../../../src/schema/key-candidates.ts';
 import type { Column } from '../../../src/schema/columns.ts';
@@ -18,6 +19,7 @@ const ofType = (
   more: Partial<Pick<Column, 'isNotNull' | 'identity'>> = {},
 ): Column => column({ type, name, ...more });
 const id = ofType('bigint', 'id', { isNotNull: true, identity: 'd' });
+const unique = (...columns: string[]) => ({ index: columns.join('_'), columns });
 const times = (...names: string[]) => names.map((name) => ofType('timestamp with time zone', name));
 
 const ranked = (given: Partial<Relation>, hints: Partial<TableHints> = {}) =>
@@ -115,7 +117,6 @@ describe('replication keys', () => {
 });
 
 describe('merge keys', () => {
-  const unique = (...columns: string[]) => ({ index: columns.join('_'), columns });
   const columns = [id, ofType('text', 'email', { isNotNull: true }), ofType('text', 'code')];
 
   test('the primary key, then what is unique and never NULL, then the rest', () => {
@@ -146,5 +147,32 @@ describe('merge keys', () => {
     expect(
       mergeKeyCandidates(relation({ columns, uniqueKeys: [unique('id'), unique('id')] }), NO_HINTS),
     ).toHaveLength(1);
+  });
+});
+
+describe('what a key misses', () => {
+  const columns = [
+    id,
+    ofType('bigint', 'order_id', { isNotNull: true }),
+    ofType('date', 'order_date', { isNotNull: true }),
+    ...times('created_at', 'updated_at'),
+  ];
+  const link = (more: Partial<Relation> = {}) =>
+    relation({ columns, demandedColumns: ['order_id', 'order_date'], uniqueKeys: [unique('id')], ...more });
+
+  test('a value of another row can be lower than that of earlier rows', () => {
+    expect(missedBy(link(), 'order_id', ['order_id', 'code'])).toBe('lower-keys');
+    expect(missedBy(link(), 'order_date', ['order_date', 'code'])).toBe('lower-keys');
+    expect(missedBy(link(), 'order_id', ['id'])).toBe('lower-keys');
+    expect(missedBy(link({ uniqueKeys: [unique('order_id')] }), 'order_id', ['id'])).toBeUndefined();
+    expect(missedBy(link({ hasRowTriggers: true }), 'order_id', ['id'])).toBeUndefined();
+    expect(missedBy(link({ kind: 'view' }), 'order_id', ['id'])).toBeUndefined();
+  });
+
+  test('a number from a sequence and a time of the insert only miss updates', () => {
+    expect(missedBy(link(), 'id', ['id', 'order_date'])).toBe('updates');
+    expect(missedBy(link(), 'order_id', ['order_id', 'code'], true)).toBe('updates');
+    expect(missedBy(link(), 'created_at', ['id', 'created_at'])).toBe('updates');
+    expect(missedBy(link(), 'updated_at', ['id'])).toBeUndefined();
   });
 });
