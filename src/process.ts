@@ -1,4 +1,5 @@
 /** The boundary to the process: its streams, environment, signals and exit code. No other file uses them. */
+import { realpathSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import process from 'node:process';
 import { main } from './cli.ts';
@@ -22,9 +23,19 @@ export async function runProcess(args: readonly string[]): Promise<void> {
 
 /** From cron, the program is often not in the PATH. */
 function startedAs(path: string): string | undefined {
-  if (path.endsWith('.js')) return `${shellWord(process.execPath)} ${shellWord(path)}`;
+  const file = process.env['npm_command'] === 'exec' ? realPath(path) : path;
+  if (file.endsWith('.js')) return `${shellWord(process.execPath)} ${shellWord(file)}`;
   const isInPath = (process.env['PATH'] ?? '').split(delimiter).includes(dirname(path));
   return isInPath ? undefined : shellWord(path);
+}
+
+/** npx starts a link in a directory of its own. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Also for a current directory that was deleted. Then the shell still knows its name. */

@@ -76,12 +76,40 @@ function helpAboutName(pages: readonly DocumentationPage[], word: string, style:
   const text = (reference.length > 0 ? reference : all).flatMap(({ rows }) =>
     rows.flatMap((row) => formatRow(row, style)),
   );
-  const context = reference.length > 0 ? [] : all.map(({ topic }) => topic);
+  const isReference = reference.length > 0;
+  // An option is explained. Only a row with its name in parentheses may be what was meant.
+  const index = indexRows(pages, [word])
+    .filter(({ cells: [first] }) => !isReference || first?.[1].includes(`(${word})`) === true)
+    .flatMap((row) => formatRow(row, style));
+  const context = isReference ? [] : all.map(({ topic }) => topic);
   const more = [...new Set([...context, ...topicsAbout(pages, word)])].filter(
     (topic) => !text.join(' ').includes(`increp help ${topic}"`),
   );
-  return inLines([...text, ...more.map((topic) => `    more: "increp help ${topic}"`)]);
+  const found = [...text, ...more.map((topic) => `    more: "increp help ${topic}"`)];
+  if (index.length === 0) return inLines(found);
+  return inLines(isReference ? [...found, '', ...index] : [...index, '', ...found]);
 }
+
+const hasAll = (text: string, words: readonly string[]): boolean =>
+  words.every((word) => startOf(word).test(text));
+
+/** The rows of the index that are about all words, or about the option. */
+const indexRows = (pages: readonly DocumentationPage[], words: readonly string[]): readonly PageRow[] =>
+  rowsIn(pages.find(({ topic }) => topic === topicOf(INDEX))?.markdown ?? '').filter(
+    ({ cells: [first, second] }) =>
+      hasAll(first?.[1] ?? '', words) || second?.[1].startsWith(`\`"${words.join('_')}"`) === true,
+  );
+
+/** A row that only leads to the section. */
+const leadsTo =
+  (heading: string) =>
+  ({ cells }: PageRow): boolean =>
+    cells.at(-1)?.[1].includes(
+      `#${heading
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, '')
+        .replaceAll(' ', '-')})`,
+    ) === true;
 
 /** Rows of other pages say something about a word in the context of their page. */
 const REFERENCE = new Set(['configuration', 'findings', 'exit-codes']);
@@ -131,18 +159,19 @@ const wholeWord = (word: string): RegExp => new RegExp(String.raw`${stemOf(word)
 function foundIn(pages: readonly DocumentationPage[], asked: string, style: Style): string | undefined {
   const wanted = asked.split(/[\s_?]+/).filter((word) => word !== '' && !FILLERS.has(word.toLowerCase()));
   if (wanted.join('').length < LEAST_LETTERS) return undefined;
-  const hasAll = (heading: string) => wanted.every((word) => startOf(word).test(heading));
   const mentionsAll = (text: string) => wanted.every((word) => wholeWord(word).test(text));
-  const isWanted = ({ heading }: { readonly heading: string }) => hasAll(heading);
+  const isWanted = ({ heading }: { readonly heading: string }) => hasAll(heading, wanted);
   const titles = pages
     .map(({ topic, markdown }) => ({ heading: /^# (.*)$/m.exec(markdown)?.[1] ?? '', topic }))
     .filter(isWanted);
   const sections = pages.flatMap(({ markdown }) => sectionsOf(markdown)).filter(isWanted);
-  const index = pages.find(({ topic }) => topic === topicOf(INDEX))?.markdown ?? '';
-  const rows = rowsIn(index).filter(({ cells }) => hasAll(cells[0]?.[1] ?? ''));
+  const rows = indexRows(pages, wanted);
   const words = [...titles.map(({ topic }) => topic), ...new Set(sections.map(({ heading }) => heading))];
   const [only] = sections;
-  if (only && words.length === 1) return formatPage(only.markdown, style);
+  if (only && words.length === 1) {
+    const others = rows.filter((row) => !leadsTo(only.heading)(row)).flatMap((row) => formatRow(row, style));
+    return `${formatPage(only.markdown, style)}${others.length > 0 ? inLines(['', ...others]) : ''}`;
+  }
   const isHeading = words.length > 0 || rows.length > 0;
   if (!isHeading) {
     const texts = pages
@@ -154,11 +183,11 @@ function foundIn(pages: readonly DocumentationPage[], asked: string, style: Styl
   if (words.length === 0 && rows.length === 0) return undefined;
   const bold = (text: string) => painter(style)('bold', text);
   return inLines([
+    ...rows.flatMap((row) => formatRow(row, style)),
+    ...(words.length > 0 && rows.length > 0 ? [''] : []),
     ...(words.length === 0
       ? []
       : [bold(isHeading ? `Help about "${asked}":` : `Sections that mention "${asked}":`)]),
     ...words.slice(0, MOST_LISTED).map((each) => `  increp help ${shellWord(each)}`),
-    ...(words.length > 0 && rows.length > 0 ? [''] : []),
-    ...rows.flatMap((row) => formatRow(row, style)),
   ]);
 }

@@ -39,7 +39,7 @@ import type { Pipeline } from '../pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { loadCommands } from '../pipeline/note-requested.ts';
+import { requestedSteps } from '../pipeline/note-requested.ts';
 import { sharedFailures, type SharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
@@ -77,13 +77,13 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     const jobs = options.jobs ?? settings.jobs;
     const unwritable = await writeFault(settings.stateDirectory);
     const failures = await sharedFailures(context);
-    const loads = await loadCommands(context, chosen);
+    const steps = await requestedSteps(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
         const { previews: planned, refusal } = await planFor(pipeline, chosen, options);
         const previews = await withLastFailures(planned, pipeline, failures, (name) =>
-          loads([name], pipeline.name),
+          steps([name], pipeline.name),
         );
         if (!options.json)
           terminal.out(
@@ -143,7 +143,7 @@ async function planFor(
 interface KnownTable extends Preview {
   /** Undefined if the plan itself says why a sync would fail. */
   readonly lastFailure: RunRecord | undefined;
-  /** The note about a requested load that was not done, with a command for the right destinations. */
+  /** The note about a requested load that was not done, with commands for the right destinations. */
   readonly notLoaded: readonly string[];
   /** When a comparison found the table equal after a failure. */
   readonly equalAt: string | undefined;
@@ -153,7 +153,7 @@ async function withLastFailures(
   previews: readonly Preview[],
   pipeline: Pipeline,
   shared: SharedFailures,
-  loadOf: (name: string) => string,
+  stepsOf: (name: string) => string,
 ): Promise<KnownTable[]> {
   const { settings } = pipeline;
   const { differences, equal, requested } = await readComparisons(settings.stateDirectory);
@@ -172,7 +172,7 @@ async function withLastFailures(
     const notLoaded: string[] = [];
     const load = requested.get(table.recordName);
     if (load && continuesFromCursor(table.action))
-      notLoaded.push(`${requestedText(secondsSince(load.since))}. To load it, run "${loadOf(table.name)}"`);
+      notLoaded.push(`${requestedText(secondsSince(load.since))}. ${stepsOf(table.name)}`);
     return {
       ...table,
       // The sync of new changes says the same.

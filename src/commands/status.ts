@@ -12,7 +12,7 @@ import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from '../pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { loadCommands } from '../pipeline/note-requested.ts';
+import { requestedSteps } from '../pipeline/note-requested.ts';
 import { sharedFailures } from '../pipeline/shared-failures.ts';
 import { selectTables } from '../pipeline/select-tables.ts';
 import {
@@ -60,7 +60,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
     const failures = await sharedFailures(context);
-    const loads = await loadCommands(context, chosen);
+    const steps = await requestedSteps(context, chosen);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
@@ -80,7 +80,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
           fault: unwritableWords(unwritable),
           isFromFiles: options.local || statuses.unreachable !== undefined,
           destination: pipeline.name,
-          loadsOf: (names: readonly string[]) => loads(names, pipeline.name),
+          stepsOf: (names: readonly string[]) => steps(names, pipeline.name),
         };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
         if (!options.json) warn(statuses, pipeline.name);

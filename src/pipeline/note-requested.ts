@@ -5,7 +5,7 @@
 import type { TableOutcome } from '../events.ts';
 import { noteLoaded, noteRequested, readComparisons } from '../state/known-differences-file.ts';
 import type { TableSettings } from '../config/settings.ts';
-import { loadCommand } from '../report/requested-loads.ts';
+import { loadSteps } from '../report/requested-loads.ts';
 import type { PipelineContext } from './context.ts';
 import { nameIn, recordNameIn } from './record-names.ts';
 
@@ -46,17 +46,17 @@ export async function noteRequestedLoads(
   }
 }
 
-/** The command that loads these tables of a destination. */
-export type LoadCommands = (own: readonly string[], destination: string | undefined) => string;
+/** The next steps for these tables of a destination. */
+export type RequestedSteps = (own: readonly string[], destination: string | undefined) => string;
 
 /**
  * A table that is left at one destination alone may be loaded at all of them, if most tables are left at each. So one command is
  * enough after an interruption.
  */
-export async function loadCommands(
+export async function requestedSteps(
   { pipelines, settings }: Pick<PipelineContext, 'pipelines' | 'settings'>,
   chosen: readonly TableSettings[],
-): Promise<LoadCommands> {
+): Promise<RequestedSteps> {
   const left = await Promise.all(
     pipelines.map(async ({ settings: own }) => {
       const { requested } = await readComparisons(own.stateDirectory);
@@ -67,8 +67,8 @@ export async function loadCommands(
   const isEverywhere = pipelines.length >= settings.destinations.length;
   const areAlike = isEverywhere && left.every(({ size }) => size * 2 >= all.length);
   return (own, destination) => {
-    if (areAlike && own.length > 1) return loadCommand(all);
+    if (areAlike && own.length > 1) return loadSteps(all);
     const areShared = isEverywhere && left.every((names) => own.every((name) => names.has(name)));
-    return loadCommand(own, areShared ? undefined : destination);
+    return loadSteps(own, areShared ? undefined : destination);
   };
 }

@@ -27,9 +27,8 @@ export function runMetrics(
         ...ofTable(table.name, name),
         maxStalenessSeconds: table.maxStalenessSeconds,
         warnStalenessSeconds: table.warnStalenessSeconds,
-        isDifferent:
-          standingIn(table, differences.get(recordNameOf(own, table))) !== undefined ||
-          requested.has(recordNameOf(own, table)),
+        isDifferent: standingIn(table, differences.get(recordNameOf(own, table))) !== undefined,
+        isRefreshPending: requested.has(recordNameOf(own, table)),
         record: await recordInFile(runContext, table).catch(() => undefined),
       })),
     );

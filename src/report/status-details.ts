@@ -128,13 +128,10 @@ export function detailsOf(
 export const requestedDetails = (
   { name, requestedLoad }: PrintedStatus,
   now: Date,
-  loadsOf: (names: readonly string[]) => string,
+  stepsOf: (names: readonly string[]) => string,
 ): string[] =>
   requestedLoad
-    ? [
-        requestedText(secondsSince(new Date(requestedLoad.since), now)),
-        `  next: To load it, run "${loadsOf([name])}".`,
-      ]
+    ? [requestedText(secondsSince(new Date(requestedLoad.since), now)), `  next: ${stepsOf([name])}`]
     : [];
 
 /** The next sync loads a table without a state. */

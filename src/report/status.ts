@@ -8,7 +8,7 @@ import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
 import { groupedLines, needSummary, summaryLines } from './failure-groups.ts';
-import { loadCommand, requestedLines } from './requested-loads.ts';
+import { loadSteps, requestedLines } from './requested-loads.ts';
 import { ALIKE, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printableLine, wrap, wrapInline } from './text.ts';
@@ -29,6 +29,7 @@ const STYLES: Record<string, TextStyle> = {
   stale: 'yellow',
   drift: 'yellow',
   different: 'red',
+  pending: 'yellow',
   failing: 'red',
   refused: 'red',
   reset: 'yellow',
@@ -59,8 +60,8 @@ interface StatusStyle {
   readonly isFromFiles?: boolean;
   /** Undefined if the pipeline has one destination. */
   readonly destination?: string | undefined;
-  /** The command for requested loads of these tables. */
-  readonly loadsOf?: (names: readonly string[]) => string;
+  /** The next steps for requested loads of these tables. */
+  readonly stepsOf?: (names: readonly string[]) => string;
 }
 
 export function formatStatus(
@@ -72,7 +73,7 @@ export function formatStatus(
     hasDeletes = false,
     fault,
     isFromFiles = false,
-    loadsOf = loadCommand,
+    stepsOf = loadSteps,
     destination,
   }: StatusStyle,
 ): string {
@@ -98,7 +99,7 @@ export function formatStatus(
     const isLastOverdue = isMany.overdue && table === overdue.at(-1);
     const details = [
       ...detailsOf(table, { told, now, isMany, overdueStep, destination }),
-      ...(unloaded.length === 1 ? requestedDetails(table, now, loadsOf) : []),
+      ...(unloaded.length === 1 ? requestedDetails(table, now, stepsOf) : []),
       ...(hasDeletes ? deletesDetails(table, now) : []),
       ...(isLastOverdue ? overdueLines(overdue, overdueStep) : []),
     ];
@@ -108,7 +109,7 @@ export function formatStatus(
     ...warningsOf(all, now),
     ...(isMany.drifts ? groupedLines('DRIFT', drifts) : []),
     ...(isMany.failures ? groupedLines('FAILED', failures) : []),
-    ...(unloaded.length > 1 ? requestedLines(unloaded, loadsOf(unloaded)) : []),
+    ...(unloaded.length > 1 ? requestedLines(unloaded, stepsOf(unloaded)) : []),
   ];
   const groups = isMany.failures ? sameFailures(failures) : [];
   const count = wrap(countLine(tables, { fault, isFromFiles }), style, INDENT);

@@ -57,12 +57,12 @@ const STARTED = String.raw`(?:npx |'[^'\n]+' |[^\s:"]*\/[^\s"]* )?(?:'[^'\n]*\/i
 const OTHER = String.raw`(?:sudo(?= -u )|(?:sudo )?(?:\S*\/)?(?:pg_dump|pg_isready|psql|grep|chown|chmod|install|ssh))`;
 
 /**
- * Not split across lines: a command of the shell, up to the end of the text, because its second line would be another
+ * Not split across lines: a command of the shell, after a prompt or up to the end of the text, because its second line would be another
  * command; a command or a name in quotes, which the user may copy, a value of SQL in its quotes, a number with its unit,
  * a time, and a short text in parentheses.
  */
 const WORD = new RegExp(
-  String.raw`\s*(?:(?<=: )(?:${STARTED}|${OTHER}) [^\n]*|"${STARTED} [^"\n]*"|"[^"\n]{1,200}"|(?<![^\s(=,])'(?:[^'\n]|''){1,200}'|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+`,
+  String.raw`\s*(?:(?<=^ *)\$ [^\n]+|(?<=: )(?:${STARTED}|${OTHER}) [^\n]*|"${STARTED} [^"\n]*"|"[^"\n]{1,200}"|(?<![^\s(=,])'(?:[^'\n]|''){1,200}'|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+`,
   'g',
 );
 
@@ -76,9 +76,12 @@ const CLAUSE =
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
 
-/** A command for a pipeline. Texts contain it without a directory, because another process may print them. */
+/**
+ * A command for a pipeline. Texts contain it without a directory, because another process may print them. Other commands are
+ * names too ("increp serve has ended"), and only begin a command after a quote or a colon.
+ */
 const COMMAND =
-  /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|sequences|status|sync|verify)\b)/g;
+  /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|sequences|status|sync|verify)\b|--help\b|(?<=(?:"|: )increp )(?:completion|demo|serve|token|work)\b)/g;
 
 /** Before a command on a line of its own. No printable text contains it. */
 const MARK = '\0';

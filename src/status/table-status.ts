@@ -40,6 +40,7 @@ export type Condition =
   | 'stale'
   | 'drift'
   | 'different'
+  | 'pending'
   | 'failing'
   | 'refused'
   | 'running'
@@ -349,7 +350,8 @@ function conditionOf(
   const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   const isOver = (limit: number | undefined) => limit !== undefined && ageSeconds > limit;
   if (isOver(table.maxStalenessSeconds)) return 'stale';
-  if (difference || requestedLoad) return 'different';
+  if (difference) return 'different';
+  if (requestedLoad) return 'pending';
   return isOver(table.warnStalenessSeconds) ? 'late' : 'ok';
 }
 

@@ -1,12 +1,13 @@
 /** The commands for commander, and the layout of their help. */
 import { Command, Help, type HelpConfiguration, type Option } from 'commander';
-import { painter } from '../../report/style.ts';
+import { painter, type Style } from '../../report/style.ts';
 import { version } from '../../version.ts';
 import { commandOf, notesOf } from '../descriptions/description.ts';
 import { globalOptions } from '../descriptions/global.ts';
 import { COMMAND_GROUPS } from '../../command-groups.ts';
 import { FIRST_STEPS, groupOf, MORE } from '../descriptions/groups.ts';
 import { commands, type CommandFunction } from './registry.ts';
+import { startOf } from '../terminal/typed-command.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { wrap } from '../../report/text.ts';
 
@@ -48,13 +49,18 @@ export function programOf({ terminal, columns, act }: Surroundings): Command {
   for (const option of globalOptions()) program.addOption(option);
   for (const { description, load } of inOrderOfHelp()) {
     const command = commandOf(description).copyInheritedSettings(program);
+    command.description(
+      command.description().replaceAll('increp completion', `${startOf(terminal.style)} completion`),
+    );
+    command.addHelpText('after', () => startNote(terminal.style));
     command.helpGroup(`${groupOf(description.name) ?? 'Commands'}:`);
     program.addCommand(command);
     command.action(() => act({ program, command, load: async () => (await load()) as CommandFunction }));
   }
   return program.addHelpText(
     'after',
-    () => `\n${firstSteps(program)}\n\n${wrap(MORE, { width: width() }).join('\n')}`,
+    () =>
+      `\n${firstSteps(program)}\n\n${wrap(MORE, { width: width() }).join('\n')}${startNote(terminal.style)}`,
   );
 }
 
@@ -63,6 +69,12 @@ const inOrderOfHelp = () => {
   const rankOf = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
   return commands().toSorted((one, other) => rankOf(one.description.name) - rankOf(other.description.name));
 };
+
+/** The texts above have the name of the program, because its path would fill them. */
+function startNote({ typedCommand }: Style): string {
+  const start = (typedCommand?.('help') ?? 'increp help').replace(/ help$/, '');
+  return start === 'increp' ? '' : `\nIn place of "increp", type:\n  ${start}`;
+}
 
 const [NARROWEST, WIDEST] = [60, 80];
 

@@ -15,6 +15,7 @@ export interface TableMetrics {
   readonly warnStalenessSeconds: number | undefined;
   /** Whether a comparison found differences, and no later one found the table equal. */
   readonly isDifferent: boolean;
+  readonly isRefreshPending: boolean;
   /** The state of the last sync. */
   readonly record: (AgeEvidence & Pick<StateRecord, 'syncedAt'>) | undefined;
 }
@@ -175,9 +176,15 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
   },
   {
     name: 'increp_table_different',
-    help: '1 if a comparison found differences, or a requested full refresh has not loaded the table, otherwise 0.',
+    help: '1 if a comparison found differences, otherwise 0.',
     type: 'gauge',
     samplesOf: plain(({ isDifferent }) => (isDifferent ? 1 : 0)),
+  },
+  {
+    name: 'increp_table_refresh_pending',
+    help: '1 if a requested full refresh has not loaded the table, otherwise 0.',
+    type: 'gauge',
+    samplesOf: plain(({ isRefreshPending }) => (isRefreshPending ? 1 : 0)),
   },
   {
     name: 'increp_table_max_staleness_seconds',

@@ -77,6 +77,15 @@ test('so are the commands for a pipeline, and no others', () => {
   ]);
 });
 
+test('a command of the service in quotes and the help of the program are started as this process', () => {
+  const typedCommand = (verb: string) => `npx increp ${verb}`;
+  const printed = (text: string) => wrap(text, { width: 80, typedCommand }).at(-1)?.trim();
+  expect(printed('See "increp --help".')).toBe('npx increp --help');
+  expect(printed('See "increp serve --help".')).toBe('npx increp serve --help');
+  expect(printed('Name a role: increp token create --role read')).toBe('npx increp token create --role read');
+  expect(printed('The log of increp serve says more.')).toBe('The log of increp serve says more.');
+});
+
 test('a sentence about a command is no command', () => {
   expect(wrap('meaning: When increp serve syncs the table', { width: 24 })).toHaveLength(2);
 });
