@@ -68,8 +68,8 @@ export async function check(context: RunContext, request: CheckRequest): Promise
 function swappedFinding({ tables }: Facts): Finding | undefined {
   const swapped = tables.flatMap(({ saved }) => (saved.kind === 'foreign' && saved.isSwapped ? [saved] : []));
   const [first] = swapped;
-  const sign = tables.find(({ swapSign }) => swapSign)?.swapSign;
-  if (!first) return sign && failureFinding(probablySwapped(sign));
+  const probable = probablySwapped(tables.find(({ swapSign }) => swapSign)?.swapSign);
+  if (!first) return probable && failureFinding(probable);
   const others = swapped.length > 1 ? ` (${formatCount(swapped.length)} tables)` : '';
   return failureFinding(
     new IncrepError('STATE_MISMATCH', { what: `${first.what}${others}`, next: first.next }),

@@ -16,14 +16,20 @@ import { filledFrom, readSourceStates } from './swapped-sides.ts';
 import { tableNames } from './table-names.ts';
 import { SWAPPED_STATE } from './unclaimed.ts';
 
-export interface SwapSign {
-  /** `rows`: the destination table has rows that increp did not write. `filled`: the source table comes from the destination. */
-  readonly kind: 'rows' | 'filled';
-  readonly table: TableName;
-  /** host:port/database */
+/** host:port/database */
+interface Addresses {
   readonly source: string;
   readonly destination: string;
 }
+
+interface FoundSign {
+  /** `rows`: the destination table has rows that increp did not write. `filled`: the source table comes from the destination. */
+  readonly kind: 'rows' | 'filled';
+  readonly table: TableName;
+}
+
+/** `state`: there is only the state at the source. It prevents no sync, but it changes the advice of other refusals. */
+export type SwapSign = Addresses & (FoundSign | { readonly kind: 'state' });
 
 type SwapContext = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
@@ -47,7 +53,11 @@ export async function findSwapSign(
   if (await isDirectionKnown(context)) return undefined;
   const sign = (await filledTable(context)) ?? (await unknownRows(context));
   const { source, destination } = context;
-  return sign && { ...sign, source: source.endpoint.address, destination: destination.endpoint.address };
+  return {
+    ...(sign ?? { kind: 'state' }),
+    source: source.endpoint.address,
+    destination: destination.endpoint.address,
+  };
 }
 
 const wasWritten = ({ saved, pendingLoad, isNewSchema }: SeenTable): boolean =>
@@ -65,8 +75,6 @@ async function isDirectionKnown(context: SwapContext): Promise<boolean> {
         return true;
   return false;
 }
-
-type FoundSign = Pick<SwapSign, 'kind' | 'table'>;
 
 const enabledTables = ({ settings }: SwapContext) => settings.tables.filter(({ isEnabled }) => isEnabled);
 
@@ -102,11 +110,17 @@ async function unknownRows(context: SwapContext): Promise<FoundSign | undefined>
 }
 
 /** The text names no table of the command, because it is the same for all of them. */
-export const probablySwapped = ({ kind, table, source, destination }: SwapSign): IncrepError =>
-  new IncrepError('DESTINATION_NOT_OURS', {
+export function probablySwapped(sign: SwapSign | undefined): IncrepError | undefined {
+  if (sign === undefined || sign.kind === 'state') return undefined;
+  const { kind, table } = sign;
+  return new IncrepError('DESTINATION_NOT_OURS', {
     what:
       kind === 'rows'
         ? `${SWAPPED_STATE}, and ${printName(table)} at the destination has rows that increp did not write`
         : `source and destination are probably swapped: a pipeline fills ${printName(table)} at the source from the database that is the destination now`,
-    next: `Rows go from ${source} to ${destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. Nothing was changed. If the direction is right, run "increp sync --force".`,
+    next: `${checkDirection(sign)} Nothing was changed. If the direction is right, run "increp sync --force".`,
   });
+}
+
+export const checkDirection = ({ source, destination }: Addresses): string =>
+  `Rows go from ${source} to ${destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings.`;

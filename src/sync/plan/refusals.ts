@@ -26,7 +26,7 @@ export const refusalOf = (now: TableFacts): IncrepError | undefined => refusalsO
 export const swapRefusal = (
   { swapSign }: Pick<TableFacts, 'swapSign'>,
   { isForced }: Claim,
-): IncrepError | undefined => (swapSign && isForced !== true ? probablySwapped(swapSign) : undefined);
+): IncrepError | undefined => (isForced === true ? undefined : probablySwapped(swapSign));
 
 /** A wrong name of a database or schema would load all tables there. A flag that loads them confirms the name. */
 export function elsewhereRefusal(
