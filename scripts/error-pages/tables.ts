@@ -248,9 +248,10 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   DESTINATION_NOT_OURS: {
-    about: 'increp has no state of this table. Nothing was changed.',
+    about:
+      'increp has no state of this table, or source and destination are probably swapped. Nothing was changed.',
     causes: [
-      'Source and destination are swapped. If the source has the state of a pipeline, the message says so.',
+      'Source and destination are swapped. If the source has the state of a pipeline, the message says so, and the first sync writes no table of the pipeline.',
       'The table belongs to another program or to a person.',
       'Another tool copied the table.',
       'increp copied the table, but its state row and its state file were deleted.',
@@ -261,7 +262,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'To leave the table as it is, give the entry another `dest_name` or `dest_schema`.',
       'To keep the table and repair its rows, if it has the columns of the source: `increp sync orders --adopt`',
       'To delete the rows of the table and load it again: `increp sync orders --replace`',
-      'If the source has the state of a pipeline and the direction is right, as in a chain of pipelines, add `--force`.',
+      'If the message says that source and destination are probably swapped, and the direction is right, add `--force`. For tables without rows: `increp sync --force`',
     ],
     example: [
       'error: public.orders at the destination has 1 row, and increp has no state of it: a sync would replace its rows (DESTINATION_NOT_OURS)',

@@ -7,6 +7,7 @@ import { writeFault } from '../state/state-files.ts';
 import type { Facts } from '../sync/facts/facts.ts';
 import { gatherFacts, serversOf } from '../sync/facts/gather-facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { probablySwapped } from '../sync/facts/swap-signs.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { lastFailureFindings } from './last-failure-findings.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
@@ -67,7 +68,8 @@ export async function check(context: RunContext, request: CheckRequest): Promise
 function swappedFinding({ tables }: Facts): Finding | undefined {
   const swapped = tables.flatMap(({ saved }) => (saved.kind === 'foreign' && saved.isSwapped ? [saved] : []));
   const [first] = swapped;
-  if (!first) return undefined;
+  const probable = probablySwapped(tables.find(({ swapSign }) => swapSign)?.swapSign);
+  if (!first) return probable && failureFinding(probable);
   const others = swapped.length > 1 ? ` (${formatCount(swapped.length)} tables)` : '';
   return failureFinding(
     new IncrepError('STATE_MISMATCH', { what: `${first.what}${others}`, next: first.next }),

@@ -15,7 +15,7 @@ import {
   MANY_TABLES,
   outcomeWord,
 } from '../format.ts';
-import { failureKey } from './same-failure.ts';
+import { failureKey, withoutAges } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import { runSeconds } from './summary-json.ts';
 import { detailLines, failureDetails, INDENT, warningDetail, type Detail } from './table-lines.ts';
@@ -59,14 +59,15 @@ const nextForRest = ({ repeatCommand, tables, error }: RunSummary, chosen: numbe
     ? []
     : [`next: For the tables that were not started, run "${printableLine(repeatCommand)}"`];
 
-/** The warnings that several tables have, with the names of the tables. */
+/** The warnings that several tables have, as the first of them has it, with the tables. */
 export function sharedWarnings({ tables }: RunSummary): Map<string, readonly TableOutcome[]> {
-  const tablesOf = new Map<string, TableOutcome[]>();
-  for (const table of tables) {
-    for (const warning of new Set(table.warnings))
-      tablesOf.set(warning, [...(tablesOf.get(warning) ?? []), table]);
-  }
-  return new Map([...tablesOf].filter(([, { length }]) => length > 1));
+  const found = tables.flatMap((table) => table.warnings.map((text) => ({ text, table })));
+  const alike = [...Map.groupBy(found, ({ text }) => withoutAges(text)).values()];
+  return new Map(
+    alike
+      .map((group) => [group[0]?.text ?? '', [...new Set(group.map(({ table }) => table))]] as const)
+      .filter(([, { length }]) => length > 1),
+  );
 }
 
 export const sharedDetail = ([text, tables]: [string, readonly TableOutcome[]]): Detail =>

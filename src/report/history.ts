@@ -217,6 +217,8 @@ function countsOf({ tables, notStarted, isRunning = false }: Run): string {
   ];
   const order = ['ok', 'failed', 'killed', 'busy', 'interrupted', 'not started'] as const;
   if (words.length === 0) return 'none';
+  // Such a run has only an error of its own. The mail and the end of the run say the same.
+  if (tables.length === 0 && !isRunning) return 'none synced';
   const warned = formatWarned(tables);
   return `${counted(words, order)}${isRunning ? ' so far' : ''}${warned === undefined ? '' : ` (${warned})`}`;
 }

@@ -87,18 +87,17 @@ const rowsIn = (text: string): string => (text.match(ROWS) ?? []).join(', ');
 /** Of the last sync of a table, for example. */
 const TIMES = /\b20\d\d-\d\d-\d\dT[\d:.]+Z/g;
 
-/** `2 s ago`. */
-const AGES = /\b\d+ (?:s|min|h|days?) ago\b/g;
+/** `2 s ago`, `open for 5 min`. */
+const AGES = /\b[\d,]+ (?:s|min|h|days?) ago\b|\bopen for (?:more than )?[\d,]+ (?:s|min|h|days)\b/g;
+
+/** Tables of one run name the same session with other ages. */
+export const withoutAges = (text: string): string => text.replaceAll(AGES, 'ago');
 
 /** As the server prints it. */
 const FAILING_ROW = /\bFailing row contains \(.*?\)\.(?=\)|$)/gs;
 
 const withoutNumbers = (text: string): string =>
-  text
-    .replaceAll(ROWS, 'rows')
-    .replaceAll(TIMES, 'time')
-    .replaceAll(AGES, 'ago')
-    .replaceAll(FAILING_ROW, 'row');
+  withoutAges(text.replaceAll(ROWS, 'rows').replaceAll(TIMES, 'time')).replaceAll(FAILING_ROW, 'row');
 
 /** Whether a run recorded this error. Its message has the number of attempts, too. */
 export const isRecorded = (

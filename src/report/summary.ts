@@ -4,7 +4,7 @@ import { formatCounted, formatSeconds, labelOf, MANY_TABLES, outcomeWord } from 
 import { closingLines, repeatedDetails, sharedDetail, sharedWarnings } from './closing-lines.ts';
 import { endingLines, failuresOf } from './failed-again.ts';
 import { localTime } from './local-time.ts';
-import { sameFailures, wasPrinted, type ToldFailures } from './same-failure.ts';
+import { sameFailures, wasPrinted, withoutAges, type ToldFailures } from './same-failure.ts';
 import type { Style } from './style.ts';
 import {
   columnsFor,
@@ -39,10 +39,14 @@ export function formatProblems(
   lastSuccesses: ReadonlyMap<string, Date>,
   style: Style,
 ): string {
-  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map() };
+  const shared = {
+    warnings: new Set([...sharedWarnings(summary).keys()].map(withoutAges)),
+    failures: new Map(),
+  };
   const folded = withDestinationsDown(summary);
   const printed = [...folded.keys()].filter(
-    ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
+    ({ status, warnings }) =>
+      status === 'failed' || warnings.some((text) => !shared.warnings.has(withoutAges(text))),
   );
   const failures = failuresOf(printed);
   const firsts = new Set(sameFailures(failures).map(([first]) => first?.outcome));
@@ -126,12 +130,12 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
   let longestAction: Action = 'incremental';
   const linesOf = (outcome: TableOutcome): string => {
     const style = lookNow();
-    const hasNews = outcome.warnings.some((warning) => !said.warnings.has(warning));
+    const hasNews = outcome.warnings.some((warning) => !said.warnings.has(withoutAges(warning)));
     if (names.length > MANY_TABLES && !hasNews && (outcome.isQuiet || failsLike(said.failures, outcome)))
       return '';
     const columns: Columns = columnsFor(names, longestAction, style);
     const lines = tableLines(outcome, said, columns, style);
-    for (const warning of outcome.warnings) said.warnings.add(warning);
+    for (const warning of outcome.warnings) said.warnings.add(withoutAges(warning));
     return asText(lines);
   };
   return (event) => {

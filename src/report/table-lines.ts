@@ -16,7 +16,7 @@ import type { Reason } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
 import { codesText } from './error.ts';
 import { changesText } from './object-texts.ts';
-import { sameFailure, type ToldFailures } from './same-failure.ts';
+import { sameFailure, withoutAges, type ToldFailures } from './same-failure.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
 type Tint = 'green' | 'red' | 'yellow' | 'dim';
@@ -249,7 +249,7 @@ const chunksDone = (outcome: TableOutcome): Detail[] =>
 
 /** Texts that are not repeated. */
 export interface Said {
-  /** Warnings that are printed elsewhere. */
+  /** Warnings that are printed elsewhere, without their ages. */
   readonly warnings: ReadonlySet<string>;
   /** The first table that failed with each error. */
   readonly failures: ToldFailures;
@@ -271,7 +271,7 @@ export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, 
     ...changesText(outcome.objects ?? []).map(([word, text]) => ({ label: `${word}:`, text })),
     ...(outcome.error ? failureOnce(outcome, outcome.error, said, painter(style)) : []),
     ...chunksDone(outcome),
-    ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
+    ...outcome.warnings.filter((text) => !said.warnings.has(withoutAges(text))).map(warningDetail),
   ];
   return [
     ...headLines(outcome, columns, style),

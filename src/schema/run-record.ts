@@ -170,6 +170,8 @@ function continued(message: string, sentence: string): string {
   return `${message}${between}${between === '; ' ? sentence : capitalized(sentence)}`;
 }
 
+const NEXT_SYNC_SAYS = 'The next sync names the objects that are still there.';
+
 /** The failure, with what is known since. `action` is that of the plan. */
 export function failureBefore(
   record: Parameters<typeof failureIn>[0],
@@ -202,7 +204,10 @@ export function failureBefore(
       : failure;
   if (CONNECTING.has(code) || sqlstate === CANNOT_CONNECT_NOW) return since('both servers answer now', '');
   if (known === 'connected') return failure;
-  return FORESEEN.has(code) || code === 'LOCK_TIMEOUT' ? since('the cause may be fixed since') : failure;
+  if (!FORESEEN.has(code) && code !== 'LOCK_TIMEOUT') return failure;
+  // A plan has no error, so the objects may be gone, and the statement would drop what is there now.
+  const isSuperseded = isPlanned && code === 'DEPENDENT_OBJECTS';
+  return since('the cause may be fixed since', isSuperseded ? NEXT_SYNC_SAYS : failure.hint);
 }
 
 /** Whether the table was reset after the failure, which answers it. */

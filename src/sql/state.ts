@@ -64,6 +64,25 @@ export const pipelinesInto = (
     )
     .join(' UNION ');
 
+/** The tables that pipelines of these schemas fill from a database. */
+export const tablesFilledFrom = (
+  schemas: readonly string[],
+  from: { readonly database: string; readonly systemIdentifier: string },
+): string =>
+  schemas
+    .map(
+      (schema) => /* sql */ `
+  SELECT record #>> '{destination,schema}' AS schema, record #>> '{destination,table}' AS "table"
+  FROM ${qualified(stateTable(schema))}
+  WHERE record @> ${literal(
+    JSON.stringify({
+      source: { database: from.database },
+      sourceLife: { systemIdentifier: from.systemIdentifier },
+    }),
+  )}::jsonb`,
+    )
+    .join(' UNION ');
+
 /** The tables that the pipeline has filled from these sources and that still exist. The latest is the last. */
 export const formerTablesOf = (
   schemas: readonly string[],

@@ -141,7 +141,7 @@ test('as text: a line a run, what failed below it, and a last line that counts',
   expect(lines[1]).toMatch(new RegExp(`^${time} +\\d\\.\\d s {2}ok +3 ok +10 +\\d+ B$`));
   expect(lines[2]).toMatch(new RegExp(`^${time} +\\d\\.\\d s {2}partial +2 ok, 1 failed +0 `));
   expect(lines[3]).toMatch(/^ {4}PRIVILEGE_MISSING others: role "/);
-  expect(lines[4]).toMatch(new RegExp(`^${time} +\\d+\\.\\d s {2}failed +3 not started +0 +0 B$`));
+  expect(lines[4]).toMatch(new RegExp(`^${time} +\\d+\\.\\d s {2}failed +none synced +0 +0 B$`));
   expect(lines[5]).toMatch(/^ {4}CONNECTION_FAILED destination /);
   expect(lines.at(-1)).toBe('5 runs: 3 ok, 1 partial, 1 failed (times in Asia/Tokyo)');
 });

@@ -10,23 +10,22 @@ import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 
+const variables = (
+  prefix: string,
+  { host, port, database, user, password }: ReturnType<Pair['login']>,
+): Record<string, string> => ({
+  [`${prefix}_HOST`]: host,
+  [`${prefix}_PORT`]: String(port),
+  [`${prefix}_DB`]: database,
+  [`${prefix}_USERNAME`]: user,
+  [`${prefix}_PASSWORD`]: password,
+});
+
 /** The variables of a pair whose source and destination are exchanged. */
-function swappedSides(pair: Pair): Record<string, string> {
-  const variables = (
-    prefix: string,
-    { host, port, database, user, password }: ReturnType<Pair['login']>,
-  ) => ({
-    [`${prefix}_HOST`]: host,
-    [`${prefix}_PORT`]: String(port),
-    [`${prefix}_DB`]: database,
-    [`${prefix}_USERNAME`]: user,
-    [`${prefix}_PASSWORD`]: password,
-  });
-  return {
-    ...variables('SOURCE', pair.login('destination')),
-    ...variables('DEST', pair.login('source')),
-  };
-}
+const swappedSides = (pair: Pair): Record<string, string> => ({
+  ...variables('SOURCE', pair.login('destination')),
+  ...variables('DEST', pair.login('source')),
+});
 
 test('after source and destination were exchanged no command writes, and a reset is refused', async () => {
   await using pair = await freshPair('orders');
@@ -137,6 +136,53 @@ test.each(oneIn(2, ['--adopt', '--replace']))(
     await expectSameRows(pair, 'orders');
   },
 );
+
+const NAMES = ['orders', 'payments', 'refunds'];
+const THREE_TABLES = {
+  ...ordersPreset,
+  sourceSql: `${String(ordersPreset.sourceSql)}; ${['payments', 'refunds'].map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} SELECT * FROM orders`).join('; ')}`,
+  tables: NAMES.map((name) => ({ ...ORDERS_CONFIG, name })),
+};
+const ORDERS_COPY = { ...ORDERS_CONFIG, dest_name: 'orders_copy' };
+const IS_STATE_THERE = `SELECT to_regclass('_increp_state') IS NOT NULL AS "isThere"`;
+
+test('probably swapped sides: no table of the pipeline is written without --force', async () => {
+  await using pair = await freshPair(THREE_TABLES);
+  await sync(pair);
+  await pair.setEnv({ ...swappedSides(pair), PIPELINE_NAME: 'another', STATE_DIR: 'another-state' });
+  await pair.source.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
+  const byCopy = /^source and destination are probably swapped: a pipeline fills public.orders at the source/;
+  await pair.writeTables([ORDERS_COPY]);
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({ code: 'DESTINATION_NOT_OURS', message: expect.stringMatching(byCopy) });
+  expect(error?.hint).not.toContain('GRANT');
+  await pair.source.query('GRANT CREATE ON SCHEMA public TO PUBLIC');
+  // Without the identity of its source, the state does not show where the rows of the table come from.
+  await pair.destination.query(`UPDATE _increp_state SET record = record #- '{sourceLife,systemIdentifier}'`);
+  await pair.writeTables([ORDERS_COPY, { ...ORDERS_CONFIG, name: 'payments' }]);
+  const byRows =
+    /^source and destination are probably swapped: .* public.payments at the destination has rows that/;
+  expect((await trySync(pair, 'orders')).table().error?.message).toMatch(byRows);
+  const { tables } = (await trySync(pair)).summary;
+  expect(tables.map((table) => table.error?.code)).toEqual(['DESTINATION_NOT_OURS', 'DESTINATION_NOT_OURS']);
+  for (const command of ['plan orders', 'check', 'status'])
+    expect((await increp(command, pair)).stdout, command).toContain('are probably swapped');
+  expect((await pair.source.query(IS_STATE_THERE)).rows).toEqual([{ isThere: false }]);
+  expect((await trySync(pair, 'orders --force')).table().error).toBeNull();
+});
+
+test('a pipeline that reads from the destination of another loads new tables without a flag', async () => {
+  await using pair = await freshPair(THREE_TABLES);
+  await sync(pair);
+  await using next = await freshPair({ tables: [ORDERS_CONFIG] });
+  await next.setEnv(variables('SOURCE', pair.login('destination')));
+  await sync(next);
+  await next.destination.query('CREATE TABLE payments AS SELECT * FROM orders');
+  await next.destination.query('GRANT SELECT ON payments TO PUBLIC');
+  await next.writeTables(NAMES.map((name) => ({ ...ORDERS_CONFIG, name })));
+  const { tables } = (await trySync(next)).summary;
+  expect(tables.map((table) => table.error?.code)).toEqual([undefined, 'DESTINATION_NOT_OURS', undefined]);
+});
 
 slowTest('an opposite pipeline with another name is not taken for swapped sides', async () => {
   await using pair = await freshPair('orders');

@@ -27,7 +27,7 @@ export const sync = (): CommandDescription => ({
       ...claims(),
       flag(
         '--force',
-        'remove rows even above delete_limit; with --adopt or --replace: also if source and destination are probably swapped',
+        'remove rows even above delete_limit, and write even if source and destination are probably swapped',
       ),
       flag('--verify', 'compare the copied rows before the commit'),
       flag('-n, --dry-run', 'show what would be done (same as "increp plan")'),

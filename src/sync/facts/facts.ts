@@ -17,6 +17,7 @@ import type { SavedState } from './saved-state.ts';
 import type { RenameElsewhere } from './source-renames.ts';
 import type { SourceChanges } from './source-changes.ts';
 import type { Selected } from './source-selection.ts';
+import type { SwapSign } from './swap-signs.ts';
 import type { TableNames } from './table-names.ts';
 import type { Unclaimed } from './unclaimed.ts';
 
@@ -55,6 +56,8 @@ export interface TableFacts extends CopyFacts, TableNames {
   readonly destinationHasRows: boolean;
   /** The rows of a table without a state of increp. Undefined if there is a state, or if the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
+  /** Why source and destination are probably swapped, if the table was never synced. */
+  readonly swapSign?: SwapSign | undefined;
   /** The tables that may be the missing destination table under another name. */
   readonly renamedTo: readonly RenamedTable[];
   /** The destination table of an earlier `dest_name` or `dest_schema`, if the next sync creates a new one. */

@@ -33,6 +33,7 @@ import { reconcile, swappedByFile, swappedSides, type SavedState } from './saved
 import { renamesOfQuery } from './source-renames.ts';
 import { findSourceChanges } from './source-changes.ts';
 import type { SelectedSource } from './source-selection.ts';
+import { findSwapSign, isFirstSync } from './swap-signs.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
 import { countUnclaimed, isUnclaimed } from './unclaimed.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
@@ -54,7 +55,7 @@ export async function gatherFacts(
     for (const [name, schema] of together.schemas) schemas.set(name, schema);
     return together.tables;
   });
-  const all = await withElsewhere(
+  const all = await withSwapSign(
     context,
     tables.flatMap((settings, index): (TableFacts | TableFailure)[] => {
       const result = gathered[index];
@@ -62,11 +63,12 @@ export async function gatherFacts(
       return [result.kind === 'done' ? result.value : { settings, error: result.error }];
     }),
   );
+  const placed = await withElsewhere(context, all);
   return {
     servers: await serversOf(context),
     schemas,
-    tables: all.filter(isKnown),
-    failures: all.filter(isUnknown),
+    tables: placed.filter(isKnown),
+    failures: placed.filter(isUnknown),
   };
 }
 
@@ -201,6 +203,15 @@ async function gatherTogether(
           },
     ),
   };
+}
+
+async function withSwapSign(
+  context: Gathering,
+  tables: readonly (TableFacts | TableFailure)[],
+): Promise<readonly (TableFacts | TableFailure)[]> {
+  const swapSign = await findSwapSign(context, tables.filter(isKnown));
+  if (swapSign === undefined) return tables;
+  return tables.map((table) => (isKnown(table) && isFirstSync(table) ? { ...table, swapSign } : table));
 }
 
 async function withElsewhere(

@@ -2,8 +2,8 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ServerIdentity } from '../../postgres/identity.ts';
-import type { TableName } from '../../schema/names.ts';
-import { pipelinesInto, sourcesOfStates, STATE_TABLES } from '../../sql/state.ts';
+import { tableKey, type TableName } from '../../schema/names.ts';
+import { pipelinesInto, sourcesOfStates, STATE_TABLES, tablesFilledFrom } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /** The states of pipelines in any schema of the source. They show that the source is the destination of a pipeline. */
@@ -45,6 +45,20 @@ export async function oppositePipelines(
     .array(pipelineRow)
     .parse(rows)
     .map(({ pipeline }) => pipeline);
+}
+
+const tableNameRow = z.object({ schema: z.string(), table: z.string() });
+
+/** The tables of the source that pipelines fill from that database, by `tableKey`, as far as their states can be read. */
+export async function filledFrom(
+  source: pg.ClientBase,
+  { database, systemIdentifier }: Pick<ServerIdentity, 'database' | 'systemIdentifier'>,
+): Promise<ReadonlySet<string>> {
+  const found = z.array(tableRow).parse((await source.query(STATE_TABLES)).rows);
+  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  if (schemas.length === 0 || systemIdentifier === null) return new Set();
+  const { rows } = await source.query(tablesFilledFrom(schemas, { database, systemIdentifier }));
+  return new Set(z.array(tableNameRow).parse(rows).map(tableKey));
 }
 
 /** Whether a pipeline reads from this database. */

@@ -83,13 +83,18 @@ const aboutAnother = (saved: SavedState | undefined): string =>
     ? ` (the state file is about database "${saved.why.database}")`
     : '';
 
+export const SWAPPED_STATE =
+  'source and destination are probably swapped: the source has the state of a pipeline';
+
 export const notOurs = (
   { destinationName, settings: { name }, saved }: Named,
   unclaimed: Unclaimed,
   { claim, misfit }: Claim & { readonly misfit: string },
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it${aboutAnother(saved)}: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
+    what: unclaimed.isSourceOurs
+      ? `${SWAPPED_STATE}, and ${printName(destinationName)} at the destination has ${rowsText(unclaimed)} that increp did not write${aboutAnother(saved)}`
+      : `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it${aboutAnother(saved)}: a sync would replace its rows`,
     next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings.${unclaimed.isSourceOurs ? ` ${stepsIfRight(name, claim)}` : `\n${claimSteps({ name, rows: rowsText(unclaimed), misfit })}`}`,
   });
 

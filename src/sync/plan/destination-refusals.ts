@@ -9,6 +9,7 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import { giveTableTo, grantCreate } from '../../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { checkDirection, type SwapSign } from '../facts/swap-signs.ts';
 import type { DraftPlan } from './plan.ts';
 import { typeRefusals } from './type-refusals.ts';
 
@@ -38,9 +39,20 @@ const schemaRefusal = ({
   destinationName: { schema },
   destination,
   stateTable: state,
-}: TableFacts): IncrepError | undefined =>
-  schemaFault(schema, destinationSchema, destination !== undefined && state !== 'none') ??
-  (state === 'unreadable' ? unreadableState(schema, destinationSchema) : undefined);
+  swapSign,
+}: TableFacts): IncrepError | undefined => {
+  const fault =
+    schemaFault(schema, destinationSchema, destination !== undefined && state !== 'none') ??
+    (state === 'unreadable' ? unreadableState(schema, destinationSchema) : undefined);
+  return fault && swapSign ? afterDirection(fault, swapSign) : fault;
+};
+
+/** The statement comes last, because a statement that comes first is run, and this may be the real source. */
+const afterDirection = ({ code, message, next }: IncrepError, sign: SwapSign): IncrepError =>
+  new IncrepError(code, {
+    what: `source and destination may be swapped, because the source has the state of a pipeline; ${message}`,
+    next: `${checkDirection(sign)} If it is right:\n${next.replace(`\n${SWAP_CHECK}`, '')}`,
+  });
 
 const unreadableState = (schema: string, { role, database }: SchemaAccess): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {

@@ -15,7 +15,7 @@ import { lossRefusal, renamedRefusal } from './reload-refusals.ts';
 import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
-import { elsewhereRefusal, refusalsOf } from './refusals.ts';
+import { elsewhereRefusal, refusalsOf, swapRefusal } from './refusals.ts';
 import { sourceRefusals } from './source-refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { isRenamed, renamedNames, replacedBy } from '../facts/renamed-tables.ts';
@@ -32,6 +32,8 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
 
 function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
+  const swapped = swapRefusal(now, request);
+  if (swapped) return refuse(now.unclaimed ? notOursOf(now, now.unclaimed, request) : swapped);
   const elsewhere = elsewhereRefusal(now, request);
   if (elsewhere) return refuse(elsewhere, sourceRefusals(now));
   const [refusal, ...others] = refusalsOf(now);
@@ -42,7 +44,7 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.destination) return loadMissing(now, now.source, request);
   // Comes before the refusals that propose a change of the table: only its owner may decide about its rows.
   if (now.unclaimed && !isClaimed(now.unclaimed, request))
-    return refuse(notOurs(now, now.unclaimed, { ...request, misfit: adoptionMisfit(now, now.source) }));
+    return refuse(notOursOf(now, now.unclaimed, request));
   const loss = lossRefusal(now, now.source, request);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claimed(now, now.source, now.unclaimed, request);
@@ -64,6 +66,9 @@ function planFor(now: TableFacts, request: PlanRequest): DraftPlan {
     return load(now, now.source, 'initial', { code: 'destination-emptied', ...keptBefore(now) });
   return incremental(now, now.source, request);
 }
+
+const notOursOf = (now: TableFacts, unclaimed: Unclaimed, request: PlanRequest): IncrepError =>
+  notOurs(now, unclaimed, { ...request, misfit: now.source ? adoptionMisfit(now, now.source) : '' });
 
 const keptBefore = ({ settings }: Pick<TableFacts, 'settings'>): { readonly keptRows?: true } =>
   reloadHindrance(settings) ? { keptRows: true } : {};

@@ -1,7 +1,9 @@
 /** Reasons that prevent a sync of a table. Pure. */
 import { IncrepError } from '../../errors.ts';
+import { probablySwapped } from '../facts/swap-signs.ts';
 import { destinationRefusals } from './destination-refusals.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import type { Claim } from '../facts/unclaimed.ts';
 import type { PlanRequest } from './plan.ts';
 import { sourceRefusals } from './source-refusals.ts';
 
@@ -19,6 +21,12 @@ export function refusalsOf(now: TableFacts): readonly IncrepError[] {
 }
 
 export const refusalOf = (now: TableFacts): IncrepError | undefined => refusalsOf(now)[0];
+
+/** The direction comes before everything else: a GRANT for a swapped pipeline would be run at the real source. */
+export const swapRefusal = (
+  { swapSign }: Pick<TableFacts, 'swapSign'>,
+  { isForced }: Claim,
+): IncrepError | undefined => (isForced === true ? undefined : probablySwapped(swapSign));
 
 /** A wrong name of a database or schema would load all tables there. A flag that loads them confirms the name. */
 export function elsewhereRefusal(

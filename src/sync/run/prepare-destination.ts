@@ -10,7 +10,7 @@ import { createRunsTable, createStateTable, stateTable, waitForLock } from '../.
 import type { DestinationSchema } from '../facts/describe-destination.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
 import { isClaimed, type Claim } from '../facts/unclaimed.ts';
-import { elsewhereRefusal, refusalOf } from '../plan/refusals.ts';
+import { elsewhereRefusal, refusalOf, swapRefusal } from '../plan/refusals.ts';
 import type { PlanRequest } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -33,7 +33,7 @@ export async function prepareDestination(
   const refusals = new Map<string, IncrepError>();
   // If every table is refused, nothing is created. Each table reports its own reason.
   const isRefused = (table: TableFacts) =>
-    (refusalOf(table) ?? elsewhereRefusal(table, request)) !== undefined ||
+    (swapRefusal(table, request) ?? refusalOf(table) ?? elsewhereRefusal(table, request)) !== undefined ||
     (table.unclaimed !== undefined && !isClaimed(table.unclaimed, request));
   const workable = facts.tables.filter((table) => table.settings.isEnabled && !isRefused(table));
   if (workable.length === 0) return refusals;

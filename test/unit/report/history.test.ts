@@ -125,6 +125,11 @@ test('the tables that a run did not start are counted, below its line if the lin
   expect(narrow).toContain('\n    tables: 2 ok, 2 not started\n');
 });
 
+test('a run that could not start any table says so in the words of its mail', () => {
+  const failed = { ...record(null, 'CONNECTION_FAILED', 'refused'), tables: ['a', 'b'] };
+  expect(linesOf(run(failed))[0]).toMatch(/ failed +none synced +0 /);
+});
+
 test('the chart marks failed runs, and not those that were busy or stopped', () => {
   const marked = (code: string) => {
     const runs = [run(record('a')), run(record('a', code))];

@@ -12,6 +12,16 @@ test('a warning that is cut has no open bracket', () => {
   );
 });
 
+test('tables that name the same session with other ages have one warning', () => {
+  const open = (age: string) => `1 transaction is open at the source (pid 3, open for ${age}). Wait.`;
+  const tables = ['119 s', '2 min'].map((age, place) =>
+    outcome({ name: `t${place}`, warnings: [open(age)] }),
+  );
+  const text = formatProblems(summary({ tables }), 2, new Map(), plain);
+  expect(text.match(/transaction is open/g)).toHaveLength(1);
+  expect(text).toContain(`(t0, t1): ${open('119 s')}`);
+});
+
 test('of hundreds of tables only the first are named', () => {
   const warned = Array.from({ length: 300 }, (_, place) =>
     outcome({ name: `t${place}`, warnings: ['slow'] }),

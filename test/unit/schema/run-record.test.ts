@@ -33,7 +33,12 @@ test.each<[code: string, known: KnownSince, failure: { message: string; hint: st
   ['TOO_MANY_CONNECTIONS', 'answered', ANSWERED],
   ['CONSTRAINT_VIOLATED', 'planned', SAME],
   ['DEPENDENT_OBJECTS', 'settled', GONE],
-  ['DEPENDENT_OBJECTS', 'planned', MAYBE],
+  [
+    'DEPENDENT_OBJECTS',
+    'planned',
+    { ...MAYBE, hint: 'The next sync names the objects that are still there.' },
+  ],
+  ['DEPENDENT_OBJECTS', 'answered', MAYBE],
   [
     'DELETE_LIMIT_EXCEEDED',
     'equal',

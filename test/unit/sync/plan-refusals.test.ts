@@ -151,3 +151,20 @@ test.each<[Partial<TableFacts['source']>, string]>([
     error: { code: 'PRIVILEGE_MISSING', message },
   });
 });
+
+test('a statement for the destination comes after the direction if the source has the state of a pipeline', () => {
+  const planned = plan({
+    destination: undefined,
+    saved: none,
+    destinationSchema: { ...facts().destinationSchema, canCreate: false },
+    swapSign: { kind: 'state', source: 'wh/copy', destination: 'db/live' },
+  });
+  expect(planned.kind === 'refuse' && planned.error).toMatchObject({
+    message: expect.stringMatching(
+      /^source and destination may be swapped, because .* may not create tables/,
+    ),
+    next: expect.stringMatching(
+      /^Rows go from wh\/copy to db\/live\. .*\nAt the destination, run: GRANT [^\n]*$/,
+    ),
+  });
+});
