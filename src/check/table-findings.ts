@@ -11,6 +11,7 @@ import {
   missedBy,
   NO_HINTS,
   versionedStep,
+  versionedText,
   type Missed,
 } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
@@ -165,14 +166,7 @@ function keyFindings(
       : []),
     ...lowKeyFindings({ name, key, source }, counts),
     ...(!findsDeleted(settings) && isVersioned(keyCandidates(source, NO_HINTS), key, settings.mergeKey)
-      ? [
-          warning(
-            'KEY_IN_UNIQUE_COLS',
-            name,
-            `"${key}" is in unique_cols, so each update of a row adds a row at the destination and leaves the earlier one`,
-            versionedStep(key, settings.mergeKey),
-          ),
-        ]
+      ? [warning('KEY_IN_UNIQUE_COLS', name, versionedText(key), versionedStep(key, settings.mergeKey))]
       : insertOnlyFindings(settings, missedBy(source, key, settings.mergeKey, counts.hasSequence), key)),
     ...withoutTrigger(table, { source, key, keyType }, { counts, found }),
     ...(keyType === 'date'

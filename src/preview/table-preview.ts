@@ -32,7 +32,7 @@ import { refuse, type LoadPlan, type Plan } from '../sync/plan/plan.ts';
 import { renameAdvice, renameBack } from '../sync/plan/renamed-columns.ts';
 import type { QuietVerdict } from '../sync/run/quiet-table.ts';
 import {
-  insertOnlyWarning,
+  keyWarnings,
   misspeltWarnings,
   removedColumns,
   wholeLoadWarning,
@@ -258,7 +258,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
-      ...insertOnlyWarning(table, plan),
+      ...keyWarnings(table, plan),
       ...lostKey,
       ...((plan.kind === 'load' || plan.kind === 'incremental') && !obstruction
         ? keptValueNotes(table, plan)

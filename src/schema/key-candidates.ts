@@ -255,6 +255,9 @@ export const isVersioned = (
 export const UNENFORCED =
   'If "check" then warns that no constraint keeps them unique (MERGE_KEY_NOT_ENFORCED), no action is needed.';
 
+export const versionedText = (key: string): string =>
+  `"${key}" is in unique_cols, so each update of a row adds a row at the destination and leaves the earlier one`;
+
 /** What to do about a versioned table, if the earlier forms of a row are not wanted. */
 export function versionedStep(key: string, mergeKey: readonly string[]): string {
   const others = mergeKey.filter((name) => name !== key);

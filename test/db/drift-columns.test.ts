@@ -84,3 +84,27 @@ test('a replication key that changed to one that finds only inserts is named onc
   expect((await increp('status', pair)).stdout).toContain(text);
   expect((await increp('sync -q', pair)).stdout).toBe('');
 });
+
+test('a replication key that misses new rows, or that is in unique_cols, is named once at the first load', async () => {
+  await using pair = await freshPair({
+    tables: [
+      { name: 'links', replication_key: 'order_id', unique_cols: ['order_id', 'code'] },
+      { name: 'items', replication_key: 'updated_at', unique_cols: ['updated_at'] },
+    ],
+    sourceSql: `CREATE TABLE links (order_id int, code text, PRIMARY KEY (order_id, code));
+      CREATE TABLE items (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
+      INSERT INTO links VALUES (7, 'a'); INSERT INTO items VALUES (1)`,
+  });
+  const texts = [
+    'new rows with order_id below the cursor are NOT copied',
+    '"updated_at" is in unique_cols, so each update of a row adds a row',
+  ];
+  const { stdout: planned } = await increp('plan', pair);
+  const { table } = await sync(pair);
+  const warnings = ['links', 'items'].flatMap((name) => table(name).warnings);
+  for (const text of texts) {
+    expect(planned).toContain(text);
+    expect(warnings).toContainEqual(expect.stringContaining(text));
+  }
+  expect((await increp('sync -q', pair)).stdout).toBe('');
+});

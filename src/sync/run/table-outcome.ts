@@ -6,7 +6,15 @@ import { LISTED, listed } from '../../format.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import { misspeltStep, misspeltText, misspeltTransforms } from '../../schema/misspelt-transforms.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { missedBy } from '../../schema/key-candidates.ts';
+import { findsDeleted } from '../../schema/deleted-rows.ts';
+import {
+  isVersioned,
+  keyCandidates,
+  missedBy,
+  NO_HINTS,
+  versionedStep,
+  versionedText,
+} from '../../schema/key-candidates.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import { missedTexts } from '../../report/key-texts.ts';
 import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
@@ -75,13 +83,25 @@ export const misspeltWarnings = ({ settings, sourceColumns = [] }: TableFacts, p
       )
     : [];
 
-/** Once, at the load after the replication key has changed. `check` says it later. */
-export function insertOnlyWarning({ saved, settings }: TableFacts, plan: Plan): string[] {
+/**
+ * Once, at the first load and at the load after a key has changed. `check` says it later. A key of inserts is common for a table
+ * whose rows never change, so only a change to it is worth a warning.
+ */
+export function keyWarnings({ saved, settings }: TableFacts, plan: Plan): string[] {
   const { replicationKey: key, mergeKey } = settings;
-  const before = saved.kind === 'record' ? saved.record.replicationKey : null;
-  if (plan.kind !== 'load' || key === undefined || before === null || before === key) return [];
+  const before = saved.kind === 'record' ? saved.record : undefined;
+  const isSame = before?.replicationKey === key && before?.mergeKey.join('\n') === mergeKey.join('\n');
+  if (plan.kind !== 'load' || key === undefined || isSame) return [];
+  if (
+    !isAppend(settings) &&
+    !findsDeleted(settings) &&
+    isVersioned(keyCandidates(plan.source, NO_HINTS), key, mergeKey)
+  )
+    return [`${versionedText(key)}. ${versionedStep(key, mergeKey)}`];
   const missed = missedBy(plan.source, key, mergeKey);
-  if (!missed || (missed === 'updates' && isAppend(settings))) return [];
+  if (!missed) return [];
+  const isChosen = typeof before?.replicationKey === 'string' && before.replicationKey !== key;
+  if (missed === 'updates' && (!isChosen || isAppend(settings))) return [];
   const { what, step } = missedTexts(key, missed);
   return [`${what}. ${step}`];
 }
@@ -149,7 +169,7 @@ export async function succeeded(
     ...misspeltWarnings(facts, plan),
     ...formerTableWarning(facts),
     ...keptValueNotes(facts, plan),
-    ...insertOnlyWarning(facts, plan),
+    ...keyWarnings(facts, plan),
     ...lostKeyWarning(facts, plan),
     ...transfer.warnings,
   ];
