@@ -20,6 +20,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { columnsToDrop } from './alteration.ts';
 import type { IncrementalPlan, LoadPlan, Plan } from './plan.ts';
 import { keepsRest, shapeHindrance } from './reload-guard.ts';
+import { renamesInPlace, withRenames } from './renames-in-place.ts';
 
 export interface KeptValues {
   readonly what: string;
@@ -73,7 +74,9 @@ function newlyMasked({ destination, saved, settings, sourceColumns = [] }: Table
 }
 
 /** Rows that the next sync does not read keep the values from before a new `transform`. */
-function keptUnmasked(facts: TableFacts): KeptValues | undefined {
+function keptUnmasked(now: TableFacts): KeptValues | undefined {
+  const renames = now.source ? renamesInPlace(now, now.source) : [];
+  const facts = withRenames(now, renames);
   const names = newlyMasked(facts);
   if (names.length === 0) return undefined;
   const { settings } = facts;
@@ -83,7 +86,7 @@ function keptUnmasked(facts: TableFacts): KeptValues | undefined {
       : `rows ${goneRowsText(rowsFrom(settings.selection))}`;
   return {
     what: `${rows} keep their values of ${quoted(names)} from before the new "transform"`,
-    next: `To remove these values, ${overwriting(facts, names)}`,
+    next: `To remove these values, ${renames.length > 0 || settings.deletes === 'soft' ? 'after the sync, ' : ''}${overwriting(facts, names)}`,
   };
 }
 
@@ -95,8 +98,7 @@ function overwriting(facts: TableFacts, names: readonly string[]): string {
       ? (expressionOf(selection, sourceColumn(selection, name)) ?? 'NULL')
       : 'NULL';
   const update = `UPDATE ${qualified(destinationName)} SET ${names.map((name) => `${ident(name)} = ${valueOf(name)}`).join(', ')}`;
-  if (settings.deletes === 'soft')
-    return `after the sync, ${atDestination(`${update} WHERE ${ident(DELETED_AT)} IS NOT NULL`)}`;
+  if (settings.deletes === 'soft') return atDestination(`${update} WHERE ${ident(DELETED_AT)} IS NOT NULL`);
   const where = whereThere(facts);
   if (where !== undefined) return atDestination(`${update} WHERE (${where}) IS NOT TRUE`);
   if (shapeHindrance(settings) !== undefined) return 'change these rows at the destination';
