@@ -63,7 +63,9 @@ const dropColumns = ({ destinationName }: TableFacts, names: readonly string[]):
   `ALTER TABLE ${qualified(destinationName)} ${names.map((name) => `DROP COLUMN ${ident(name)}`).join(', ')}`;
 
 /** Columns whose values `transform` changes since this sync. */
-function newlyMasked({ destination, saved, settings, sourceColumns = [] }: TableFacts): string[] {
+export function newlyMasked(facts: TableFacts): string[] {
+  const renames = facts.source ? renamesInPlace(facts, facts.source) : [];
+  const { destination, saved, settings, sourceColumns = [] } = withRenames(facts, renames);
   if (saved.kind !== 'record') return [];
   const was = saved.record.selection ?? EVERYTHING;
   return settings.selection.transform.flatMap(({ column, expression }) => {
@@ -121,7 +123,7 @@ function whereThere({ settings: { selection }, sourceColumns = [] }: TableFacts)
 
 const asNote = (kept: KeptValues | undefined): string[] => (kept ? [`${kept.what}. ${kept.next}`] : []);
 
-const appliesSelection = (facts: TableFacts, plan: Plan): boolean =>
+export const appliesSelection = (facts: TableFacts, plan: Plan): boolean =>
   facts.destinationHasRows &&
   (plan.kind === 'load' || (plan.kind === 'incremental' && plan.evolution !== undefined));
 
