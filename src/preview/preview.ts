@@ -15,6 +15,7 @@ import { planAll } from '../sync/plan/complete-plan.ts';
 import type { PlanRequest } from '../sync/plan/plan.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import { estimateReading } from './estimate.ts';
+import { hidesValues } from '../sync/plan/stale-views.ts';
 import { fencesOf, isReshaped, previewOf, type OpenTransactions, type Preview } from './table-preview.ts';
 
 /** If a server refuses to answer for one table, that table has the error. The other tables are not affected. */
@@ -33,8 +34,10 @@ export async function previewTables(
       return verdict?.kind === 'quiet' ? [] : [{ ...each, asksNullKeys: !verdict?.nullKeys }];
     }),
   );
-  const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
-  const dependents = await gatherDependents(context, reshaped);
+  const watched = planned.flatMap(({ table, plan }) =>
+    isReshaped(plan) || hidesValues(table, plan) ? [table] : [],
+  );
+  const dependents = await gatherDependents(context, watched);
   const active = await activeRuns(
     context,
     planned.flatMap(({ table }) => (verdicts.get(table)?.verdict.kind === 'quiet' ? [] : [table])),

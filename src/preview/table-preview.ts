@@ -24,6 +24,7 @@ import { renamedColumnNote, unfilledColumns } from '../sync/plan/altered-destina
 import { partitionsGone } from '../sync/plan/build-plan.ts';
 import { discardedLoad } from '../sync/plan/complete-plan.ts';
 import { keptValueNotes } from '../sync/plan/kept-values.ts';
+import { staleViewNotes } from '../sync/plan/stale-views.ts';
 import { lostKeyWarning } from '../sync/plan/lost-key.ts';
 import { mayStage, stagingFault } from '../sync/plan/destination-refusals.ts';
 import { previewEvolution, previewExtension, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
@@ -229,7 +230,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
     deletionLog: settings.deletionLog,
     mayStage: mayStage(table),
     // The owner of the table itself is in the obstruction.
-    dependents: dependents.filter((each) => !isItself(each)),
+    dependents: isReshaped(plan) ? dependents.filter((each) => !isItself(each)) : [],
     obstruction,
     gone,
     // The obstruction says how to keep them.
@@ -261,7 +262,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ...keyWarnings(table, plan),
       ...lostKey,
       ...((plan.kind === 'load' || plan.kind === 'incremental') && !obstruction
-        ? keptValueNotes(table, plan)
+        ? [...keptValueNotes(table, plan), ...staleViewNotes(table, plan, dependents)]
         : []),
       ...(plan.kind === 'refuse' ? [] : [...renamedTableNote(table), ...formerTableNote(table)]),
       ...wholeLoadWarning(plan),

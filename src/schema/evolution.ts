@@ -14,6 +14,8 @@ export interface Retyped {
 }
 
 export interface Evolution {
+  /** Columns that a changed `rename` gives another name. All other names are the new ones. */
+  readonly renamed?: readonly { readonly from: string; readonly to: string }[];
   readonly added: readonly Column[];
   /** Names of columns that the source dropped. A column that was added again with another type is also in `added`. */
   readonly dropped: readonly string[];
@@ -142,5 +144,12 @@ function keyObstacle(
 }
 
 /** Whether the change needs ALTER TABLE. */
-export const altersTable = ({ added, dropped, retyped, loosened, tightened }: Evolution): boolean =>
-  added.length + dropped.length + retyped.length + loosened.length + tightened.length > 0;
+export const altersTable = ({
+  renamed = [],
+  added,
+  dropped,
+  retyped,
+  loosened,
+  tightened,
+}: Evolution): boolean =>
+  renamed.length + added.length + dropped.length + retyped.length + loosened.length + tightened.length > 0;

@@ -86,7 +86,7 @@ function columnChanges(was: Selection, now: Selection, made: Shape, current: Sha
 type RenameChange = Extract<Difference, { readonly code: 'rename-changed' }>;
 
 /** The position shows that it is the same column. If its name at the destination is as before, nothing has changed. */
-function renameChanges(was: Selection, now: Selection, made: Shape, current: Shape): RenameChange[] {
+export function renameChanges(was: Selection, now: Selection, made: Shape, current: Shape): RenameChange[] {
   return current.columns.flatMap(({ name, position }): RenameChange[] => {
     const column = sourceColumn(now, name);
     const from = destinationColumn(was, column);

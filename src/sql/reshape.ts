@@ -1,6 +1,6 @@
 /** Statements that alter a destination table, and that move its dependent objects to another table. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
-import type { TableName } from '../schema/names.ts';
+import { derivedName, type TableName } from '../schema/names.ts';
 import type { BuiltRelation } from './dependent-object-definitions.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { nullSafeMatch } from './null-safe-match.ts';
@@ -59,7 +59,14 @@ export const GRANTED_BY_DEFAULT = /* sql */ `
 export const revokeAll = (table: TableName, grantee: string | null): string =>
   asUsual(/* sql */ `REVOKE ALL ON ${qualified(table)} FROM ${grantee === null ? 'PUBLIC' : ident(grantee)}`);
 
+export interface ColumnRename {
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface Alteration {
+  /** Columns that get another name first. All other names are the new ones. */
+  readonly renamed?: readonly ColumnRename[];
   readonly added: readonly Column[];
   /** Names of columns that no longer exist at the source. */
   readonly dropped: readonly string[];
@@ -79,7 +86,7 @@ export interface Alteration {
 /** Before the rows are merged: changes that make room for them. No row is read, except if a type changes. */
 export function alterBefore(
   table: TableName,
-  { added, dropped, loosened, retyped = [] }: Alteration,
+  { added, dropped, loosened, retyped = [], renamed = [] }: Alteration,
   natives: NativeCarriers,
 ): Statement | undefined {
   const changes = [
@@ -91,9 +98,22 @@ export function alterBefore(
     ),
     ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column, natives)}`),
   ];
-  return changes.length === 0
+  const steps = [...renamingSteps(renamed), ...(changes.length === 0 ? [] : [changes.join(', ')])];
+  return steps.length === 0
     ? undefined
-    : onTables(/* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`);
+    : onTables(steps.map((step) => /* sql */ `ALTER TABLE ${qualified(table)} ${step}`).join('; '));
+}
+
+/** RENAME cannot be combined with other changes. A name that another column still has is taken last. */
+function renamingSteps(renamed: readonly ColumnRename[]): string[] {
+  const step = (from: string, to: string) => `RENAME COLUMN ${ident(from)} TO ${ident(to)}`;
+  const isTaken = ({ to }: ColumnRename) => renamed.some(({ from }) => from === to);
+  const aside = ({ from }: ColumnRename) => derivedName(from, '_increp_old');
+  return [
+    ...renamed.filter(isTaken).map((each) => step(each.from, aside(each))),
+    ...renamed.filter((each) => !isTaken(each)).map(({ from, to }) => step(from, to)),
+    ...renamed.filter(isTaken).map((each) => step(aside(each), each.to)),
+  ];
 }
 
 /** After the rows are merged: constraints that they must satisfy. */

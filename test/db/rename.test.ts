@@ -264,6 +264,51 @@ slowTest(
   },
 );
 
+describe.each([
+  { deletes: 'soft', deletes_every: '0s' },
+  { deletes: 'keep' },
+  { deletes: 'soft', deletes_every: '0s', on_schema_change: 'evolve' },
+  { on_schema_change: 'evolve' },
+  { mode: 'incremental-append' },
+])('a changed name, and names exchanged, in a table with %j', (settings) => {
+  test('keep the values of rows that the source no longer has, and the views', async () => {
+    await using pair = await freshPair(renaming({ ...settings, rename: {} }));
+    await pair.source.query('ALTER TABLE users ADD nick text; UPDATE users SET nick = id');
+    await sync(pair);
+    await pair.destination.query('CREATE VIEW names AS SELECT name FROM users');
+    await pair.source.query('DELETE FROM users WHERE id = 7');
+    await sync(pair);
+    const rename = { name: 'nick', nick: 'name', 'E-mail': 'email' };
+    await pair.writeTables(renaming({ ...settings, rename }).tables ?? []);
+    expect((await increp('plan', pair)).stdout).toContain('RENAME COLUMN "E-mail" TO "email"');
+    await sync(pair);
+    const { rows } = await pair.destination.query(
+      'SELECT id, name, nick, email FROM users WHERE id IN (6, 7) ORDER BY id',
+    );
+    expect(rows).toEqual([
+      { id: '6', name: '6', nick: 'Person 6', email: 'p6@example.com' },
+      { id: '7', name: '7', nick: 'Person 7', email: 'p7@example.com' },
+    ]);
+    expect((await pair.destination.query('SELECT FROM names')).rowCount).toBe(60);
+    await pair.source.query(`INSERT INTO users ("E-mail", name, nick) VALUES ('new', 'n', 'k')`);
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  });
+});
+
+test('a changed name that is taken is refused in a table that keeps rows', async () => {
+  await using pair = await freshPair(renaming({ deletes: 'keep', rename: {} }));
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE users ADD label text');
+  await pair.writeTables(renaming({ deletes: 'keep', rename: { name: 'label' } }).tables ?? []);
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({ code: 'SCHEMA_CHANGE_REFUSED' });
+  expect(error?.message).toContain('the table already has a column "label"');
+  const [statement] = /ALTER TABLE .*;/.exec(error?.hint ?? '') ?? [];
+  await pair.destination.query(statement ?? '');
+  await sync(pair);
+  expect((await pair.destination.query('SELECT FROM users WHERE label IS NOT NULL')).rowCount).toBe(48);
+});
+
 test('two columns under one name are refused, and so is a name that no column can have', async () => {
   await using pair = await freshPair(renaming({ rename: { name: 'feels' } }));
   const { error } = (await trySync(pair)).table();

@@ -185,3 +185,19 @@ test('a masked column that is renamed at the source does not arrive', async () =
     /new column "mial", and "mail" is .*\[TRANSFORM_NAME\]/s,
   );
 });
+
+test('a materialized view that keeps values from before a new transform is named with its REFRESH', async () => {
+  await using pair = await freshPair(selecting({ transform: { email: 'lower(email)' } }));
+  await sync(pair);
+  await pair.destination.query(`
+    CREATE VIEW people AS SELECT id, email FROM customers;
+    CREATE MATERIALIZED VIEW mails AS SELECT email FROM people;
+    CREATE MATERIALIZED VIEW numbers AS SELECT id FROM customers`);
+  await pair.writeTables(selecting({ transform: { email: 'md5(email)' } }).tables ?? []);
+  const statement = 'REFRESH MATERIALIZED VIEW public.mails;';
+  const { stdout } = await increp('plan', pair);
+  expect(stdout).toContain(statement);
+  expect(stdout).not.toContain('REFRESH MATERIALIZED VIEW public.numbers');
+  expect((await sync(pair)).table().warnings.join()).toContain(statement);
+  expect((await sync(pair)).table().warnings).toEqual([]);
+});

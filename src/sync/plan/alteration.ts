@@ -6,6 +6,7 @@ import { DELETED_AT, ROW_VERSION } from '../../schema/metadata-columns.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerColumns } from '../facts/saved-state.ts';
+import { renamesOfKept, withRenames } from './renames-in-place.ts';
 
 /** Undefined if a column changes its type, or if the table lacks what a merge needs. */
 export function alterationFor(facts: TableFacts, source: Relation): Alteration | undefined {
@@ -49,7 +50,8 @@ export function columnsToDrop(facts: TableFacts, source: Relation): Relation['co
 export const keptColumns = (facts: TableFacts, source: Relation): Relation['columns'] =>
   facts.settings.droppedColumns === 'keep' ? leftColumns(facts, source) : [];
 
-function leftColumns({ destination, saved }: TableFacts, source: Relation): Relation['columns'] {
+function leftColumns(facts: TableFacts, source: Relation): Relation['columns'] {
+  const { destination, saved } = withRenames(facts, renamesOfKept(facts, source));
   const recorded = formerColumns(saved);
   return (destination?.columns ?? []).filter(
     ({ name }) => recorded.includes(name) && !source.columns.some((column) => column.name === name),

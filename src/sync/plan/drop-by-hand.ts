@@ -70,7 +70,7 @@ export const ownerGrants = (objects: readonly Dependent[]): string[] => [
 ];
 
 /** Only the owner of an object, or a superuser, may drop or refresh it. */
-function asOwner(objects: readonly Dependent[]): string {
+export function asOwner(objects: readonly Dependent[]): string {
   const others = new Set(objects.flatMap(({ owner, isOurs }) => (owner === null || isOurs ? [] : [owner])));
   const [owner] = others;
   if (owner === undefined) return '';
@@ -94,7 +94,7 @@ const readsFrom = ({ reads }: Dependent, view: Dependent): boolean =>
   isView(view) && reads.includes(view.name);
 
 /** Each object before the views that it reads, because DROP refuses a view that is in use. */
-function inDropOrder(objects: readonly Dependent[]): readonly Dependent[] {
+export function inDropOrder(objects: readonly Dependent[]): readonly Dependent[] {
   const ready = objects.filter((each) => !objects.some((other) => other !== each && readsFrom(other, each)));
   // The server allows no circle.
   if (ready.length === 0) return objects;

@@ -20,6 +20,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { columnsToDrop } from './alteration.ts';
 import type { IncrementalPlan, LoadPlan, Plan } from './plan.ts';
 import { keepsRest, shapeHindrance } from './reload-guard.ts';
+import { renamesInPlace, withRenames } from './renames-in-place.ts';
 
 export interface KeptValues {
   readonly what: string;
@@ -62,7 +63,9 @@ const dropColumns = ({ destinationName }: TableFacts, names: readonly string[]):
   `ALTER TABLE ${qualified(destinationName)} ${names.map((name) => `DROP COLUMN ${ident(name)}`).join(', ')}`;
 
 /** Columns whose values `transform` changes since this sync. */
-function newlyMasked({ destination, saved, settings, sourceColumns = [] }: TableFacts): string[] {
+export function newlyMasked(facts: TableFacts): string[] {
+  const renames = facts.source ? renamesInPlace(facts, facts.source) : [];
+  const { destination, saved, settings, sourceColumns = [] } = withRenames(facts, renames);
   if (saved.kind !== 'record') return [];
   const was = saved.record.selection ?? EVERYTHING;
   return settings.selection.transform.flatMap(({ column, expression }) => {
@@ -73,7 +76,9 @@ function newlyMasked({ destination, saved, settings, sourceColumns = [] }: Table
 }
 
 /** Rows that the next sync does not read keep the values from before a new `transform`. */
-function keptUnmasked(facts: TableFacts): KeptValues | undefined {
+function keptUnmasked(now: TableFacts): KeptValues | undefined {
+  const renames = now.source ? renamesInPlace(now, now.source) : [];
+  const facts = withRenames(now, renames);
   const names = newlyMasked(facts);
   if (names.length === 0) return undefined;
   const { settings } = facts;
@@ -83,7 +88,7 @@ function keptUnmasked(facts: TableFacts): KeptValues | undefined {
       : `rows ${goneRowsText(rowsFrom(settings.selection))}`;
   return {
     what: `${rows} keep their values of ${quoted(names)} from before the new "transform"`,
-    next: `To remove these values, ${overwriting(facts, names)}`,
+    next: `To remove these values, ${renames.length > 0 || settings.deletes === 'soft' ? 'after the sync, ' : ''}${overwriting(facts, names)}`,
   };
 }
 
@@ -95,8 +100,7 @@ function overwriting(facts: TableFacts, names: readonly string[]): string {
       ? (expressionOf(selection, sourceColumn(selection, name)) ?? 'NULL')
       : 'NULL';
   const update = `UPDATE ${qualified(destinationName)} SET ${names.map((name) => `${ident(name)} = ${valueOf(name)}`).join(', ')}`;
-  if (settings.deletes === 'soft')
-    return `after the sync, ${atDestination(`${update} WHERE ${ident(DELETED_AT)} IS NOT NULL`)}`;
+  if (settings.deletes === 'soft') return atDestination(`${update} WHERE ${ident(DELETED_AT)} IS NOT NULL`);
   const where = whereThere(facts);
   if (where !== undefined) return atDestination(`${update} WHERE (${where}) IS NOT TRUE`);
   if (shapeHindrance(settings) !== undefined) return 'change these rows at the destination';
@@ -119,7 +123,7 @@ function whereThere({ settings: { selection }, sourceColumns = [] }: TableFacts)
 
 const asNote = (kept: KeptValues | undefined): string[] => (kept ? [`${kept.what}. ${kept.next}`] : []);
 
-const appliesSelection = (facts: TableFacts, plan: Plan): boolean =>
+export const appliesSelection = (facts: TableFacts, plan: Plan): boolean =>
   facts.destinationHasRows &&
   (plan.kind === 'load' || (plan.kind === 'incremental' && plan.evolution !== undefined));
 

@@ -16,6 +16,7 @@ import { keepsDeleted } from '../../schema/deleted-rows.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { elsewhereRefusal, refusalsOf, swapRefusal } from './refusals.ts';
+import { renamesInPlace, renamedColumns } from './renames-in-place.ts';
 import { sourceRefusals } from './source-refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { isRenamed, renamedNames, replacedBy } from '../facts/renamed-tables.ts';
@@ -173,10 +174,11 @@ function evolve(
     wasEmptied(now)
   )
     return reset();
+  const renamed = renamesInPlace(now, source);
   const evolved = evolutionOf({
-    recorded: saved.record.shape,
+    recorded: { ...saved.record.shape, columns: renamedColumns(saved.record.shape.columns, renamed) },
     current: shapeOf(source),
-    copy: destination.columns,
+    copy: renamedColumns(destination.columns, renamed),
     natives,
     mergeKey: settings.mergeKey,
     replicationKey: saved.record.replicationKey,
@@ -184,7 +186,7 @@ function evolve(
     keepsDropped: settings.droppedColumns === 'keep',
   });
   return evolved.kind === 'in-place'
-    ? incremental(now, source, request, { evolution: evolved.evolution, drift })
+    ? incremental(now, source, request, { evolution: { ...evolved.evolution, renamed }, drift })
     : reset(...evolved.obstacles);
 }
 

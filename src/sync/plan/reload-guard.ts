@@ -15,6 +15,7 @@ import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerColumns } from '../facts/saved-state.ts';
 import { columnsToDrop } from './alteration.ts';
+import { renamesOfKept, withRenames } from './renames-in-place.ts';
 
 /** Undefined if the destination table holds only rows of the source. */
 export function reloadHindrance(settings: TableSettings): ReloadHindrance | undefined {
@@ -47,7 +48,8 @@ export const standingIn = (
 
 /** The ALTER TABLE that lets the table take the rows of the source. No row is removed. */
 export function extensionFor(facts: TableFacts, source: Relation): Alteration {
-  const { destination, saved, settings, natives } = facts;
+  const renamed = renamesOfKept(facts, source);
+  const { destination, saved, settings, natives } = withRenames(facts, renamed);
   const columns = destination?.columns ?? [];
   const isThere = ({ name }: { name: string }) => columns.some((column) => column.name === name);
   const recorded = formerColumns(saved);
@@ -61,6 +63,7 @@ export function extensionFor(facts: TableFacts, source: Relation): Alteration {
     return column ? !column.isNotNull : isOptional(name);
   };
   return {
+    renamed,
     added: source.columns.filter((column) => !isThere(column)),
     dropped,
     // For a table that only gets new columns, another type was refused before.
@@ -78,8 +81,8 @@ export function extensionFor(facts: TableFacts, source: Relation): Alteration {
   };
 }
 
-export const isExtended = ({ added, dropped, loosened, retyped = [] }: Alteration): boolean =>
-  added.length + dropped.length + loosened.length + retyped.length > 0;
+export const isExtended = ({ renamed = [], added, dropped, loosened, retyped = [] }: Alteration): boolean =>
+  renamed.length + added.length + dropped.length + loosened.length + retyped.length > 0;
 
 /** The columns that identified a row of the destination table at the last sync. */
 export const formerKey = ({ mergeKey, replicationKey, writtenAs }: StateRecord): readonly string[] =>

@@ -17,6 +17,7 @@ import { isRenamed, renamedNames, renamedTableNote } from '../facts/renamed-tabl
 import { formerColumns } from '../facts/saved-state.ts';
 import { lostKeyRefusal, renamedColumnRefusal } from './altered-destination.ts';
 import type { PlanRequest } from './plan.ts';
+import { renameRefusal, renamesOfKept, withRenames } from './renames-in-place.ts';
 import { blockingKeys, reloadHindrance, shapeHindrance } from './reload-guard.ts';
 
 /** The first reason why the plan would lose rows of the destination table. */
@@ -37,8 +38,9 @@ export function lossRefusal(
     (hindrance &&
       (identityRefusal(now, record, hindrance) ??
         keyColumnRefusal(now, source, destination) ??
-        (shapeHindrance(settings) && shapeRefusal(now, source, { destination, hindrance })) ??
+        (shapeHindrance(settings) && shapeRefusal(now, source, hindrance)) ??
         indexRefusal(now))) ??
+    renameRefusal(now, source) ??
     returnedColumnRefusal(now, source, destination) ??
     lostKeyRefusal(now, source)
   );
@@ -222,11 +224,11 @@ function returnedColumnRefusal(
 function shapeRefusal(
   now: TableFacts,
   source: Relation,
-  { destination, hindrance }: { readonly destination: Relation; readonly hindrance: ReloadHindrance },
+  hindrance: ReloadHindrance,
 ): IncrepError | undefined {
-  const { destinationName, natives } = now;
+  const { destination, destinationName, natives } = withRenames(now, renamesOfKept(now, source));
   for (const column of source.columns) {
-    const current = destination.columns.find(({ name }) => name === column.name);
+    const current = destination?.columns.find(({ name }) => name === column.name);
     const wanted = carriedType(column, natives);
     if (current && current.type !== wanted)
       return new IncrepError('SCHEMA_CHANGE_REFUSED', {

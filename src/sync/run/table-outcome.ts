@@ -23,6 +23,8 @@ import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { formerTableWarning } from '../facts/former-tables.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
+import { listDependents } from '../../postgres/dependent-object-list.ts';
+import { hidesValues, staleViewNotes } from '../plan/stale-views.ts';
 import { keptValueNotes } from '../plan/kept-values.ts';
 import { lostKeyWarning } from '../plan/lost-key.ts';
 import { renameAdvice } from '../plan/renamed-columns.ts';
@@ -157,6 +159,12 @@ const outcomeFor = (
   error: undefined,
 });
 
+async function staleViews({ destination }: RunContext, facts: TableFacts, plan: Plan): Promise<string[]> {
+  const oid = facts.destination?.oid;
+  if (oid === undefined || !hidesValues(facts, plan)) return [];
+  return staleViewNotes(facts, plan, (await listDependents(destination, [oid])).get(oid) ?? []);
+}
+
 export async function succeeded(
   context: RunContext,
   facts: TableFacts,
@@ -169,6 +177,7 @@ export async function succeeded(
     ...misspeltWarnings(facts, plan),
     ...formerTableWarning(facts),
     ...keptValueNotes(facts, plan),
+    ...(await staleViews(context, facts, plan)),
     ...keyWarnings(facts, plan),
     ...lostKeyWarning(facts, plan),
     ...transfer.warnings,
