@@ -65,7 +65,7 @@ export type Difference =
     }
   | {
       readonly code: 'setting-changed';
-      readonly setting: 'mode' | 'replication_key' | 'unique_cols';
+      readonly setting: 'mode' | 'replication_key' | 'types' | 'unique_cols';
       readonly from: readonly string[];
       readonly to: readonly string[];
     };

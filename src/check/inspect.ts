@@ -45,6 +45,7 @@ import {
   type PreparedTransaction,
 } from './inspect-source.ts';
 import { queryRows } from './query-rows.ts';
+import { carryFormerFiles } from '../sync/facts/former-directories.ts';
 
 export interface Inspection extends Inspected, PublicationsAndTriggers {
   readonly facts: Facts;
@@ -173,9 +174,11 @@ async function namingHolders(
 }
 
 async function knownComparisons(
-  { settings: { stateDirectory } }: RunContext,
+  context: RunContext,
   { tables }: Facts,
 ): Promise<Pick<Inspection, 'duplicated' | 'equal'>> {
+  const { stateDirectory } = context.settings;
+  await carryFormerFiles(context);
   const { differences, equal } = await readComparisons(stateDirectory);
   const isDuplicated = ({ recordName }: TableFacts) =>
     (differences.get(recordName)?.duplicates ?? null) !== null;

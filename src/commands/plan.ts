@@ -49,6 +49,7 @@ import {
   warnStandby,
   warnUnwritable,
 } from './pipeline/warn-unreachable.ts';
+import { carryFormerFiles } from '../sync/facts/former-directories.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -122,6 +123,7 @@ async function planFor(
   const servers = await serversOf(runContext);
   ensureDifferentDatabases(settings, servers);
   runContext.destinations.add(settings, servers.destination);
+  await carryFormerFiles(runContext);
   const request = {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,

@@ -41,6 +41,7 @@ import { agedFailure, lastFailureJson } from '../status/last-failures.ts';
 import { resetAtOf } from '../sync/facts/saved-state.ts';
 import { isBeforeReset, isEqualSince, plannedSince, type RunRecord } from '../schema/run-record.ts';
 import { sayRemarks } from './pipeline/warn-unreachable.ts';
+import { carryFormerFiles } from '../sync/facts/former-directories.ts';
 
 export interface VerifyOptions extends GlobalOptions {
   readonly destination: readonly string[];
@@ -169,6 +170,7 @@ async function compareTables(
       progress?.display.clear();
       if (!options.json) out(redact(formatVerification(verdict, { names, style, told, destination })));
     }
+    await carryFormerFiles(runContext);
     await noteComparisons(settings.stateDirectory, compared);
   }
   return verdicts;

@@ -6,13 +6,14 @@ import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { listInFlight } from '../sync/fence/fence.ts';
+import { logFault } from '../sync/incremental/remove-logged.ts';
 import { previewConversions } from '../sync/load/preview-conversions.ts';
 import { previewRemovedRows } from '../sync/load/preview-removed-rows.ts';
 import { failuresWithHolders } from '../sync/lock/lock-holders.ts';
 import { runsAt } from '../sync/lock/running-runs.ts';
 import { previewCopies } from '../sync/objects/preview-copies.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
-import type { PlanRequest } from '../sync/plan/plan.ts';
+import { refuse, type Plan, type PlanRequest } from '../sync/plan/plan.ts';
 import { beginQuietSweep } from '../sync/run/quiet-sweep.ts';
 import { estimateReading } from './estimate.ts';
 import { hidesValues } from '../sync/plan/stale-views.ts';
@@ -25,8 +26,10 @@ export async function previewTables(
   request: PlanRequest & { readonly isForced: boolean },
 ): Promise<Preview[]> {
   const sweep = await beginQuietSweep(context, facts.tables, request, { isPreview: true });
-  const { planned, failures } = await planAll(context, facts, request);
+  const all = await planAll(context, facts, request);
+  const { failures } = all;
   const verdicts = await sweep();
+  const planned = await withLogFaults(context, all.planned, (table) => verdicts.has(table));
   const estimates = await estimateReading(
     context.source,
     planned.flatMap((each) => {
@@ -81,6 +84,29 @@ export async function previewTables(
     preview: failedPreview(context, failure),
   }));
   return inOrder([...answered, ...unplanned], context.settings.tables).map(({ preview }) => preview);
+}
+
+interface PlannedPreview {
+  readonly table: TableFacts;
+  readonly plan: Plan;
+}
+
+/** Refuses a sync that could not read its deletion log. The question whether a table is quiet reads the log, too. */
+async function withLogFaults(
+  context: Pick<RunContext, 'source' | 'timing'>,
+  planned: readonly PlannedPreview[],
+  isRead: (table: TableFacts) => boolean,
+): Promise<readonly PlannedPreview[]> {
+  const checked: PlannedPreview[] = [];
+  for (const { table, plan } of planned) {
+    const log = table.settings.deletionLog;
+    const fault =
+      log && plan.kind === 'incremental' && !isRead(table)
+        ? await logFault({ context, facts: table, relation: plan.source, log })
+        : undefined;
+    checked.push({ table, plan: fault ? refuse(fault) : plan });
+  }
+  return checked;
 }
 
 const activeRuns = (

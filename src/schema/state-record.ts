@@ -147,6 +147,8 @@ export const stateRecordSchema = z.object({
   selection: selectionSchema.nullable().default(null),
   /** Null: `PLAINLY`. */
   writtenAs: writtenAsSchema.nullable().default(null),
+  /** Of the settings. Null in older records. */
+  types: z.enum(['text', 'native']).nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for users and scripts. */
   fingerprint: z.string(),

@@ -1,4 +1,6 @@
 /** `sync-state/known.differences.json`: the differences that comparisons on this machine have found, and the loads that were requested. */
+import { access, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   afterComparisons,
   equalAfter,
@@ -88,3 +90,24 @@ export const noteRequested = (
 
 export const noteLoaded = (directory: string, tables: readonly string[]): Promise<void> =>
   changeRequested(directory, (requested) => withoutLoaded(requested, tables));
+
+export const hasComparisons = (directory: string): Promise<boolean> =>
+  access(join(directory, KNOWN_DIFFERENCES_FILE)).then(
+    () => true,
+    () => false,
+  );
+
+/** What `to` knows already is newer. */
+export async function moveComparisons(from: string, to: string): Promise<void> {
+  const { tables, equal, requested } = await readFile(from);
+  await changeOptional({
+    ...{ directory: to, name: KNOWN_DIFFERENCES_FILE, schema: knownDifferencesSchema },
+    change: (found = NOTHING) => ({
+      format: 1 as const,
+      tables: [...new Map([...tables, ...found.tables].map((each) => [each.table, each])).values()],
+      equal: { ...equal, ...found.equal },
+      requested: { ...requested, ...found.requested },
+    }),
+  });
+  if (await hasComparisons(to)) await rm(join(from, KNOWN_DIFFERENCES_FILE), { force: true }).catch(() => {});
+}

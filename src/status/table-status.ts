@@ -33,6 +33,7 @@ import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { timeByServers } from '../sync/context/this-clock.ts';
+import { carryFormerFiles } from '../sync/facts/former-directories.ts';
 
 export type Condition =
   | 'ok'
@@ -128,6 +129,7 @@ export async function tableStatuses(
   const now = new Date();
   const local = await readLocalRuns(context);
   const runs = byTable(local.records);
+  if (!isLocal) await carryFormerFiles(context);
   const { differences, equal, requested } = await readComparisons(context.settings.stateDirectory);
   const configuredAt = await configurationTime(context.settings.directory);
   const timeAt = ({ sourceClock }: Drifts) =>

@@ -315,3 +315,14 @@ test('after the source went back, verify prints the statement that removes the n
   const [, statement = ''] = /run at the destination: (DELETE FROM [^]*'\d[^']*')/.exec(stdout) ?? [];
   expect((await pair.destination.query(statement)).rowCount).toBe(1);
 });
+
+test('a table of mode full-refresh gets versions, and what is built on it stays', async () => {
+  await using pair = await freshPair({ ...ordersPreset, tables: [{ name: 'orders', mode: 'full-refresh' }] });
+  await sync(pair);
+  await pair.destination.query('CREATE VIEW built AS SELECT * FROM orders');
+  await pair.writeTables([{ ...ORDERS_CONFIG, mode: 'incremental-append', initial_load: 'copy' }]);
+  await pair.source.query('UPDATE orders SET total = 77, updated_at = now() WHERE id = 1');
+  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 1 });
+  const { rows } = await pair.destination.query('SELECT FROM built WHERE id = 1');
+  expect(rows).toHaveLength(2);
+});

@@ -197,8 +197,15 @@ test('a log that cannot be read is named, and nothing of the table is synced', a
     code: 'PRIVILEGE_MISSING',
     hint: `Nothing of "orders" was synced. At the source, run: ${grant}`,
   });
+  const planned = async () => (await increp('plan --json', pair)).stdout;
+  expect(JSON.parse(await planned())).toMatchObject({
+    tables: [
+      { action: 'refused', error: { code: 'PRIVILEGE_MISSING', hint: `At the source, run: ${grant}` } },
+    ],
+  });
   await pair.source.query('DROP TABLE orders_deleted CASCADE');
   expect(await message()).toMatchObject({ code: 'TABLE_NOT_FOUND' });
+  expect(JSON.parse(await planned())).toMatchObject({ tables: [{ error: { code: 'TABLE_NOT_FOUND' } }] });
   const { stdout } = await increp('check', pair);
   expect(stdout).toMatch(/"deletes_from" of "orders": the source has no table public\.orders_deleted/);
 });

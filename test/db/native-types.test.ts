@@ -429,3 +429,17 @@ slowTest('enums, domains, ranges and composite types can be merge keys', async (
   expect((await increp('verify --repair', pair)).exitCode).toBe(0);
   await expectSameRows(pair, 't');
 });
+
+test('a changed setting is the reason of the load, not an altered destination table', async () => {
+  await using pair = await freshPair(moods({ types: 'text' }));
+  await sync(pair);
+  for (const [from, to] of [
+    ['text', 'native'],
+    ['native', 'text'],
+  ]) {
+    await pair.writeTables([config('t', { types: to })]);
+    const { summary } = await sync(pair);
+    expect(summary.warnings).toEqual([]);
+    expect(summary.tables[0]?.reason).toContain(`types changed from "${from}" to "${to}"`);
+  }
+});

@@ -242,6 +242,8 @@ function disagreement(
     ];
   }
   if (file.record.generation < row.generation) {
+    // The pipeline had one destination, and has a list now, or the other way round.
+    if (isWithin(row.writtenBy, writer) || isWithin(writer, row.writtenBy)) return [];
     return [
       `the state file is older than the state at the destination, so increp uses the state at the destination. ${lastWriter(row.writtenBy, writer)}`,
     ];
@@ -250,6 +252,10 @@ function disagreement(
     ? []
     : ['the state file was edited; increp uses the state at the destination'];
 }
+
+/** Whether a state directory, as `writerHere` names it, is below another one. */
+const isWithin = (inner: string | null | undefined, outer: string | null | undefined): boolean =>
+  typeof inner === 'string' && typeof outer === 'string' && inner.startsWith(`${outer}/`);
 
 /** Why the file is older than the row. */
 function lastWriter(writtenBy: string | null, writer: string | undefined): string {

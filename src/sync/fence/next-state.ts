@@ -104,6 +104,7 @@ export function nextRecord(
       ...facts.settings,
       hasMarks: facts.settings.deletes === 'soft' || holdsFormerMarks(facts),
     }),
+    types: facts.settings.types,
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     writtenBy: writerHere(context.settings.stateDirectory),

@@ -11,8 +11,10 @@ import type { Deletions } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { closeRows } from '../../sql/compare.ts';
 import { declareLoggedKeys, fetchKeys, inspectLog, type DeletionLogRows } from '../../sql/deletion-log.ts';
+import { limitStatements } from '../../sql/session.ts';
 import { grantReading } from '../../sql/deletion-log-statements.ts';
 import { countRows } from '../../sql/gone-rows.ts';
+import type { RunContext } from '../context/run-context.ts';
 import type { BothSides } from '../compare/sides.ts';
 import { logRows } from '../compare/logged-keys.ts';
 import { logTable } from '../facts/deletion-log.ts';
@@ -28,6 +30,12 @@ export interface LoggedRemoval {
   readonly oid: string | null;
   /** Why some or all of the rows were not removed. */
   readonly refusal: IncrepError | undefined;
+}
+
+interface ReadableLog extends Pick<BothSides, 'facts' | 'source'> {
+  readonly context: Pick<RunContext, 'source'>;
+  readonly log: DeletionLog;
+  readonly isPlanned?: boolean;
 }
 
 interface Logged extends BothSides {
@@ -51,17 +59,50 @@ const foundRow = z.object({
 
 /** @throws IncrepError if the log cannot be read as the settings describe it */
 export async function removeLogged(logged: Logged): Promise<LoggedRemoval> {
-  const { facts, relation, source, log } = logged;
+  const { facts, relation, log } = logged;
   const rows = logRows(facts, relation, log, logged);
-  const found = await readable(logged, async () =>
-    foundRow.parse((await ask(source, inspectLog(rows))).rows[0]),
-  );
-  if (found.type !== null && found.type !== TIME_TYPE) throw wrongType(logged, found.type);
+  const found = await inspected(logged, rows);
   const { oid } = found;
   const isComplete = logged.position?.oid === oid && !found.hasMarker;
   return isComplete && found.hasEntries
     ? { ...(await removeNamed(logged, rows)), isComplete, oid }
     : { deleted: 0, refusal: undefined, isComplete, oid };
+}
+
+/** @throws IncrepError if the log cannot be read as the settings describe it */
+async function inspected(log: ReadableLog, rows: DeletionLogRows): Promise<z.infer<typeof foundRow>> {
+  const found = await readable(log, async () =>
+    foundRow.parse((await ask(log.source, inspectLog(rows))).rows[0]),
+  );
+  if (found.type !== null && found.type !== TIME_TYPE) throw wrongType(log, found.type);
+  return found;
+}
+
+/** Why a sync could not read the log, for a plan. Reads no entries. */
+export async function logFault({
+  context,
+  ...log
+}: Omit<ReadableLog, 'source' | 'context'> &
+  Pick<BothSides, 'relation'> & {
+    readonly context: Pick<RunContext, 'source' | 'timing'>;
+  }): Promise<IncrepError | undefined> {
+  const rows = logRows(log.facts, log.relation, log.log, { from: 'infinity', lookbackSeconds: 0 });
+  const limit = [limitStatements(context.timing.planCountTimeout)];
+  try {
+    return await context.source.withSnapshot(limit, (source) =>
+      inspected({ ...log, context, source, isPlanned: true }, rows).then(
+        () => undefined,
+        (error: unknown) => {
+          if (error instanceof IncrepError) return error;
+          throw error;
+        },
+      ),
+    );
+  } catch (error) {
+    // The sync itself reports any other error.
+    if (!(error instanceof IncrepError) || error.code === 'INTERRUPTED') throw error;
+    return undefined;
+  }
 }
 
 const TIME_TYPE = 'timestamp with time zone';
@@ -116,7 +157,7 @@ async function limitedRows(
 }
 
 /** Names the option in an error of the server. */
-async function readable<T>(logged: Logged, read: () => Promise<T>): Promise<T> {
+async function readable<T>(logged: ReadableLog, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
@@ -133,17 +174,17 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   [SQLSTATE.insufficientPrivilege]: 'PRIVILEGE_MISSING',
 };
 
-function unusable(logged: Logged, code: ErrorCode, why: string): IncrepError {
-  const { facts, log } = logged;
+function unusable(logged: ReadableLog, code: ErrorCode, why: string): IncrepError {
+  const { facts, log, isPlanned = false } = logged;
   const { name, source } = facts.settings;
   const table = logTable(log, source);
   return new IncrepError(code, {
     what: `"deletes_from" of "${name}"${table ? ` (${printName(table)})` : ''}: ${why}`,
-    next: `Nothing of "${name}" was synced. ${stepFor(logged, code, table)}`,
+    next: `${isPlanned ? '' : `Nothing of "${name}" was synced. `}${stepFor(logged, code, table)}`,
   });
 }
 
-function stepFor({ facts, context }: Logged, code: ErrorCode, table: TableName | undefined): string {
+function stepFor({ facts, context }: ReadableLog, code: ErrorCode, table: TableName | undefined): string {
   const { name, source } = facts.settings;
   const { role } = context.source.endpoint;
   if (code === 'PRIVILEGE_MISSING')
@@ -153,5 +194,5 @@ function stepFor({ facts, context }: Logged, code: ErrorCode, table: TableName |
   return `To print the statements that create such a table, run "${tableCommand('deletes-sql', name)}". Or remove "deletes_from" in tables-config.json.`;
 }
 
-const wrongType = (logged: Logged, type: string): IncrepError =>
+const wrongType = (logged: ReadableLog, type: string): IncrepError =>
   unusable(logged, 'SQL_INVALID', `the column "${logged.log.deletedAt}" is ${type} and must be timestamptz`);

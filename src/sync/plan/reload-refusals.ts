@@ -129,6 +129,8 @@ function identityRefusal(
   const isIdentity =
     what === 'unique_cols' ? isKept || isAppend(settings) || isShared(settings) : isAppend(settings);
   if (was === is || !isIdentity) return undefined;
+  // A full refresh has left one version of each row.
+  if (record.writtenAs?.mode === 'full-refresh' && !isShared(settings)) return undefined;
   if (isKept) return keyRefusal(now, record.mergeKey);
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${what} changed from [${was}] to [${is}], and increp cannot load ${printName(now.destinationName)} again: ${hindranceText(hindrance)}`,

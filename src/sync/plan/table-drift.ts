@@ -28,8 +28,22 @@ export function driftOf(facts: TableFacts, source: Relation, destination: Relati
     ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),
     ...selected.differences,
     ...fromSource.map((each) => withNewName(each, sourceChanges)),
-    ...(fromSource.length + selected.differences.length === 0 ? fromDestination : []),
+    ...(fromSource.length + selected.differences.length === 0
+      ? withRetyping(fromDestination, record.types, settings.types)
+      : []),
   ];
+}
+
+/** Columns have another type at the destination because of the setting: nobody altered the table. */
+function withRetyping(
+  differences: readonly Difference[],
+  from: StateRecord['types'],
+  to: TableFacts['settings']['types'],
+): readonly Difference[] {
+  const others = differences.filter(({ code }) => code !== 'column-type-mismatch');
+  return from === null || from === to || others.length === differences.length
+    ? differences
+    : [{ code: 'setting-changed', setting: 'types', from: [from], to: [to] }, ...others];
 }
 
 const withNewName = (difference: Difference, changes: TableFacts['sourceChanges']): Difference =>

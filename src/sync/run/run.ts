@@ -20,6 +20,7 @@ import type { RunContext } from '../context/run-context.ts';
 import { SET_CLOCK, thisClockError, wrongClockText } from '../context/this-clock.ts';
 import { withLeftTables } from './left-tables.ts';
 import { failureOf, withNextCommand } from './table-outcome.ts';
+import { carryFormerFiles } from '../facts/former-directories.ts';
 
 export async function run(context: RunContext, request: RunRequest): Promise<RunSummary> {
   const startedAt = new Date();
@@ -74,6 +75,7 @@ async function syncTables(context: RunContext, request: RunRequest, report: RunR
   const { outcomes, warn } = report;
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
+  await carryFormerFiles(context);
   const { jobs } = request;
   await using workers = openWorkers(context, Math.min(jobs, request.tables.length) - 1);
   const { known, failures, latest, quiet, waiting } = await prepareTables(context, {

@@ -67,6 +67,9 @@ test('an older file: the machine that wrote the row is named, if it is another o
     expect(saved(file({ generation: 4 }), record({ generation: 5, writtenBy }))).toMatchObject({
       warnings: [expect.stringMatching(words)],
     });
+  // The pipeline had a list of destinations.
+  const row = record({ generation: 5, writtenBy: `${HERE}/first` });
+  expect(saved(file({ generation: 4 }), row)).toMatchObject({ warnings: [] });
 });
 
 test('a file of another pipeline without a row has the same text for each table', () => {
