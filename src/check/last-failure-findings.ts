@@ -62,5 +62,6 @@ function sincePlan(table: TableFacts, plan: Plan, run: RunRecord): KnownSince {
   const keepsShape =
     (plan.kind === 'incremental' && !plan.evolution) ||
     (plan.kind === 'load' && plan.action === 'full-refresh');
-  return plannedSince(run, { deletionLog, keepsShape, mayStage: mayStage(table) });
+  const mayLoad = plan.kind === 'load' && plan.action === 'reset';
+  return plannedSince(run, { deletionLog, keepsShape, mayStage: mayStage(table), mayLoad });
 }

@@ -235,10 +235,16 @@ function knownSince(
   failure: RunRecord,
   { fullRefresh, adopt, replace, force = false }: PlanOptions,
 ): KnownSince {
-  const { action, deletionLog, mayStage, evolution, equalAt } = table;
+  const { action, deletionLog, mayStage, evolution, equalAt, obstruction } = table;
   if (isEqualSince(failure, equalAt)) return 'equal';
   if (action === 'skipped' || fullRefresh || adopt || replace || force) return 'answered';
-  return plannedSince(failure, { deletionLog, keepsShape: isRoutine(action) && !evolution, mayStage });
+  const keepsShape = isRoutine(action) && !evolution;
+  return plannedSince(failure, {
+    deletionLog,
+    keepsShape,
+    mayStage,
+    mayLoad: action === 'reset' && !obstruction,
+  });
 }
 
 const inWords = ({ lastFailure, ...table }: KnownTable, options: PlanOptions) => ({

@@ -125,11 +125,18 @@ const CANNOT_CONNECT_NOW = '57P03';
 
 /**
  * What is known since the failure: a plan of the table has no error, or has none but did not read the deletion log, or answers
- * the failure; a comparison found the table equal; both servers answer for the table, or only for others; or the files of the
+ * the failure; the load that failed is due for another reason; a comparison found the table equal; both servers answer for the table, or only for others; or the files of the
  * configuration changed.
  */
 export type KnownSince =
-  'planned' | 'planned-without-log' | 'settled' | 'equal' | 'answered' | 'connected' | 'reconfigured';
+  | 'planned'
+  | 'planned-without-log'
+  | 'settled'
+  | 'loads-otherwise'
+  | 'equal'
+  | 'answered'
+  | 'connected'
+  | 'reconfigured';
 
 interface Planned {
   readonly deletionLog: unknown;
@@ -137,15 +144,24 @@ interface Planned {
   readonly keepsShape: boolean;
   /** Whether increp may create the staging table. A plan of a table without changes does not ask. */
   readonly mayStage: boolean;
+  /** Whether the plan is a load that `delete_limit` allows. */
+  readonly mayLoad?: boolean;
+  /** Why the table is loaded, if nothing shows how many rows that removes. */
+  readonly loadsBecause?: string | undefined;
 }
 
 /** For a plan of the table without an error. */
 export function plannedSince(
-  { error_code: code }: Pick<RunRecord, 'error_code'>,
-  { deletionLog, keepsShape, mayStage }: Planned,
+  { error_code: code, error_hint: hint, action }: Pick<RunRecord, 'error_code' | 'error_hint' | 'action'>,
+  { deletionLog, keepsShape, mayStage, mayLoad = false, loadsBecause }: Planned,
 ): KnownSince {
   if (code === 'PRIVILEGE_MISSING' && !mayStage) return 'answered';
   if (code === 'DEPENDENT_OBJECTS' && keepsShape) return 'settled';
+  if (code === 'DELETE_LIMIT_EXCEEDED' && action === 'reset') {
+    // For example after a setting was put back.
+    if (keepsShape || mayLoad) return 'settled';
+    if (loadsBecause !== undefined && hint?.includes(loadsBecause) !== true) return 'loads-otherwise';
+  }
   return deletionLog === undefined ? 'planned' : 'planned-without-log';
 }
 
@@ -198,6 +214,11 @@ export function failureBefore(
     (known === 'planned' && (DECIDED_FOR_TABLE.has(code) || isRightOfTable(failure)))
   )
     return since(`the cause no longer applies, so the next sync ${nextSync(action)}`, '');
+  if (known === 'loads-otherwise')
+    return since(
+      'the next sync loads the table for another reason',
+      'To see what it removes, run "increp plan".',
+    );
   if (known === 'reconfigured')
     return FORESEEN.has(code)
       ? since('the configuration changed after this failure, so the cause may be fixed since')

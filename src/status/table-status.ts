@@ -305,7 +305,9 @@ function knownSince(
   if (isUnread)
     return configuredAt && configuredAt > new Date(failure.started_at) ? 'reconfigured' : undefined;
   if (!isEnabled || refusals.has(name) || found.get(name)?.isRefused === true) return 'connected';
-  return plannedSince(failure, { deletionLog, keepsShape: !found.has(name), mayStage: !unstaged.has(name) });
+  const loadsBecause = found.get(name)?.what;
+  const keepsShape = loadsBecause === undefined;
+  return plannedSince(failure, { deletionLog, keepsShape, mayStage: !unstaged.has(name), loadsBecause });
 }
 
 /** When the files of the configuration last changed. The pipeline of a service may have none. */

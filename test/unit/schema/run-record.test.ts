@@ -86,7 +86,7 @@ test('the step of an old lock names no session', () => {
 });
 
 test('a plan without an error does not show whether a deletion log is there', () => {
-  const failure = { error_code: 'TABLE_NOT_FOUND' };
+  const failure = { error_code: 'TABLE_NOT_FOUND', error_hint: null, action: 'reset' };
   expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true, mayStage: true })).toBe('planned');
   expect(plannedSince(failure, { deletionLog: { table: 'log' }, keepsShape: true, mayStage: true })).toBe(
     'planned-without-log',
@@ -95,18 +95,32 @@ test('a plan without an error does not show whether a deletion log is there', ()
 
 test('a plan without an error decides the privileges that the server did not refuse itself', () => {
   expect(failureBefore(recorded('PRIVILEGE_MISSING', '42501'), 'planned')).toMatchObject(MAYBE);
-  const failure = { error_code: 'PRIVILEGE_MISSING' };
+  const failure = { error_code: 'PRIVILEGE_MISSING', error_hint: null, action: 'reset' };
   expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true, mayStage: false })).toBe(
     'answered',
   );
 });
 
 test('dependent objects are no obstacle to a table that keeps its shape', () => {
-  const failure = { error_code: 'DEPENDENT_OBJECTS' };
+  const failure = { error_code: 'DEPENDENT_OBJECTS', error_hint: null, action: 'reset' };
   expect(plannedSince(failure, { deletionLog: undefined, keepsShape: true, mayStage: true })).toBe('settled');
   expect(plannedSince(failure, { deletionLog: undefined, keepsShape: false, mayStage: true })).toBe(
     'planned',
   );
+});
+
+test('a load that is not due any more, or within the limit, removes too many rows no more', () => {
+  const since = (action: string, plan: { keepsShape: boolean; mayLoad?: boolean; loadsBecause?: string }) =>
+    plannedSince(
+      { error_code: 'DELETE_LIMIT_EXCEEDED', error_hint: 'because where is new: a.', action },
+      { deletionLog: undefined, mayStage: true, ...plan },
+    );
+  expect(since('reset', { keepsShape: true })).toBe('settled');
+  expect(since('reset', { keepsShape: false, mayLoad: true })).toBe('settled');
+  expect(since('reset', { keepsShape: false })).toBe('planned');
+  expect(since('incremental', { keepsShape: true })).toBe('planned');
+  expect(since('reset', { keepsShape: false, loadsBecause: 'where is new: a' })).toBe('planned');
+  expect(since('reset', { keepsShape: false, loadsBecause: 'where is new: b' })).toBe('loads-otherwise');
 });
 
 test('a later comparison answers the refusal to remove rows', () => {
