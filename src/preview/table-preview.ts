@@ -9,7 +9,7 @@ import { findsDeleted } from '../schema/deleted-rows.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { rowsFrom } from '../schema/selection.ts';
-import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
+import { formerLogNote, logPosition, logTable } from '../sync/facts/deletion-log.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { formerTableNote } from '../sync/facts/former-tables.ts';
 import { renamedTableNote } from '../sync/facts/renamed-tables.ts';
@@ -259,6 +259,7 @@ export function previewOf(table: TableFacts, plan: Plan, seen: PreviewFacts): Pr
       ),
       ...unfilledNote(table, plan),
       ...misspeltWarnings(table, plan),
+      ...(plan.kind === 'refuse' ? [] : formerLogNote(table)),
       ...keyWarnings(table, plan),
       ...lostKey,
       ...((plan.kind === 'load' || plan.kind === 'incremental') && !obstruction

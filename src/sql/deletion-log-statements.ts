@@ -35,10 +35,13 @@ export const grantReading = (
     `GRANT SELECT ON ${qualified(log)} TO ${ident(role)}`,
   ].join('; ');
 
+const fillFunction = ({ schema, table }: TableName): string =>
+  qualified({ schema, table: suffixed(table, '_fill') });
+
 export function recordDeletions(recorded: RecordedTable): string {
   const { table, key, log, deletedAt, reader } = recorded;
   const names = key.map(({ name }) => name);
-  const fn = qualified({ schema: log.schema, table: suffixed(log.table, '_fill') });
+  const fn = fillFunction(log);
   const trigger = (suffix: string) => ident(suffixed(log.table, suffix));
   const variables = names.map((_, place) => `key${place + 1}`);
   const declared = names.map((name, place) => `  key${place + 1} ${qualified(log)}.${ident(name)}%TYPE;\n`);
@@ -48,7 +51,7 @@ export function recordDeletions(recorded: RecordedTable): string {
   const index = ident(suffixed(`${log.table}_${deletedAt}`, '_idx'));
   return `-- You can run this again: an existing log keeps its entries. If unique_cols have changed, drop the log
 -- first, and increp then compares the keys once:
--- DROP FUNCTION IF EXISTS ${fn} CASCADE; DROP TABLE IF EXISTS ${qualified(log)};
+-- ${dropLog(log).join('; ')};
 BEGIN;
 CREATE TABLE IF NOT EXISTS ${qualified(log)} (
 ${key.map(({ name, type }) => `  ${ident(name)} ${type},\n`).join('')}  ${ident(deletedAt)} timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -104,3 +107,9 @@ export const LOG_TRIGGERS = /* sql */ `
   FROM unnest($1::oid[], $2::text[]) WITH ORDINALITY o(oid, log, place)
     JOIN pg_trigger t ON t.tgrelid = o.oid JOIN pg_proc f ON f.oid = t.tgfoid
   WHERE NOT t.tgisinternal AND strpos(f.prosrc, o.log) > 0 ORDER BY 1, 2`;
+
+/** Drops the triggers, too. */
+export const dropLog = (log: TableName): string[] => [
+  `DROP FUNCTION IF EXISTS ${fillFunction(log)} CASCADE`,
+  `DROP TABLE IF EXISTS ${qualified(log)}`,
+];

@@ -57,6 +57,14 @@ test('deleted and moved rows go at the next sync, without a comparison; a row th
   await remove(pair, 'id = 300');
   expect((await sync(pair)).table()).toMatchObject({ rows_read: 0, rows_deleted: 1 });
   await expectSameRows(pair, 'orders');
+
+  await pair.writeTables([{ ...ORDERS_CONFIG, deletes: 'hard' }]);
+  await pair.source.query('UPDATE orders SET updated_at = now() WHERE id = 4');
+  const [note] = (await sync(pair)).table().warnings;
+  expect(note).toMatch(/^increp no longer reads public\.orders_deleted, .* run at the source: DROP FUNCTION/);
+  await pair.source.query(/run at the source: (.*)$/.exec(note ?? '')?.[1] ?? '');
+  await remove(pair, 'id = 5');
+  expect((await sync(pair, '--deletes')).table()).toMatchObject({ rows_deleted: 1, warnings: [] });
 });
 
 slowTest('soft: they are marked, and a row that comes back is unmarked', async () => {

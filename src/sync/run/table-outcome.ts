@@ -20,6 +20,7 @@ import { missedTexts } from '../../report/key-texts.ts';
 import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
+import { formerLogNote } from '../facts/deletion-log.ts';
 import { formerTableWarning } from '../facts/former-tables.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import { columnsToDrop } from '../plan/alteration.ts';
@@ -178,6 +179,7 @@ export async function succeeded(
     ...formerTableWarning(facts),
     ...keptValueNotes(facts, plan),
     ...(await staleViews(context, facts, plan)),
+    ...formerLogNote(facts),
     ...keyWarnings(facts, plan),
     ...lostKeyWarning(facts, plan),
     ...transfer.warnings,
