@@ -162,7 +162,9 @@ test.each(oneIn(2, [['id'], ['id, updated_at']]))(
     await pair.source.query(`UPDATE big SET note = repeat('moved ', 30) WHERE id < 1000`);
     const moved = await pair.source.query(`SELECT FROM big WHERE id < 1000 AND ctid > '(380,0)'`);
     expect(moved.rowCount).toBe(999);
-    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 20_000, warnings: [] });
+    const { rows_inserted, warnings } = (await sync(pair)).table();
+    expect(rows_inserted).toBe(20_000);
+    expect(warnings.filter((text) => !text.startsWith('"updated_at" is in unique_cols'))).toEqual([]);
     await expectSameRows(pair, 'big');
   },
 );
