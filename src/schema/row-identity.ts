@@ -26,6 +26,10 @@ export const rowKey = (writing: Pick<Writing, 'mode' | 'mergeKey' | 'replication
     : mergeKey;
 };
 
+/** Whether these are the same columns in the same order. */
+export const isSameKey = (one: readonly string[], other: readonly string[]): boolean =>
+  one.join('\n') === other.join('\n');
+
 /** The columns of the unique index at the destination. */
 export const copyKey = (writing: Writing): readonly string[] =>
   isShared(writing) ? [SOURCE, ...rowKey(writing)] : rowKey(writing);

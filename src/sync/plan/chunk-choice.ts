@@ -1,6 +1,7 @@
 /** Decides whether a table is loaded in chunks, where they start, and whether an interrupted load continues. Pure. */
 import type { ChunkSize } from '../../config/chunk-size.ts';
 import type { Reason, ResumeObstacle, WholeLoadCause } from '../../reasons.ts';
+import { isSameKey } from '../../schema/row-identity.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
 import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
@@ -167,7 +168,7 @@ function resumeObstacle(
 
 function changedSetting(record: LoadHeader['record'], settings: TableFacts['settings']) {
   if (record.replicationKey !== settings.replicationKey) return 'replication_key';
-  if (record.mergeKey.join('\n') !== settings.mergeKey.join('\n')) return 'unique_cols';
+  if (!isSameKey(record.mergeKey, settings.mergeKey)) return 'unique_cols';
   if (JSON.stringify(record.selection) !== JSON.stringify(recordedSelection(settings.selection)))
     return 'selection';
   return (record.writtenAs ?? PLAINLY).mode === settings.mode ? undefined : 'mode';

@@ -1,7 +1,7 @@
 /** A constraint on `unique_cols` that the source had and has no more, for example because another primary key replaced it. */
 import { otherKeyStep, unenforcedKeyText } from '../../report/key-texts.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { isKeyEnforced, keyOfRows } from '../../schema/row-identity.ts';
+import { isKeyEnforced, isSameKey, keyOfRows } from '../../schema/row-identity.ts';
 import { tableCommand } from '../../shell-word.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { Plan } from './plan.ts';
@@ -31,4 +31,4 @@ const isAccepted = (plan: Plan): boolean =>
 const wasEnforcedBefore = ({ saved, settings }: WithState): boolean =>
   saved.kind === 'record' &&
   saved.record.isKeyEnforced === true &&
-  saved.record.mergeKey.join('\n') === settings.mergeKey.join('\n');
+  isSameKey(saved.record.mergeKey, settings.mergeKey);

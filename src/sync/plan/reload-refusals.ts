@@ -8,7 +8,7 @@ import { tracksVersions } from '../../schema/merged-columns.ts';
 import { METADATA_COLUMN_TYPES, ROW_VERSION, SOURCE } from '../../schema/metadata-columns.ts';
 import { archiveName, derivedName, printName, type TableName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
-import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
+import { copyKey, isAppend, isSameKey, isShared, rowKey } from '../../schema/row-identity.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
@@ -121,10 +121,9 @@ function identityRefusal(
 ): IncrepError | undefined {
   const { settings } = now;
   if (!record) return undefined;
-  const isChanged = (was: readonly string[], is: readonly string[]) => was.join('\n') !== is.join('\n');
-  const [what, was, is] = isChanged(record.mergeKey, settings.mergeKey)
-    ? ['unique_cols', record.mergeKey.join(', '), settings.mergeKey.join(', ')]
-    : ['replication_key', record.replicationKey, settings.replicationKey];
+  const [what, was, is] = isSameKey(record.mergeKey, settings.mergeKey)
+    ? ['replication_key', record.replicationKey, settings.replicationKey]
+    : ['unique_cols', record.mergeKey.join(', '), settings.mergeKey.join(', ')];
   const isKept = hindrance.code === 'holds-deleted-rows' && was !== '';
   const isIdentity =
     what === 'unique_cols' ? isKept || isAppend(settings) || isShared(settings) : isAppend(settings);

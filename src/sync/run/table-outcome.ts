@@ -15,7 +15,7 @@ import {
   versionedStep,
   versionedText,
 } from '../../schema/key-candidates.ts';
-import { isAppend } from '../../schema/row-identity.ts';
+import { isAppend, isSameKey } from '../../schema/row-identity.ts';
 import { missedTexts } from '../../report/key-texts.ts';
 import { EVERYTHING, rowsFrom, sourceColumn } from '../../schema/selection.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
@@ -93,7 +93,8 @@ export const misspeltWarnings = ({ settings, sourceColumns = [] }: TableFacts, p
 export function keyWarnings({ saved, settings }: TableFacts, plan: Plan): string[] {
   const { replicationKey: key, mergeKey } = settings;
   const before = saved.kind === 'record' ? saved.record : undefined;
-  const isSame = before?.replicationKey === key && before?.mergeKey.join('\n') === mergeKey.join('\n');
+  const isSame =
+    before !== undefined && before.replicationKey === key && isSameKey(before.mergeKey, mergeKey);
   if (plan.kind !== 'load' || key === undefined || isSame) return [];
   if (
     !isAppend(settings) &&
