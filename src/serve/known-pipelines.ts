@@ -23,7 +23,7 @@ import { definedPipelines, type DefinedPipeline } from './defined-pipelines.ts';
 import { cancelDeletedWork } from './deleted-pipelines.ts';
 import { nextDue } from './next-due.ts';
 import { queueOf, type Queue } from './queue.ts';
-import { serveProcess } from './serve-process.ts';
+import { serveProcess, type SharedNames } from './serve-process.ts';
 import type { ServiceLog } from './service-log.ts';
 import { scheduleIn, scheduleRows } from './trigger.ts';
 
@@ -45,13 +45,15 @@ export function knownPipelines(options: KnownPipelinesOptions): KnownPipelines {
   const readDefined = definedPipelines(control);
   const self = serveProcess(options);
   let known = new Map<string, string>();
+  let shared: SharedNames = new Set();
   return {
     refresh: async () => {
       const [{ pipelines: directories, refused }, defined] = await Promise.all([
         findPipelines(root),
         readDefined(),
       ]);
-      await self.register(directories.map(({ name }) => name));
+      const before = shared;
+      shared = await self.register(directories.map(({ name }) => name));
       const present = await presentPipelines(control);
       const overrides = await readOverrides(control);
       const isDefined = (name: string) => defined.some((each) => each.name === name);
@@ -71,7 +73,9 @@ export function knownPipelines(options: KnownPipelinesOptions): KnownPipelines {
       for (const pipeline of found) {
         const { name, kind, fingerprint } = pipeline;
         const isLost = kind === 'directory' && known.has(name) && !present.has(name);
-        if (known.get(name) === fingerprint && !isLost) continue;
+        // Another `serve` may have saved the schedules of its own directory.
+        const isOwnAgain = before.has(name) && !shared.has(name);
+        if (known.get(name) === fingerprint && !isLost && !isOwnAgain) continue;
         await (kind === 'directory'
           ? saveDirectory(control, queue, pipeline)
           : saveDefinition(control, queue, pipeline));

@@ -16,10 +16,13 @@ import { silentIn } from './unserved-runs.ts';
 
 export interface ServeProcess {
   /** A sign of life, with the names of the directories. The control database keeps their pipelines for a while after it. */
-  readonly register: (pipelines: readonly string[]) => Promise<void>;
+  readonly register: (pipelines: readonly string[]) => Promise<SharedNames>;
   /** Removes the directories that no `serve` has, and those of a `serve` that has been silent for long. */
   readonly removeOthers: () => Promise<void>;
 }
+
+/** The pipelines of this directory that a `serve` with other pipelines has, too. */
+export type SharedNames = ReadonlySet<string>;
 
 interface ServeProcessOptions {
   readonly root: string;
@@ -49,13 +52,19 @@ export function serveProcess({ root, control, timing, log }: ServeProcessOptions
       if (!isRegistered) await control.query(FORGET_FORMER_PROCESS, [id, host, root]);
       isRegistered = true;
       const { rows } = await control.query(OTHER_PROCESSES, [id, silentIn({ timing }), pipelines]);
-      for (const other of z.array(processRow).parse(rows)) {
+      const others = z.array(processRow).parse(rows);
+      for (const other of others) {
         if (said.has(other.id)) continue;
         said.add(other.id);
+        const where = `in ${other.directory} on ${other.host} (process ${other.process}, last seen ${utcTime(other.seenAt)})`;
+        const both = pipelines.filter((name) => other.pipelines.includes(name));
         log.warn(
-          `another increp serve uses this control database with other pipelines: ${listOf(other.pipelines)} in ${other.directory} on ${other.host} (process ${other.process}, last seen ${utcTime(other.seenAt)}); this one has ${listOf(pipelines)} in ${root}`,
+          both.length === 0
+            ? `another increp serve uses this control database with other pipelines: ${listOf(other.pipelines)} ${where}; this one has ${listOf(pipelines)} in ${root}`
+            : `another increp serve has a pipeline of the same name: ${listOf(both)} ${where} and in ${root}; the schedule of the directory that was changed last counts, so rename one of the two directories`,
         );
       }
+      return new Set(pipelines.filter((name) => others.some((other) => other.pipelines.includes(name))));
     },
     removeOthers: async () => {
       const { rows } = await control.query(REMOVE_PIPELINES, [timing.serve.directoryGrace]);

@@ -54,7 +54,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { isLoopback, own: address } = options.listen;
   if (!isLoopback) await ensureToken(control);
   await sayDirectory(root, log);
-  await refresh();
   const parts = {
     control,
     queue,
@@ -67,6 +66,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   };
   const app = createApp(parts, servicePage());
   await using door = await openDoor(options.listen, app);
+  // Not before: a process that cannot listen says nothing of its directory in the control database.
+  await refresh();
   log.info(`listening on ${door.url}`);
   if (!(await hasToken(control)))
     log.info('the page and the API ask for a token; to make one, run "increp token create --role operate"');

@@ -222,6 +222,28 @@ test('a serve keeps the pipelines of a serve with another directory, and both sa
   expect(await control.rows(present)).toEqual([{ name: 'shop' }]);
 });
 
+test('of two serves with one pipeline name, the one that stays takes its schedule back', async () => {
+  await using pair = await freshPair('orders');
+  await using twin = await freshPair('orders');
+  await using control = await controlPlace();
+  await using other = await controlPlace();
+  await pair.writeTables({ schedule: { every: '20m' }, tables: [ORDERS_CONFIG] });
+  await twin.writeTables({ schedule: { every: '7m' }, tables: [ORDERS_CONFIG] });
+  await control.add('shop', pair);
+  await other.add('shop', twin);
+  await other.add('crm', twin);
+  const timing = { ...QUICK, serve: { ...QUICK.serve, directoryGrace: 5 } };
+  const first = control.start(SERVE, { timing });
+  const every = (seconds: number) =>
+    control.until(`SELECT FROM schedules WHERE pipeline = 'shop' AND seconds = ${seconds}`);
+  await every(1200);
+  const second = other.start(SERVE, { timing, url: control.url });
+  await every(420);
+  await first.waitForLog('another increp serve has a pipeline of the same name: shop in');
+  await second.stop();
+  await every(1200);
+});
+
 test('work refuses a control database without tables, and one of another version, with exit code 78', async () => {
   await using pair = await freshPair('orders');
   await using control = await controlPlace();

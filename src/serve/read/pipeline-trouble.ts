@@ -38,8 +38,12 @@ export const isTroubled = ({
 export function pipelineTroubles(row: TroubledPipeline): readonly PipelineTrouble[] {
   const { pipeline, problem, scheduleProblem, isServed, since } = row;
   const troubles: PipelineTrouble[] = [];
-  // If its configuration is not valid, no worker can have it.
-  if (problem) troubles.push({ pipeline, state: 'not_valid', problem, since });
+  // A worker may have a correct copy of the directory.
+  if (problem)
+    troubles.push({
+      ...{ pipeline, state: 'not_valid', since },
+      problem: isServed ? { ...problem, hint: `${problem.hint} ${STILL_RUNS}` } : problem,
+    });
   else if (!isServed) troubles.push({ pipeline, state: 'no_worker', problem: noWorker(row), since });
   if (scheduleProblem !== null)
     troubles.push({
@@ -48,6 +52,8 @@ export function pipelineTroubles(row: TroubledPipeline): readonly PipelineTroubl
     });
   return troubles;
 }
+
+const STILL_RUNS = 'Until then, workers with a correct copy sync by the former schedule.';
 
 /** Why a run of the pipeline does not begin. Undefined if a worker serves the pipeline. */
 export async function readBlocker(
