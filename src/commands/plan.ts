@@ -187,7 +187,7 @@ async function withLastFailures(
 }
 
 const lossNote = (name: string, { message, since }: KnownDifference): string =>
-  `lost rows, noticed ${utcTime(since)}: ${message}. To accept the loss, run "${tableCommand('verify', name)}"`;
+  `lost rows, noticed ${utcTime(since)}: ${message}. After that, or to accept the loss, run "${tableCommand('verify', name)}"`;
 
 /** A note about tables that each destination reads separately. */
 function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {

@@ -83,7 +83,7 @@ export async function verifyCommand(words: readonly string[], options: VerifyOpt
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const verdicts = await compareTables(context, pipeline, { chosen, options, told, shared });
+        const verdicts = await compareTables(context, pipeline, { chosen, words, options, told, shared });
         const { name } = pipeline;
         return {
           result: verdicts.map((verdict) => ({ verdict, name, of: ofDestination({ name }) })),
@@ -110,6 +110,8 @@ export async function verifyCommand(words: readonly string[], options: VerifyOpt
 
 interface ComparisonWork {
   readonly chosen: readonly TableSettings[];
+  /** What the command names. */
+  readonly words: readonly string[];
   readonly options: VerifyOptions;
   readonly told: ToldFailures;
   readonly shared: SharedFailures;
@@ -119,7 +121,7 @@ interface ComparisonWork {
 async function compareTables(
   { terminal: { screen, style, out }, redact }: Context,
   pipeline: Pipeline,
-  { chosen, options, told, shared }: ComparisonWork,
+  { chosen, words, options, told, shared }: ComparisonWork,
 ): Promise<readonly TableVerification[]> {
   const { settings, runContext, listen, name: destination } = pipeline;
   ensureDifferentDatabases(settings, await serversOf(runContext));
@@ -165,7 +167,13 @@ async function compareTables(
               },
             };
       verdicts.push(verdict);
-      compared.push(...comparedIn(verdict, recordName, known ? cursorBefore(known) : null));
+      compared.push(
+        ...comparedIn(verdict, {
+          table: recordName,
+          cursor: known ? cursorBefore(known) : null,
+          isNamed: words.length > 0,
+        }),
+      );
       progress?.end(name);
       progress?.display.clear();
       if (!options.json) out(redact(formatVerification(verdict, { names, style, told, destination })));
@@ -195,7 +203,14 @@ const limitStep = (verified: Verified, { error_code: code }: RunRecord) => {
     : {};
 };
 
-function comparedIn(verdict: TableVerification, table: string, cursor: string | null): NotedComparison[] {
+function comparedIn(
+  verdict: TableVerification,
+  {
+    table,
+    cursor,
+    isNamed,
+  }: { readonly table: string; readonly cursor: string | null; readonly isNamed: boolean },
+): NotedComparison[] {
   if ('error' in verdict) return [];
   const { verified } = verdict;
   return [
@@ -203,6 +218,7 @@ function comparedIn(verdict: TableVerification, table: string, cursor: string | 
       ? {
           ...{ kind: 'equal', table, cursor, hasMore: verified.waiting > 0 },
           followsFailure: verdict.lastFailure !== undefined,
+          isNamed,
         }
       : {
           ...{ kind: 'different', table, cursor, foundBy: 'verify' },

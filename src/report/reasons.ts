@@ -30,7 +30,7 @@ const ROWS_GONE = {
 
 const noKeyText = (column: string, rowsFrom: 'where' | 'query' | undefined): string =>
   rowsFrom === undefined
-    ? `no row of the source has a value in ${column} any more`
+    ? `no row of the source has a value in ${column} any more, as in an emptied table`
     : `${noRowsText(rowsFrom, '')} any more`;
 
 /** What an option does, if it does not select rows or columns. */
@@ -179,7 +179,9 @@ function partitionNames(count: number, names: readonly string[]): string {
 }
 
 export const withoutKept = (keptRows: true | undefined, table = 'former'): string =>
-  keptRows ? `; the source cannot give again the rows that only the ${table} table kept` : '';
+  keptRows
+    ? `; the source cannot give again the rows that only the ${table} table kept (if you need them, restore them from a backup of the destination)`
+    : '';
 
 const REASONS: Texts<Reason> = {
   ...REWRITTEN,

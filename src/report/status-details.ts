@@ -215,7 +215,7 @@ function differenceDetails(
   if (difference.foundBy === 'lost-kept-rows')
     return [
       `lost rows, noticed ${utcTime(difference.since)} (${age} ago): ${printable(difference.message)}`,
-      `  next: If you need these rows, restore them from a backup of the destination. To accept the loss, run "${verify}".`,
+      `  next: If you need these rows, restore them from a backup of the destination. After that, or to accept the loss, run "${verify}".`,
     ];
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,

@@ -49,7 +49,13 @@ export type NotedComparison = Pick<KnownDifference, 'table' | 'cursor'> &
     | ({ readonly kind: 'different' } & Pick<KnownDifference, 'foundBy' | 'message' | 'only' | 'duplicates'> &
         Partial<Pick<KnownDifference, 'overLimit'>>)
     /** All rows of the last sync are equal. `hasMore`: the source has rows that the next sync reads. `followsFailure`: a sync has failed. */
-    | { readonly kind: 'equal'; readonly hasMore: boolean; readonly followsFailure?: boolean }
+    | {
+        readonly kind: 'equal';
+        readonly hasMore: boolean;
+        readonly followsFailure?: boolean;
+        /** Whether the command named the table, which also accepts a loss of rows. */
+        readonly isNamed?: boolean;
+      }
     /** The sync has written rows. `cursor` is that from before. */
     | {
         readonly kind: 'synced';
@@ -160,7 +166,8 @@ function duplicatesLeft(
 }
 
 function answers(result: Exclude<NotedComparison, { kind: 'different' }>, found: KnownDifference): boolean {
-  if (found.foundBy === 'lost-kept-rows') return result.kind === 'equal' || result.isRequested === true;
+  if (found.foundBy === 'lost-kept-rows')
+    return result.kind === 'equal' ? result.isNamed === true : result.isRequested === true;
   // From the same cursor, a sync reads the rows again that were rolled back.
   const isSameCursor = result.cursor === found.cursor;
   const isStanding = found.foundBy !== 'sync';

@@ -4,7 +4,7 @@
  */
 export const MISSING_GRANTS = /* sql */ `
   SELECT n.nspname AS schema, current_user AS role,
-         array_agg(p.privilege ORDER BY p.place) AS privileges
+         array_agg(p.privilege ORDER BY p.place) AS privileges, bool_and(pg_has_role(c.relowner, 'USAGE')) AS "isOwner"
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   CROSS JOIN unnest($2::text[]) WITH ORDINALITY p(privilege, place)

@@ -173,6 +173,6 @@ test('keys that go back at the source are named, and the rows that changed with 
   expect((await increp('status', pair)).stdout).toMatch(/^ok /m);
   await pair.source.query('DELETE FROM log');
   expect((await increp('sync', pair)).stdout).toContain(
-    'warning: no row of the source has a value in at any more (the largest was 2025-01-02 03:04:05+00)',
+    'warning: no row of the source has a value in at any more, as in an emptied table (the largest was 2025-01-02 03:04:05+00)',
   );
 });

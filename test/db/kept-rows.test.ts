@@ -331,7 +331,10 @@ test('status and plan name the loss of kept rows until a comparison or a full re
   await sync(pair);
   await sync(pair);
   expect([await told('status'), await told('plan')]).toEqual([true, true]);
+  // A comparison of all tables may be about another one.
   expect((await increp('verify', pair)).exitCode).toBe(0);
+  expect([await told('status'), await told('plan')]).toEqual([true, true]);
+  expect((await increp('verify orders', pair)).exitCode).toBe(0);
   expect([await told('status'), await told('plan')]).toEqual([false, false]);
   await pair.destination.query('TRUNCATE orders');
   await sync(pair);

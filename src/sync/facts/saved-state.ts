@@ -203,7 +203,11 @@ function fromFileAlone(
         kind: 'record',
         record: file.record,
         isFromFile: true,
-        warnings: isLoaded ? [] : ['the destination has no state row, so increp uses the state file'],
+        warnings: isLoaded
+          ? []
+          : [
+              'the destination has lost the state of the table (a row of _increp_state), so increp uses the state file. No action is needed',
+            ],
       };
     }
     case 'legacy':

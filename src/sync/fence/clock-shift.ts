@@ -61,7 +61,9 @@ export function clockShift(
     seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
     warnings:
       lag - record.networkSeconds > TOLERATED_SECONDS && !isRunsWarning(lag, sourceNow, destinationNow)
-        ? [`${wrongClock(lag, sourceNow, destinationNow)}. The window starts that much lower`]
+        ? [
+            `${wrongClock(lag, sourceNow, destinationNow)}. The sync reads the rows of that time again. No action is needed`,
+          ]
         : [],
   };
 }

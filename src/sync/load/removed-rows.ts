@@ -62,7 +62,7 @@ export function limitRefusal(limited: Limited, gone: GoneRows): IncrepError | un
   const verb = removalVerb(settings);
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would ${verb} ${inWords(gone)} ${goneRowsText(rowsFrom(settings.selection))}, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
-    next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may ${verb} these rows, run "${again}". To keep them${settings.deletes === 'soft' ? ' unmarked' : ''}, set "deletes": "keep" for "${settings.name}".${keepingNote(facts)}`,
+    next: `If increp may ${verb} these rows, run "${again}". To keep them${settings.deletes === 'soft' ? ' unmarked' : ''}, set "deletes": "keep" for "${settings.name}".${keepingNote(facts)} The load is needed, because ${reasonText(plan.reasons)}.`,
   });
 }
 

@@ -24,7 +24,13 @@ const runAs = (who: 'a superuser' | 'the owner', error: IncrepError, statement: 
     cause: error.cause,
   });
 
-const grantRow = z.object({ schema: z.string(), role: z.string(), privileges: z.array(z.string()) });
+const grantRow = z.object({
+  schema: z.string(),
+  role: z.string(),
+  privileges: z.array(z.string()),
+  /** An owner can lose a privilege on its own table. */
+  isOwner: z.boolean(),
+});
 
 /** The staging table is emptied and dropped, and the destination table altered. Only an owner may do that. */
 function tableToOwn(
@@ -54,9 +60,9 @@ export async function withMissingGrant(
     );
     const [found, ...others] = z.array(grantRow).parse(rows);
     if (!found || others.length > 0) return error;
-    const { schema, role, privileges } = found;
+    const { schema, role, privileges, isOwner } = found;
     const name = { schema, table: refused.table };
-    return tableKey(name) === tableKey(facts.destinationName)
+    return tableKey(name) === tableKey(facts.destinationName) && !isOwner
       ? runAs('a superuser', error, giveTableTo(name, role))
       : runAs('the owner', error, `GRANT ${privileges.join(', ')} ON ${qualified(name)} TO ${ident(role)}`);
   } catch {

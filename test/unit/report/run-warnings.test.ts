@@ -68,7 +68,7 @@ test('a load that no command requested is a warning, with the rows that it remov
   expect(textsOf({ reasons: [{ code: 'destination-without-state', keptRows: true }] })[0]).toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-without-state' }] })[0]).not.toContain(kept);
   expect(textsOf({ reasons: [{ code: 'destination-emptied', keptRows: true }] })).toEqual([
-    'no command requested this load, and the table was empty until its end; the source cannot give again the rows that only the destination table kept',
+    'no command requested this load, and the table was empty until its end; the source cannot give again the rows that only the destination table kept (if you need them, restore them from a backup of the destination)',
   ]);
   expect(textsOf({ reasons: [{ code: 'destination-dropped' }] })).toEqual([
     'the destination table was missing, so increp loaded it again. If you made grants, indexes or views on the former table or its schema, create them again',
