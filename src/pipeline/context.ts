@@ -58,6 +58,8 @@ export interface PipelineOptions {
   readonly given?: GivenConfiguration | undefined;
   readonly timing: Timing;
   readonly signal: AbortSignal;
+  /** Whether a worker of the service calls. The default is false. */
+  readonly byService?: boolean;
   /** The values of --destination; empty means all. */
   readonly destination?: readonly string[];
   /** Seconds that the run may wait for open transactions at the source. */
@@ -105,6 +107,7 @@ export async function withPipeline<T>(
     waitBudget: new WaitBudget(options.waitTransactionsSeconds ?? timing.transactionWait, timeLimit),
     timeLimit,
     runId,
+    byService: options.byService ?? false,
     startedAt: performance.now(),
     signal,
     destinations: new KnownDestinations(),

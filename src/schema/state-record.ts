@@ -154,6 +154,8 @@ export const stateRecordSchema = z.object({
   fingerprint: z.string(),
   /** The machine and the state directory of the sync, as in `host:/path`. Null in older records. */
   writtenBy: z.string().nullable().default(null),
+  /** Whether a worker of the service wrote it. Any of its workers may write the next one. */
+  byService: z.boolean().default(false),
   /** When the destination table was last known to hold no deleted row. RFC 3339, this machine's clock. */
   deletesCheckedAt: z.string().nullable().default(null),
   /** When the last sync found deleted rows and could not remove them, so that the next sync compares again. RFC 3339. */

@@ -115,7 +115,7 @@ function withTables<T>(
   const { directory, environment, given } = pipeline;
   return withPipeline(
     {
-      ...{ directory, environment, given, workingDirectory: directory, timing, signal },
+      ...{ directory, environment, given, workingDirectory: directory, timing, signal, byService: true },
       ...(maxSeconds !== undefined && { timeLimit: new TimeLimit(maxSeconds) }),
     },
     async (configured) => {

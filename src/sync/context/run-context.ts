@@ -25,6 +25,8 @@ export interface RunContext {
   readonly waitBudget: WaitBudget;
   readonly timeLimit: TimeLimit;
   readonly runId: string;
+  /** Whether a worker of the service syncs. */
+  readonly byService: boolean;
   /** A time of `performance.now`. */
   readonly startedAt: number;
   readonly emit: Emit;

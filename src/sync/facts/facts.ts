@@ -115,7 +115,7 @@ export function inOrder<T extends { readonly settings: TableSettings }>(
   return unordered.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
-export type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
+export type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles' | 'byService'>;
 
 export const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
 export const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;

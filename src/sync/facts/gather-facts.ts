@@ -162,6 +162,7 @@ async function gatherTogether(
           stateTable: schema.stateTableOid,
         },
         writer: writerHere(context.settings.stateDirectory),
+        byService: context.byService,
         findsDeleted: findsDeleted(settings),
         systemIdentifier: servers.source.systemIdentifier,
         destinationServer: servers.destination,

@@ -86,6 +86,8 @@ export interface ExpectedState {
   readonly writtenTo?: WrittenTables;
   /** `writerHere`. Undefined if it does not matter. */
   readonly writer?: string;
+  /** Whether a worker of the service asks. */
+  readonly byService?: boolean;
   /** Whether increp compares the keys of both sides to find rows that are gone from the source. */
   readonly findsDeleted?: boolean;
   readonly systemIdentifier: string | null;
@@ -228,7 +230,7 @@ function fromFileAlone(
 function disagreement(
   row: StateRecord,
   file: StateFile,
-  { writer, findsDeleted }: Pick<ExpectedState, 'writer' | 'findsDeleted'>,
+  { writer, byService, findsDeleted }: Pick<ExpectedState, 'writer' | 'byService' | 'findsDeleted'>,
 ): string[] {
   if (file.kind === 'unreadable') return [unreadable(file, 'increp uses the state at the destination')];
   if (file.kind !== 'record') return [];
@@ -246,6 +248,8 @@ function disagreement(
     ];
   }
   if (file.record.generation < row.generation) {
+    // Workers of the service with directories of their own take turns at a table.
+    if (row.byService && (byService === true || file.record.byService)) return [];
     // The pipeline had one destination, and has a list now, or the other way round.
     if (isWithin(row.writtenBy, writer) || isWithin(writer, row.writtenBy)) return [];
     return [

@@ -108,6 +108,7 @@ export function nextRecord(
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     writtenBy: writerHere(context.settings.stateDirectory),
+    byService: context.byService,
     generation,
     runId: context.runId,
     syncedAt: new Date().toISOString(),

@@ -30,6 +30,26 @@ test('two equal records are used without a word', () => {
   expect(saved(file(), record())).toEqual({ kind: 'record', record: record(), warnings: [] });
 });
 
+test('workers of the service take turns without a warning, and a sync of a command still warns', () => {
+  const savedOf = (byService: boolean, inFile: boolean, inRow: boolean) => {
+    const rows = { record: record({ generation: 5, byService: inRow }), rival: undefined, isHome: false };
+    const from = file({ generation: 4, byService: inFile });
+    return reconcile(from, rows, { ...EXPECTED, writer: HERE, byService });
+  };
+  const silent = { kind: 'record', warnings: [] };
+  expect(savedOf(true, true, true)).toMatchObject(silent);
+  // The directory was copied from a machine with cron.
+  expect(savedOf(true, false, true)).toMatchObject(silent);
+  // `increp status` in the directory of a worker.
+  expect(savedOf(false, true, true)).toMatchObject(silent);
+  for (const [byService, inFile, inRow] of [
+    [true, true, false],
+    [false, false, true],
+    [false, false, false],
+  ] as const)
+    expect(savedOf(byService, inFile, inRow)).toMatchObject({ warnings: [expect.stringContaining('older')] });
+});
+
 test('a destination that was restored says what happens to rows, and what to do', () => {
   const warningOf = (findsDeleted: boolean) => {
     const rows = { record: record({ generation: 5 }), rival: undefined, isHome: false };
