@@ -53,8 +53,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   };
   const { isLoopback, own: address } = options.listen;
   if (!isLoopback) await ensureToken(control);
-  await sayDirectory(root, log);
-  await refresh();
   const parts = {
     control,
     queue,
@@ -66,7 +64,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: log.outage,
   };
   const app = createApp(parts, servicePage());
+  // The door comes first: a serve whose port is in use must not register or remove pipelines.
   await using door = await openDoor(options.listen, app);
+  await sayDirectory(root, log);
+  await refresh();
   log.info(`listening on ${door.url}`);
   if (!(await hasToken(control)))
     log.info('the page and the API ask for a token; to make one, run "increp token create --role operate"');
