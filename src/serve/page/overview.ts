@@ -209,7 +209,7 @@ function pipelines({ actor, overview, search, page }: OverviewFacts): Content {
 }
 
 function pipelineCells(row: PipelineRow, actor: Actor, now: Date): readonly Content[] {
-  const { pipeline, states, worst, rows, periods, last, nextDue, schedule, pausedSince } = row;
+  const { pipeline, states, worst, rows, periods, last, nextDue, schedule, pausedSince, problem } = row;
   const quarters = valuesIn(periodsUntil(now, 15, 96), periods ?? [], (each) => each.rows);
   // One bar for each hour.
   const hours = Array.from({ length: 24 }, (_, hour) =>
@@ -227,7 +227,10 @@ function pipelineCells(row: PipelineRow, actor: Actor, now: Date): readonly Cont
     schedule
       ? html`${pausedSince ? 'paused' : until(nextDue, now)} ${quiet(scheduleText(schedule))}`
       : quiet('no schedule'),
-    actionLinks(actor, pausedSince ? ['resume'] : ['sync', 'pause'], { pipeline }),
+    // No worker can begin a run of a wrong configuration.
+    actionLinks(actor, pausedSince ? ['resume'] : [...(problem ? [] : (['sync'] as const)), 'pause'], {
+      pipeline,
+    }),
   ];
 }
 
