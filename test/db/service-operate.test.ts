@@ -292,6 +292,9 @@ test('a run of a pipeline that no worker can read says why it waits, and fails i
   expect(screen).toMatch(/<pre class="mono">1 problem in .*\n {2}- /);
   expect(screen).toContain('/pipelines/shop/do/pause');
   expect(screen).not.toMatch(/\/do\/(?:sync|verify)/);
+  const overview = (await call('/', { headers })).text;
+  expect(overview).toContain('/pipelines/shop/do/pause');
+  expect(overview).not.toContain('/pipelines/shop/do/sync');
   expect((await ask('GET', '/status')).json).toMatchObject({
     attention: [{ pipeline: 'shop', state: 'not_valid', since: blocked.since }],
   });

@@ -242,6 +242,23 @@ test('of two serves with one pipeline name, the one that stays takes its schedul
   await first.waitForLog('another increp serve has a pipeline of the same name: shop in');
   await second.stop();
   await every(1200);
+  expect(second.log).toContain('so rename one of the two directories');
+});
+
+test('a serve whose port is in use ends with exit code 78, and registers nothing', async () => {
+  await using pair = await freshPair('orders');
+  await using control = await controlPlace();
+  await using other = await controlPlace();
+  await other.add('crm', pair);
+  const first = control.start(SERVE);
+  await first.waitForLog('listening on');
+  const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(first.log)?.[1];
+  const env = { SERVE_DATABASE_URL: control.url };
+  const command = `serve --no-worker --listen 127.0.0.1:${port} --pipelines ${other.root}`;
+  const second = await increp(command, { directory: other.root }, { env });
+  expect([second.exitCode, second.stderr]).toEqual([78, expect.stringContaining('the port is in use')]);
+  expect(await control.rows(`SELECT FROM serve_processes WHERE 'crm' = ANY (pipelines)`)).toEqual([]);
+  expect(await control.rows(`SELECT FROM pipelines WHERE name = 'crm'`)).toEqual([]);
 });
 
 test('work refuses a control database without tables, and one of another version, with exit code 78', async () => {

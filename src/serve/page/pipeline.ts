@@ -70,7 +70,7 @@ const actionsOf = (
   { definition: own, removedAt, problem }: PipelineDetails,
   isPaused: boolean,
 ): readonly ActionName[] => [
-  // No worker can begin a run of a wrong configuration.
+  // A worker without a correct copy of its configuration cannot begin a run.
   ...(isPaused || problem || removedAt ? [] : (['sync', 'verify'] as const)),
   ...(isPaused || removedAt ? [] : (['pause'] as const)),
   ...(own && !removedAt ? (['delete'] as const) : []),

@@ -68,7 +68,7 @@ export function tableContent(seen: TableScreen): readonly Html[] {
   ];
 }
 
-/** No worker can begin a run of a wrong configuration. */
+/** A worker without a correct copy of its configuration cannot begin a run. */
 function actionsOf(isPaused: boolean, isNotValid: boolean): readonly ActionName[] {
   if (isNotValid) return isPaused ? [] : ['pause'];
   return isPaused ? ['verify', 'reset'] : ['sync', 'verify', 'full-refresh', 'reset', 'pause'];
