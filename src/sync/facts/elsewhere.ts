@@ -1,12 +1,11 @@
 /** Finds out whether DEST_DB or DEST_SCHEMA names another place than that of the pipeline's tables. The state files know it. */
-import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isAbout, type StateRecord } from '../../schema/state-record.ts';
-import { STATE_TABLES } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { everyStateFile } from './every-state-file.ts';
 import type { Elsewhere, SavedState } from './saved-state.ts';
+import { readStateSchemas } from './state-schemas.ts';
 import type { TableNames } from './table-names.ts';
 
 interface SoughtTable {
@@ -30,9 +29,8 @@ export async function findElsewhere(
   if (!isAsked || (await context.stateFiles.isEmpty())) return undefined;
   const former = await formerPlace(context);
   if (former?.kind !== 'schema') return former;
-  const { rows } = await context.destination.withReading((client) => client.query(STATE_TABLES));
-  const schemas = z.array(z.object({ schema: z.string() })).parse(rows);
-  return schemas.some(({ schema }) => schema === former.name) ? former : undefined;
+  const { all } = await context.destination.withReading(readStateSchemas);
+  return all.includes(former.name) ? former : undefined;
 }
 
 /** An own schema of a table is not that of the pipeline. */

@@ -7,10 +7,11 @@ import { isSameTable, printName, tableKey, type TableName } from '../../schema/n
 import { statementLines } from '../../report/text.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { schemaStatement } from '../../sql/destination.ts';
-import { formerTablesOf, STATE_TABLES } from '../../sql/state.ts';
+import { formerTablesOf } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { renameTo } from './renamed-tables.ts';
 import type { SavedState } from './saved-state.ts';
+import { readStateSchemas } from './state-schemas.ts';
 
 interface UnsyncedTable {
   readonly sourceName: TableName;
@@ -20,7 +21,6 @@ interface UnsyncedTable {
   readonly settings: Pick<TableSettings, 'destinationSchema'>;
 }
 
-const stateTables = z.array(z.object({ schema: z.string(), canRead: z.boolean() }));
 const name = z.object({ schema: z.string(), table: z.string() });
 const formerRows = z.array(z.object({ source: name, destination: name }));
 
@@ -41,8 +41,7 @@ export async function findFormer<T extends UnsyncedTable>(
   if (asked.length === 0) return new Map();
   const sources = asked.map(({ sourceName }) => sourceName);
   const rows = await destination.withReading(async (client) => {
-    const homes = stateTables.parse((await client.query(STATE_TABLES)).rows);
-    const readable = homes.flatMap(({ schema, canRead }) => (canRead ? [schema] : []));
+    const { readable } = await readStateSchemas(client);
     if (readable.length === 0) return [];
     return (await client.query(formerTablesOf(readable, settings.pipeline, sources))).rows;
   });

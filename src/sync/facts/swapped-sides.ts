@@ -3,8 +3,9 @@ import type pg from 'pg';
 import * as z from 'zod';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
-import { pipelinesInto, sourcesOfStates, STATE_TABLES, tablesFilledFrom } from '../../sql/state.ts';
+import { pipelinesInto, sourcesOfStates, tablesFilledFrom } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { readStateSchemas } from './state-schemas.ts';
 
 /** The states of pipelines in any schema of the source. They show that the source is the destination of a pipeline. */
 export interface SourceStates {
@@ -13,7 +14,6 @@ export interface SourceStates {
   readonly sources: readonly StateSource[];
 }
 
-const tableRow = z.object({ schema: z.string(), canRead: z.boolean() });
 const sourceRow = z.object({
   pipeline: z.string(),
   database: z.string().nullable(),
@@ -22,10 +22,9 @@ const sourceRow = z.object({
 type StateSource = Readonly<z.infer<typeof sourceRow>>;
 
 export async function readSourceStates(source: pg.ClientBase): Promise<SourceStates> {
-  const found = z.array(tableRow).parse((await source.query(STATE_TABLES)).rows);
-  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  const { all, readable: schemas } = await readStateSchemas(source);
   const rows = schemas.length === 0 ? [] : (await source.query(sourcesOfStates(schemas))).rows;
-  return { areThere: found.length > 0, sources: z.array(sourceRow).parse(rows) };
+  return { areThere: all.length > 0, sources: z.array(sourceRow).parse(rows) };
 }
 
 const pipelineRow = z.object({ pipeline: z.string() });
@@ -36,8 +35,7 @@ export async function oppositePipelines(
   { sourceName, destinationName }: { readonly sourceName: TableName; readonly destinationName: TableName },
   { database, systemIdentifier }: Pick<ServerIdentity, 'database' | 'systemIdentifier'>,
 ): Promise<string[]> {
-  const found = z.array(tableRow).parse((await source.query(STATE_TABLES)).rows);
-  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  const { readable: schemas } = await readStateSchemas(source);
   if (schemas.length === 0 || systemIdentifier === null) return [];
   const from = { table: destinationName, database, systemIdentifier };
   const { rows } = await source.query(pipelinesInto(schemas, sourceName, from));
@@ -54,8 +52,7 @@ export async function filledFrom(
   source: pg.ClientBase,
   { database, systemIdentifier }: Pick<ServerIdentity, 'database' | 'systemIdentifier'>,
 ): Promise<ReadonlySet<string>> {
-  const found = z.array(tableRow).parse((await source.query(STATE_TABLES)).rows);
-  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  const { readable: schemas } = await readStateSchemas(source);
   if (schemas.length === 0 || systemIdentifier === null) return new Set();
   const { rows } = await source.query(tablesFilledFrom(schemas, { database, systemIdentifier }));
   return new Set(z.array(tableNameRow).parse(rows).map(tableKey));
