@@ -12,13 +12,14 @@ import { plannedObjects } from '../sync/objects/planned-objects.ts';
 import { describeDependent } from '../sync/plan/drop-by-hand.ts';
 import { ERROR_CLASSES, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { continuesFromCursor, isRoutine } from '../events.ts';
+import { lossStep } from '../report/lost-rows.ts';
 import { requestedText } from '../report/requested-loads.ts';
 import { formatPlan } from '../report/plan.ts';
 import { leftOutText, plannedObjectLines } from '../report/object-texts.ts';
 import { copyCause, reasonTextNow } from '../report/reasons.ts';
 import { goneRowsText, LISTED, listed, utcTime } from '../format.ts';
 import { printName } from '../schema/names.ts';
-import { onlyAtDestination, tableCommand } from '../shell-word.ts';
+import { onlyAtDestination } from '../shell-word.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import {
@@ -187,7 +188,7 @@ async function withLastFailures(
 }
 
 const lossNote = (name: string, { message, since }: KnownDifference): string =>
-  `lost rows, noticed ${utcTime(since)}: ${message}. After that, or to accept the loss, run "${tableCommand('verify', name)}"`;
+  `lost rows, noticed ${utcTime(since)}: ${message}. ${lossStep(name)}`;
 
 /** A note about tables that each destination reads separately. */
 function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {

@@ -2,7 +2,7 @@
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { LISTED, listed, utcTime, labelInList } from '../format.ts';
 import type { Reason } from '../reasons.ts';
-import { withoutKept } from '../report/reasons.ts';
+import { keptRowsLost } from '../report/lost-rows.ts';
 import type { NotedComparison } from '../schema/known-differences.ts';
 import { tablesCommand } from '../shell-word.ts';
 import { noteComparisons } from '../state/known-differences-file.ts';
@@ -59,7 +59,7 @@ const REQUESTED: readonly Reason['code'][] = [
   'adopted',
 ];
 
-const LOSS = `the destination table was missing or empty, so increp loaded it again${withoutKept(true)}`;
+const LOSS = `the destination table was missing or empty, so increp loaded it again; ${keptRowsLost()}`;
 
 function comparedIn(outcome: TableOutcome, table: string, isVerified: boolean): NotedComparison[] {
   const { action, status, error, reasons, cursorBefore: cursor } = outcome;

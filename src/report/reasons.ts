@@ -13,6 +13,7 @@ import { ROW_VERSION } from '../schema/metadata-columns.ts';
 import { tableCommand } from '../shell-word.ts';
 import { formatAge } from './age.ts';
 import { textFor, type Texts } from './coded-text.ts';
+import { keptRowsLost } from './lost-rows.ts';
 import { differencesText, obstacleText } from './shape-texts.ts';
 
 /** What happens to rows that were marked as deleted, after `deletes` was changed. */
@@ -178,9 +179,9 @@ function partitionNames(count: number, names: readonly string[]): string {
   return ` (${listedNames(names, LISTED)}${others})`;
 }
 
-export const withoutKept = (keptRows: true | undefined, table = 'former'): string =>
+export const withoutKept = (keptRows: true | undefined, table?: 'destination'): string =>
   keptRows
-    ? `; the source cannot give again the rows that only the ${table} table kept (if you need them, restore them from a backup of the destination)`
+    ? `; ${keptRowsLost(table)} (if you need them, restore them from a backup of the destination)`
     : '';
 
 const REASONS: Texts<Reason> = {

@@ -12,6 +12,7 @@ import {
 } from '../schema/run-record.ts';
 import { lastDeletesText, type DeletesState } from './deletes-text.ts';
 import { codesText } from './error.ts';
+import { lossStep } from './lost-rows.ts';
 import { requestedText } from './requested-loads.ts';
 import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { printable, printableLine } from './text.ts';
@@ -215,7 +216,7 @@ function differenceDetails(
   if (difference.foundBy === 'lost-kept-rows')
     return [
       `lost rows, noticed ${utcTime(difference.since)} (${age} ago): ${printable(difference.message)}`,
-      `  next: If you need these rows, restore them from a backup of the destination. After that, or to accept the loss, run "${verify}".`,
+      `  next: ${lossStep(name)}.`,
     ];
   return [
     `a comparison found differences ${age} ago: ${printable(difference.message)}`,
